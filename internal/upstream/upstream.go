@@ -1,0 +1,49 @@
+// Package upstream finds the real vcluster charts that tests run on.
+package upstream
+
+import (
+	"os"
+	"path/filepath"
+	"runtime"
+	"testing"
+)
+
+// Env names the environment variable that says where the charts are.
+const Env = "KASOU_UPSTREAM_CHARTS"
+
+// Charts gives the folder with the upstream charts as .tgz files. It skips the
+// test, with the reason, where there is none.
+func Charts(t testing.TB) string {
+	t.Helper()
+	dir := os.Getenv(Env)
+	if dir == "" {
+		_, file, _, _ := runtime.Caller(0)
+		dir = filepath.Join(filepath.Dir(file), "..", "..", "..", "shared", "charts")
+	}
+	if found, _ := filepath.Glob(filepath.Join(dir, "*.tgz")); len(found) == 0 {
+		t.Skipf("SKIPPED: no upstream charts in %s; set %s to a folder with vcluster-*.tgz", dir, Env)
+	}
+	return dir
+}
+
+// All gives the paths of all upstream charts, sorted by name. It skips the
+// test where there are none.
+func All(t testing.TB) []string {
+	t.Helper()
+	found, err := filepath.Glob(filepath.Join(Charts(t), "*.tgz"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
+
+// Chart gives the path of one upstream chart, such as vcluster-0.4.3. It skips
+// the test where it is not there.
+func Chart(t testing.TB, name string) string {
+	t.Helper()
+	path := filepath.Join(Charts(t), name+".tgz")
+	if _, err := os.Stat(path); err != nil {
+		t.Skipf("SKIPPED: no upstream chart %s (%s)", path, Env)
+	}
+	return path
+}

@@ -1,0 +1,72 @@
+package fleet
+
+import (
+	"kasou/pipelines/finding"
+	"kasou/pipelines/position"
+)
+
+// Fleet is everything that people wrote, read and checked.
+type Fleet struct {
+	// Root is the repo's root: an absolute path.
+	Root string
+	// Dir is the clusters folder, slash-separated and relative to Root; "." is
+	// not possible.
+	Dir string
+	// File is fleet.yaml, relative to Root.
+	File string
+	// Spec has its defaults filled in.
+	Spec FleetSpec
+	// Clusters are sorted by name.
+	Clusters []Cluster
+	// Retired are the names of folders that have a lock.yaml and no spec.yaml:
+	// clusters that a person took away, whose generated files are still there.
+	Retired []string
+
+	document *position.Document
+}
+
+// Cluster is one spec.yaml with every default applied.
+type Cluster struct {
+	// Name is metadata.name and the folder's name.
+	Name string
+	// File is its spec.yaml, relative to the repo's root.
+	File string
+	// Spec has the fleet's and kasou's defaults filled in: Chart, Ingress,
+	// ArgoCD and their pointers are never nil.
+	Spec ClusterSpec
+
+	document *position.Document
+	fleet    *Fleet
+}
+
+// Finding gives a finding at path, such as "spec", "ingress", "host", in the
+// cluster's spec.yaml. Where the spec has no such value and the fleet's
+// defaults have it, it stands at the default in fleet.yaml.
+func (c Cluster) Finding(severity finding.Severity, rule finding.Rule, path []string, message, hint string) finding.Finding {
+	f := finding.Finding{
+		File: c.File, Cluster: c.Name,
+		Rule: rule, Severity: severity, Message: message, Hint: hint,
+	}
+	if c.document == nil {
+		return f
+	}
+	if c.fleet != nil && c.fleet.document != nil && len(path) > 1 && path[0] == "spec" && !c.document.Has(path...) {
+		inherited := append([]string{"spec", "defaults"}, path[1:]...)
+		if c.fleet.document.Has(inherited...) {
+			f.File = c.fleet.File
+			f.Line, f.Column = c.fleet.document.KeyAt(inherited...)
+			return f
+		}
+	}
+	f.Line, f.Column = c.document.KeyAt(path...)
+	return f
+}
+
+// Finding gives a finding at path in fleet.yaml.
+func (f *Fleet) Finding(severity finding.Severity, rule finding.Rule, path []string, message, hint string) finding.Finding {
+	found := finding.Finding{File: f.File, Rule: rule, Severity: severity, Message: message, Hint: hint}
+	if f.document != nil {
+		found.Line, found.Column = f.document.KeyAt(path...)
+	}
+	return found
+}

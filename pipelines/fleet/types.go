@@ -1,0 +1,177 @@
+// Package fleet reads clusters/fleet.yaml and clusters/*/spec.yaml: strictly,
+// with positions, with the fleet's defaults applied, and checked one by one and
+// against each other.
+package fleet
+
+// The apiVersion and kinds of the files that a person writes.
+const (
+	APIVersion  = "kasou/v1"
+	KindFleet   = "Fleet"
+	KindCluster = "VirtualCluster"
+)
+
+// Metadata names a cluster.
+type Metadata struct {
+	// Name of the cluster: a DNS-1123 label, and the same as its folder's name.
+	// It is also the Helm release's name.
+	Name string `json:"name"`
+}
+
+// ClusterFile is clusters/NAME/spec.yaml.
+type ClusterFile struct {
+	// APIVersion of the file's format.
+	APIVersion string `json:"apiVersion" jsonschema:"enum=kasou/v1"`
+	// Kind of the file.
+	Kind string `json:"kind" jsonschema:"enum=VirtualCluster"`
+	// Metadata names the cluster.
+	Metadata Metadata `json:"metadata"`
+	// Spec says what the cluster is to be; what it leaves out comes from the
+	// fleet's defaults.
+	Spec ClusterSpec `json:"spec"`
+}
+
+// ClusterSpec is what one virtual cluster is to be.
+type ClusterSpec struct {
+	// Chart is the vcluster chart to render.
+	Chart *Chart `json:"chart,omitempty"`
+	// Namespace on the host cluster. Default: the cluster's name.
+	Namespace string `json:"namespace,omitempty"`
+	// ShareNamespace allows this cluster to live in a namespace that other
+	// clusters name too; each of them must say so.
+	ShareNamespace bool `json:"shareNamespace,omitempty"`
+	// ServiceCIDR is the host cluster's service range, one for each IP family,
+	// joined by a comma where there are two; auto asks the host.
+	// Default: the fleet's host.serviceCIDR.
+	ServiceCIDR string `json:"serviceCIDR,omitempty"`
+	// Ingress makes the virtual cluster's API server reachable.
+	Ingress *Ingress `json:"ingress,omitempty"`
+	// Server is the https URL at which Argo CD reaches the virtual cluster's
+	// API server. Default: https:// and the ingress host.
+	Server string `json:"server,omitempty"`
+	// PodSecurity are the Pod Security admission levels of the namespace.
+	PodSecurity *PodSecurity `json:"podSecurity,omitempty"`
+	// Values are raw chart values, merged last over what kasou sets.
+	Values map[string]any `json:"values,omitempty"`
+	// ArgoCD says how Argo CD deploys the cluster.
+	ArgoCD *ArgoCD `json:"argocd,omitempty"`
+}
+
+// Chart names a Helm chart: by repository, name and version, or by a path.
+type Chart struct {
+	// Repository is an http(s) chart repository, or an OCI registry and
+	// repository without the chart's name: oci://registry/repository.
+	Repository string `json:"repository,omitempty" jsonschema:"pattern=^(https?|oci)://.+"`
+	// Name of the chart in the repository.
+	Name string `json:"name,omitempty"`
+	// Version of the chart: exact, no range.
+	Version string `json:"version,omitempty"`
+	// Path of a chart folder or .tgz, from the repo's root, instead of the
+	// other three.
+	Path string `json:"path,omitempty"`
+}
+
+// Ingress is the way in to the virtual cluster's API server.
+type Ingress struct {
+	// Enabled creates an Ingress on the host cluster.
+	Enabled *bool `json:"enabled,omitempty"`
+	// Host is the DNS name; it also becomes a SAN of the API server's
+	// certificate.
+	Host string `json:"host,omitempty"`
+	// ClassName is the IngressClass.
+	ClassName string `json:"className,omitempty"`
+	// Annotations of the Ingress. They replace the chart's default ones key by
+	// key.
+	Annotations map[string]string `json:"annotations,omitempty"`
+}
+
+// PodSecurity are the levels of Pod Security admission, each privileged,
+// baseline or restricted.
+type PodSecurity struct {
+	// Enforce rejects pods that violate the level.
+	Enforce string `json:"enforce,omitempty" jsonschema:"enum=privileged,enum=baseline,enum=restricted"`
+	// Audit records violations in the audit log.
+	Audit string `json:"audit,omitempty" jsonschema:"enum=privileged,enum=baseline,enum=restricted"`
+	// Warn warns the person who creates such a pod.
+	Warn string `json:"warn,omitempty" jsonschema:"enum=privileged,enum=baseline,enum=restricted"`
+}
+
+// ArgoCD says how Argo CD deploys one cluster.
+type ArgoCD struct {
+	// Project is the AppProject; one of the fleet's argocd.projects.
+	// Default: the first of them.
+	Project string `json:"project,omitempty"`
+	// Automated syncs without a person, and heals what was changed by hand on
+	// the cluster. Default: true.
+	Automated *bool `json:"automated,omitempty"`
+	// Deletion says what becomes of the virtual cluster when its Application is
+	// deleted: orphan leaves it running, cascade deletes it with everything in
+	// it. Default: orphan.
+	Deletion string `json:"deletion,omitempty" jsonschema:"enum=orphan,enum=cascade"`
+}
+
+// FleetFile is clusters/fleet.yaml.
+type FleetFile struct {
+	// APIVersion of the file's format.
+	APIVersion string `json:"apiVersion" jsonschema:"enum=kasou/v1"`
+	// Kind of the file.
+	Kind string `json:"kind" jsonschema:"enum=Fleet"`
+	// Spec says what all clusters share.
+	Spec FleetSpec `json:"spec"`
+}
+
+// FleetSpec is what all clusters share.
+type FleetSpec struct {
+	// Repository is the git repository that Argo CD reads.
+	Repository Repository `json:"repository"`
+	// ArgoCD is the Argo CD that deploys the fleet.
+	ArgoCD FleetArgoCD `json:"argocd,omitempty"`
+	// Host is the cluster that the virtual clusters run on.
+	Host Host `json:"host"`
+	// Sealing says with which certificate secrets are sealed.
+	Sealing *Sealing `json:"sealing,omitempty"`
+	// Schemas are JSON schemas of custom resources, beyond those that kasou
+	// has.
+	Schemas []string `json:"schemas,omitempty"`
+	// Defaults hold for any field that a cluster's spec leaves out.
+	Defaults *ClusterSpec `json:"defaults,omitempty"`
+}
+
+// Repository is the git repository that Argo CD reads.
+type Repository struct {
+	// URL of the repository, as Argo CD knows it.
+	URL string `json:"url"`
+	// Revision is the branch or tag that Argo CD follows. Default: HEAD.
+	Revision string `json:"revision,omitempty"`
+	// Path of the clusters folder in the repository. Default: clusters.
+	Path string `json:"path,omitempty"`
+}
+
+// FleetArgoCD is the Argo CD that deploys the fleet.
+type FleetArgoCD struct {
+	// Namespace that Argo CD and its Applications live in. Default: argocd.
+	Namespace string `json:"namespace,omitempty"`
+	// Projects that specs may name. Default: [default].
+	Projects []string `json:"projects,omitempty"`
+	// Destination is the host cluster's API server, as Argo CD knows it.
+	// Default: https://kubernetes.default.svc, the cluster Argo CD runs in.
+	Destination string `json:"destination,omitempty"`
+}
+
+// Host is the cluster that the virtual clusters run on.
+type Host struct {
+	// KubernetesVersion of the host: manifests are rendered and validated for
+	// it.
+	KubernetesVersion string `json:"kubernetesVersion" jsonschema:"pattern=^v?1\\.[0-9]+(\\.[0-9]+)?$"`
+	// ServiceCIDR is the host's service range, one for each IP family, joined
+	// by a comma where there are two; auto asks the host.
+	ServiceCIDR string `json:"serviceCIDR,omitempty"`
+}
+
+// Sealing says with which certificate secrets are sealed.
+type Sealing struct {
+	// Certificate is a PEM file, from the clusters folder.
+	Certificate string `json:"certificate"`
+	// MaxAge is how old a sealed value may grow before it is sealed anew with a
+	// renewed certificate, as a Go duration. Default: 720h.
+	MaxAge string `json:"maxAge,omitempty"`
+}

@@ -1,0 +1,177 @@
+// Package position finds where in a YAML file a value stands, so that a
+// finding about `spec.ingress.host` can name line and column.
+package position
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"strconv"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// Document is one YAML document with the positions of its nodes.
+type Document struct {
+	root *yaml.Node
+	// offset is added to every line: the document may be a part of a file.
+	offset int
+}
+
+// SyntaxError is YAML that does not parse.
+type SyntaxError struct {
+	// Line counts from 1; the parser gives no column.
+	Line    int
+	Message string
+}
+
+func (e *SyntaxError) Error() string {
+	return fmt.Sprintf("line %d: %s", e.Line, e.Message)
+}
+
+var yamlLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?(.*)`)
+
+// Parse reads the one YAML document in data. lineOffset is added to every line
+// it will report; 0 where data is a whole file. The error is a *SyntaxError
+// for YAML that does not parse, or for more than one document. Empty data
+// gives a document that knows only 1:1.
+func Parse(data []byte, lineOffset int) (*Document, error) {
+	d := &Document{root: &yaml.Node{}, offset: lineOffset}
+	decoder := yaml.NewDecoder(bytes.NewReader(data))
+	if err := decoder.Decode(d.root); err != nil && !errors.Is(err, io.EOF) {
+		return nil, syntaxError(err, lineOffset)
+	}
+	var second yaml.Node
+	if err := decoder.Decode(&second); err == nil {
+		return nil, &SyntaxError{Line: second.Line + lineOffset, Message: "a second YAML document where one is expected"}
+	} else if !errors.Is(err, io.EOF) {
+		return nil, syntaxError(err, lineOffset)
+	}
+	return d, nil
+}
+
+func syntaxError(err error, offset int) error {
+	m := yamlLine.FindStringSubmatch(err.Error())
+	if m == nil {
+		return &SyntaxError{Line: 1 + offset, Message: err.Error()}
+	}
+	line, convErr := strconv.Atoi(m[1])
+	if convErr != nil {
+		line = 1
+	}
+	return &SyntaxError{Line: line + offset, Message: m[2]}
+}
+
+// At gives line and column of the value at path: map keys and list indexes
+// from the document's root. Where the path ends early, it gives the nearest
+// ancestor that is there.
+func (d *Document) At(path ...string) (line, column int) {
+	_, value, _ := d.find(path)
+	return d.place(value)
+}
+
+// KeyAt gives line and column of the last key of path; for a list item, or
+// where the key is not there, the same as At.
+func (d *Document) KeyAt(path ...string) (line, column int) {
+	key, value, whole := d.find(path)
+	if whole && key != nil {
+		return d.place(key)
+	}
+	return d.place(value)
+}
+
+// Has says whether the document has a value at path.
+func (d *Document) Has(path ...string) bool {
+	_, _, whole := d.find(path)
+	return whole
+}
+
+func (d *Document) place(n *yaml.Node) (line, column int) {
+	if n == nil || n.Line == 0 {
+		return 1 + d.offset, 1
+	}
+	return n.Line + d.offset, n.Column
+}
+
+// find walks as far as path goes and gives the last key and value it met.
+func (d *Document) find(path []string) (key, value *yaml.Node, whole bool) {
+	value = d.root
+	if value.Kind == yaml.DocumentNode && len(value.Content) > 0 {
+		value = value.Content[0]
+	}
+	for _, step := range path {
+		k, v := child(value, step)
+		if v == nil {
+			return key, value, false
+		}
+		key, value = k, v
+	}
+	return key, value, value.Kind != 0
+}
+
+func child(n *yaml.Node, step string) (key, value *yaml.Node) {
+	if n.Kind == yaml.AliasNode {
+		n = n.Alias
+	}
+	switch n.Kind {
+	case yaml.SequenceNode:
+		i, err := strconv.Atoi(step)
+		if err != nil || i < 0 || i >= len(n.Content) {
+			return nil, nil
+		}
+		return nil, n.Content[i]
+	case yaml.MappingNode:
+		var merged *yaml.Node
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			switch n.Content[i].Value {
+			case step:
+				return n.Content[i], n.Content[i+1]
+			case "<<":
+				merged = n.Content[i+1]
+			}
+		}
+		if merged != nil {
+			return child(merged, step)
+		}
+	}
+	return nil, nil
+}
+
+// Duplicate is a key that stands twice in one mapping.
+type Duplicate struct {
+	Key          string
+	Line, Column int
+	FirstLine    int
+}
+
+// Duplicates gives every key that repeats an earlier key of its mapping.
+func (d *Document) Duplicates() []Duplicate {
+	var found []Duplicate
+	d.walk(d.root, func(n *yaml.Node) {
+		if n.Kind != yaml.MappingNode {
+			return
+		}
+		first := map[string]*yaml.Node{}
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			key := n.Content[i]
+			earlier, ok := first[key.Value]
+			if !ok {
+				first[key.Value] = key
+				continue
+			}
+			line, column := d.place(key)
+			firstLine, _ := d.place(earlier)
+			found = append(found, Duplicate{Key: key.Value, Line: line, Column: column, FirstLine: firstLine})
+		}
+	})
+	return found
+}
+
+func (d *Document) walk(n *yaml.Node, visit func(*yaml.Node)) {
+	visit(n)
+	for _, c := range n.Content {
+		d.walk(c, visit)
+	}
+}

@@ -1,0 +1,135 @@
+// Package toolchain says what kasou asks of helm, kubeseal and kubeconform,
+// whoever runs them: embedded in this process, or dagger in containers.
+package toolchain
+
+import (
+	"context"
+
+	"kasou/pipelines/tree"
+)
+
+// Chart is a Helm chart at hand, its digest checked.
+type Chart struct {
+	// Name and Version stand in its Chart.yaml.
+	Name, Version string
+	// Digest is "sha256:" and hex. For an archive: of the .tgz; for a folder:
+	// of its files packed as a tar, so that it depends on nothing else.
+	Digest string
+	// Archive is the chart as a .tgz. Not to be modified.
+	Archive []byte
+	// Source is where the chart came from, for messages: a URL or a path.
+	Source string
+}
+
+// Release is what one `helm template` is called with.
+type Release struct {
+	Name, Namespace string
+	Chart           Chart
+	// KubeVersion is .Capabilities.KubeVersion, such as 1.34.1.
+	KubeVersion string
+	// Values is a values.yaml.
+	Values []byte
+}
+
+// Helm renders charts.
+type Helm interface {
+	// Template gives the files that `helm template NAME CHART --namespace NS
+	// --include-crds --skip-tests --kube-version V -f values.yaml --output-dir
+	// DIR` writes below DIR, byte for byte. What the chart or its values do
+	// wrong is a *ChartError; any other error is the tool's.
+	Template(ctx context.Context, r Release) (tree.Files, error)
+}
+
+// ChartError is a chart that does not render with the values given.
+type ChartError struct {
+	// Template and Line say where, such as vcluster/templates/role.yaml and 12,
+	// if known.
+	Template string
+	Line     int
+	Message  string
+}
+
+func (e *ChartError) Error() string { return e.Message }
+
+// Document is one Kubernetes object in YAML, without a --- line.
+type Document struct {
+	// File is where it stands, relative to the repo's root, and Line the line
+	// of the file that its first line is, from 1.
+	File string
+	Line int
+	Data []byte
+}
+
+// Validation is what kubeconform says of one document.
+type Validation struct {
+	Status Status
+	// Problems of an Invalid or Broken document.
+	Problems []Problem
+	// APIVersion and Kind of the object, as far as they could be read.
+	APIVersion, Kind string
+}
+
+// Status is the outcome for one document.
+type Status int
+
+// Valid is the only good one. NoSchema is an object of an unknown kind; Broken
+// one that is no Kubernetes object; Empty one without content.
+const (
+	Valid Status = iota
+	Invalid
+	NoSchema
+	Broken
+	Empty
+)
+
+// Problem is one way in which a document breaks its schema.
+type Problem struct {
+	// Path holds the map keys and list indexes to the value at fault; empty for
+	// the document itself.
+	Path    []string
+	Message string
+}
+
+// Kubeconform validates documents against a set of schemas, strictly.
+type Kubeconform interface {
+	// Validate gives one result for each document, in their order.
+	Validate(ctx context.Context, schemas Schemas, documents []Document) ([]Validation, error)
+}
+
+// Schemas are the JSON schemas to validate with.
+type Schemas struct {
+	// Locations are kubeconform schema locations: path templates of local
+	// files.
+	Locations []string
+	// KubernetesVersion selects among them, such as 1.34.1.
+	KubernetesVersion string
+}
+
+// SealRequest is what one `kubeseal` is called with.
+type SealRequest struct {
+	// Secret is a v1 Secret in YAML or JSON, with name and namespace.
+	Secret []byte
+	// Certificate is the sealing certificate in PEM.
+	Certificate []byte
+	// Scope is strict, namespace-wide or cluster-wide.
+	Scope string
+}
+
+// Kubeseal encrypts Secrets.
+type Kubeseal interface {
+	// Seal gives the SealedSecret as YAML. Every call gives other ciphertext.
+	Seal(ctx context.Context, r SealRequest) ([]byte, error)
+}
+
+// Toolchain is the three tools, from one source.
+type Toolchain interface {
+	Helm
+	Kubeconform
+	Kubeseal
+	// Name is embedded or dagger.
+	Name() string
+	// Versions gives each tool's module version: helm, kubeseal, kubeconform.
+	Versions() map[string]string
+	// Close ends what the toolchain started.
+	Close() error
+}

@@ -1,0 +1,63 @@
+package tree
+
+import (
+	"fmt"
+
+	"sigs.k8s.io/yaml"
+)
+
+// LockVersion and LockKind head every lock.yaml.
+const (
+	LockVersion = "kasou/v1"
+	LockKind    = "Lock"
+)
+
+// Lock is clusters/NAME/lock.yaml: what a cluster's files were made from, and
+// which files are kasou's.
+type Lock struct {
+	APIVersion string `json:"apiVersion"`
+	Kind       string `json:"kind"`
+	// Chart pins the chart.
+	Chart ChartLock `json:"chart"`
+	// Inputs is the digest of everything the files were made from: spec, fleet
+	// and chart. Where it is the same, the files must be.
+	Inputs string `json:"inputs,omitempty"`
+	// Files holds the digest of each generated file but lock.yaml itself, by
+	// path from the clusters folder.
+	Files map[string]string `json:"files,omitempty"`
+	// Writing is true while the files are being replaced: when it stands on
+	// disk, a build was cut off, and the next one finishes its work.
+	Writing bool `json:"writing,omitempty"`
+}
+
+// ChartLock pins a chart by the digest of its archive.
+type ChartLock struct {
+	Repository string `json:"repository,omitempty"`
+	Name       string `json:"name,omitempty"`
+	Version    string `json:"version,omitempty"`
+	Path       string `json:"path,omitempty"`
+	Digest     string `json:"digest,omitempty"`
+}
+
+// ParseLock reads a lock.yaml. It fails on unknown keys and on a format of
+// another version.
+func ParseLock(data []byte) (*Lock, error) {
+	var l Lock
+	if err := yaml.UnmarshalStrict(data, &l); err != nil {
+		return nil, err
+	}
+	if l.APIVersion != LockVersion || l.Kind != LockKind {
+		return nil, fmt.Errorf("apiVersion %q, kind %q: this kasou reads %s, %s", l.APIVersion, l.Kind, LockVersion, LockKind)
+	}
+	return &l, nil
+}
+
+// Marshal gives the lock as YAML, keys sorted.
+func (l Lock) Marshal() ([]byte, error) {
+	l.APIVersion, l.Kind = LockVersion, LockKind
+	data, err := yaml.Marshal(l)
+	if err != nil {
+		return nil, err
+	}
+	return append([]byte("# Written by kasou. Do not edit.\n"), data...), nil
+}
