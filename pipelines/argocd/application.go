@@ -1,0 +1,98 @@
+package argocd
+
+import (
+	"path"
+
+	"kasou/pipelines/fleet"
+)
+
+// resourcesFinalizer makes Argo CD delete what an Application deployed when the
+// Application goes.
+const resourcesFinalizer = "resources-finalizer.argocd.argoproj.io"
+
+// application gives the Application that deploys c's manifests folder to the
+// host cluster.
+func application(f *fleet.Fleet, c fleet.Cluster) map[string]any {
+	metadata := map[string]any{
+		"name":      c.Name,
+		"namespace": f.Spec.ArgoCD.Namespace,
+		"labels":    map[string]any{managedBy: "kasou"},
+	}
+	if cascades(c) {
+		metadata["finalizers"] = []any{resourcesFinalizer}
+		// The app of apps prunes an Application whose file is gone; with the
+		// finalizer that takes the virtual cluster along.
+		metadata["annotations"] = map[string]any{syncOptions: "Prune=confirm"}
+	}
+	return map[string]any{
+		"apiVersion": "argoproj.io/v1alpha1",
+		"kind":       "Application",
+		"metadata":   metadata,
+		"spec": map[string]any{
+			"project": c.Spec.ArgoCD.Project,
+			"source":  source(f, c),
+			"destination": map[string]any{
+				"server":    f.Spec.ArgoCD.Destination,
+				"namespace": c.Spec.Namespace,
+			},
+			"syncPolicy":        syncPolicy(c),
+			"ignoreDifferences": ignoreDifferences(),
+		},
+	}
+}
+
+func source(f *fleet.Fleet, c fleet.Cluster) map[string]any {
+	return map[string]any{
+		"repoURL":        f.Spec.Repository.URL,
+		"targetRevision": f.Spec.Repository.Revision,
+		"path":           path.Join(f.Spec.Repository.Path, c.Name, "manifests"),
+		// The rendered manifests stand in folders below.
+		"directory": map[string]any{"recurse": true},
+	}
+}
+
+// syncPolicy leaves allowEmpty out: a manifests folder that turns up empty must
+// not empty the cluster.
+func syncPolicy(c fleet.Cluster) map[string]any {
+	policy := map[string]any{
+		"syncOptions": applicationOptions(c),
+		"retry": map[string]any{
+			"limit":   5,
+			"backoff": map[string]any{"duration": "5s", "factor": 2, "maxDuration": "3m"},
+		},
+	}
+	if c.Spec.ArgoCD.Automated == nil || *c.Spec.ArgoCD.Automated {
+		policy["automated"] = map[string]any{"prune": true, "selfHeal": true}
+	}
+	return policy
+}
+
+// applicationOptions guards the rendered objects, StatefulSet and PVC among
+// them, whose bytes stay Helm's. An orphan's Application has no finalizer, but
+// Argo CD's own UI and CLI offer to delete with cascade: that asks, too.
+func applicationOptions(c fleet.Cluster) []any {
+	var options []any
+	if c.Spec.ShareNamespace {
+		// The cluster that writes the shared Namespace may sync later than this
+		// one. Argo CD never prunes a namespace that it created this way.
+		options = append(options, "CreateNamespace=true")
+	}
+	if !cascades(c) {
+		options = append(options, "Delete=confirm")
+	}
+	return append(options, "Prune=confirm", "RespectIgnoreDifferences=true")
+}
+
+// ignoreDifferences passes over what the API server adds to volume claim
+// templates, or a StatefulSet is OutOfSync for ever (argo-cd#16707). They are
+// immutable, so a sync could change nothing in them. Without
+// RespectIgnoreDifferences a sync would still send them.
+func ignoreDifferences() []any {
+	return []any{map[string]any{
+		"group":        "apps",
+		"kind":         "StatefulSet",
+		"jsonPointers": []any{"/spec/volumeClaimTemplates"},
+	}}
+}
+
+func cascades(c fleet.Cluster) bool { return c.Spec.ArgoCD.Deletion == "cascade" }

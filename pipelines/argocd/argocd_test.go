@@ -1,0 +1,172 @@
+package argocd
+
+import (
+	"bytes"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"kasou/pipelines/fleet"
+	"kasou/pipelines/tree"
+	"sigs.k8s.io/yaml"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+func exampleFleet(clusters ...fleet.Cluster) *fleet.Fleet {
+	return &fleet.Fleet{
+		Dir: "clusters",
+		Spec: fleet.FleetSpec{
+			Repository: fleet.Repository{URL: "https://github.com/acme/platform.git", Revision: "main", Path: "platform/clusters"},
+			ArgoCD:     fleet.FleetArgoCD{Namespace: "argocd", Destination: "https://kubernetes.default.svc"},
+		},
+		Clusters: clusters,
+	}
+}
+
+func cluster(name string, change func(*fleet.ClusterSpec)) fleet.Cluster {
+	automated := true
+	c := fleet.Cluster{Name: name, File: "clusters/" + name + "/spec.yaml", Spec: fleet.ClusterSpec{
+		Namespace: name,
+		ArgoCD:    &fleet.ArgoCD{Project: "default", Automated: &automated, Deletion: "orphan"},
+	}}
+	if change != nil {
+		change(&c.Spec)
+	}
+	return c
+}
+
+func shared(s *fleet.ClusterSpec) { s.Namespace, s.ShareNamespace = "shared", true }
+
+func TestObjects(t *testing.T) {
+	for name, test := range map[string]struct {
+		clusters []fleet.Cluster
+		extras   []Extra
+	}{
+		"orphan": {clusters: []fleet.Cluster{cluster("development", nil)}},
+		"cascade-by-hand": {clusters: []fleet.Cluster{cluster("development", func(s *fleet.ClusterSpec) {
+			*s.ArgoCD.Automated, s.ArgoCD.Deletion = false, "cascade"
+		})}},
+		"pod-security": {clusters: []fleet.Cluster{cluster("development", func(s *fleet.ClusterSpec) {
+			s.PodSecurity = &fleet.PodSecurity{Enforce: "baseline", Warn: "restricted"}
+		})}},
+		"extra": {
+			clusters: []fleet.Cluster{cluster("development", nil)},
+			extras: []Extra{{File: "vc-cidr.yaml", Object: map[string]any{
+				"kind": "ConfigMap", "apiVersion": "v1",
+				"metadata": map[string]any{"namespace": "development", "name": "vc-cidr-development"},
+				"data":     map[string]any{"cidr": "10.96.0.0/16"},
+			}}},
+		},
+		"shared-first":  {clusters: []fleet.Cluster{cluster("alpha", shared), cluster("beta", shared)}},
+		"shared-second": {clusters: []fleet.Cluster{cluster("beta", shared), cluster("alpha", shared)}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := exampleFleet(test.clusters...)
+			f.Clusters = sortedByName(f.Clusters)
+			files, findings, err := Objects(f, test.clusters[0], test.extras)
+			if err != nil || len(findings) != 0 {
+				t.Fatalf("findings %v, error %v", findings, err)
+			}
+			golden(t, filepath.Join("testdata", name+".golden"), files)
+		})
+	}
+}
+
+func sortedByName(clusters []fleet.Cluster) []fleet.Cluster {
+	if len(clusters) == 2 && clusters[0].Name > clusters[1].Name {
+		return []fleet.Cluster{clusters[1], clusters[0]}
+	}
+	return clusters
+}
+
+// golden holds all files in one: "=== path" and the content.
+func golden(t *testing.T, name string, files tree.Files) {
+	t.Helper()
+	var b bytes.Buffer
+	for _, p := range files.Paths() {
+		b.WriteString("=== " + p + "\n")
+		b.Write(files[p])
+	}
+	if *update {
+		if err := os.WriteFile(name, b.Bytes(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), b.String()); diff != "" {
+		t.Errorf("%s (-want +got), -update rewrites it:\n%s", name, diff)
+	}
+}
+
+func TestApplicationIsStamped(t *testing.T) {
+	c := cluster("development", nil)
+	files, _, err := Objects(exampleFleet(c), c, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data := files["clusters/root/development.yaml"]
+	if !tree.Stamped(c.File, data) {
+		t.Errorf("not stamped:\n%s", data)
+	}
+	edited := bytes.Replace(data, []byte("selfHeal: true"), []byte("selfHeal: false"), 1)
+	if tree.Stamped(c.File, edited) {
+		t.Error("an edited file counts as unedited")
+	}
+	if tree.Stamped("clusters/other/spec.yaml", data) {
+		t.Error("a copy counts as another cluster's")
+	}
+}
+
+// An orphan's Application must not carry the finalizer, under any choice.
+func TestFinalizerOnlyForCascade(t *testing.T) {
+	for _, deletion := range []string{"orphan", "cascade"} {
+		c := cluster("development", func(s *fleet.ClusterSpec) { s.ArgoCD.Deletion = deletion })
+		files, _, err := Objects(exampleFleet(c), c, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var app struct{ Metadata struct{ Finalizers []string } }
+		if err := yaml.Unmarshal(files["clusters/root/development.yaml"], &app); err != nil {
+			t.Fatal(err)
+		}
+		if has := len(app.Metadata.Finalizers) > 0; has != (deletion == "cascade") {
+			t.Errorf("deletion %s: finalizers %v", deletion, app.Metadata.Finalizers)
+		}
+	}
+}
+
+func TestSharersMustAgreeOnPodSecurity(t *testing.T) {
+	alpha := cluster("alpha", shared)
+	beta := cluster("beta", func(s *fleet.ClusterSpec) {
+		shared(s)
+		s.PodSecurity = &fleet.PodSecurity{Enforce: "restricted"}
+	})
+	f := exampleFleet(alpha, beta)
+	for c, want := range map[*fleet.Cluster]int{&alpha: 0, &beta: 1} {
+		_, findings, err := Objects(f, *c, nil)
+		if err != nil || len(findings) != want {
+			t.Errorf("%s: findings %v, error %v; want %d", c.Name, findings, err, want)
+		}
+		for _, found := range findings {
+			if found.Rule != RuleSharedPodSecurity || !strings.Contains(found.Message, "alpha") {
+				t.Errorf("unexpected finding %v", found)
+			}
+		}
+	}
+}
+
+func TestExtraMustStayInTheManifestsFolder(t *testing.T) {
+	c := cluster("development", nil)
+	for _, file := range []string{"../spec.yaml", "a/b.yaml", "namespace.yaml", "cm.json", ".hidden.yaml", ""} {
+		if _, _, err := Objects(exampleFleet(c), c, []Extra{{File: file}}); err == nil {
+			t.Errorf("%q was accepted", file)
+		}
+	}
+}
