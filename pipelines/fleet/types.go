@@ -14,7 +14,7 @@ const (
 type Metadata struct {
 	// Name of the cluster: a DNS-1123 label, and the same as its folder's name.
 	// It is also the Helm release's name.
-	Name string `json:"name"`
+	Name string `json:"name" jsonschema:"minLength=1,maxLength=47,example=development"`
 }
 
 // ClusterFile is clusters/NAME/spec.yaml.
@@ -32,22 +32,23 @@ type ClusterFile struct {
 
 // ClusterSpec is what one virtual cluster is to be.
 type ClusterSpec struct {
-	// Chart is the vcluster chart to render.
+	// Chart is the vcluster chart to render. Default: the chart in
+	// charts/vcluster of this repository.
 	Chart *Chart `json:"chart,omitempty"`
 	// Namespace on the host cluster. Default: the cluster's name.
-	Namespace string `json:"namespace,omitempty"`
+	Namespace string `json:"namespace,omitempty" jsonschema:"minLength=1"`
 	// ShareNamespace allows this cluster to live in a namespace that other
 	// clusters name too; each of them must say so.
 	ShareNamespace bool `json:"shareNamespace,omitempty"`
 	// ServiceCIDR is the host cluster's service range, one for each IP family,
 	// joined by a comma where there are two; auto asks the host.
 	// Default: the fleet's host.serviceCIDR.
-	ServiceCIDR string `json:"serviceCIDR,omitempty"`
+	ServiceCIDR string `json:"serviceCIDR,omitempty" jsonschema:"minLength=1,example=10.96.0.0/16,example=auto"`
 	// Ingress makes the virtual cluster's API server reachable.
 	Ingress *Ingress `json:"ingress,omitempty"`
 	// Server is the https URL at which Argo CD reaches the virtual cluster's
 	// API server. Default: https:// and the ingress host.
-	Server string `json:"server,omitempty"`
+	Server string `json:"server,omitempty" jsonschema:"minLength=1,example=https://dev.k8s.example.com"`
 	// PodSecurity are the Pod Security admission levels of the namespace.
 	PodSecurity *PodSecurity `json:"podSecurity,omitempty"`
 	// Values are raw chart values, merged last over what kasou sets.
@@ -60,25 +61,25 @@ type ClusterSpec struct {
 type Chart struct {
 	// Repository is an http(s) chart repository, or an OCI registry and
 	// repository without the chart's name: oci://registry/repository.
-	Repository string `json:"repository,omitempty" jsonschema:"pattern=^(https?|oci)://.+"`
+	Repository string `json:"repository,omitempty" jsonschema:"pattern=^(https?|oci)://.+,example=https://charts.loft.sh,example=oci://ghcr.io/acme/charts"`
 	// Name of the chart in the repository.
-	Name string `json:"name,omitempty"`
+	Name string `json:"name,omitempty" jsonschema:"minLength=1,example=vcluster"`
 	// Version of the chart: exact, no range.
-	Version string `json:"version,omitempty"`
+	Version string `json:"version,omitempty" jsonschema:"minLength=1,example=0.4.3"`
 	// Path of a chart folder or .tgz, from the repo's root, instead of the
 	// other three.
-	Path string `json:"path,omitempty"`
+	Path string `json:"path,omitempty" jsonschema:"minLength=1,example=charts/vcluster"`
 }
 
 // Ingress is the way in to the virtual cluster's API server.
 type Ingress struct {
-	// Enabled creates an Ingress on the host cluster.
-	Enabled *bool `json:"enabled,omitempty"`
+	// Enabled creates an Ingress on the host cluster. Default: false.
+	Enabled *bool `json:"enabled,omitempty" jsonschema:"default=false"`
 	// Host is the DNS name; it also becomes a SAN of the API server's
 	// certificate.
-	Host string `json:"host,omitempty"`
+	Host string `json:"host,omitempty" jsonschema:"minLength=1,example=dev.k8s.example.com"`
 	// ClassName is the IngressClass.
-	ClassName string `json:"className,omitempty"`
+	ClassName string `json:"className,omitempty" jsonschema:"minLength=1,example=nginx"`
 	// Annotations of the Ingress. They replace the chart's default ones key by
 	// key.
 	Annotations map[string]string `json:"annotations,omitempty"`
@@ -99,14 +100,14 @@ type PodSecurity struct {
 type ArgoCD struct {
 	// Project is the AppProject; one of the fleet's argocd.projects.
 	// Default: the first of them.
-	Project string `json:"project,omitempty"`
+	Project string `json:"project,omitempty" jsonschema:"minLength=1"`
 	// Automated syncs without a person, and heals what was changed by hand on
 	// the cluster. Default: true.
-	Automated *bool `json:"automated,omitempty"`
+	Automated *bool `json:"automated,omitempty" jsonschema:"default=true"`
 	// Deletion says what becomes of the virtual cluster when its Application is
 	// deleted: orphan leaves it running, cascade deletes it with everything in
 	// it. Default: orphan.
-	Deletion string `json:"deletion,omitempty" jsonschema:"enum=orphan,enum=cascade"`
+	Deletion string `json:"deletion,omitempty" jsonschema:"enum=orphan,enum=cascade,default=orphan"`
 }
 
 // FleetFile is clusters/fleet.yaml.
@@ -129,8 +130,9 @@ type FleetSpec struct {
 	Host Host `json:"host"`
 	// Sealing says with which certificate secrets are sealed.
 	Sealing *Sealing `json:"sealing,omitempty"`
-	// Schemas are JSON schemas of custom resources, beyond those that kasou
-	// has.
+	// Schemas are of custom resources, beyond those that kasou has: JSON schema
+	// files, CustomResourceDefinitions in YAML, or folders of either, from the
+	// repo's root.
 	Schemas []string `json:"schemas,omitempty"`
 	// Defaults hold for any field that a cluster's spec leaves out.
 	Defaults *ClusterSpec `json:"defaults,omitempty"`
@@ -139,39 +141,40 @@ type FleetSpec struct {
 // Repository is the git repository that Argo CD reads.
 type Repository struct {
 	// URL of the repository, as Argo CD knows it.
-	URL string `json:"url"`
+	URL string `json:"url" jsonschema:"minLength=1,example=https://github.com/acme/platform.git"`
 	// Revision is the branch or tag that Argo CD follows. Default: HEAD.
-	Revision string `json:"revision,omitempty"`
-	// Path of the clusters folder in the repository. Default: clusters.
-	Path string `json:"path,omitempty"`
+	Revision string `json:"revision,omitempty" jsonschema:"minLength=1,default=HEAD"`
+	// Path of the clusters folder in the repository. Default: the same as in
+	// this working copy.
+	Path string `json:"path,omitempty" jsonschema:"minLength=1,example=clusters"`
 }
 
 // FleetArgoCD is the Argo CD that deploys the fleet.
 type FleetArgoCD struct {
 	// Namespace that Argo CD and its Applications live in. Default: argocd.
-	Namespace string `json:"namespace,omitempty"`
+	Namespace string `json:"namespace,omitempty" jsonschema:"minLength=1,default=argocd"`
 	// Projects that specs may name. Default: [default].
-	Projects []string `json:"projects,omitempty"`
+	Projects []string `json:"projects,omitempty" jsonschema:"minItems=1"`
 	// Destination is the host cluster's API server, as Argo CD knows it.
 	// Default: https://kubernetes.default.svc, the cluster Argo CD runs in.
-	Destination string `json:"destination,omitempty"`
+	Destination string `json:"destination,omitempty" jsonschema:"minLength=1,default=https://kubernetes.default.svc"`
 }
 
 // Host is the cluster that the virtual clusters run on.
 type Host struct {
 	// KubernetesVersion of the host: manifests are rendered and validated for
-	// it.
-	KubernetesVersion string `json:"kubernetesVersion" jsonschema:"pattern=^v?1\\.[0-9]+(\\.[0-9]+)?$"`
+	// it. After Load it always has three parts and no v, such as 1.34.1.
+	KubernetesVersion string `json:"kubernetesVersion" jsonschema:"pattern=^v?1\\.[0-9]+(\\.[0-9]+)?$,example=1.34.1"`
 	// ServiceCIDR is the host's service range, one for each IP family, joined
 	// by a comma where there are two; auto asks the host.
-	ServiceCIDR string `json:"serviceCIDR,omitempty"`
+	ServiceCIDR string `json:"serviceCIDR,omitempty" jsonschema:"minLength=1,example=10.96.0.0/16,example=auto"`
 }
 
 // Sealing says with which certificate secrets are sealed.
 type Sealing struct {
 	// Certificate is a PEM file, from the clusters folder.
-	Certificate string `json:"certificate"`
+	Certificate string `json:"certificate" jsonschema:"minLength=1,example=sealed-secrets.crt"`
 	// MaxAge is how old a sealed value may grow before it is sealed anew with a
 	// renewed certificate, as a Go duration. Default: 720h.
-	MaxAge string `json:"maxAge,omitempty"`
+	MaxAge string `json:"maxAge,omitempty" jsonschema:"minLength=1,default=720h"`
 }

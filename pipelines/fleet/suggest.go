@@ -1,0 +1,58 @@
+package fleet
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// hintForUnknown says what the author of an unknown key most likely meant.
+func (s *schema) hintForUnknown(parent []string, key string) string {
+	known := s.keys(parent)
+	if near := nearest(key, known); near != "" {
+		return fmt.Sprintf("did you mean %q?", near)
+	}
+	for _, home := range s.homes(key) {
+		if len(home) > 0 && !slices.Contains(home, "defaults") {
+			return fmt.Sprintf("it belongs below %s", strings.Join(home, "."))
+		}
+	}
+	if len(known) == 0 {
+		return "remove it"
+	}
+	return "known here: " + strings.Join(known, ", ")
+}
+
+// nearest gives the candidate that word was probably meant to be; "" where
+// none is close. Letter case does not count.
+func nearest(word string, candidates []string) string {
+	limit := min(1+len(word)/4, 3)
+	best := ""
+	for _, candidate := range candidates {
+		if d := distance(strings.ToLower(word), strings.ToLower(candidate)); d <= limit && d < len(candidate) {
+			best, limit = candidate, d-1
+		}
+	}
+	return best
+}
+
+// distance is Levenshtein's, in bytes.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}
