@@ -1,0 +1,146 @@
+package vcluster
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+
+	"kasou/pipelines/finding"
+)
+
+// checkOverrides compares the effective values with what the fields of the spec
+// put there: spec.values may win, but not in silence.
+func (p *plan) checkOverrides(effective map[string]any) {
+	for _, s := range p.settings {
+		value := lookup(effective, s.keys...)
+		if !s.inList {
+			if !reflect.DeepEqual(value, s.value) {
+				p.overridden(s)
+			}
+			continue
+		}
+		list, _ := value.([]any)
+		switch others := flagValues(list, s.flag); {
+		case slices.Contains(list, s.value), s.flag != "" && slices.Contains(others, s.argument):
+		case len(others) > 0 && s.flag != "--tls-san":
+			p.overridden(s)
+		default:
+			p.dropped(s)
+		}
+	}
+}
+
+func (p *plan) overridden(s setting) {
+	place := p.userPath(s.keys)
+	p.say(finding.Warning, RuleOverride, place,
+		fmt.Sprintf("%s overrides %s, which asks for %v", dotted(place), dotted(s.field), s.value),
+		"Say it in one place: take it out of spec.values, or change the field.")
+}
+
+func (p *plan) dropped(s setting) {
+	place := p.userPath(s.keys)
+	p.say(finding.Error, RuleDropped, place,
+		fmt.Sprintf("%s replaces the whole list and drops %q, which %s needs", dotted(place), s.value, dotted(s.field)),
+		fmt.Sprintf("Add this item to the list: - %q", s.value))
+}
+
+// checkRemovals finds values that this chart version no longer takes.
+func (p *plan) checkRemovals() {
+	if p.version == nil || p.chartName != "vcluster" {
+		return
+	}
+	for _, r := range removals {
+		if !p.has(r.keys) || !(span{from: r.since}).holds(p.version) {
+			continue
+		}
+		place := p.userPath(r.keys)
+		p.say(finding.Error, RuleRemovedValue, place,
+			fmt.Sprintf("%s: charts from %s on do not take it, and this is %s", dotted(place), strings.TrimSuffix(r.since, ".0"), p.chart), r.hint)
+	}
+}
+
+// checkDefeats finds values that take the ground from a field.
+func (p *plan) checkDefeats() {
+	for _, d := range defeats {
+		if p.version == nil || !slices.Contains(d.charts, p.chartName) || !d.span.holds(p.version) {
+			continue
+		}
+		if !truthy(lookup(p.user, d.keys...)) || !p.given(d.field) {
+			continue
+		}
+		place := p.userPath(d.keys)
+		p.say(finding.Warning, RuleDefeated, place,
+			fmt.Sprintf("%s leaves %s without effect: %s", dotted(place), dotted(d.field), d.effect),
+			"Remove the value, or see to the field's purpose in spec.values yourself.")
+	}
+}
+
+// checkClass finds the old annotation beside the class name: an API server
+// refuses to create an Ingress that has both.
+func (p *plan) checkClass() {
+	if _, ok := p.annotations[classAnnotation]; ok && p.class != "" {
+		p.say(finding.Error, RuleIngressClass, append(slices.Clone(fieldAnnotations), classAnnotation),
+			"the annotation "+classAnnotation+" and spec.ingress.className cannot stand together: an API server refuses such an Ingress",
+			"Remove the annotation.")
+	}
+}
+
+// has says whether the person's values hold keys, be it with a null.
+func (p *plan) has(keys []string) bool {
+	_, depth := at(p.user, keys...)
+	return depth == len(keys)
+}
+
+// given says whether a field put something into the values.
+func (p *plan) given(field []string) bool {
+	return slices.ContainsFunc(p.settings, func(s setting) bool { return slices.Equal(s.field, field) })
+}
+
+// userPath gives the path in the spec of the value at keys, or of the nearest
+// value above it that is there.
+func (p *plan) userPath(keys []string) []string {
+	_, depth := at(p.user, keys...)
+	return append([]string{"spec", "values"}, keys[:depth]...)
+}
+
+func dotted(path []string) string { return strings.Join(path, ".") }
+
+// flagValues gives what a list of arguments says for a flag, as --flag=value or
+// as two items; for --tls-san each of the names joined by commas. It gives
+// nothing for the empty flag.
+func flagValues(list []any, flag string) []string {
+	if flag == "" {
+		return nil
+	}
+	var values []string
+	for i, item := range list {
+		text, _ := item.(string)
+		if value, ok := strings.CutPrefix(text, flag+"="); ok {
+			values = append(values, value)
+		} else if text == flag && i+1 < len(list) {
+			values = append(values, fmt.Sprint(list[i+1]))
+		}
+	}
+	if flag == "--tls-san" && len(values) > 0 {
+		values = strings.Split(strings.Join(values, ","), ",")
+	}
+	return values
+}
+
+// truthy says whether a template would take the value for true.
+func truthy(value any) bool {
+	switch v := value.(type) {
+	case nil:
+		return false
+	case bool:
+		return v
+	case string:
+		return v != ""
+	case []any:
+		return len(v) > 0
+	case map[string]any:
+		return len(v) > 0
+	}
+	return true
+}
