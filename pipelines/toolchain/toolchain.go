@@ -47,6 +47,9 @@ type ChartError struct {
 	Template string
 	Line     int
 	Message  string
+	// Values are what values.schema.json says against the values, if that is
+	// the reason: each path leads into the chart's values.
+	Values []Problem
 }
 
 func (e *ChartError) Error() string { return e.Message }

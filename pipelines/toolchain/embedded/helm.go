@@ -1,0 +1,126 @@
+package embedded
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"slices"
+	"sync"
+	"time"
+
+	"kasou/pipelines/toolchain"
+	"kasou/pipelines/tree"
+)
+
+// Options bound what renders may take. Zero values mean the defaults.
+type Options struct {
+	// Workers is the most worker processes at a time. Default: GOMAXPROCS.
+	Workers int
+	// Timeout is for one render. Default: 30 s.
+	Timeout time.Duration
+	// Memory, in bytes, is how far one worker may grow. Default: 768 MiB.
+	Memory int64
+	// Output, in bytes, is the most that one render may give. Default: 64 MiB.
+	Output int64
+}
+
+func (o Options) withDefaults() Options {
+	if o.Workers <= 0 {
+		o.Workers = runtime.GOMAXPROCS(0)
+	}
+	if o.Timeout <= 0 {
+		o.Timeout = 30 * time.Second
+	}
+	if o.Memory <= 0 {
+		o.Memory = 768 << 20
+	}
+	if o.Output <= 0 {
+		o.Output = 64 << 20
+	}
+	return o
+}
+
+// helmTool is Helm: a pool of workers.
+type helmTool struct {
+	opts  Options
+	slots chan struct{}
+
+	mu     sync.Mutex
+	idle   []*worker
+	closed bool
+}
+
+var errClosed = errors.New("the toolchain is closed")
+
+func newHelmTool(opts Options) (*helmTool, error) {
+	if !mainCalled.Load() {
+		return nil, errors.New("embedded.WorkerMain was not called at the start of main (or TestMain): a render worker would run the whole program again")
+	}
+	opts = opts.withDefaults()
+	return &helmTool{opts: opts, slots: make(chan struct{}, opts.Workers)}, nil
+}
+
+// Template renders in a worker process. What kills that process fails only
+// this call, with a *toolchain.ChartError; so does a render that takes more
+// time, memory or output than the options allow.
+func (h *helmTool) Template(ctx context.Context, r toolchain.Release) (tree.Files, error) {
+	if r.Chart.Digest == "" {
+		return nil, errors.New("the chart has no digest")
+	}
+	select {
+	case h.slots <- struct{}{}:
+		defer func() { <-h.slots }()
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	w, err := h.take(r.Chart.Digest)
+	if err != nil {
+		return nil, err
+	}
+	files, alive, err := w.render(ctx, r)
+	if alive {
+		h.give(w)
+	}
+	return files, err
+}
+
+// take gives an idle worker, best one that has the chart, else a new one.
+func (h *helmTool) take(digest string) (*worker, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.closed {
+		return nil, errClosed
+	}
+	if len(h.idle) > 0 {
+		i := slices.IndexFunc(h.idle, func(w *worker) bool { return w.charts[digest] })
+		i = max(i, 0)
+		w := h.idle[i]
+		h.idle = slices.Delete(h.idle, i, i+1)
+		if !w.full(digest) {
+			return w, nil
+		}
+		w.stop()
+	}
+	return startWorker(h.opts)
+}
+
+func (h *helmTool) give(w *worker) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.closed {
+		w.stop()
+		return
+	}
+	h.idle = append(h.idle, w)
+}
+
+func (h *helmTool) close() error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.closed = true
+	for _, w := range h.idle {
+		w.stop()
+	}
+	h.idle = nil
+	return nil
+}

@@ -1,0 +1,53 @@
+package embedded
+
+import (
+	"bytes"
+	"fmt"
+
+	"helm.sh/helm/v3/pkg/chart"
+	"helm.sh/helm/v3/pkg/chart/loader"
+)
+
+// loadedChart is a chart unpacked once, to be rendered many times.
+type loadedChart struct {
+	raw []*loader.BufferedFile
+	// shared is the chart itself where no render can change it; nil where it
+	// has dependencies, which Helm enables, renames and merges in place.
+	shared  *chart.Chart
+	schemas *schemas
+}
+
+// loadChart unpacks an archive with Helm's own checks of paths and sizes.
+func loadChart(archive []byte) (*loadedChart, error) {
+	raw, err := loader.LoadArchiveFiles(bytes.NewReader(archive))
+	if err != nil {
+		return nil, fmt.Errorf("the chart's archive does not load: %w", err)
+	}
+	c := &loadedChart{raw: raw, schemas: newSchemas()}
+	ch, err := c.load()
+	if err != nil {
+		return nil, fmt.Errorf("the chart does not load: %w", err)
+	}
+	if ch.Metadata.Dependencies == nil && len(ch.Dependencies()) == 0 {
+		c.shared = ch
+	}
+	return c, nil
+}
+
+// load gives a chart of its own. The files are copied because the loader
+// renames those of subcharts in place.
+func (c *loadedChart) load() (*chart.Chart, error) {
+	files := make([]*loader.BufferedFile, len(c.raw))
+	for i, f := range c.raw {
+		files[i] = &loader.BufferedFile{Name: f.Name, Data: f.Data}
+	}
+	return loader.LoadFiles(files)
+}
+
+// fresh gives a chart that the next render may do with as Helm does.
+func (c *loadedChart) fresh() (*chart.Chart, error) {
+	if c.shared != nil {
+		return c.shared, nil
+	}
+	return c.load()
+}

@@ -1,0 +1,153 @@
+package embedded
+
+import (
+	"bytes"
+	"fmt"
+	"log"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"helm.sh/helm/v3/pkg/action"
+	"helm.sh/helm/v3/pkg/chart"
+	"helm.sh/helm/v3/pkg/chartutil"
+	"helm.sh/helm/v3/pkg/engine"
+	"helm.sh/helm/v3/pkg/release"
+	"helm.sh/helm/v3/pkg/releaseutil"
+	"sigs.k8s.io/yaml"
+
+	"kasou/pipelines/toolchain"
+	"kasou/pipelines/tree"
+)
+
+// renderRelease does what `helm template --include-crds --skip-tests
+// --output-dir` does, in Helm's own order, so that the first thing wrong is the
+// same: helm's cmd/helm/install.go runInstall, then pkg/action install.go and
+// action.go renderResources, then cmd/helm/template.go for the hooks. It reads
+// and writes nothing but its arguments.
+func renderRelease(c *loadedChart, r toolchain.Release) (tree.Files, error) {
+	kubeVersion, err := chartutil.ParseKubeVersion(r.KubeVersion)
+	if err != nil {
+		return nil, fmt.Errorf("Kubernetes version %q: %w", r.KubeVersion, err)
+	}
+	values := map[string]any{}
+	if err := yaml.Unmarshal(r.Values, &values); err != nil {
+		return nil, &toolchain.ChartError{Message: "the values are no YAML map: " + err.Error()}
+	}
+	ch, err := c.fresh()
+	if err != nil {
+		return nil, chartError(err)
+	}
+	if err := installable(ch); err != nil {
+		return nil, chartError(err)
+	}
+	if err := chartutil.ValidateReleaseName(r.Name); err != nil {
+		return nil, fmt.Errorf("release name %q: %w", r.Name, err)
+	}
+	if err := chartutil.ProcessDependenciesWithMerge(ch, values); err != nil {
+		return nil, chartError(err)
+	}
+	caps := chartutil.DefaultCapabilities.Copy()
+	caps.KubeVersion = *kubeVersion
+	top, err := c.renderValues(ch, values, r, caps)
+	if err != nil {
+		return nil, err
+	}
+	files, err := renderFiles(ch, top, caps)
+	if err != nil {
+		return nil, chartError(err)
+	}
+	return files, nil
+}
+
+// installable says what Helm refuses before it looks at values.
+func installable(ch *chart.Chart) error {
+	if kind := ch.Metadata.Type; kind != "" && kind != "application" {
+		return fmt.Errorf("%s charts are not installable", kind)
+	}
+	if req := ch.Metadata.Dependencies; req != nil {
+		if err := action.CheckDependencies(ch, req); err != nil {
+			return fmt.Errorf("the chart's archive lacks dependencies: %w", err)
+		}
+	}
+	return nil
+}
+
+// renderValues gives what the templates see, after the schemas agreed.
+func (c *loadedChart) renderValues(ch *chart.Chart, values map[string]any, r toolchain.Release, caps *chartutil.Capabilities) (chartutil.Values, error) {
+	options := chartutil.ReleaseOptions{Name: r.Name, Namespace: r.Namespace, Revision: 1, IsInstall: true}
+	top, err := chartutil.ToRenderValuesWithSchemaValidation(ch, values, options, caps, true)
+	if err != nil {
+		return nil, chartError(err)
+	}
+	coalesced, ok := top["Values"].(chartutil.Values)
+	if !ok {
+		return nil, fmt.Errorf("helm gives the values as %T", top["Values"])
+	}
+	if err := c.schemas.validate(ch, coalesced); err != nil {
+		return nil, err
+	}
+	return top, nil
+}
+
+// renderFiles executes the templates and lays their documents out in files as
+// --output-dir does: CRDs, then manifests, then hooks, each appended to what
+// its file holds already. A first manifest replaces a CRD of the same path only
+// where Helm's own bookkeeping does.
+func renderFiles(ch *chart.Chart, top chartutil.Values, caps *chartutil.Capabilities) (tree.Files, error) {
+	if want := ch.Metadata.KubeVersion; want != "" && !chartutil.IsCompatibleRange(want, caps.KubeVersion.String()) {
+		return nil, fmt.Errorf("chart requires kubeVersion: %s which is incompatible with Kubernetes %s", want, caps.KubeVersion.String())
+	}
+	rendered, err := engine.Engine{}.Render(ch, top)
+	if err != nil {
+		return nil, err
+	}
+	for name := range rendered {
+		if strings.HasSuffix(name, "NOTES.txt") {
+			delete(rendered, name)
+		}
+	}
+	hooks, manifests, err := releaseutil.SortManifests(rendered, nil, releaseutil.InstallOrder)
+	if err != nil {
+		return nil, err
+	}
+	out := output{}
+	for _, crd := range ch.CRDObjects() {
+		out.add(crd.Filename, string(crd.File.Data))
+	}
+	for _, m := range manifests {
+		out.add(m.Name, m.Content)
+	}
+	for _, h := range hooks {
+		if !slices.Contains(h.Events, release.HookTest) {
+			out.add(h.Path, h.Manifest)
+		}
+	}
+	return out.files(), nil
+}
+
+// output collects documents by file.
+type output map[string]*bytes.Buffer
+
+func (o output) add(name, document string) {
+	key := path.Clean(filepath.ToSlash(name))
+	b := o[key]
+	if b == nil {
+		b = &bytes.Buffer{}
+		o[key] = b
+	}
+	fmt.Fprintf(b, "---\n# Source: %s\n%s\n", name, document)
+}
+
+func (o output) files() tree.Files {
+	files := make(tree.Files, len(o))
+	for name, b := range o {
+		files[name] = b.Bytes()
+	}
+	return files
+}
+
+// silenceHelm keeps Helm's log lines, such as warnings about values that do not
+// merge, off the worker's stderr, which is kept for what kills it.
+func silenceHelm(w interface{ Write([]byte) (int, error) }) { log.SetOutput(w) }

@@ -1,0 +1,115 @@
+package embedded
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"sync/atomic"
+
+	"kasou/pipelines/toolchain"
+	"kasou/pipelines/tree"
+)
+
+const (
+	// workerEnv makes a process a worker.
+	workerEnv = "KASOU_RENDER_WORKER"
+	// limitsEnv is MEMORY,OUTPUT in bytes.
+	limitsEnv = "KASOU_RENDER_LIMITS"
+	// maxStack ends a template that calls itself without end. Helm stops
+	// `include` after 1,000 levels, which stay far below it; for `tpl` it has
+	// no such guard.
+	maxStack = 64 << 20
+	// maxJob bounds a request: Helm unpacks no archive to more than 100 MiB.
+	maxJob = 256 << 20
+	// maxCharts is how many charts a worker keeps; then it is replaced.
+	maxCharts = 16
+	// exitMemory is the exit code of a worker that outgrew its memory.
+	exitMemory = 3
+)
+
+var mainCalled atomic.Bool
+
+// WorkerMain must be the first call in main, and in TestMain of a test that
+// renders: in a process that was started as a render worker it serves renders
+// and never returns; in any other it returns at once, and allows New.
+func WorkerMain() {
+	mainCalled.Store(true)
+	if os.Getenv(workerEnv) != "1" {
+		return
+	}
+	var limits workerLimits
+	if _, err := fmt.Sscanf(os.Getenv(limitsEnv), "%d,%d", &limits.memory, &limits.output); err != nil {
+		fmt.Fprintf(os.Stderr, "kasou: %s: %v\n", limitsEnv, err)
+		os.Exit(2)
+	}
+	// Ctrl-C reaches the whole process group; the parent decides what ends.
+	signal.Ignore(os.Interrupt)
+	debug.SetMaxStack(maxStack)
+	debug.SetGCPercent(400)
+	debug.SetMemoryLimit(limits.memory / 2)
+	limitMemory(limits.memory)
+	go watchMemory(limits.memory)
+	answers := os.Stdout
+	os.Stdout = os.Stderr
+	silenceHelm(io.Discard)
+	serve(os.Stdin, answers, limits)
+}
+
+type workerLimits struct{ memory, output int64 }
+
+// serve answers jobs until its input ends. Another goroutine reads, so that a
+// worker that is stuck in a render ends with its parent as well.
+func serve(in io.Reader, out io.Writer, limits workerLimits) {
+	jobs := make(chan []byte)
+	go func() {
+		for {
+			payload, err := readFrame(in, maxJob)
+			if err != nil {
+				os.Exit(0)
+			}
+			jobs <- payload
+		}
+	}()
+	charts := map[string]*loadedChart{}
+	for payload := range jobs {
+		j, err := decodeJob(payload)
+		if err != nil {
+			os.Exit(1)
+		}
+		files, err := answer(charts, j.release)
+		if size := outputSize(files); size > limits.output {
+			files, err = nil, &toolchain.ChartError{Message: fmt.Sprintf("the chart renders %d bytes; at most %d are taken", size, limits.output)}
+		}
+		if err := writeFrame(out, encodeAnswer(files, charts[j.release.Chart.Digest] != nil, err)); err != nil {
+			os.Exit(1)
+		}
+	}
+}
+
+// answer renders one job. A panic in Helm is the chart's doing: the engine
+// itself turns those of template functions into errors.
+func answer(charts map[string]*loadedChart, r toolchain.Release) (files tree.Files, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			files, err = nil, &toolchain.ChartError{Message: fmt.Sprintf("Helm gives up on the chart: %v", r)}
+		}
+	}()
+	c, ok := charts[r.Chart.Digest]
+	if !ok {
+		if c, err = loadChart(r.Chart.Archive); err != nil {
+			return nil, chartError(err)
+		}
+		charts[r.Chart.Digest] = c
+	}
+	return renderRelease(c, r)
+}
+
+func outputSize(files tree.Files) int64 {
+	var n int64
+	for name, data := range files {
+		n += int64(len(name) + len(data))
+	}
+	return n
+}

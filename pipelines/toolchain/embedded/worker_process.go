@@ -1,0 +1,167 @@
+package embedded
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"sync"
+	"time"
+
+	"kasou/pipelines/toolchain"
+	"kasou/pipelines/tree"
+)
+
+// worker is one running worker process. One goroutine uses it at a time.
+type worker struct {
+	cmd    *exec.Cmd
+	in     io.WriteCloser
+	out    *bufio.Reader
+	stderr *headBuffer
+	charts map[string]bool
+	opts   Options
+}
+
+// startWorker starts this binary again, with nothing of its environment: a
+// template must not see whose machine renders it, and the time zone is UTC
+// everywhere.
+func startWorker(opts Options) (*worker, error) {
+	path, err := self()
+	if err != nil {
+		return nil, err
+	}
+	w := &worker{charts: map[string]bool{}, stderr: &headBuffer{}, opts: opts}
+	w.cmd = exec.Command(path)
+	w.cmd.Args = []string{"kasou-render-worker"}
+	w.cmd.Env = []string{
+		workerEnv + "=1", fmt.Sprintf("%s=%d,%d", limitsEnv, opts.Memory, opts.Output),
+		"HOME=/nonexistent", "TZ=UTC", "LC_ALL=C", "GOMAXPROCS=2",
+	}
+	w.cmd.Stderr = w.stderr
+	if w.in, err = w.cmd.StdinPipe(); err != nil {
+		return nil, fmt.Errorf("start a render worker: %w", err)
+	}
+	out, err := w.cmd.StdoutPipe()
+	if err != nil {
+		return nil, fmt.Errorf("start a render worker: %w", err)
+	}
+	w.out = bufio.NewReaderSize(out, 1<<16)
+	if err := w.cmd.Start(); err != nil {
+		return nil, fmt.Errorf("start a render worker: %w", err)
+	}
+	return w, nil
+}
+
+// self is the running binary, which on Linux can be started even when its file
+// was replaced meanwhile.
+func self() (string, error) {
+	if runtime.GOOS == "linux" {
+		return "/proc/self/exe", nil
+	}
+	path, err := os.Executable()
+	if err != nil {
+		return "", fmt.Errorf("find kasou's own binary: %w", err)
+	}
+	return path, nil
+}
+
+// full says whether the worker holds as many charts as it may and this is
+// another one.
+func (w *worker) full(digest string) bool {
+	return len(w.charts) >= maxCharts && !w.charts[digest]
+}
+
+// render gives the answer to one job, and whether the worker can take another.
+func (w *worker) render(ctx context.Context, r toolchain.Release) (files tree.Files, alive bool, err error) {
+	digest := r.Chart.Digest
+	if w.charts[digest] {
+		r.Chart.Archive = nil
+	}
+	timer := time.AfterFunc(w.opts.Timeout, w.kill)
+	stop := context.AfterFunc(ctx, w.kill)
+	payload, err := w.exchange(job{release: r})
+	overran, cancelled := !timer.Stop(), !stop()
+	alive = err == nil && !overran && !cancelled
+	if err == nil {
+		var loaded bool
+		if files, loaded, err = decodeAnswer(payload); loaded {
+			w.charts[digest] = true
+		}
+		if !alive {
+			w.stop()
+		}
+		return files, alive, err
+	}
+	w.kill()
+	died := w.cmd.Wait()
+	switch {
+	case cancelled:
+		return nil, false, context.Cause(ctx)
+	case overran:
+		return nil, false, &toolchain.ChartError{Message: fmt.Sprintf("the chart's templates did not end within %s: they loop, or make far too much", w.opts.Timeout)}
+	}
+	return nil, false, w.explain(died, err)
+}
+
+func (w *worker) exchange(j job) ([]byte, error) {
+	if err := writeFrame(w.in, j.encode()); err != nil {
+		return nil, err
+	}
+	return readFrame(w.out, int(w.opts.Output)+1<<20)
+}
+
+// explain says why a worker died. What it printed is Go's own account of a
+// fatal error; it holds no values.
+func (w *worker) explain(died, broken error) error {
+	said := w.stderr.String()
+	var exit *exec.ExitError
+	switch {
+	case strings.Contains(said, "stack overflow"), strings.Contains(said, "goroutine stack exceeds"):
+		return &toolchain.ChartError{Message: "the chart's templates recurse without end"}
+	case strings.Contains(said, "out of memory"), strings.Contains(said, "cannot allocate memory"),
+		errors.As(died, &exit) && exit.ExitCode() == exitMemory:
+		return &toolchain.ChartError{Message: fmt.Sprintf("the chart's templates need more than %d MiB of memory", w.opts.Memory>>20)}
+	}
+	for line := range strings.Lines(said) {
+		if strings.HasPrefix(line, "fatal error:") || strings.HasPrefix(line, "kasou:") {
+			return &toolchain.ChartError{Message: "the process that rendered the chart died: " + strings.TrimSpace(line)}
+		}
+	}
+	return &toolchain.ChartError{Message: fmt.Sprintf("the process that rendered the chart died: %v (%v)", died, broken)}
+}
+
+func (w *worker) kill() { _ = w.cmd.Process.Kill() }
+
+// stop ends an idle worker.
+func (w *worker) stop() {
+	_ = w.in.Close()
+	w.kill()
+	_ = w.cmd.Wait()
+}
+
+
+// headBuffer keeps the first bytes that a worker says and drops the rest.
+type headBuffer struct {
+	mu   sync.Mutex
+	data []byte
+}
+
+func (b *headBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if room := 16<<10 - len(b.data); room > 0 {
+		b.data = append(b.data, p[:min(room, len(p))]...)
+	}
+	return len(p), nil
+}
+
+func (b *headBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return string(b.data)
+}

@@ -1,0 +1,177 @@
+package embedded
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+
+	"kasou/pipelines/toolchain"
+	"kasou/pipelines/tree"
+)
+
+// A frame is a big-endian uint32 length and that many bytes; inside, numbers
+// are uvarints and strings are their length and bytes.
+
+// job is what a worker is asked. The archive is empty where the worker has had
+// that digest before.
+type job struct {
+	release toolchain.Release
+}
+
+// The second byte of an answer; the first says whether the chart is loaded.
+const (
+	answerFiles byte = iota
+	answerChartError
+	answerError
+)
+
+var errShort = errors.New("message ends early")
+
+func writeFrame(w io.Writer, payload []byte) error {
+	frame := make([]byte, 4, 4+len(payload))
+	binary.BigEndian.PutUint32(frame, uint32(len(payload)))
+	_, err := w.Write(append(frame, payload...))
+	return err
+}
+
+func readFrame(r io.Reader, limit int) ([]byte, error) {
+	var head [4]byte
+	if _, err := io.ReadFull(r, head[:]); err != nil {
+		return nil, err
+	}
+	n := binary.BigEndian.Uint32(head[:])
+	if int64(n) > int64(limit) {
+		return nil, fmt.Errorf("message of %d bytes, at most %d are allowed", n, limit)
+	}
+	payload := make([]byte, n)
+	_, err := io.ReadFull(r, payload)
+	return payload, err
+}
+
+func appendString[T string | []byte](b []byte, s T) []byte {
+	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
+}
+
+// fields reads what the append functions wrote; the first error sticks.
+type fields struct {
+	rest []byte
+	err  error
+}
+
+func (f *fields) number() int {
+	n, size := binary.Uvarint(f.rest)
+	if size <= 0 {
+		f.err, f.rest = errShort, nil
+		return 0
+	}
+	f.rest = f.rest[size:]
+	return int(n)
+}
+
+func (f *fields) bytes() []byte {
+	n := f.number()
+	if n < 0 || n > len(f.rest) {
+		f.err, f.rest = errShort, nil
+		return nil
+	}
+	b := f.rest[:n:n]
+	f.rest = f.rest[n:]
+	return b
+}
+
+func (f *fields) string() string { return string(f.bytes()) }
+
+func (j job) encode() []byte {
+	r := j.release
+	b := make([]byte, 0, len(r.Chart.Archive)+len(r.Values)+512)
+	for _, s := range []string{r.Name, r.Namespace, r.KubeVersion, r.Chart.Digest} {
+		b = appendString(b, s)
+	}
+	return appendString(appendString(b, r.Values), r.Chart.Archive)
+}
+
+func decodeJob(payload []byte) (job, error) {
+	f := fields{rest: payload}
+	var j job
+	r := &j.release
+	for _, s := range []*string{&r.Name, &r.Namespace, &r.KubeVersion, &r.Chart.Digest} {
+		*s = f.string()
+	}
+	r.Values, r.Chart.Archive = f.bytes(), f.bytes()
+	return j, f.err
+}
+
+// encodeAnswer gives files or the error, whichever there is, and whether the
+// worker holds the chart now.
+func encodeAnswer(files tree.Files, loaded bool, err error) []byte {
+	b := []byte{0}
+	if loaded {
+		b[0] = 1
+	}
+	var chart *toolchain.ChartError
+	switch {
+	case errors.As(err, &chart):
+		return appendChartError(append(b, answerChartError), chart)
+	case err != nil:
+		return appendString(append(b, answerError), err.Error())
+	}
+	b = binary.AppendUvarint(append(b, answerFiles), uint64(len(files)))
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		b = appendString(appendString(b, name), files[name])
+	}
+	return b
+}
+
+func appendChartError(b []byte, e *toolchain.ChartError) []byte {
+	b = appendString(b, e.Message)
+	b = appendString(b, e.Template)
+	b = binary.AppendUvarint(b, uint64(e.Line))
+	b = binary.AppendUvarint(b, uint64(len(e.Values)))
+	for _, p := range e.Values {
+		b = appendString(b, p.Message)
+		b = binary.AppendUvarint(b, uint64(len(p.Path)))
+		for _, key := range p.Path {
+			b = appendString(b, key)
+		}
+	}
+	return b
+}
+
+func decodeAnswer(payload []byte) (files tree.Files, loaded bool, err error) {
+	if len(payload) < 2 {
+		return nil, false, errShort
+	}
+	loaded = payload[0] == 1
+	f := fields{rest: payload[2:]}
+	switch payload[1] {
+	case answerFiles:
+		files = tree.Files{}
+		for n := f.number(); n > 0 && f.err == nil; n-- {
+			name := f.string()
+			files[name] = f.bytes()
+		}
+	case answerChartError:
+		err = f.chartError()
+	default:
+		err = errors.New(f.string())
+	}
+	if f.err != nil {
+		return nil, false, f.err
+	}
+	return files, loaded, err
+}
+
+func (f *fields) chartError() *toolchain.ChartError {
+	e := &toolchain.ChartError{Message: f.string(), Template: f.string(), Line: f.number()}
+	for n := f.number(); n > 0 && f.err == nil; n-- {
+		p := toolchain.Problem{Message: f.string()}
+		for keys := f.number(); keys > 0 && f.err == nil; keys-- {
+			p.Path = append(p.Path, f.string())
+		}
+		e.Values = append(e.Values, p)
+	}
+	return e
+}
