@@ -88,6 +88,22 @@ func (d *Document) Has(path ...string) bool {
 	return whole
 }
 
+// Scalar gives the text of the value at path, where that is a scalar and not
+// null.
+func (d *Document) Scalar(path ...string) (text string, ok bool) {
+	_, value, whole := d.find(path)
+	if !whole {
+		return "", false
+	}
+	if value.Kind == yaml.AliasNode {
+		value = value.Alias
+	}
+	if value.Kind != yaml.ScalarNode || value.Tag == "!!null" {
+		return "", false
+	}
+	return value.Value, true
+}
+
 func (d *Document) place(n *yaml.Node) (line, column int) {
 	if n == nil || n.Line == 0 {
 		return 1 + d.offset, 1
@@ -102,7 +118,7 @@ func (d *Document) find(path []string) (key, value *yaml.Node, whole bool) {
 		value = value.Content[0]
 	}
 	for _, step := range path {
-		k, v := child(value, step)
+		k, v := child(value, step, mergeDepth)
 		if v == nil {
 			return key, value, false
 		}
@@ -111,9 +127,16 @@ func (d *Document) find(path []string) (key, value *yaml.Node, whole bool) {
 	return key, value, value.Kind != 0
 }
 
-func child(n *yaml.Node, step string) (key, value *yaml.Node) {
+// mergeDepth bounds how many merge keys are followed: one may name the mapping
+// that it stands in.
+const mergeDepth = 16
+
+func child(n *yaml.Node, step string, depth int) (key, value *yaml.Node) {
 	if n.Kind == yaml.AliasNode {
 		n = n.Alias
+	}
+	if depth == 0 {
+		return nil, nil
 	}
 	switch n.Kind {
 	case yaml.SequenceNode:
@@ -133,7 +156,7 @@ func child(n *yaml.Node, step string) (key, value *yaml.Node) {
 			}
 		}
 		if merged != nil {
-			return child(merged, step)
+			return child(merged, step, depth-1)
 		}
 	}
 	return nil, nil

@@ -1,0 +1,74 @@
+package conform
+
+import (
+	"bytes"
+	"fmt"
+
+	"kasou/pipelines/toolchain"
+)
+
+// SplitError is a file that cannot be split into documents.
+type SplitError struct {
+	// Line counts from 1.
+	Line    int
+	Message string
+}
+
+func (e *SplitError) Error() string { return fmt.Sprintf("line %d: %s", e.Line, e.Message) }
+
+// Documents splits a YAML or JSON file at its --- lines, as Kubernetes' own
+// splitters do. What has nothing but comments and blank lines is left out.
+// The documents share data's memory. The error is a *SplitError: something
+// stands behind a ---, which YAML allows and kubectl does not.
+func Documents(path string, data []byte) ([]toolchain.Document, error) {
+	var documents []toolchain.Document
+	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
+	start, startLine, line := 0, 1, 0
+	content := false
+	flush := func(end int) {
+		if content {
+			documents = append(documents, toolchain.Document{File: path, Line: startLine, Data: data[start:end:end]})
+		}
+		content = false
+	}
+	for at := 0; at < len(data); {
+		line++
+		next := endOfLine(data, at)
+		text := data[at:next]
+		switch rest, separator := cutSeparator(text); {
+		case separator && !blank(rest):
+			return nil, &SplitError{Line: line, Message: "something stands behind a ---; put it on a line of its own"}
+		case separator:
+			flush(at)
+			start, startLine = next, line+1
+		case !content && !blank(text):
+			content = true
+		}
+		at = next
+	}
+	flush(len(data))
+	return documents, nil
+}
+
+func endOfLine(data []byte, at int) int {
+	if i := bytes.IndexByte(data[at:], '\n'); i >= 0 {
+		return at + i + 1
+	}
+	return len(data)
+}
+
+// cutSeparator says whether a line starts with the marker --- and gives what
+// stands behind it. ---- and ---x are no markers.
+func cutSeparator(line []byte) (rest []byte, ok bool) {
+	rest, ok = bytes.CutPrefix(line, []byte("---"))
+	if !ok || (len(rest) > 0 && !bytes.ContainsRune([]byte(" \t\r\n"), rune(rest[0]))) {
+		return nil, false
+	}
+	return rest, true
+}
+
+// blank says whether a line has nothing but spaces and a comment.
+func blank(line []byte) bool {
+	trimmed := bytes.TrimLeft(line, " \t\r\n")
+	return len(trimmed) == 0 || trimmed[0] == '#'
+}

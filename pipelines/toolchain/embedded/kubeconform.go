@@ -1,0 +1,144 @@
+package embedded
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"strings"
+	"sync"
+
+	"github.com/yannh/kubeconform/pkg/resource"
+	"github.com/yannh/kubeconform/pkg/validator"
+	"golang.org/x/sync/errgroup"
+
+	"kasou/pipelines/toolchain"
+	"kasou/pipelines/toolchain/explain"
+)
+
+// kubeconformTool is kubeconform in this process. The zero value is ready, and
+// may be used by several goroutines.
+type kubeconformTool struct {
+	mu       sync.Mutex
+	sessions map[string]*session
+}
+
+// session is one set of schemas, compiled as its kinds come along.
+type session struct {
+	validator validator.Validator
+	explainer *explain.Explainer
+}
+
+// Validate holds each document against its schema. The error is an I/O error,
+// or a schema location that is not a local file.
+func (t *kubeconformTool) Validate(ctx context.Context, schemas toolchain.Schemas, documents []toolchain.Document) ([]toolchain.Validation, error) {
+	s, err := t.session(schemas)
+	if err != nil {
+		return nil, err
+	}
+	results := make([]toolchain.Validation, len(documents))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	const batch = 16
+	for start := 0; start < len(documents); start += batch {
+		group.Go(func() error {
+			for i := start; i < min(start+batch, len(documents)); i++ {
+				if err := ctx.Err(); err != nil {
+					return err
+				}
+				if results[i], err = s.validate(documents[i]); err != nil {
+					return fmt.Errorf("%s:%d: %w", documents[i].File, documents[i].Line, err)
+				}
+			}
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	return results, nil
+}
+
+// session gives the validator for a set of schemas, made once.
+func (t *kubeconformTool) session(schemas toolchain.Schemas) (*session, error) {
+	if err := local(schemas.Locations); err != nil {
+		return nil, err
+	}
+	key := schemas.KubernetesVersion + "\x00" + strings.Join(schemas.Locations, "\x00")
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if s, ok := t.sessions[key]; ok {
+		return s, nil
+	}
+	v, err := validator.New(schemas.Locations, validator.Opts{KubernetesVersion: schemas.KubernetesVersion, Strict: true})
+	if err != nil {
+		return nil, fmt.Errorf("start kubeconform: %w", err)
+	}
+	if t.sessions == nil {
+		t.sessions = map[string]*session{}
+	}
+	s := &session{validator: v, explainer: explain.New(schemas)}
+	t.sessions[key] = s
+	return s, nil
+}
+
+// local refuses what kubeconform would take for a web address, and an empty
+// list, for which it has a web address of its own.
+func local(locations []string) error {
+	if len(locations) == 0 {
+		return errors.New("no schema locations")
+	}
+	for _, location := range locations {
+		if strings.HasPrefix(location, "http") || strings.Contains(location, "://") || location == "default" {
+			return fmt.Errorf("schema location %s is no local file", location)
+		}
+	}
+	return nil
+}
+
+// validate reads one document. kubeconform's own messages name the field for a
+// few problems only and quote values, so the reasons come from the explainer.
+func (s *session) validate(document toolchain.Document) (validation toolchain.Validation, err error) {
+	defer func() {
+		if reason := recover(); reason != nil {
+			err = fmt.Errorf("kubeconform panicked: %v", reason)
+		}
+	}()
+	result := s.validator.ValidateResource(resource.Resource{Path: document.File, Bytes: document.Data})
+	if signature, err := result.Resource.Signature(); err == nil {
+		validation.APIVersion, validation.Kind = signature.Version, signature.Kind
+	}
+	switch result.Status {
+	case validator.Valid:
+		validation.Status = toolchain.Valid
+	case validator.Empty:
+		validation.Status = toolchain.Empty
+		validation.Problems = []toolchain.Problem{{Message: "nothing but null"}}
+	case validator.Invalid:
+		validation.Status = toolchain.Invalid
+		validation.Problems, err = s.explainer.Explain(document)
+	case validator.Error:
+		err = failed(&validation, result.Err)
+	default:
+		err = fmt.Errorf("kubeconform gave status %d", result.Status)
+	}
+	return validation, err
+}
+
+// failed tells what is wrong with the document from what is wrong with the
+// schemas' files. kubeconform has only words for it.
+func failed(validation *toolchain.Validation, cause error) error {
+	message := cause.Error()
+	if strings.HasPrefix(message, "could not find schema for ") {
+		validation.Status = toolchain.NoSchema
+		return nil
+	}
+	for _, prefix := range []string{"error unmarshalling resource: ", "error while parsing: "} {
+		if reason, ok := strings.CutPrefix(message, prefix); ok {
+			validation.Status = toolchain.Broken
+			validation.Problems = []toolchain.Problem{{Message: reason}}
+			return nil
+		}
+	}
+	return fmt.Errorf("kubeconform: %w", cause)
+}
