@@ -52,6 +52,11 @@ func Parse(data []byte, lineOffset int) (*Document, error) {
 	return d, nil
 }
 
+// parserMessage matches what the library's parser says. It counts lines from 0
+// where the scanner below it counts from 1 (parser.fail in decode.go of
+// go.yaml.in/yaml/v3).
+var parserMessage = regexp.MustCompile(`^did not find expected (key|node content|'-' indicator|',' or '[\]}]'|<)`)
+
 func syntaxError(err error, offset int) error {
 	m := yamlLine.FindStringSubmatch(err.Error())
 	if m == nil {
@@ -60,6 +65,8 @@ func syntaxError(err error, offset int) error {
 	line, convErr := strconv.Atoi(m[1])
 	if convErr != nil {
 		line = 1
+	} else if parserMessage.MatchString(m[2]) {
+		line++
 	}
 	return &SyntaxError{Line: line + offset, Message: m[2]}
 }

@@ -1,0 +1,118 @@
+// Package fence holds the imports to the plan of the house: docs/layout.md.
+package fence
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"path"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// heavy says which packages may import a library, by the path prefixes of
+// both. Test files count too, but for the few that test against the real tool.
+var heavy = map[string][]string{
+	"helm.sh/helm":                           {"pipelines/chart", "pipelines/render", "pipelines/toolchain"},
+	"dagger.io/dagger":                       {"pipelines/toolchain/dagger"},
+	"github.com/bitnami-labs":                {"pipelines/seal", "pipelines/toolchain", "internal/sealtest"},
+	"github.com/yannh/kubeconform":           {"pipelines/conform", "pipelines/toolchain"},
+	"k8s.io/client-go":                       {"pipelines/host"},
+	"github.com/sethvargo":                   {"pipelines/report"},
+	"github.com/spf13/cobra":                 {"internal/cli"},
+	"github.com/santhosh-tekuri":             {"pipelines/fleet", "pipelines/conform", "pipelines/render", "pipelines/toolchain"},
+	"oras.land/oras-go":                      {"pipelines/chart"},
+	"github.com/google/go-containerregistry": {"pipelines/chart"},
+}
+
+// values are the packages that any stage may import.
+var values = []string{"finding", "position", "fleet", "tree", "document", "toolchain"}
+
+// below says what a stage may import of kasou beyond the values: nothing but
+// its own parts, and toolchain what runs the tools.
+var below = map[string][]string{
+	"toolchain": {"render", "seal", "conform"},
+}
+
+type pkg struct {
+	ImportPath                         string
+	Imports, TestImports, XTestImports []string
+}
+
+func packages(t *testing.T) []pkg {
+	t.Helper()
+	out, err := exec.Command("go", "list", "-json=ImportPath,Imports,TestImports,XTestImports", "kasou/...").Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	var all []pkg
+	for d := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p pkg
+		if err := d.Decode(&p); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, p)
+	}
+	if len(all) < 10 {
+		t.Fatalf("go list found only %d packages", len(all))
+	}
+	return all
+}
+
+func within(name string, prefixes ...string) bool {
+	return slices.ContainsFunc(prefixes, func(p string) bool {
+		return name == p || strings.HasPrefix(name, p+"/")
+	})
+}
+
+func TestHeavyLibrariesStayBehindTheirDoors(t *testing.T) {
+	for _, p := range packages(t) {
+		name := strings.TrimPrefix(p.ImportPath, "kasou/")
+		for _, imported := range slices.Concat(p.Imports, p.TestImports, p.XTestImports) {
+			for library, doors := range heavy {
+				if within(imported, library) && !within(name, doors...) {
+					t.Errorf("%s imports %s; only %s may", name, imported, strings.Join(doors, ", "))
+				}
+			}
+		}
+	}
+}
+
+func TestStagesDoNotImportEachOther(t *testing.T) {
+	for _, p := range packages(t) {
+		rest, ok := strings.CutPrefix(p.ImportPath, "kasou/pipelines/")
+		if !ok {
+			continue
+		}
+		stage, _, _ := strings.Cut(rest, "/")
+		for _, imported := range p.Imports {
+			other, ok := strings.CutPrefix(imported, "kasou/pipelines/")
+			if !ok {
+				continue
+			}
+			target, _, _ := strings.Cut(other, "/")
+			if target != stage && !slices.Contains(slices.Concat(values, below[stage]), target) {
+				t.Errorf("%s imports the stage %s", p.ImportPath, target)
+			}
+		}
+	}
+}
+
+func TestImportsGoDown(t *testing.T) {
+	ranks := []string{"kasou", "kasou/ci", "kasou/internal/cli", "kasou/pipelines"}
+	for _, p := range packages(t) {
+		rank := slices.Index(ranks, p.ImportPath)
+		if rank < 0 && within(p.ImportPath, "kasou/pipelines") {
+			rank = len(ranks)
+		}
+		for _, imported := range p.Imports {
+			if target := slices.Index(ranks, imported); rank >= 0 && target >= 0 && target <= rank {
+				t.Errorf("%s imports %s, which is above it", path.Base(p.ImportPath), imported)
+			}
+		}
+	}
+}

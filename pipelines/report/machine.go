@@ -1,0 +1,155 @@
+package report
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/url"
+	"slices"
+
+	"github.com/sethvargo/go-githubactions"
+
+	"kasou/pipelines/finding"
+)
+
+func writeJSON(w io.Writer, r *Report) error {
+	out := *r
+	if out.Clusters == nil {
+		out.Clusters = []Cluster{}
+	}
+	if out.Findings == nil {
+		out.Findings = finding.List{}
+	}
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	e.SetEscapeHTML(false)
+	return e.Encode(out)
+}
+
+// The parts of SARIF 2.1.0 that code scanning reads.
+type (
+	sarifLog struct {
+		Schema  string     `json:"$schema"`
+		Version string     `json:"version"`
+		Runs    []sarifRun `json:"runs"`
+	}
+	sarifRun struct {
+		Tool       sarifTool     `json:"tool"`
+		ColumnKind string        `json:"columnKind"`
+		Results    []sarifResult `json:"results"`
+	}
+	sarifTool struct {
+		Driver sarifDriver `json:"driver"`
+	}
+	sarifDriver struct {
+		Name    string      `json:"name"`
+		Version string      `json:"version,omitempty"`
+		Rules   []sarifRule `json:"rules"`
+	}
+	sarifRule struct {
+		ID finding.Rule `json:"id"`
+	}
+	sarifMessage struct {
+		Text string `json:"text"`
+	}
+	sarifResult struct {
+		RuleID    finding.Rule    `json:"ruleId"`
+		Level     string          `json:"level"`
+		Message   sarifMessage    `json:"message"`
+		Locations []sarifLocation `json:"locations,omitempty"`
+	}
+	sarifLocation struct {
+		Physical sarifPhysical `json:"physicalLocation"`
+	}
+	sarifPhysical struct {
+		Artifact sarifArtifact `json:"artifactLocation"`
+		Region   *sarifRegion  `json:"region,omitempty"`
+	}
+	sarifArtifact struct {
+		URI string `json:"uri"`
+	}
+	sarifRegion struct {
+		StartLine   int `json:"startLine"`
+		StartColumn int `json:"startColumn,omitempty"`
+	}
+)
+
+func writeSARIF(w io.Writer, r *Report, o Options) error {
+	run := sarifRun{
+		Tool:       sarifTool{Driver: sarifDriver{Name: "kasou", Version: o.Version, Rules: []sarifRule{}}},
+		ColumnKind: "unicodeCodePoints",
+		Results:    []sarifResult{},
+	}
+	for _, f := range r.Findings {
+		run.Results = append(run.Results, sarifOf(f))
+		rule := sarifRule{ID: f.Rule}
+		if !slices.Contains(run.Tool.Driver.Rules, rule) {
+			run.Tool.Driver.Rules = append(run.Tool.Driver.Rules, rule)
+		}
+	}
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	return e.Encode(sarifLog{
+		Schema:  "https://json.schemastore.org/sarif-2.1.0.json",
+		Version: "2.1.0",
+		Runs:    []sarifRun{run},
+	})
+}
+
+func sarifOf(f finding.Finding) sarifResult {
+	text := f.Message
+	if f.Hint != "" {
+		text += "\n" + f.Hint
+	}
+	result := sarifResult{RuleID: f.Rule, Level: f.Severity.String(), Message: sarifMessage{Text: text}}
+	if f.File == "" {
+		return result
+	}
+	place := sarifPhysical{Artifact: sarifArtifact{URI: (&url.URL{Path: f.File}).String()}}
+	if f.Line > 0 {
+		place.Region = &sarifRegion{StartLine: f.Line, StartColumn: f.Column}
+	}
+	result.Locations = []sarifLocation{{Physical: place}}
+	return result
+}
+
+// writeGitHub prints each finding as a workflow command. go-githubactions
+// escapes what stands in them.
+func writeGitHub(w io.Writer, r *Report) error {
+	action := githubactions.New(githubactions.WithWriter(w))
+	for _, f := range r.Findings {
+		annotate(action, f)
+	}
+	for _, u := range r.Unfinished {
+		action.Errorf("%s: could not finish: %s", u.Cluster, u.Message)
+	}
+	_, err := fmt.Fprintf(w, "%s: %d changed, %d failed, %d unchanged\n",
+		plural(len(r.Clusters), "cluster"), r.Count(Changed)+r.Count(Removed), r.Count(Failed), r.Count(Unchanged))
+	return err
+}
+
+func annotate(action *githubactions.Action, f finding.Finding) {
+	fields := map[string]string{"title": string(f.Rule)}
+	if f.File != "" {
+		fields["file"] = f.File
+	}
+	if f.Line > 0 {
+		fields["line"] = fmt.Sprint(f.Line)
+	}
+	if f.Column > 0 {
+		fields["col"] = fmt.Sprint(f.Column)
+	}
+	text := f.Message
+	if f.Hint != "" {
+		text += "\n" + f.Hint
+	}
+	at := action.WithFieldsMap(fields)
+	switch f.Severity {
+	case finding.Error:
+		at.Errorf("%s", text)
+	case finding.Warning:
+		at.Warningf("%s", text)
+	default:
+		at.Noticef("%s", text)
+	}
+}

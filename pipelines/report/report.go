@@ -1,0 +1,135 @@
+// Package report prints what a run found and did: as text for people, as json
+// and sarif for programs, as annotations for GitHub Actions.
+package report
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"kasou/pipelines/finding"
+)
+
+// Report is the outcome of one command over a fleet.
+type Report struct {
+	// Command is what ran: build, check or lock.
+	Command string `json:"command"`
+	// DryRun is true where nothing was written on purpose.
+	DryRun bool `json:"dryRun,omitempty"`
+	// Clusters are sorted by name.
+	Clusters []Cluster `json:"clusters"`
+	// Fleet holds what changed outside the clusters: fleet.lock.yaml, and
+	// orphans in root/.
+	Fleet []Change `json:"fleet,omitempty"`
+	// Findings are sorted by position.
+	Findings finding.List `json:"findings"`
+	// Unfinished is work that neither succeeded nor found a fault: a network, a
+	// disk or a tool failed.
+	Unfinished []Unfinished `json:"unfinished,omitempty"`
+	// Diff of the fleet's own changes, where one was asked for.
+	FleetDiff string `json:"fleetDiff,omitempty"`
+}
+
+// Unfinished is a cluster, or the fleet where Cluster is empty, that could not
+// be finished, and why.
+type Unfinished struct {
+	Cluster string `json:"cluster,omitempty"`
+	Message string `json:"message"`
+}
+
+// Status says how one cluster came out.
+type Status string
+
+// Unchanged is as it should be; Changed was written (or would be, in a dry run
+// and in check); Removed was taken away; Failed has an error among its
+// findings or could not be finished.
+const (
+	Unchanged Status = "unchanged"
+	Changed   Status = "changed"
+	Removed   Status = "removed"
+	Failed    Status = "failed"
+)
+
+// Cluster is the outcome for one cluster.
+type Cluster struct {
+	Name    string   `json:"name"`
+	Status  Status   `json:"status"`
+	Changes []Change `json:"changes,omitempty"`
+	// Diff of the changes, where one was asked for; never coloured in json.
+	Diff string `json:"diff,omitempty"`
+}
+
+// Change is one file that was written or removed, or would be.
+type Change struct {
+	Path string `json:"path"`
+	// Kind is create, update or delete.
+	Kind string `json:"kind"`
+	// Cause is why: new, stale, hand edit, missing, …
+	Cause string `json:"cause,omitempty"`
+}
+
+// Failed says whether the run counts as failed: a finding of error severity.
+func (r *Report) Failed() bool { return r.Findings.Failed() }
+
+// Count gives how many clusters have the status.
+func (r *Report) Count(s Status) int {
+	n := 0
+	for _, c := range r.Clusters {
+		if c.Status == s {
+			n++
+		}
+	}
+	return n
+}
+
+// Format names an output format.
+type Format string
+
+// Formats are the values of --output.
+var Formats = []Format{"text", "json", "sarif", "github"}
+
+// Set makes Format a flag value. The error lists the formats there are.
+func (f *Format) Set(s string) error {
+	if !slices.Contains(Formats, Format(s)) {
+		names := make([]string, len(Formats))
+		for i, known := range Formats {
+			names[i] = string(known)
+		}
+		return fmt.Errorf("unknown output %q: one of %s", s, strings.Join(names, ", "))
+	}
+	*f = Format(s)
+	return nil
+}
+
+// String gives the format's name.
+func (f *Format) String() string { return string(*f) }
+
+// Type names the flag's type in help texts.
+func (f *Format) Type() string { return "format" }
+
+// Options say how to print.
+type Options struct {
+	Format Format
+	// Color uses ANSI escapes; text only.
+	Color bool
+	// Source gives a file of the repo by its slash-separated path, for the
+	// line that a finding points at; nil leaves such lines out.
+	Source func(path string) ([]byte, error)
+	// Version of kasou, for sarif.
+	Version string
+}
+
+// Write prints the report to w.
+func Write(w io.Writer, r *Report, o Options) error {
+	switch o.Format {
+	case "json":
+		return writeJSON(w, r)
+	case "sarif":
+		return writeSARIF(w, r, o)
+	case "github":
+		return writeGitHub(w, r)
+	default:
+		return writeText(w, r, o)
+	}
+}

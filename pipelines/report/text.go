@@ -1,0 +1,199 @@
+package report
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"strings"
+	"unicode"
+
+	"kasou/pipelines/finding"
+)
+
+// ANSI escapes for the text report.
+const (
+	bold   = "\x1b[1m"
+	red    = "\x1b[31m"
+	green  = "\x1b[32m"
+	yellow = "\x1b[33m"
+	faint  = "\x1b[2m"
+	reset  = "\x1b[0m"
+)
+
+type textWriter struct {
+	*bufio.Writer
+	options Options
+	sources map[string][]string
+}
+
+func writeText(w io.Writer, r *Report, o Options) error {
+	t := &textWriter{Writer: bufio.NewWriter(w), options: o, sources: map[string][]string{}}
+	for _, f := range r.Findings {
+		t.finding(f)
+	}
+	for _, u := range r.Unfinished {
+		t.unfinished(u)
+	}
+	t.changes(r)
+	t.summary(r)
+	return t.Flush()
+}
+
+func (t *textWriter) paint(color, s string) string {
+	if !t.options.Color || s == "" {
+		return s
+	}
+	return color + s + reset
+}
+
+func (t *textWriter) unfinished(u Unfinished) {
+	if u.Cluster != "" {
+		fmt.Fprintf(t, "%s: ", t.paint(bold, Inert(u.Cluster)))
+	}
+	fmt.Fprintf(t, "%s: %s\n", t.paint(red, "could not finish"), Inert(u.Message))
+}
+
+func severityColor(s finding.Severity) string {
+	switch s {
+	case finding.Error:
+		return red
+	case finding.Warning:
+		return yellow
+	default:
+		return faint
+	}
+}
+
+func (t *textWriter) finding(f finding.Finding) {
+	if p := f.Position(); p != "" {
+		fmt.Fprintf(t, "%s: ", t.paint(bold, Inert(p)))
+	}
+	fmt.Fprintf(t, "%s: %s %s\n", t.paint(severityColor(f.Severity), f.Severity.String()),
+		Inert(f.Message), t.paint(faint, "["+string(f.Rule)+"]"))
+	t.sourceLine(f)
+	if f.Hint != "" {
+		fmt.Fprintf(t, "  %s\n", Inert(f.Hint))
+	}
+}
+
+// sourceLine shows the line at fault with a caret below it, where the file can
+// be read and the line is short enough to help.
+func (t *textWriter) sourceLine(f finding.Finding) {
+	line, ok := t.line(f.File, f.Line)
+	if !ok || f.Column < 1 || f.Column > len(line)+1 || len(line) > 160 {
+		return
+	}
+	number := fmt.Sprintf("%5d | ", f.Line)
+	fmt.Fprintf(t, "%s%s\n", t.paint(faint, number), Inert(line))
+	indent := strings.Repeat(" ", len([]rune(line[:f.Column-1])))
+	fmt.Fprintf(t, "%s%s\n", t.paint(faint, strings.Repeat(" ", 5)+" | "), indent+t.paint(green, "^"))
+}
+
+func (t *textWriter) line(path string, number int) (string, bool) {
+	if t.options.Source == nil || path == "" || number < 1 {
+		return "", false
+	}
+	lines, ok := t.sources[path]
+	if !ok {
+		data, err := t.options.Source(path)
+		if err == nil {
+			lines = strings.Split(string(data), "\n")
+		}
+		t.sources[path] = lines
+	}
+	if number > len(lines) {
+		return "", false
+	}
+	return strings.TrimRight(lines[number-1], "\r"), true
+}
+
+func (t *textWriter) changes(r *Report) {
+	for _, c := range r.Clusters {
+		if c.Diff != "" {
+			t.WriteString(c.Diff)
+		} else if len(c.Changes) > 0 {
+			fmt.Fprintf(t, "%s: %s\n", t.paint(bold, Inert(c.Name)), countChanges(c.Changes))
+		}
+	}
+	if r.FleetDiff != "" {
+		t.WriteString(r.FleetDiff)
+		return
+	}
+	for _, c := range r.Fleet {
+		fmt.Fprintf(t, "%s: %sd\n", Inert(c.Path), c.Kind)
+	}
+}
+
+func countChanges(changes []Change) string {
+	kinds := map[string]int{}
+	for _, c := range changes {
+		kinds[c.Kind]++
+	}
+	var parts []string
+	for _, kind := range []string{"create", "update", "delete"} {
+		if n := kinds[kind]; n > 0 {
+			parts = append(parts, fmt.Sprintf("%s %sd", plural(n, "file"), kind))
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+func (t *textWriter) summary(r *Report) {
+	if r.Command == "check" && !r.Failed() && len(r.Findings) == 0 && len(r.Unfinished) == 0 {
+		return
+	}
+	var parts []string
+	add := func(n int, what string) {
+		if n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, what))
+		}
+	}
+	changed := "built"
+	if r.DryRun {
+		changed = "to build"
+	} else if r.Command == "check" {
+		changed = "stale"
+	}
+	add(r.Count(Changed), changed)
+	add(r.Count(Removed), "removed")
+	add(r.Count(Failed), "failed")
+	add(r.Count(Unchanged), "unchanged")
+	if len(parts) == 0 {
+		return
+	}
+	fmt.Fprintf(t, "%s: %s\n", plural(len(r.Clusters), "cluster"), strings.Join(parts, ", "))
+}
+
+func plural(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+// Inert makes text from a spec, a chart or a server harmless on a terminal:
+// control characters, which could move the cursor or recolour what follows,
+// are shown as escapes. Newlines are kept out too; tabs become a space.
+func Inert(s string) string {
+	if !strings.ContainsFunc(s, isHarmful) {
+		return s
+	}
+	var b strings.Builder
+	for _, r := range s {
+		switch {
+		case r == '\t':
+			b.WriteByte(' ')
+		case isHarmful(r):
+			fmt.Fprintf(&b, "\\u%04x", r)
+		default:
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}
+
+// isHarmful also holds for the bidirectional overrides, which make text read
+// otherwise than it is.
+func isHarmful(r rune) bool {
+	return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r)
+}
