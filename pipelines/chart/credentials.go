@@ -1,0 +1,145 @@
+package chart
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"net/url"
+	"os"
+
+	"helm.sh/helm/v3/pkg/helmpath"
+	"helm.sh/helm/v3/pkg/registry"
+	"helm.sh/helm/v3/pkg/repo"
+)
+
+// configFiles are where Helm keeps credentials.
+type configFiles struct{ repositories, registries string }
+
+func defaultConfigFiles() configFiles {
+	files := configFiles{
+		repositories: os.Getenv("HELM_REPOSITORY_CONFIG"),
+		registries:   os.Getenv("HELM_REGISTRY_CONFIG"),
+	}
+	if files.repositories == "" {
+		files.repositories = helmpath.ConfigPath("repositories.yaml")
+	}
+	if files.registries == "" {
+		files.registries = helmpath.ConfigPath(registry.CredentialsFileBasename)
+	}
+	return files
+}
+
+func unreadableConfig(file string, err error) *Problem {
+	var pathError *fs.PathError
+	if errors.As(err, &pathError) {
+		err = pathError.Err
+	}
+	return &Problem{
+		Rule: RuleCredentials, Field: "repository",
+		Message: fmt.Sprintf("the credentials in %s cannot be read: %v", file, err),
+		Hint:    "Mend the file, or write it anew with `helm repo add` or `helm registry login`.",
+	}
+}
+
+// site is how to talk to one http(s) repository.
+type site struct {
+	origin string
+	entry  repo.Entry
+	// trusted has the entry's client certificate and checks; other has neither.
+	trusted, other http.RoundTripper
+}
+
+// newSite finds the repository in Helm's repositories.yaml.
+func (s *Store) newSite(repository string) (*site, error) {
+	u, err := url.Parse(repository)
+	if err != nil {
+		return nil, err
+	}
+	entry, err := s.config.entry(repository)
+	if err != nil {
+		return nil, err
+	}
+	trusted, other, err := tlsConfigs(entry)
+	if err != nil {
+		return nil, err
+	}
+	return &site{origin: origin(u), entry: entry, trusted: newTransport(trusted), other: newTransport(other)}, nil
+}
+
+// entry gives the repository's entry, an empty one where Helm knows none.
+func (f configFiles) entry(repository string) (repo.Entry, error) {
+	file, err := repo.LoadFile(f.repositories)
+	if errors.Is(err, fs.ErrNotExist) {
+		return repo.Entry{}, nil
+	}
+	if err != nil {
+		return repo.Entry{}, unreadableConfig(f.repositories, errors.New("it is not a repositories.yaml of Helm"))
+	}
+	for _, entry := range file.Repositories {
+		if entry != nil && normalURL(entry.URL) == normalURL(repository) {
+			return *entry, nil
+		}
+	}
+	return repo.Entry{}, nil
+}
+
+// tlsConfigs gives the TLS settings for the repository itself, and for other
+// hosts that it refers to: those are checked, by the same authorities, and get
+// no client certificate.
+func tlsConfigs(entry repo.Entry) (trusted, other *tls.Config, err error) {
+	trusted = &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: entry.InsecureSkipTLSverify} // #nosec G402 -- what the person told Helm
+	other = &tls.Config{MinVersion: tls.VersionTLS12}
+	if entry.CAFile != "" {
+		pem, err := os.ReadFile(entry.CAFile)
+		if err != nil {
+			return nil, nil, unreadableConfig(entry.CAFile, err)
+		}
+		pool, err := x509.SystemCertPool()
+		if err != nil {
+			pool = x509.NewCertPool()
+		}
+		if !pool.AppendCertsFromPEM(pem) {
+			return nil, nil, unreadableConfig(entry.CAFile, errors.New("it holds no certificate"))
+		}
+		trusted.RootCAs, other.RootCAs = pool, pool
+	}
+	if entry.CertFile != "" || entry.KeyFile != "" {
+		pair, err := tls.LoadX509KeyPair(entry.CertFile, entry.KeyFile)
+		if err != nil {
+			return nil, nil, unreadableConfig(entry.CertFile, err)
+		}
+		trusted.Certificates = []tls.Certificate{pair}
+	}
+	return trusted, other, nil
+}
+
+// client gives a client for one request to target. Credentials are added below
+// the layer that follows redirects, by the origin of each request, so that no
+// redirect can carry them off.
+func (s *site) client(target *url.URL) *http.Client {
+	t := &originTransport{site: s, origins: map[string]bool{s.origin: true}}
+	if s.entry.PassCredentialsAll {
+		t.origins[origin(target)] = true
+	}
+	return &http.Client{Transport: t, CheckRedirect: checkRedirect}
+}
+
+type originTransport struct {
+	site    *site
+	origins map[string]bool
+}
+
+// RoundTrip sends the request, with credentials where its origin may see them.
+func (t *originTransport) RoundTrip(request *http.Request) (*http.Response, error) {
+	if !t.origins[origin(request.URL)] {
+		return t.site.other.RoundTrip(request)
+	}
+	if t.site.entry.Username != "" && t.site.entry.Password != "" {
+		request = request.Clone(request.Context())
+		request.SetBasicAuth(t.site.entry.Username, t.site.entry.Password)
+	}
+	return t.site.trusted.RoundTrip(request)
+}

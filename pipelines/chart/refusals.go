@@ -1,0 +1,77 @@
+package chart
+
+import (
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+
+	"kasou/pipelines/fleet"
+)
+
+const maxSuggestions = 5
+
+// refused is a 4xx answer for something at a repository.
+func refused(target string, code int) *Problem {
+	answer := fmt.Sprintf("%s answers %d %s", target, code, http.StatusText(code))
+	switch code {
+	case http.StatusUnauthorized, http.StatusForbidden:
+		return &Problem{
+			Rule: RuleCredentials, Field: "repository", Message: answer,
+			Hint: "Log in with `helm repo add --username …` or `helm registry login`, or check that the chart exists: many servers answer so for what is not there.",
+		}
+	case http.StatusNotFound, http.StatusGone:
+		return &Problem{
+			Rule: RuleNotFound, Field: "repository", Message: answer,
+			Hint: "Check the repository's URL; it is the one that `helm repo add` takes.",
+		}
+	}
+	return &Problem{
+		Rule: RuleRepository, Field: "repository", Message: answer,
+		Hint: "Check the repository's URL, and whether a proxy is in the way.",
+	}
+}
+
+func tooLarge(target string, limit int64) *Problem {
+	return &Problem{
+		Rule: RuleArchive, Field: "repository",
+		Message: fmt.Sprintf("%s is larger than the limit of %d bytes", target, limit),
+		Hint:    "Check that it is a chart and not an image or a backup; no chart is that large.",
+	}
+}
+
+func noSuchChart(ref fleet.Chart, index repositoryIndex) *Problem {
+	names := slices.Sorted(maps.Keys(index))
+	return &Problem{
+		Rule: RuleNotFound, Field: "name",
+		Message: fmt.Sprintf("%s has no chart %q", redact(ref.Repository), ref.Name),
+		Hint:    "It has " + listed(around(names, ref.Name, strings.Compare)) + ".",
+	}
+}
+
+func noSuchVersion(ref fleet.Chart, versions []string) *Problem {
+	p := &Problem{
+		Rule: RuleNotFound, Field: "version",
+		Message: fmt.Sprintf("%s has no version %s of %s", redact(ref.Repository), ref.Version, ref.Name),
+		Hint:    "Check repository, name and version.",
+	}
+	if ordered := newestFirst(versions, true); len(ordered) > 0 {
+		p.Hint = "The nearest versions are " + listed(around(ordered, ref.Version, descending)) + "."
+	}
+	return p
+}
+
+// around gives some items next to where item would stand in the sorted list.
+func around(sorted []string, item string, compare func(a, b string) int) []string {
+	at, _ := slices.BinarySearchFunc(sorted, item, compare)
+	from := max(0, min(at-maxSuggestions/2, len(sorted)-maxSuggestions))
+	return sorted[from:min(len(sorted), from+maxSuggestions)]
+}
+
+func listed(items []string) string {
+	if len(items) == 0 {
+		return "none"
+	}
+	return strings.Join(items, ", ")
+}

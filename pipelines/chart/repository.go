@@ -1,0 +1,199 @@
+package chart
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+	"helm.sh/helm/v3/pkg/registry"
+	"helm.sh/helm/v3/pkg/repo"
+
+	"kasou/pipelines/fleet"
+	"kasou/pipelines/tree"
+)
+
+// repositoryIndex is what kasou reads of an index.yaml: chart versions by name.
+type repositoryIndex map[string][]indexEntry
+
+type indexEntry struct {
+	Version string   `yaml:"version" json:"version"`
+	URLs    []string `yaml:"urls" json:"urls"`
+	// Digest is the hex SHA-256 of the archive, with or without "sha256:".
+	Digest string `yaml:"digest" json:"digest"`
+}
+
+// fromRepository gives a chart of an http(s) repository.
+func (s *Store) fromRepository(ctx context.Context, ref fleet.Chart) (content, error) {
+	index, err := s.index(ctx, ref.Repository)
+	if err != nil {
+		return content{}, err
+	}
+	entry, problem := index.find(ref)
+	if problem != nil {
+		return content{}, problem
+	}
+	promised := strings.ToLower(entry.Digest)
+	if promised != "" && !strings.Contains(promised, ":") {
+		promised = "sha256:" + promised
+	}
+	if promised != "" {
+		if got, err := s.cached(ctx, promised, sourceOf(ref)); err == nil {
+			return got, nil
+		}
+	}
+	target, problem := entry.target(ref)
+	if problem != nil {
+		return content{}, problem
+	}
+	if target.Scheme == registry.OCIScheme {
+		return s.pull(ctx, indexedReference(target, ref))
+	}
+	archive, err := s.get(ctx, ref.Repository, target, s.limits.Compressed)
+	if err != nil {
+		return content{}, err
+	}
+	if actual := tree.Digest(archive); promised != "" && actual != promised {
+		return content{}, &Problem{
+			Rule: RuleIndexDigest, Field: "version",
+			Message: fmt.Sprintf("the archive of %s is %s, but its index.yaml promises %s", sourceOf(ref), actual, promised),
+			Hint:    "The repository is broken, or somebody changed the archive: ask its owner to publish the index anew.",
+		}
+	}
+	return s.keep(archive, sourceOf(ref))
+}
+
+// index gives a repository's index.yaml, fetched once.
+func (s *Store) index(ctx context.Context, repository string) (repositoryIndex, error) {
+	return s.indexes.do(ctx, normalURL(repository), func(ctx context.Context) (repositoryIndex, error) {
+		target, err := url.Parse(repository)
+		if err != nil {
+			return nil, err
+		}
+		target.Path = strings.TrimRight(target.Path, "/") + "/index.yaml"
+		target.RawPath = ""
+		data, err := s.get(ctx, repository, target, s.limits.Index)
+		if err != nil {
+			return nil, err
+		}
+		return parseIndex(data, redact(target.String()))
+	})
+}
+
+// parseIndex reads YAML, or JSON, which is much faster for a large index.
+func parseIndex(data []byte, source string) (repositoryIndex, error) {
+	var file struct {
+		APIVersion string                  `yaml:"apiVersion" json:"apiVersion"`
+		Entries    map[string][]indexEntry `yaml:"entries" json:"entries"`
+	}
+	unmarshal := yaml.Unmarshal
+	if json.Valid(data) {
+		unmarshal = json.Unmarshal
+	}
+	err := unmarshal(data, &file)
+	if err == nil && file.APIVersion == "" {
+		err = repo.ErrNoAPIVersion
+	}
+	if err != nil {
+		return nil, &Problem{
+			Rule: RuleRepository, Field: "repository",
+			Message: fmt.Sprintf("%s is not the index of a chart repository: %v", source, err),
+			Hint:    "Check the repository's URL; `helm repo add` needs the same one.",
+		}
+	}
+	return file.Entries, nil
+}
+
+// find gives the entry of the chart's version, or what there is instead.
+func (index repositoryIndex) find(ref fleet.Chart) (indexEntry, *Problem) {
+	entries, ok := index[ref.Name]
+	if !ok {
+		return indexEntry{}, noSuchChart(ref, index)
+	}
+	for _, same := range []func(a, b string) bool{func(a, b string) bool { return a == b }, sameVersion} {
+		for _, entry := range entries {
+			if same(entry.Version, ref.Version) {
+				return entry, nil
+			}
+		}
+	}
+	return indexEntry{}, noSuchVersion(ref, index.versions(ref.Name))
+}
+
+func (index repositoryIndex) versions(name string) []string {
+	var versions []string
+	for _, entry := range index[name] {
+		versions = append(versions, entry.Version)
+	}
+	return versions
+}
+
+// target gives the URL of the archive. Helm takes the first one, so does kasou.
+func (entry indexEntry) target(ref fleet.Chart) (*url.URL, *Problem) {
+	p := &Problem{
+		Rule: RuleRepository, Field: "repository",
+		Message: fmt.Sprintf("the index of %s gives no usable URL for %s %s", redact(ref.Repository), ref.Name, ref.Version),
+		Hint:    "Ask the repository's owner to publish the index anew.",
+	}
+	if len(entry.URLs) == 0 {
+		return nil, p
+	}
+	absolute, err := repo.ResolveReferenceURL(ref.Repository, entry.URLs[0])
+	if err != nil {
+		return nil, p
+	}
+	target, err := url.Parse(absolute)
+	if err != nil || target.Host == "" || (target.Scheme != "http" && target.Scheme != "https" && target.Scheme != registry.OCIScheme) {
+		return nil, p
+	}
+	if target.Scheme == "http" && strings.HasPrefix(strings.ToLower(ref.Repository), "https:") {
+		p.Message += ": it is http where the repository is https"
+		return nil, p
+	}
+	return target, nil
+}
+
+// get downloads target, which the repository names, up to limit bytes.
+func (s *Store) get(ctx context.Context, repository string, target *url.URL, limit int64) ([]byte, error) {
+	site, err := s.sites.do(ctx, normalURL(repository), func(context.Context) (*site, error) {
+		return s.newSite(repository)
+	})
+	if err != nil {
+		return nil, err
+	}
+	var body []byte
+	shown := redact(target.String())
+	err = s.retries.do(ctx, shown, func(ctx context.Context) error {
+		body, err = getOnce(ctx, site.client(target), target, limit)
+		return err
+	})
+	if code := statusCode(err); code >= 400 && !transient(err) {
+		return nil, refused(shown, code)
+	}
+	return body, err
+}
+
+func getOnce(ctx context.Context, client *http.Client, target *url.URL, limit int64) ([]byte, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, target.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+	request.Header.Set("User-Agent", "kasou")
+	response, err := client.Do(request)
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return nil, &statusError{code: response.StatusCode, retryAfter: retryAfter(response.Header)}
+	}
+	body, err := io.ReadAll(io.LimitReader(response.Body, limit+1))
+	if err == nil && int64(len(body)) > limit {
+		return nil, tooLarge(redact(target.String()), limit)
+	}
+	return body, err
+}

@@ -1,0 +1,218 @@
+// Package chart gets charts: from http(s) repositories, OCI registries and
+// paths in the repo. It pins each by the digest of its archive, keeps archives
+// in a content-addressed cache, and scans them before anything loads them. It
+// is the only package that downloads.
+package chart
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"path"
+	"strings"
+	"time"
+
+	"helm.sh/helm/v3/pkg/registry"
+
+	"kasou/pipelines/finding"
+	"kasou/pipelines/fleet"
+	"kasou/pipelines/toolchain"
+	"kasou/pipelines/tree"
+)
+
+// Store gives charts. Within one Store each source is fetched once, whatever
+// number of clusters asks. It is safe for concurrent use.
+type Store struct {
+	root    string
+	cache   cache
+	limits  Limits
+	retries retries
+	config  configFiles
+
+	contents memo[content]
+	indexes  memo[repositoryIndex]
+	tags     memo[[]string]
+	sites    memo[*site]
+	oci      memo[ociClient]
+}
+
+// Option changes a Store.
+type Option func(*Store)
+
+// WithCache keeps archives below dir instead of KASOU_CACHE or the user's
+// cache folder.
+func WithCache(dir string) Option { return func(s *Store) { s.cache.dir = dir } }
+
+// WithLimits bounds archives and indexes otherwise than DefaultLimits.
+func WithLimits(l Limits) Option { return func(s *Store) { s.limits = l } }
+
+// WithRetries sets how long one attempt at the network may take, how often it
+// is repeated after a failure that may pass, and how long the first pause is;
+// each next pause is twice as long.
+func WithRetries(timeout time.Duration, count int, pause time.Duration) Option {
+	return func(s *Store) { s.retries = retries{timeout: timeout, count: count, pause: pause} }
+}
+
+// NewStore gives a Store for the repo at root, an absolute path. Where the
+// cache and Helm's and Docker's configuration are, the environment says: now,
+// not later.
+func NewStore(root string, opts ...Option) *Store {
+	s := &Store{
+		root:    root,
+		cache:   cache{dir: defaultCacheDir()},
+		limits:  DefaultLimits,
+		retries: retries{timeout: time.Minute, count: 3, pause: 300 * time.Millisecond},
+		config:  defaultConfigFiles(),
+	}
+	for _, option := range opts {
+		option(s)
+	}
+	return s
+}
+
+// Fetch gives the chart that the cluster's spec names, and its pin. lock is the
+// pin of the last build, nil where there is none or a new one is wanted. It
+// counts while the spec names the same source; then another digest is a
+// finding, and nothing is downloaded where the cache has the archive.
+//
+// Findings say what a person can mend; where one is an error there is no chart
+// and the pin is the one given. The error is for what could not be finished,
+// such as a network that stays down.
+func (s *Store) Fetch(ctx context.Context, c fleet.Cluster, lock *tree.ChartLock) (toolchain.Chart, tree.ChartLock, finding.List, error) {
+	var old tree.ChartLock
+	if lock != nil {
+		old = *lock
+	}
+	ref := *c.Spec.Chart
+	pinned := ""
+	if sameSource(ref, old) {
+		pinned = old.Digest
+	}
+	got, err := s.content(ctx, ref, pinned)
+	problem := (*Problem)(nil)
+	if err != nil && !errors.As(err, &problem) {
+		return toolchain.Chart{}, old, nil, fmt.Errorf("chart of cluster %s: %w", c.Name, err)
+	}
+	if problem == nil {
+		problem = mismatch(ref, got.chart)
+	}
+	if problem == nil && pinned != "" && pinned != got.chart.Digest {
+		problem = moved(c, got.chart, pinned)
+	}
+	if problem != nil {
+		return toolchain.Chart{}, old, finding.List{problem.Finding(c)}, nil
+	}
+	pin := tree.ChartLock{
+		Repository: ref.Repository, Name: ref.Name, Version: ref.Version, Path: ref.Path,
+		Digest: got.chart.Digest,
+	}
+	return got.chart, pin, uncached(c, got), nil
+}
+
+// sameSource says whether a pin is of the chart that the spec names.
+func sameSource(ref fleet.Chart, pin tree.ChartLock) bool {
+	if ref.Path != "" || pin.Path != "" {
+		return ref.Path != "" && pin.Path != "" && path.Clean(ref.Path) == path.Clean(pin.Path)
+	}
+	return normalURL(ref.Repository) == normalURL(pin.Repository) && ref.Name == pin.Name && ref.Version == pin.Version
+}
+
+func moved(c fleet.Cluster, ch toolchain.Chart, pinned string) *Problem {
+	p := &Problem{
+		Rule: RuleDigest, Field: "version",
+		Message: fmt.Sprintf("%s is now %s, but %s pins %s", ch.Source, ch.Digest, path.Join(path.Dir(c.File), "lock.yaml"), pinned),
+		Hint:    fmt.Sprintf("Somebody replaced the archive of a released version. Find out why; if the new one is right, run `kasou lock %s`.", c.Name),
+	}
+	if c.Spec.Chart.Path != "" {
+		p.Field = "path"
+		p.Hint = fmt.Sprintf("The chart was edited since it was pinned. If that is meant, run `kasou lock %s`.", c.Name)
+	}
+	return p
+}
+
+func uncached(c fleet.Cluster, got content) finding.List {
+	if got.uncached == nil {
+		return nil
+	}
+	return finding.List{c.Finding(finding.Warning, RuleCache, []string{"spec", "chart"},
+		fmt.Sprintf("%s could not be kept in the cache: %v", got.chart.Source, got.uncached),
+		"Set KASOU_CACHE to a folder that kasou can write; until then each build downloads the chart.")}
+}
+
+// content gives the chart from the path, the cache or the network, in this
+// order. pinned is "" where no pin counts.
+func (s *Store) content(ctx context.Context, ref fleet.Chart, pinned string) (content, error) {
+	if ref.Path != "" {
+		return s.contents.do(ctx, "path "+path.Clean(ref.Path), func(ctx context.Context) (content, error) {
+			return s.local(ctx, ref.Path)
+		})
+	}
+	if problem := checkRepository(ref.Repository); problem != nil {
+		return content{}, problem
+	}
+	if pinned != "" {
+		if got, err := s.cached(ctx, pinned, sourceOf(ref)); !errors.Is(err, errAbsent) {
+			return got, err
+		}
+	}
+	key := strings.Join([]string{"remote", normalURL(ref.Repository), ref.Name, ref.Version}, " ")
+	return s.contents.do(ctx, key, func(ctx context.Context) (content, error) {
+		return s.download(ctx, ref)
+	})
+}
+
+func (s *Store) download(ctx context.Context, ref fleet.Chart) (content, error) {
+	if registry.IsOCI(ref.Repository) {
+		return s.pull(ctx, ociReference{
+			repository: strings.TrimPrefix(strings.TrimRight(ref.Repository, "/"), "oci://") + "/" + ref.Name,
+			tag:        toTag(ref.Version), ref: ref,
+		})
+	}
+	return s.fromRepository(ctx, ref)
+}
+
+// cached gives the archive from the cache; errAbsent where it is not there.
+func (s *Store) cached(ctx context.Context, digest, source string) (content, error) {
+	got, err := s.contents.do(ctx, "digest "+digest, func(context.Context) (content, error) {
+		archive, err := s.cache.read(digest, s.limits.Compressed)
+		if err != nil {
+			return content{}, err
+		}
+		return s.open(archive, digest, source, "version")
+	})
+	got.chart.Source = source
+	return got, err
+}
+
+// keep scans a downloaded archive and puts it into the cache.
+func (s *Store) keep(archive []byte, source string) (content, error) {
+	got, err := s.open(archive, "", source, "version")
+	if err != nil {
+		return content{}, err
+	}
+	got.uncached = s.cache.write(got.chart.Digest, archive)
+	s.contents.put("digest "+got.chart.Digest, outcome[content]{value: got})
+	return got, nil
+}
+
+func sourceOf(ref fleet.Chart) string {
+	return fmt.Sprintf("%s %s from %s", ref.Name, ref.Version, redact(ref.Repository))
+}
+
+// checkRepository refuses what is no repository URL, and secrets in one.
+func checkRepository(repository string) *Problem {
+	p := &Problem{Rule: RuleRepository, Field: "repository"}
+	u, err := url.Parse(repository)
+	switch {
+	case err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https" && u.Scheme != "oci"):
+		p.Message = fmt.Sprintf("%q is not a chart repository", redact(repository))
+		p.Hint = "Write https://HOST/PATH, or oci://HOST/PATH without the chart's name."
+	case u.User != nil:
+		p.Message = fmt.Sprintf("the repository URL %s holds credentials", redact(repository))
+		p.Hint = "Take them out of the file, change them, and give the new ones to `helm repo add` or `helm registry login`."
+	default:
+		return nil
+	}
+	return p
+}
