@@ -1,6 +1,9 @@
 package fleet
 
 import (
+	"slices"
+	"strings"
+
 	"kasou/pipelines/finding"
 	"kasou/pipelines/position"
 )
@@ -58,15 +61,44 @@ func (c Cluster) Finding(severity finding.Severity, rule finding.Rule, path []st
 			return f
 		}
 	}
-	f.Line, f.Column = c.document.KeyAt(path...)
+	f.Line, f.Column = nearestKey(c.document, path)
 	return f
+}
+
+// nearestKey gives the place of the last key of path, or of the nearest one
+// above it that is there.
+func nearestKey(d *position.Document, path []string) (line, column int) {
+	for len(path) > 1 && !d.Has(path...) {
+		path = path[:len(path)-1]
+	}
+	return d.KeyAt(path...)
+}
+
+// Cluster gives the cluster of that name, and whether there is one.
+func (f *Fleet) Cluster(name string) (Cluster, bool) {
+	i, found := slices.BinarySearchFunc(f.Clusters, name, func(c Cluster, name string) int {
+		return strings.Compare(c.Name, name)
+	})
+	if !found {
+		return Cluster{}, false
+	}
+	return f.Clusters[i], true
+}
+
+// Names gives the names of all clusters, sorted.
+func (f *Fleet) Names() []string {
+	names := make([]string, len(f.Clusters))
+	for i, c := range f.Clusters {
+		names[i] = c.Name
+	}
+	return names
 }
 
 // Finding gives a finding at path in fleet.yaml.
 func (f *Fleet) Finding(severity finding.Severity, rule finding.Rule, path []string, message, hint string) finding.Finding {
 	found := finding.Finding{File: f.File, Rule: rule, Severity: severity, Message: message, Hint: hint}
 	if f.document != nil {
-		found.Line, found.Column = f.document.KeyAt(path...)
+		found.Line, found.Column = nearestKey(f.document, path)
 	}
 	return found
 }

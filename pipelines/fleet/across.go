@@ -1,0 +1,143 @@
+package fleet
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+)
+
+// claim says who was first to use a name, and where.
+type claim struct {
+	owner *check
+	place string
+}
+
+// checkAcross checks the clusters against each other. Each finding stands at
+// the later cluster and names the place of the earlier one.
+func checkAcross(f *Fleet, all []*check) {
+	unique(all, "metadata.name", func(k *check) string { return k.name }, func(k *check, other claim) *problem {
+		return fail(RuleDuplicateName, fmt.Sprintf("%s is also the name of the cluster at %s", quoted(k.name), other.place), "give each cluster a name of its own")
+	})
+	unique(all, "spec.ingress.host", ingressKey, func(k *check, other claim) *problem {
+		return fail(RuleDuplicateHost, fmt.Sprintf("%s is also the ingress host of %s (%s)", quoted(k.cluster.Spec.Ingress.Host), other.owner.cluster.Name, other.place), "give each cluster a host of its own")
+	})
+	checkServers(f, all)
+	checkNamespaces(all)
+	checkSecrets(f, all)
+}
+
+// unique reports every cluster whose key an earlier one has. Empty keys do not
+// count.
+func unique(all []*check, path string, key func(*check) string, say func(*check, claim) *problem) {
+	first := map[string]claim{}
+	for _, k := range all {
+		id := key(k)
+		if id == "" {
+			continue
+		}
+		if other, taken := first[id]; taken {
+			k.report(path, say(k, other))
+			continue
+		}
+		first[id] = claim{owner: k, place: k.place(path)}
+	}
+}
+
+// place gives file:line of the value at path, or of what makes it.
+func (k *check) place(path string) string {
+	at := k.cluster.Finding(0, "", strings.Split(path, "."), "", "")
+	return fmt.Sprintf("%s:%d", at.File, at.Line)
+}
+
+func ingressKey(k *check) string {
+	in := k.cluster.Spec.Ingress
+	if !*in.Enabled {
+		return ""
+	}
+	return strings.TrimSuffix(strings.ToLower(in.Host), ".")
+}
+
+// checkServers reports two clusters, or a cluster and the host, behind one
+// URL: Argo CD would take the credentials of either. Two servers made of one
+// ingress host have its finding already.
+func checkServers(f *Fleet, all []*check) {
+	host, _ := NormalizeServer(f.Spec.ArgoCD.Destination)
+	first := map[string]*check{}
+	for _, k := range all {
+		server, err := NormalizeServer(k.cluster.Spec.Server)
+		if err != nil {
+			continue
+		}
+		path := k.serverPath()
+		if server == host {
+			k.report(path, fail(RuleDuplicateServer, "makes the server "+server+", which is the host cluster's (spec.argocd.destination of fleet.yaml)", "write the virtual cluster's own URL"))
+		}
+		other, taken := first[server]
+		if !taken {
+			first[server] = k
+			continue
+		}
+		if path == "spec.server" || other.serverPath() == "spec.server" {
+			k.report(path, fail(RuleDuplicateServer, fmt.Sprintf("makes the server %s, which is also that of %s (%s)", server, other.cluster.Name, other.place(other.serverPath())),
+				"give each cluster a server of its own: Argo CD would use the credentials of either"))
+		}
+	}
+}
+
+// serverPath says which field the server comes from.
+func (k *check) serverPath() string {
+	if k.given.Server != "" {
+		return "spec.server"
+	}
+	return "spec.ingress.host"
+}
+
+// checkNamespaces lets clusters share a namespace only where each says so, and
+// all want the same of it.
+func checkNamespaces(all []*check) {
+	sharers := map[string][]*check{}
+	for _, k := range all {
+		sharers[k.cluster.Spec.Namespace] = append(sharers[k.cluster.Spec.Namespace], k)
+	}
+	for _, k := range all {
+		group := sharers[k.cluster.Spec.Namespace]
+		if len(group) < 2 {
+			continue
+		}
+		other := group[0]
+		if other == k {
+			other = group[1]
+		}
+		where := fmt.Sprintf("%s (%s)", other.cluster.Name, other.place("spec.namespace"))
+		switch {
+		case !k.cluster.Spec.ShareNamespace:
+			k.report("spec.namespace", fail(RuleDuplicateNamespace, fmt.Sprintf("%s is also the namespace of %s", quoted(k.cluster.Spec.Namespace), where),
+				"give each cluster a namespace of its own, or write shareNamespace: true in all that share it"))
+		case k == group[0]:
+		case !reflect.DeepEqual(k.cluster.Spec.PodSecurity, group[0].cluster.Spec.PodSecurity):
+			k.report("spec.podSecurity", fail(RuleSharedNamespace, "differs from that of "+where+", and they share a namespace", "write the same podSecurity in all that share it"))
+		}
+	}
+}
+
+// checkSecrets reports Secrets of one name in one namespace. Every cluster has
+// vc-NAME (its kubeconfig) and cluster-NAME (in Argo CD's namespace), and from
+// chart version 0.20 on vc-config-NAME: a cluster "config-a" and a cluster "a"
+// can meet in a shared namespace.
+func checkSecrets(f *Fleet, all []*check) {
+	first := map[string]*check{}
+	for _, k := range all {
+		namespace, name := k.cluster.Spec.Namespace, k.cluster.Name
+		for _, secret := range []string{
+			namespace + "/vc-" + name, namespace + "/vc-config-" + name, f.Spec.ArgoCD.Namespace + "/cluster-" + name,
+		} {
+			other, taken := first[secret]
+			if !taken {
+				first[secret] = k
+				continue
+			}
+			k.report("metadata.name", fail(RuleDuplicateSecret, fmt.Sprintf("makes the Secret %s, which %s (%s) makes too", secret, other.cluster.Name, other.place("metadata.name")),
+				"rename one of the two clusters, or give it a namespace of its own"))
+		}
+	}
+}

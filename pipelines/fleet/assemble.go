@@ -1,0 +1,93 @@
+package fleet
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"kasou/pipelines/finding"
+)
+
+// assemble makes the fleet of what was read, in whatever order it was read,
+// and gives the findings of the files' form and content. shared is fleet.yaml,
+// nil where it could not be read.
+func (f *Fleet) assemble(shared *source, specs []*source) finding.List {
+	if shared == nil {
+		shared = &source{file: f.File}
+	}
+	if shared.raw == nil {
+		shared.refused = [][]string{nil} // nothing can be said about what it says
+	}
+	findings := slices.Clone(shared.findings)
+	f.document = shared.document
+	remarshal(f.File, object(shared.raw, "spec"), &f.Spec)
+	report := fleetReporter(f, shared, &findings)
+	checkFleet(f.Spec, report)
+	f.applyDefaults()
+
+	slices.SortFunc(specs, func(a, b *source) int { return strings.Compare(a.cluster, b.cluster) })
+	var read []*check
+	for _, src := range specs {
+		findings = append(findings, src.findings...)
+		if src.raw != nil {
+			read = append(read, f.assembleCluster(src, shared, &findings))
+		}
+	}
+	for _, k := range read {
+		f.Clusters = append(f.Clusters, k.cluster)
+	}
+	checkAcross(f, read)
+	return findings
+}
+
+func (f *Fleet) assembleCluster(src, shared *source, findings *finding.List) *check {
+	c := Cluster{Name: src.cluster, File: src.file, document: src.document, fleet: f}
+	merged := mergeSpecs(object(shared.raw, "spec", "defaults"), object(src.raw, "spec"))
+	remarshal(src.file, merged, &c.Spec)
+	k := &check{own: src, shared: shared, findings: findings, given: c.Spec}
+	k.name, _ = object(src.raw, "metadata")["name"].(string)
+	c.applyDefaults(f.Spec)
+	k.cluster = c
+	k.one(f.Spec)
+	return k
+}
+
+// object gives the mapping at path; nil where there is none.
+func object(raw map[string]any, path ...string) map[string]any {
+	for _, step := range path {
+		raw, _ = raw[step].(map[string]any)
+	}
+	return raw
+}
+
+// remarshal decodes plain data into a struct. The data has passed the schema,
+// which is made of the struct, so that it cannot fail.
+func remarshal(file string, from map[string]any, to any) {
+	data, err := json.Marshal(from)
+	if err == nil {
+		err = json.Unmarshal(data, to)
+	}
+	if err != nil {
+		panic(fmt.Sprintf("%s passes its schema and does not decode: %v", file, err))
+	}
+}
+
+// tidy sorts, and keeps one of the findings that several clusters make of one
+// line: a default of fleet.yaml is wrong once.
+func tidy(findings finding.List) finding.List {
+	findings.Sort()
+	var kept finding.List
+	for _, f := range findings {
+		if n := len(kept); n > 0 {
+			last := kept[n-1]
+			last.Cluster = f.Cluster
+			if last == f {
+				kept[n-1].Cluster = ""
+				continue
+			}
+		}
+		kept = append(kept, f)
+	}
+	return kept
+}

@@ -1,0 +1,149 @@
+package fleet
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"kasou/pipelines/finding"
+)
+
+// problem is what a check found, before it has a place.
+type problem struct {
+	rule          finding.Rule
+	severity      finding.Severity
+	message, hint string
+}
+
+func fail(rule finding.Rule, message, hint string) *problem {
+	return &problem{rule, finding.Error, message, hint}
+}
+
+func warn(rule finding.Rule, message, hint string) *problem {
+	return &problem{rule, finding.Warning, message, hint}
+}
+
+// reporter makes a finding at a dotted path of a problem; nil is none.
+type reporter func(path string, p *problem)
+
+// fleetReporter leaves out what has a finding of the file's form already.
+func fleetReporter(f *Fleet, src *source, findings *finding.List) reporter {
+	return func(dotted string, p *problem) {
+		path := strings.Split(dotted, ".")
+		if p != nil && !src.isRefused(path) {
+			*findings = append(*findings, f.Finding(p.severity, p.rule, path, dotted+" "+p.message, p.hint))
+		}
+	}
+}
+
+// check is one cluster on its way through the checks.
+type check struct {
+	cluster Cluster
+	// name is metadata.name; given is the spec before kasou's own defaults.
+	name        string
+	given       ClusterSpec
+	own, shared *source
+	findings    *finding.List
+}
+
+// report leaves out what has a finding of the file's form already, be it the
+// spec's own value or the fleet's default.
+func (k *check) report(dotted string, p *problem) {
+	if p == nil {
+		return
+	}
+	path := strings.Split(dotted, ".")
+	inherited := append([]string{"spec", "defaults"}, path[1:]...)
+	if k.own.isRefused(path) || !k.own.document.Has(path...) && k.shared.isRefused(inherited) {
+		return
+	}
+	message := strings.TrimPrefix(dotted, "spec.") + " " + p.message
+	*k.findings = append(*k.findings, k.cluster.Finding(p.severity, p.rule, path, message, p.hint))
+}
+
+// one checks everything that a spec says by itself.
+func (k *check) one(fleet FleetSpec) {
+	spec := k.cluster.Spec
+	k.report("metadata.name", checkName(k.name, k.cluster.Name))
+	k.report("spec.namespace", checkNamespace(spec.Namespace, k.name, fleet.ArgoCD.Namespace))
+	if k.given.ServiceCIDR != "" {
+		k.report("spec.serviceCIDR", checkCIDR(k.given.ServiceCIDR))
+	}
+	k.ingress()
+	if k.given.Server != "" {
+		k.report("spec.server", checkServer(k.given.Server))
+	}
+	checkChart(*spec.Chart, k.report)
+	if !k.shared.isRefused([]string{"spec", "argocd", "projects"}) {
+		k.report("spec.argocd.project", checkProject(spec.ArgoCD.Project, fleet.ArgoCD.Projects))
+	}
+}
+
+func (k *check) ingress() {
+	in := k.cluster.Spec.Ingress
+	stated := k.given.Ingress != nil && k.given.Ingress.Enabled != nil
+	switch {
+	case in.Host != "":
+		p := checkIngressHost(in.Host)
+		k.report("spec.ingress.host", p)
+		if p == nil && !*in.Enabled && !stated {
+			k.report("spec.ingress.host", warn(RuleIngressDisabled, "is set, and no Ingress will be made: ingress.enabled is not set", "write enabled: true, or enabled: false to say that this is meant"))
+		}
+	case *in.Enabled:
+		k.report("spec.ingress.host", fail(RuleIngressHost, "is missing, and ingress.enabled is true", "add the DNS name under which the API server is to be reached: host: "+k.cluster.Name+".example.com"))
+	}
+}
+
+func checkProject(project string, allowed []string) *problem {
+	if slices.Contains(allowed, project) {
+		return nil
+	}
+	hint := "use one of " + strings.Join(allowed, ", ") + ", or add it to spec.argocd.projects of fleet.yaml"
+	if near := nearest(project, allowed); near != "" {
+		hint = fmt.Sprintf("did you mean %q? Else add it to spec.argocd.projects of fleet.yaml", near)
+	}
+	return fail(RuleProject, fmt.Sprintf("%s is not a project that the fleet allows", quoted(project)), hint)
+}
+
+// checkFleet checks what fleet.yaml says, before defaults.
+func checkFleet(spec FleetSpec, report reporter) {
+	if spec.Repository.URL != "" {
+		report("spec.repository.url", checkGitURL(spec.Repository.URL))
+	}
+	if spec.Repository.Path != "" {
+		report("spec.repository.path", checkPath(spec.Repository.Path, "the repository's root"))
+	}
+	if spec.ArgoCD.Namespace != "" {
+		report("spec.argocd.namespace", checkLabel(RuleNamespace, spec.ArgoCD.Namespace))
+	}
+	for i, project := range spec.ArgoCD.Projects {
+		report(fmt.Sprintf("spec.argocd.projects.%d", i), checkSubdomain(RuleProject, project))
+	}
+	if spec.ArgoCD.Destination != "" {
+		report("spec.argocd.destination", checkDestination(spec.ArgoCD.Destination))
+	}
+	if spec.Host.ServiceCIDR != "" {
+		report("spec.host.serviceCIDR", checkCIDR(spec.Host.ServiceCIDR))
+	}
+	if s := spec.Sealing; s != nil {
+		report("spec.sealing.certificate", checkPath(s.Certificate, "the clusters folder"))
+		if s.MaxAge != "" {
+			report("spec.sealing.maxAge", checkDuration(s.MaxAge))
+		}
+	}
+	for i, file := range spec.Schemas {
+		report(fmt.Sprintf("spec.schemas.%d", i), checkPath(file, "the clusters folder"))
+	}
+}
+
+func checkDuration(text string) *problem {
+	d, err := time.ParseDuration(text)
+	switch {
+	case err != nil:
+		return fail(RuleDuration, quoted(text)+" is not a duration", "write a number with h, m or s, such as 720h for thirty days")
+	case d <= 0:
+		return fail(RuleDuration, quoted(text)+" is not above zero", "write how old a sealed value may grow, such as 720h")
+	}
+	return nil
+}

@@ -1,0 +1,122 @@
+package fleet
+
+import (
+	"cmp"
+	"maps"
+	"strings"
+)
+
+// What holds where neither a spec nor the fleet says anything.
+const (
+	DefaultChartPath       = "charts/vcluster"
+	DefaultArgoCDNamespace = "argocd"
+	DefaultDestination     = "https://kubernetes.default.svc"
+	DefaultProject         = "default"
+	DefaultRevision        = "HEAD"
+	DefaultMaxAge          = "720h"
+	// Orphan and Cascade are the kinds of argocd.deletion.
+	Orphan  = "orphan"
+	Cascade = "cascade"
+	// AutoCIDR as a serviceCIDR asks the host.
+	AutoCIDR = "auto"
+)
+
+// mergeSpecs lays a spec over the fleet's defaults: mappings key by key,
+// anything else whole. It modifies neither.
+func mergeSpecs(defaults, spec map[string]any) map[string]any {
+	base := maps.Clone(defaults)
+	inherited, _ := base["chart"].(map[string]any)
+	own, _ := spec["chart"].(map[string]any)
+	if inherited != nil && own != nil {
+		base["chart"] = sameForm(inherited, own)
+	}
+	return merge(base, spec)
+}
+
+// merge keeps nulls: in values, null takes a chart's default away.
+func merge(base, over map[string]any) map[string]any {
+	merged := make(map[string]any, len(base)+len(over))
+	maps.Copy(merged, base)
+	for key, value := range over {
+		below, ok1 := merged[key].(map[string]any)
+		above, ok2 := value.(map[string]any)
+		if ok1 && ok2 {
+			value = merge(below, above)
+		}
+		merged[key] = value
+	}
+	return merged
+}
+
+// sameForm leaves out of an inherited chart what belongs to the other of its
+// two forms, by path or by repository, than the spec chose.
+func sameForm(inherited, own map[string]any) map[string]any {
+	kept := maps.Clone(inherited)
+	if _, byPath := own["path"]; byPath {
+		for _, key := range []string{"repository", "name", "version"} {
+			delete(kept, key)
+		}
+	} else if len(own) > 0 {
+		delete(kept, "path")
+	}
+	return kept
+}
+
+func (f *Fleet) applyDefaults() {
+	s := &f.Spec
+	s.Repository.Revision = cmp.Or(s.Repository.Revision, DefaultRevision)
+	s.Repository.Path = cmp.Or(s.Repository.Path, f.Dir)
+	s.ArgoCD.Namespace = cmp.Or(s.ArgoCD.Namespace, DefaultArgoCDNamespace)
+	s.ArgoCD.Destination = cmp.Or(s.ArgoCD.Destination, DefaultDestination)
+	if len(s.ArgoCD.Projects) == 0 {
+		s.ArgoCD.Projects = []string{DefaultProject}
+	}
+	if s.Sealing != nil {
+		s.Sealing.MaxAge = cmp.Or(s.Sealing.MaxAge, DefaultMaxAge)
+	}
+	s.Host.KubernetesVersion = fullVersion(s.Host.KubernetesVersion)
+}
+
+// fullVersion gives 1.34 and v1.34.0 as 1.34.0.
+func fullVersion(v string) string {
+	v = strings.TrimPrefix(v, "v")
+	if strings.Count(v, ".") == 1 {
+		v += ".0"
+	}
+	return v
+}
+
+func (c *Cluster) applyDefaults(fleet FleetSpec) {
+	s := &c.Spec
+	if s.Chart == nil || *s.Chart == (Chart{}) {
+		s.Chart = &Chart{Path: DefaultChartPath}
+	}
+	s.Namespace = cmp.Or(s.Namespace, c.Name)
+	s.ServiceCIDR = cmp.Or(s.ServiceCIDR, fleet.Host.ServiceCIDR)
+	s.Ingress = orNew(s.Ingress)
+	s.Ingress.Enabled = orValue(s.Ingress.Enabled, false)
+	if s.Server == "" && *s.Ingress.Enabled && s.Ingress.Host != "" {
+		s.Server = "https://" + s.Ingress.Host
+	}
+	s.PodSecurity = orNew(s.PodSecurity)
+	s.ArgoCD = orNew(s.ArgoCD)
+	s.ArgoCD.Project = cmp.Or(s.ArgoCD.Project, fleet.ArgoCD.Projects[0])
+	s.ArgoCD.Automated = orValue(s.ArgoCD.Automated, true)
+	s.ArgoCD.Deletion = cmp.Or(s.ArgoCD.Deletion, Orphan)
+}
+
+// orNew gives a copy, so that what was given stays as it was.
+func orNew[T any](p *T) *T {
+	if p == nil {
+		return new(T)
+	}
+	value := *p
+	return &value
+}
+
+func orValue[T any](p *T, fallback T) *T {
+	if p == nil {
+		return &fallback
+	}
+	return p
+}

@@ -1,0 +1,38 @@
+package fleet
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+)
+
+// Digest gives "sha256:" and the hex SHA-256 of everything that people wrote
+// and that shapes the cluster's files: its effective spec, and of the fleet the
+// repository, Argo CD's namespace and destination, and the host's Kubernetes
+// version. Comments, formatting, and whether a value is the spec's own or a
+// default, do not count; nor does what the effective spec has taken over
+// already, so that a new project or another default range changes no cluster
+// that does not use it.
+func (c Cluster) Digest() (string, error) {
+	inputs := struct {
+		Name              string      `json:"name"`
+		Spec              ClusterSpec `json:"spec"`
+		Repository        Repository  `json:"repository"`
+		Namespace         string      `json:"namespace"`
+		Destination       string      `json:"destination"`
+		KubernetesVersion string      `json:"kubernetesVersion"`
+	}{Name: c.Name, Spec: c.Spec}
+	if c.fleet != nil {
+		shared := c.fleet.Spec
+		inputs.Repository = shared.Repository
+		inputs.Namespace, inputs.Destination = shared.ArgoCD.Namespace, shared.ArgoCD.Destination
+		inputs.KubernetesVersion = shared.Host.KubernetesVersion
+	}
+	data, err := json.Marshal(inputs) // sorts the keys of maps
+	if err != nil {
+		return "", fmt.Errorf("digest of %s: %w", c.File, err)
+	}
+	sum := sha256.Sum256(data)
+	return "sha256:" + hex.EncodeToString(sum[:]), nil
+}

@@ -1,0 +1,247 @@
+package fleet
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"kasou/pipelines/finding"
+)
+
+// The names that Load knows in a clusters folder.
+const (
+	FleetFileName = "fleet.yaml"
+	SpecFileName  = "spec.yaml"
+	LockFileName  = "lock.yaml"
+	// RootFolder is where kasou writes the Applications.
+	RootFolder = "root"
+)
+
+// MaxFileSize is the largest fleet.yaml or spec.yaml that Load reads, in bytes.
+const MaxFileSize = 1 << 20
+
+// Load reads fleet.yaml and every spec.yaml of the clusters folder dir
+// (slash-separated, relative to root, which is absolute), applies all defaults
+// and checks everything. The findings are all problems of all files, sorted;
+// where one of them is an error, the fleet lacks what could not be read and is
+// good for nothing but showing names. The error says that the folder itself
+// could not be read. Nothing outside root is ever opened.
+func Load(root, dir string) (*Fleet, finding.List, error) {
+	dir = path.Clean(dir)
+	if !filepath.IsAbs(root) || !fs.ValidPath(dir) || dir == "." {
+		return nil, nil, fmt.Errorf("clusters folder %q of %q: it must be a folder below an absolute root", dir, root)
+	}
+	repo, err := os.OpenRoot(root)
+	if err != nil {
+		return nil, nil, fmt.Errorf("open the repo's root: %w", err)
+	}
+	defer repo.Close()
+	folder, err := repo.OpenRoot(dir)
+	if err != nil {
+		return nil, nil, fmt.Errorf("open the clusters folder: %w", err)
+	}
+	defer folder.Close()
+	entries, err := fs.ReadDir(folder.FS(), ".")
+	if err != nil {
+		return nil, nil, fmt.Errorf("list the clusters folder: %w", err)
+	}
+	l := &loader{folder: folder, dir: dir, fleet: &Fleet{Root: root, Dir: dir, File: path.Join(dir, FleetFileName)}}
+	shared := l.fleetFile(entries)
+	specs := l.folders(entries)
+	findings := append(l.findings, l.fleet.assemble(shared, specs)...)
+	return l.fleet, tidy(findings), nil
+}
+
+// loader walks the clusters folder.
+type loader struct {
+	folder   *os.Root
+	dir      string
+	fleet    *Fleet
+	findings finding.List
+}
+
+func (l *loader) report(severity finding.Severity, rule finding.Rule, name, message, hint string) {
+	f := finding.Finding{File: path.Join(l.dir, name), Rule: rule, Severity: severity, Message: message, Hint: hint}
+	if cluster, _, below := strings.Cut(name, "/"); below {
+		f.Cluster = cluster
+	}
+	l.findings = append(l.findings, f)
+}
+
+// fleetFile reads fleet.yaml; nil where there is none.
+func (l *loader) fleetFile(entries []fs.DirEntry) *source {
+	similar := lookalike(entries, FleetFileName)
+	if !has(entries, FleetFileName) {
+		hint := "write it: apiVersion, kind: Fleet, spec.repository.url and spec.host.kubernetesVersion"
+		if similar != "" {
+			hint = fmt.Sprintf("rename %s to %s", similar, FleetFileName)
+		}
+		l.report(finding.Error, RuleMissingFile, FleetFileName, "there is no "+FleetFileName, hint)
+		return nil
+	}
+	if similar != "" {
+		l.report(finding.Warning, RuleFileName, similar, fmt.Sprintf("%s is not read: %s is", similar, FleetFileName), "remove it, or merge it into "+FleetFileName)
+	}
+	data, ok := l.read(FleetFileName)
+	if !ok {
+		return nil
+	}
+	return parse(l.fleet.File, "", data, schemaOfFleet())
+}
+
+// folders reads the spec.yaml of every folder that is a cluster's.
+func (l *loader) folders(entries []fs.DirEntry) []*source {
+	var specs []*source
+	first := map[string]string{}
+	for _, e := range entries {
+		name := e.Name()
+		if strings.HasPrefix(name, ".") || strings.HasPrefix(name, "_") || !l.isFolder(e) {
+			continue
+		}
+		if name == RootFolder {
+			l.rootFolder()
+			continue
+		}
+		lower := strings.ToLower(name)
+		if other, taken := first[lower]; taken {
+			l.report(finding.Error, RuleFolderCase, name, fmt.Sprintf("the folders %s and %s differ in letter case alone", other, name),
+				"rename one: on many machines they are the same folder")
+		}
+		first[lower] = name
+		if spec := l.cluster(name); spec != nil {
+			specs = append(specs, spec)
+		}
+	}
+	return specs
+}
+
+// isFolder passes real folders, ignores plain files, and reports the rest.
+func (l *loader) isFolder(e fs.DirEntry) bool {
+	switch {
+	case e.IsDir():
+		return true
+	case e.Type().IsRegular():
+		return false
+	case e.Type()&fs.ModeSymlink != 0:
+		if info, err := l.folder.Stat(e.Name()); err == nil && info.Mode().IsRegular() {
+			return false
+		}
+		l.report(finding.Error, RuleNotRegular, e.Name(), "it is a symbolic link", "put the folder itself here: links differ between machines")
+	default:
+		l.report(finding.Error, RuleNotRegular, e.Name(), "it is neither a file nor a folder", "remove it")
+	}
+	return false
+}
+
+func (l *loader) rootFolder() {
+	name := path.Join(RootFolder, SpecFileName)
+	if _, err := l.folder.Lstat(name); err == nil {
+		l.report(finding.Error, RuleReservedFolder, name, RootFolder+"/ holds what kasou writes for Argo CD: no cluster can have that name",
+			"give the cluster another name, and move its folder")
+	}
+}
+
+// cluster reads one folder; nil where it holds no spec that can be read.
+func (l *loader) cluster(name string) *source {
+	file := path.Join(name, SpecFileName)
+	entries, err := fs.ReadDir(l.folder.FS(), name)
+	if err != nil {
+		l.report(finding.Error, RuleUnreadable, name, "the folder cannot be listed: "+cause(err), "look at its permissions")
+		return nil
+	}
+	similar := lookalike(entries, SpecFileName)
+	switch {
+	case has(entries, SpecFileName):
+		if similar != "" {
+			l.report(finding.Warning, RuleFileName, path.Join(name, similar), fmt.Sprintf("%s is not read: %s is", similar, SpecFileName), "remove it, or merge it into "+SpecFileName)
+		}
+		data, ok := l.read(file)
+		if !ok {
+			return nil
+		}
+		return parse(path.Join(l.dir, file), name, data, schemaOfSpec())
+	case similar != "":
+		l.report(finding.Error, RuleMissingSpec, file, "there is no "+SpecFileName, fmt.Sprintf("rename %s to %s", similar, SpecFileName))
+	case has(entries, LockFileName):
+		l.fleet.Retired = append(l.fleet.Retired, name)
+	default:
+		l.report(finding.Error, RuleMissingSpec, file, "there is no "+SpecFileName,
+			fmt.Sprintf("write it with `kasou new %s`, remove the folder, or begin its name with _ if it is no cluster", name))
+	}
+	return nil
+}
+
+// read gives the content of a plain file of a bearable size. It looks before
+// it opens: opening a pipe would wait, opening a device could do anything.
+func (l *loader) read(name string) ([]byte, bool) {
+	info, err := l.folder.Lstat(name)
+	switch {
+	case err != nil:
+		l.report(finding.Error, RuleUnreadable, name, "it cannot be read: "+cause(err), "look at its permissions")
+		return nil, false
+	case !info.Mode().IsRegular():
+		l.report(finding.Error, RuleNotRegular, name, "it is "+describe(info.Mode()), "put a plain file in its place")
+		return nil, false
+	}
+	file, err := l.folder.Open(name)
+	if err != nil {
+		l.report(finding.Error, RuleUnreadable, name, "it cannot be read: "+cause(err), "look at its permissions")
+		return nil, false
+	}
+	defer file.Close()
+	data, err := io.ReadAll(io.LimitReader(file, MaxFileSize+1))
+	switch {
+	case err != nil:
+		l.report(finding.Error, RuleUnreadable, name, "it cannot be read: "+cause(err), "try again, or restore it from git")
+		return nil, false
+	case len(data) > MaxFileSize:
+		l.report(finding.Error, RuleTooLarge, name, fmt.Sprintf("it is larger than %d bytes", MaxFileSize), "a cluster needs a few lines: is this the right file?")
+		return nil, false
+	}
+	return data, true
+}
+
+func describe(mode fs.FileMode) string {
+	switch {
+	case mode&fs.ModeSymlink != 0:
+		return "a symbolic link"
+	case mode.IsDir():
+		return "a folder"
+	case mode&fs.ModeNamedPipe != 0:
+		return "a named pipe"
+	case mode&fs.ModeSocket != 0:
+		return "a socket"
+	}
+	return "a device"
+}
+
+// cause leaves the path out of a file system's error: the finding has it.
+func cause(err error) string {
+	var failed *fs.PathError
+	if errors.As(err, &failed) {
+		return failed.Err.Error()
+	}
+	return err.Error()
+}
+
+func has(entries []fs.DirEntry, name string) bool {
+	return slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return e.Name() == name })
+}
+
+// lookalike gives the name of an entry that a person may have meant to be
+// name: in another letter case, or with the ending .yml.
+func lookalike(entries []fs.DirEntry, name string) string {
+	short := strings.TrimSuffix(name, ".yaml") + ".yml"
+	for _, e := range entries {
+		if e.Name() != name && (strings.EqualFold(e.Name(), name) || strings.EqualFold(e.Name(), short)) {
+			return e.Name()
+		}
+	}
+	return ""
+}

@@ -1,0 +1,160 @@
+package fleet
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/util/validation"
+)
+
+// The sizes of a service range that kube-apiserver takes: at most 20 bits of
+// addresses (validateMaxCIDRRange) and at least 8 addresses (ServiceIPRange).
+const (
+	maxServiceBits = 20
+	minServiceBits = 3
+)
+
+// checkCIDR wants one range, or one of each IP family joined by a comma.
+func checkCIDR(value string) *problem {
+	if value == AutoCIDR {
+		return nil
+	}
+	refuse := func(reason, hint string) *problem { return fail(RuleCIDR, quoted(value)+" "+reason, hint) }
+	parts := strings.Split(value, ",")
+	if len(parts) > 2 {
+		return refuse("has more than two ranges", "write at most one for IPv4 and one for IPv6")
+	}
+	var ranges []netip.Prefix
+	for _, part := range parts {
+		if part != strings.TrimSpace(part) {
+			return refuse("has spaces", "write "+strings.ReplaceAll(value, " ", ""))
+		}
+		prefix, err := netip.ParsePrefix(part)
+		switch {
+		case err != nil || prefix.Addr().Is4In6():
+			return refuse("is not a service range", "write it as 10.96.0.0/16, fd00:10:96::/112 or both joined by a comma, or auto to ask the host")
+		case prefix != prefix.Masked():
+			return refuse("has bits set after its prefix", "write "+prefix.Masked().String())
+		}
+		ranges = append(ranges, prefix)
+	}
+	if len(ranges) == 2 && ranges[0].Addr().Is4() == ranges[1].Addr().Is4() {
+		return refuse("has two ranges of one IP family", "write at most one for IPv4 and one for IPv6")
+	}
+	for _, r := range ranges {
+		if p := checkCIDRSize(r); p != nil {
+			return p
+		}
+	}
+	return nil
+}
+
+// checkCIDRSize only warns: newer API servers take larger ranges.
+func checkCIDRSize(r netip.Prefix) *problem {
+	all := r.Addr().BitLen()
+	switch bits := all - r.Bits(); {
+	case bits > maxServiceBits:
+		return warn(RuleCIDRSize, fmt.Sprintf("%s is larger than most API servers take", r), fmt.Sprintf("is it the host's real service range? Theirs ends at /%d", all-maxServiceBits))
+	case bits < minServiceBits:
+		return warn(RuleCIDRSize, fmt.Sprintf("%s is smaller than an API server takes", r), fmt.Sprintf("is it the host's real service range? Theirs begins at /%d", all-minServiceBits))
+	}
+	return nil
+}
+
+func checkServer(server string) *problem {
+	if _, err := NormalizeServer(server); err != nil {
+		return fail(RuleServer, err.Error(), "write the https URL at which Argo CD reaches the API server, such as https://dev.k8s.example.com")
+	}
+	return nil
+}
+
+// NormalizeServer gives the one spelling of an API server's URL by which two
+// of them can be compared: lower case, no :443, no slash or dot at the end, IP
+// addresses in their shortest form. The error says why Argo CD should not or
+// cannot dial it (it is no https URL, has credentials, a query or a fragment,
+// or means the machine itself), without repeating the URL.
+func NormalizeServer(server string) (string, error) {
+	u, err := url.Parse(server)
+	switch {
+	case err != nil:
+		return "", errors.New("is not a URL")
+	case u.Scheme == "" || u.Opaque != "":
+		return "", errors.New("is not an https:// URL: Argo CD would dial it over plain HTTP")
+	case u.Scheme != "https":
+		return "", fmt.Errorf("begins with %s://, not with https://", u.Scheme)
+	case u.User != nil:
+		return "", errors.New("has credentials in it")
+	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || strings.HasSuffix(server, "#"):
+		return "", errors.New("has a query or a fragment")
+	}
+	host, err := normalizeHost(u.Hostname())
+	if err != nil {
+		return "", err
+	}
+	port, err := normalizePort(u)
+	if err != nil {
+		return "", err
+	}
+	return "https://" + host + port + strings.TrimRight(u.EscapedPath(), "/"), nil
+}
+
+func normalizePort(u *url.URL) (string, error) {
+	text := u.Port()
+	if text == "" {
+		return "", nil
+	}
+	port, err := strconv.ParseUint(text, 10, 16)
+	if err != nil || port == 0 {
+		return "", errors.New("has a port that is not between 1 and 65535")
+	}
+	if port == 443 {
+		return "", nil
+	}
+	return ":" + strconv.FormatUint(port, 10), nil
+}
+
+func normalizeHost(host string) (string, error) {
+	host = strings.TrimSuffix(strings.ToLower(host), ".")
+	if isLocal(host) {
+		return "", errors.New("means the machine itself: Argo CD would dial its own pod")
+	}
+	if address, err := netip.ParseAddr(host); err == nil {
+		if address.Zone() != "" {
+			return "", errors.New("has an IPv6 zone, which means nothing on another machine")
+		}
+		if address = address.Unmap(); address.Is6() {
+			return "[" + address.String() + "]", nil
+		}
+		return address.String(), nil
+	}
+	last := host[strings.LastIndex(host, ".")+1:]
+	if _, err := strconv.ParseUint(last, 0, 64); err == nil || len(validation.IsDNS1123Subdomain(host)) > 0 {
+		return "", errors.New("has no valid host name or IP address")
+	}
+	return host, nil
+}
+
+// isLocal says whether a host name or address means the machine that dials it.
+func isLocal(host string) bool {
+	if address, err := netip.ParseAddr(host); err == nil {
+		address = address.Unmap()
+		return address.IsLoopback() || address.IsUnspecified()
+	}
+	return host == "localhost" || strings.HasSuffix(host, ".localhost") || host == "localhost.localdomain"
+}
+
+// checkDestination wants what Argo CD knows its own or another cluster by.
+func checkDestination(destination string) *problem {
+	u, err := url.Parse(destination)
+	switch {
+	case err != nil || u.Scheme != "https" || u.Host == "":
+		return fail(RuleServer, "is not an https:// URL", "write the server as `argocd cluster list` shows it; "+DefaultDestination+" is the cluster that Argo CD runs in")
+	case u.User != nil:
+		return fail(RuleCredentials, "has credentials in it", "take them out: Argo CD keeps them in its cluster Secret")
+	}
+	return nil
+}

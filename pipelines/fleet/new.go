@@ -1,0 +1,87 @@
+package fleet
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"sigs.k8s.io/yaml"
+
+	"kasou/pipelines/finding"
+)
+
+// NewOptions are what a new spec.yaml says. Only Name is required.
+type NewOptions struct {
+	Name string
+	// Host enables an ingress under this DNS name.
+	Host string
+	// Namespace on the host cluster; empty for the cluster's name.
+	Namespace string
+	// Chart by path or by repository, name and version; the zero value leaves
+	// the choice to the fleet's defaults.
+	Chart Chart
+}
+
+// NewSpec gives the text of a spec.yaml that has what the options say and
+// leaves out what has a good default. It fails, with every reason, where the
+// result would not pass the checks of one spec; against the other clusters it
+// is checked when the fleet is loaded.
+func NewSpec(options NewOptions) ([]byte, error) {
+	var b strings.Builder
+	b.WriteString("# yaml-language-server: $schema=../" + SpecSchemaFile + "\n")
+	fmt.Fprintf(&b, "apiVersion: %s\nkind: %s\nmetadata:\n  name: %s\n", APIVersion, KindCluster, scalar(options.Name))
+	body := options.body()
+	if body == "" {
+		b.WriteString("spec: {}\n")
+	} else {
+		b.WriteString("spec:\n" + body)
+	}
+	b.WriteString("  # Everything else has a default: see ../" + SpecSchemaFile + " and ../" + FleetFileName + ".\n")
+	data := []byte(b.String())
+	return data, checkNew(options.Name, data)
+}
+
+func (o NewOptions) body() string {
+	var b strings.Builder
+	line := func(indent int, key, value string) {
+		if value != "" {
+			fmt.Fprintf(&b, "%*s%s: %s\n", indent, "", key, scalar(value))
+		}
+	}
+	if o.Chart != (Chart{}) {
+		b.WriteString("  chart:\n")
+		line(4, "repository", o.Chart.Repository)
+		line(4, "name", o.Chart.Name)
+		line(4, "version", o.Chart.Version)
+		line(4, "path", o.Chart.Path)
+	}
+	line(2, "namespace", o.Namespace)
+	if o.Host != "" {
+		b.WriteString("  ingress:\n    enabled: true\n")
+		line(4, "host", o.Host)
+		b.WriteString("  # server is what Argo CD dials; it comes from ingress.host.\n")
+	}
+	return b.String()
+}
+
+// scalar quotes text where YAML 1.1 would read it as something else.
+func scalar(text string) string {
+	data, err := yaml.Marshal(text)
+	if err != nil || strings.Count(string(data), "\n") > 1 {
+		return fmt.Sprintf("%q", text)
+	}
+	return strings.TrimSuffix(string(data), "\n")
+}
+
+// checkNew checks one spec.yaml by itself, without a fleet.
+func checkNew(name string, data []byte) error {
+	src := parse(SpecFileName, name, data, schemaOfSpec())
+	f := &Fleet{Dir: "clusters", File: FleetFileName}
+	var problems []error
+	for _, found := range f.assemble(nil, []*source{src}) {
+		if found.Severity == finding.Error {
+			problems = append(problems, errors.New(found.Message))
+		}
+	}
+	return errors.Join(problems...)
+}

@@ -1,0 +1,179 @@
+package fleet
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"sigs.k8s.io/yaml"
+
+	"kasou/pipelines/finding"
+	"kasou/pipelines/position"
+)
+
+// source is one file as it was read: what it holds, where it stands, and what
+// is wrong with its form.
+type source struct {
+	file, cluster string
+	// raw is the content without what the schema refuses; nil where the file
+	// could not be read at all.
+	raw      map[string]any
+	document *position.Document
+	// refused are the paths of the values that raw lacks because something was
+	// wrong with them, and of those that should have been there.
+	refused  [][]string
+	findings finding.List
+}
+
+// parse reads data as YAML in the way Helm reads a values.yaml, and holds it
+// to the schema. Whatever is wrong becomes a finding of the source.
+func parse(file, cluster string, data []byte, s *schema) *source {
+	src := &source{file: file, cluster: cluster}
+	data, ok := src.text(data)
+	if !ok {
+		return src
+	}
+	document, err := position.Parse(data, 0)
+	if err != nil {
+		src.syntaxError(err, data)
+		return src
+	}
+	for _, d := range document.Duplicates() {
+		src.report(d.Line, d.Column, RuleDuplicateKey,
+			fmt.Sprintf("duplicate key %q", d.Key),
+			fmt.Sprintf("it stands in line %d already: keep one of the two", d.FirstLine))
+	}
+	content, err := decode(data)
+	if err != nil {
+		src.conversionError(err, data)
+		return src
+	}
+	src.document = document
+	if content == nil {
+		src.report(1, 1, RuleEmptyValue, "the file is empty", "it needs apiVersion, kind and spec; `kasou new` writes one")
+		return src
+	}
+	src.validate(s, content)
+	return src
+}
+
+// text refuses what is not UTF-8 text, which YAML parsers report without a
+// position, and takes a byte order mark away.
+func (src *source) text(data []byte) ([]byte, bool) {
+	data = []byte(strings.TrimPrefix(string(data), "\ufeff"))
+	line, column := 1, 1
+	for rest := data; len(rest) > 0; {
+		r, size := utf8.DecodeRune(rest)
+		switch {
+		case r == utf8.RuneError && size == 1:
+			src.report(line, column, RuleEncoding, fmt.Sprintf("byte 0x%02x is not UTF-8", rest[0]), "save the file as UTF-8")
+			return nil, false
+		case r == '\n':
+			line, column = line+1, 0
+		case unicode.IsControl(r) && r != '\t' && r != '\r' && r != '\u0085', r == '\ufeff', r == '\ufffe', r == '\uffff':
+			src.report(line, column, RuleEncoding, fmt.Sprintf("the character %U is not allowed in YAML", r), "remove it, or write it as an escape in double quotes")
+			return nil, false
+		}
+		column++
+		rest = rest[size:]
+	}
+	return data, true
+}
+
+func (src *source) report(line, column int, rule finding.Rule, message, hint string) {
+	src.findings = append(src.findings, finding.Finding{
+		File: src.file, Cluster: src.cluster, Line: line, Column: column,
+		Rule: rule, Severity: finding.Error, Message: message, Hint: hint,
+	})
+}
+
+// syntaxError reports what the YAML parser said. It sometimes names the line
+// after the last one.
+func (src *source) syntaxError(err error, data []byte) {
+	line, message := 1, err.Error()
+	var syntax *position.SyntaxError
+	if errors.As(err, &syntax) {
+		line, message = syntax.Line, syntax.Message
+	}
+	last := 1 + strings.Count(strings.TrimRight(string(data), "\r\n"), "\n")
+	hint := "look at the indentation, quotes and colons of this line and of the one above"
+	if strings.Contains(message, "tab character") || strings.Contains(message, "cannot start any token") {
+		hint = "indent with spaces, and quote text that begins with one of @ ` % or a tab"
+	}
+	if strings.Contains(message, "second YAML document") {
+		hint = "remove the --- line and what follows it: each cluster has a file of its own"
+	}
+	src.report(min(max(line, 1), last), 0, RuleSyntax, "not valid YAML: "+message, hint)
+}
+
+var errorLine = regexp.MustCompile(`\bline (\d+): `)
+
+// conversionError reports YAML that parses and still cannot be read as plain
+// data. The library's text can quote values, so it is not passed on.
+func (src *source) conversionError(err error, data []byte) {
+	message, hint := "this YAML cannot be read as plain data", "use only mappings with plain keys, lists, text, numbers, true, false and null"
+	switch text := err.Error(); {
+	case strings.Contains(text, "excessive aliasing"):
+		message, hint = "the file's aliases expand to too much", "write the values out instead of repeating them by aliases"
+	case strings.Contains(text, "contains itself"):
+		message, hint = "an anchor's value contains an alias of itself", "write the value out"
+	case strings.Contains(text, "map key"):
+		message, hint = "a key of a mapping is null, a list or a mapping", "keys are plain text; quote text such as null or ~"
+	case strings.Contains(text, "map merge"):
+		message, hint = "<< merges something that is no mapping", "give << an alias of a mapping, or a list of such aliases"
+	case strings.Contains(text, "unsupported value"):
+		message, hint = ".inf and .nan cannot be passed to a chart", "write a number, or quote it as text"
+	}
+	line := 1
+	if m := errorLine.FindStringSubmatch(err.Error()); m != nil {
+		line, _ = strconv.Atoi(m[1])
+	}
+	last := 1 + strings.Count(strings.TrimRight(string(data), "\r\n"), "\n")
+	src.report(min(max(line, 1), last), 0, RuleSyntax, message, hint)
+}
+
+// decode gives what sigs.k8s.io/yaml, and so Helm, makes of the file: YAML 1.1,
+// numbers as float64. Repeated keys are no error here.
+func decode(data []byte) (any, error) {
+	asJSON, err := yaml.YAMLToJSON(data)
+	if err != nil {
+		return nil, err
+	}
+	var content any
+	err = json.Unmarshal(asJSON, &content)
+	return content, err
+}
+
+// refuse takes the value at path out of the content; where it is an item of a
+// list, the whole list.
+func (src *source) refuse(path []string) {
+	src.refused = append(src.refused, path)
+	src.drop(path)
+}
+
+func (src *source) drop(path []string) {
+	node := src.raw
+	for i, step := range path {
+		child, ok := node[step].(map[string]any)
+		if !ok || i == len(path)-1 {
+			delete(node, step)
+			return
+		}
+		node = child
+	}
+}
+
+// isRefused says whether the value at path, or one that it is a part of, has
+// a finding already.
+func (src *source) isRefused(path []string) bool {
+	return slices.ContainsFunc(src.refused, func(r []string) bool {
+		n := min(len(r), len(path))
+		return slices.Equal(r[:n], path[:n])
+	})
+}
