@@ -162,8 +162,24 @@ func child(n *yaml.Node, step string, depth int) (key, value *yaml.Node) {
 				merged = n.Content[i+1]
 			}
 		}
-		if merged != nil {
-			return child(merged, step, depth-1)
+		return mergedChild(merged, step, depth-1)
+	}
+	return nil, nil
+}
+
+// mergedChild looks a key up in what << merges: a mapping, or a list of them,
+// of which the first that has the key wins. Below a list it follows no further
+// merge keys, so that a file cannot make it walk exponentially many.
+func mergedChild(merged *yaml.Node, step string, depth int) (key, value *yaml.Node) {
+	if merged == nil || depth == 0 {
+		return nil, nil
+	}
+	if merged.Kind != yaml.SequenceNode {
+		return child(merged, step, depth)
+	}
+	for _, one := range merged.Content {
+		if key, value = child(one, step, 1); value != nil {
+			return key, value
 		}
 	}
 	return nil, nil
