@@ -9,6 +9,7 @@ import (
 	"path"
 	"slices"
 
+	"kasou/pipelines/document"
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
 	"kasou/pipelines/position"
@@ -62,34 +63,34 @@ func (c *checker) read(name string, data []byte) {
 			"see what the chart or its values put into this file")
 		return
 	}
-	documents, err := Documents(name, data)
-	if split := (*SplitError)(nil); errors.As(err, &split) {
+	documents, err := document.Split(name, data)
+	if split := (*document.Error)(nil); errors.As(err, &split) {
 		c.add(RuleSyntax, name, split.Line, 1, split.Message, syntaxHint)
 		return
 	}
-	for _, document := range documents {
-		c.readDocument(document)
+	for _, d := range documents {
+		c.readDocument(d)
 	}
 }
 
 const syntaxHint = "mend the chart's template, or the values that make it render this"
 
-func (c *checker) readDocument(document toolchain.Document) {
-	positions, err := position.Parse(document.Data, document.Line-1)
+func (c *checker) readDocument(d toolchain.Document) {
+	positions, err := position.Parse(d.Data, d.Line-1)
 	if syntax := (*position.SyntaxError)(nil); errors.As(err, &syntax) {
-		c.add(RuleSyntax, document.File, syntax.Line, 0, syntax.Message, syntaxHint)
+		c.add(RuleSyntax, d.File, syntax.Line, 0, syntax.Message, syntaxHint)
 		return
 	}
 	if twice := positions.Duplicates(); len(twice) > 0 {
-		for _, d := range twice {
-			c.add(RuleSyntax, document.File, d.Line, d.Column,
-				fmt.Sprintf("the key %q stands in line %d already", d.Key, d.FirstLine), syntaxHint)
+		for _, key := range twice {
+			c.add(RuleSyntax, d.File, key.Line, key.Column,
+				fmt.Sprintf("the key %q stands in line %d already", key.Key, key.FirstLine), syntaxHint)
 		}
 		return
 	}
-	objects, err := object{document: document, positions: positions}.items()
+	objects, err := object{document: d, positions: positions}.items()
 	if err != nil {
-		c.add(RuleSyntax, document.File, document.Line, 1, err.Error(), syntaxHint)
+		c.add(RuleSyntax, d.File, d.Line, 1, err.Error(), syntaxHint)
 		return
 	}
 	for _, o := range objects {

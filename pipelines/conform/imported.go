@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"kasou/pipelines/conform/bundle"
+	"kasou/pipelines/document"
 	"kasou/pipelines/finding"
 	"kasou/pipelines/tree"
 )
@@ -153,15 +154,15 @@ func (in *importer) file(repo fs.FS, name, kept string, alone bool) {
 
 // definitions takes the CustomResourceDefinitions out of a YAML file.
 func (in *importer) definitions(name string, data []byte, alone bool) {
-	documents, err := Documents(name, data)
+	documents, err := document.Split(name, data)
 	if err != nil {
 		in.reject(fmt.Sprintf("%s: %v", name, err))
 		return
 	}
 	before := len(in.bundle.Kinds)
-	for _, document := range documents {
-		if err := in.bundle.AddCRD(document.Data); err != nil && !errors.Is(err, bundle.ErrNoCRD) {
-			in.reject(fmt.Sprintf("%s:%d: %v", name, document.Line, err))
+	for _, d := range documents {
+		if err := in.bundle.AddCRD(d.Data); err != nil && !errors.Is(err, bundle.ErrNoCRD) {
+			in.reject(fmt.Sprintf("%s:%d: %v", name, d.Line, err))
 			return
 		}
 	}
@@ -175,12 +176,12 @@ var named = regexp.MustCompile(`^[a-z0-9]+((-[a-z0-9]+)?-|_)v[0-9]+((alpha|beta)
 
 // schema takes in a JSON file: a schema, or a CustomResourceDefinition.
 func (in *importer) schema(name, kept string, data []byte, alone bool) {
-	var document any
-	if err := json.Unmarshal(data, &document); err != nil {
+	var content any
+	if err := json.Unmarshal(data, &content); err != nil {
 		in.reject(fmt.Sprintf("%s is no JSON: %v", name, err))
 		return
 	}
-	fields, ok := document.(map[string]any)
+	fields, ok := content.(map[string]any)
 	if !ok {
 		in.reject(name + " is no JSON schema")
 		return

@@ -23,6 +23,9 @@ type kubeconformTool struct {
 	sessions map[string]*session
 }
 
+// NewKubeconform gives the validator alone, without the other tools.
+func NewKubeconform() toolchain.Kubeconform { return &kubeconformTool{} }
+
 // session is one set of schemas, compiled as its kinds come along.
 type session struct {
 	validator validator.Validator

@@ -1,4 +1,5 @@
-package conform
+// Package document splits manifests into their YAML documents.
+package document
 
 import (
 	"bytes"
@@ -7,20 +8,20 @@ import (
 	"kasou/pipelines/toolchain"
 )
 
-// SplitError is a file that cannot be split into documents.
-type SplitError struct {
+// Error is a file that cannot be split into documents.
+type Error struct {
 	// Line counts from 1.
 	Line    int
 	Message string
 }
 
-func (e *SplitError) Error() string { return fmt.Sprintf("line %d: %s", e.Line, e.Message) }
+func (e *Error) Error() string { return fmt.Sprintf("line %d: %s", e.Line, e.Message) }
 
-// Documents splits a YAML or JSON file at its --- lines, as Kubernetes' own
+// Split divides a YAML or JSON file at its --- lines, as Kubernetes' own
 // splitters do. What has nothing but comments and blank lines is left out.
-// The documents share data's memory. The error is a *SplitError: something
+// The documents share data's memory. The error is a *Error: something
 // stands behind a ---, which YAML allows and kubectl does not.
-func Documents(path string, data []byte) ([]toolchain.Document, error) {
+func Split(path string, data []byte) ([]toolchain.Document, error) {
 	var documents []toolchain.Document
 	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
 	start, startLine, line := 0, 1, 0
@@ -37,7 +38,7 @@ func Documents(path string, data []byte) ([]toolchain.Document, error) {
 		text := data[at:next]
 		switch rest, separator := cutSeparator(text); {
 		case separator && !blank(rest):
-			return nil, &SplitError{Line: line, Message: "something stands behind a ---; put it on a line of its own"}
+			return nil, &Error{Line: line, Message: "something stands behind a ---; put it on a line of its own"}
 		case separator:
 			flush(at)
 			start, startLine = next, line+1
