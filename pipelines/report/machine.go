@@ -37,6 +37,16 @@ type (
 		Tool       sarifTool     `json:"tool"`
 		ColumnKind string        `json:"columnKind"`
 		Results    []sarifResult `json:"results"`
+		// Invocations say whether the run was finished.
+		Invocations []sarifInvocation `json:"invocations"`
+	}
+	sarifInvocation struct {
+		Successful    bool                `json:"executionSuccessful"`
+		Notifications []sarifNotification `json:"toolExecutionNotifications,omitempty"`
+	}
+	sarifNotification struct {
+		Level   string       `json:"level"`
+		Message sarifMessage `json:"message"`
 	}
 	sarifTool struct {
 		Driver sarifDriver `json:"driver"`
@@ -87,6 +97,12 @@ func writeSARIF(w io.Writer, r *Report, o Options) error {
 			run.Tool.Driver.Rules = append(run.Tool.Driver.Rules, rule)
 		}
 	}
+	invocation := sarifInvocation{Successful: len(r.Unfinished) == 0}
+	for _, u := range r.Unfinished {
+		invocation.Notifications = append(invocation.Notifications,
+			sarifNotification{Level: "error", Message: sarifMessage{Text: u.String()}})
+	}
+	run.Invocations = []sarifInvocation{invocation}
 	e := json.NewEncoder(w)
 	e.SetIndent("", "  ")
 	return e.Encode(sarifLog{
@@ -121,7 +137,7 @@ func writeGitHub(w io.Writer, r *Report) error {
 		annotate(action, f)
 	}
 	for _, u := range r.Unfinished {
-		action.Errorf("%s: could not finish: %s", u.Cluster, u.Message)
+		action.Errorf("%s", u.String())
 	}
 	_, err := fmt.Fprintf(w, "%s: %d changed, %d failed, %d unchanged\n",
 		plural(len(r.Clusters), "cluster"), r.Count(Changed)+r.Count(Removed), r.Count(Failed), r.Count(Unchanged))

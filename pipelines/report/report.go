@@ -38,6 +38,14 @@ type Unfinished struct {
 	Message string `json:"message"`
 }
 
+// String gives it on one line.
+func (u Unfinished) String() string {
+	if u.Cluster == "" {
+		return "could not finish: " + u.Message
+	}
+	return u.Cluster + ": could not finish: " + u.Message
+}
+
 // Status says how one cluster came out.
 type Status string
 

@@ -32,7 +32,7 @@ func writeText(w io.Writer, r *Report, o Options) error {
 		t.finding(f)
 	}
 	for _, u := range r.Unfinished {
-		t.unfinished(u)
+		fmt.Fprintf(t, "%s\n", t.paint(red, indented(u.String())))
 	}
 	t.changes(r)
 	t.summary(r)
@@ -44,13 +44,6 @@ func (t *textWriter) paint(color, s string) string {
 		return s
 	}
 	return color + s + reset
-}
-
-func (t *textWriter) unfinished(u Unfinished) {
-	if u.Cluster != "" {
-		fmt.Fprintf(t, "%s: ", t.paint(bold, Inert(u.Cluster)))
-	}
-	fmt.Fprintf(t, "%s: %s\n", t.paint(red, "could not finish"), Inert(u.Message))
 }
 
 func severityColor(s finding.Severity) string {
@@ -69,10 +62,10 @@ func (t *textWriter) finding(f finding.Finding) {
 		fmt.Fprintf(t, "%s: ", t.paint(bold, Inert(p)))
 	}
 	fmt.Fprintf(t, "%s: %s %s\n", t.paint(severityColor(f.Severity), f.Severity.String()),
-		Inert(f.Message), t.paint(faint, "["+string(f.Rule)+"]"))
+		indented(f.Message), t.paint(faint, "["+string(f.Rule)+"]"))
 	t.sourceLine(f)
 	if f.Hint != "" {
-		fmt.Fprintf(t, "  %s\n", Inert(f.Hint))
+		fmt.Fprintf(t, "  %s\n", indented(f.Hint))
 	}
 }
 
@@ -169,6 +162,15 @@ func plural(n int, what string) string {
 		return "1 " + what
 	}
 	return fmt.Sprintf("%d %ss", n, what)
+}
+
+// indented makes text inert line by line, and indents all lines but the first.
+func indented(s string) string {
+	lines := strings.Split(s, "\n")
+	for i, line := range lines {
+		lines[i] = Inert(strings.TrimRight(line, "\r"))
+	}
+	return strings.Join(lines, "\n    ")
 }
 
 // Inert makes text from a spec, a chart or a server harmless on a terminal:
