@@ -1,0 +1,290 @@
+package tree
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	"kasou/pipelines/finding"
+)
+
+// ReadLock reads DIR/CLUSTER/lock.yaml below root; nil where there is none. A
+// lock that does not parse, or that claims files which cannot be the
+// cluster's, gives findings and no lock.
+func ReadLock(root, dir, cluster string) (*Lock, finding.List, error) {
+	d, err := openDisk(root)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer d.Close()
+	lock, _, findings, err := d.readLock(dir, cluster)
+	return lock, findings, err
+}
+
+func (d *disk) readLock(dir, cluster string) (*Lock, []byte, finding.List, error) {
+	p := path.Join(dir, cluster, lockName)
+	data, err := d.readMaybe(p)
+	if found := obstacleIn(err, cluster); found != nil {
+		return nil, nil, finding.List{*found}, nil
+	}
+	if err != nil || data == nil {
+		return nil, nil, nil, err
+	}
+	lock, err := ParseLock(data)
+	if err != nil {
+		return nil, data, finding.List{badLock(p, cluster, strings.TrimSpace(err.Error()),
+			"Restore it from git; after a merge conflict take either side, then run kasou build.")}, nil
+	}
+	if strays := lock.strays(cluster); len(strays) > 0 {
+		return nil, data, finding.List{badLock(p, cluster,
+			fmt.Sprintf("claims files that cannot be cluster %s's: %s", cluster, some(strays)),
+			"Restore it from git. If the folder is a copy of another cluster's, delete everything in it but spec.yaml.")}, nil
+	}
+	return lock, data, nil, nil
+}
+
+func badLock(p, cluster, message, hint string) finding.Finding {
+	return finding.Finding{File: p, Cluster: cluster, Rule: RuleBadLock, Severity: finding.Error, Message: message, Hint: hint}
+}
+
+// strays gives the paths that the lock lists and must not, sorted.
+func (l Lock) strays(cluster string) []string {
+	var strays []string
+	for _, p := range slices.Sorted(maps.Keys(l.Files)) {
+		if !owned(cluster, p) {
+			strays = append(strays, p)
+		}
+	}
+	return strays
+}
+
+// some joins the first few of a list for a message.
+func some(list []string) string {
+	const enough = 3
+	quoted := make([]string, 0, enough)
+	for _, s := range list[:min(len(list), enough)] {
+		quoted = append(quoted, fmt.Sprintf("%q", s))
+	}
+	joined := strings.Join(quoted, ", ")
+	if more := len(list) - enough; more > 0 {
+		joined += fmt.Sprintf(" and %d more", more)
+	}
+	return joined
+}
+
+func obstacleIn(err error, cluster string) *finding.Finding {
+	var o *obstacle
+	if !errors.As(err, &o) {
+		return nil
+	}
+	found := o.finding(cluster)
+	return &found
+}
+
+// Compare gives what Apply must do so that the files on disk, below root, are
+// the wanted ones. dir is the clusters folder, relative to root. It only reads.
+// Findings are what stands in the way: with any, the plan must not be applied.
+// What a check has to say about the plan is in Plan.Findings.
+func Compare(root, dir string, wanted Wanted) (Plan, finding.List, error) {
+	d, err := openDisk(root)
+	if err != nil {
+		return Plan{}, nil, err
+	}
+	defer d.Close()
+	c := comparison{disk: d, wanted: wanted, plan: newPlan(root, dir, wanted.Cluster)}
+	if c.checkPaths(); len(c.findings) > 0 {
+		return c.plan, c.findings, nil
+	}
+	old, raw, findings, err := d.readLock(dir, wanted.Cluster)
+	if err != nil || len(findings) > 0 {
+		return c.plan, findings, err
+	}
+	c.plan.lockOld = raw
+	if old != nil {
+		c.old, c.hadLock = *old, true
+	}
+	if err := c.run(); err != nil {
+		return c.plan, nil, err
+	}
+	c.plan.sort()
+	c.findings.Sort()
+	return c.plan, c.findings, nil
+}
+
+func newPlan(root, dir, cluster string) Plan {
+	return Plan{Cluster: cluster, root: root, dir: dir, lockPath: path.Join(dir, cluster, lockName)}
+}
+
+// comparison is one Compare at work.
+type comparison struct {
+	disk     *disk
+	wanted   Wanted
+	old      Lock
+	hadLock  bool
+	plan     Plan
+	findings finding.List
+}
+
+// checkPaths holds the wanted paths to the same fence as a lock's: some of them
+// come out of charts.
+func (c *comparison) checkPaths() {
+	bad := func(p, message string) {
+		c.findings = append(c.findings, finding.Finding{
+			File: path.Join(c.plan.folder(), specName), Cluster: c.wanted.Cluster, Rule: RuleBadPath, Severity: finding.Error,
+			Message: fmt.Sprintf("the generated file %q %s", p, message),
+			Hint:    "The chart has a template of a name that kasou refuses; use another chart or version.",
+		})
+	}
+	for _, p := range c.wanted.Files.Paths() {
+		if inside, ok := strings.CutPrefix(p, c.plan.dir+"/"); !ok || !owned(c.wanted.Cluster, inside) {
+			bad(p, "would stand outside the cluster's place")
+		}
+	}
+	if p := c.wanted.Files.blocked(); p != "" {
+		bad(p, "would have to be a folder, too")
+	}
+}
+
+func (c *comparison) run() error {
+	digests := make(map[string]string, len(c.wanted.Files))
+	for _, p := range c.wanted.Files.Paths() {
+		data := c.wanted.Files[p]
+		if data == nil {
+			data = []byte{}
+		}
+		digests[c.inside(p)] = Digest(data)
+		if err := c.file(p, data); err != nil {
+			return err
+		}
+	}
+	for _, p := range slices.Sorted(maps.Keys(c.old.Files)) {
+		if _, stays := digests[p]; !stays {
+			if err := c.file(path.Join(c.plan.dir, p), nil); err != nil {
+				return err
+			}
+		}
+	}
+	return c.lock(digests)
+}
+
+func (c *comparison) inside(p string) string { return strings.TrimPrefix(p, c.plan.dir+"/") }
+
+// file plans for one file; a nil data is one that is not wanted.
+func (c *comparison) file(p string, data []byte) error {
+	old, err := c.disk.readMaybe(p)
+	if found := obstacleIn(err, c.wanted.Cluster); found != nil {
+		c.findings = append(c.findings, *found)
+		return nil
+	}
+	if err != nil || same(old, data) {
+		return err
+	}
+	digest, listed := c.old.Files[c.inside(p)]
+	if old != nil && !listed && !c.stamped(p, old) {
+		c.findings = append(c.findings, foreign(p, c.wanted.Cluster, old, data))
+		return nil
+	}
+	c.plan.add(Change{Path: p, Old: old, New: data, Cause: c.cause(old, data, digest, listed)})
+	return nil
+}
+
+// stamped says whether a file in root/ proves to be kasou's without a lock.
+func (c *comparison) stamped(p string, data []byte) bool {
+	return path.Dir(p) == path.Join(c.plan.dir, rootName) &&
+		Stamped(path.Join(c.plan.folder(), specName), data)
+}
+
+func (c *comparison) cause(old, data []byte, digest string, listed bool) Cause {
+	switch {
+	case c.old.Writing:
+		return Interrupted
+	case old == nil && listed:
+		return Missing
+	case old == nil:
+		return New
+	case listed && Digest(old) != digest:
+		return HandEdit
+	case data == nil:
+		return Unwanted
+	}
+	return Stale
+}
+
+func foreign(p, cluster string, old, data []byte) finding.Finding {
+	line, column := firstDifference(old, data)
+	return finding.Finding{
+		File: p, Line: line, Column: column, Cluster: cluster, Rule: RuleForeignFile, Severity: finding.Error,
+		Message: "kasou would write this file, but did not write the one that is there",
+		Hint:    "Move it away, or delete it, and run kasou build.",
+	}
+}
+
+// lock plans for lock.yaml, and makes the one that stands during the writing.
+func (c *comparison) lock(digests map[string]string) error {
+	final := c.wanted.Lock
+	final.Files, final.Writing = digests, false
+	intent := final
+	intent.Files, intent.Writing = maps.Clone(c.old.Files), true
+	if intent.Files == nil {
+		intent.Files = map[string]string{}
+	}
+	maps.Copy(intent.Files, digests)
+	var err error
+	if c.plan.lockNew, err = final.Marshal(); err != nil {
+		return fmt.Errorf("lock of %s: %w", c.wanted.Cluster, err)
+	}
+	if c.plan.lockIntent, err = intent.Marshal(); err != nil {
+		return fmt.Errorf("lock of %s: %w", c.wanted.Cluster, err)
+	}
+	if !same(c.plan.lockOld, c.plan.lockNew) {
+		c.plan.add(Change{Path: c.plan.lockPath, Old: c.plan.lockOld, New: c.plan.lockNew, Cause: c.lockCause()})
+	}
+	return nil
+}
+
+func (c *comparison) lockCause() Cause {
+	switch canonical, err := c.old.Marshal(); {
+	case !c.hadLock:
+		return New
+	case c.old.Writing:
+		return Interrupted
+	case err != nil || !same(canonical, c.plan.lockOld):
+		return HandEdit
+	}
+	return Stale
+}
+
+// same compares contents, where nil is no file.
+func same(a, b []byte) bool { return (a == nil) == (b == nil) && bytes.Equal(a, b) }
+
+// Intact says whether every file that the lock of the cluster lists is there,
+// with the content that the lock says. It reads them all: a time stamp proves
+// nothing after a git checkout.
+func Intact(root, dir, cluster string, lock Lock) (bool, error) {
+	if lock.Writing || len(lock.Files) == 0 || len(lock.strays(cluster)) > 0 {
+		return false, nil
+	}
+	d, err := openDisk(root)
+	if err != nil {
+		return false, err
+	}
+	defer d.Close()
+	for _, p := range slices.Sorted(maps.Keys(lock.Files)) {
+		data, err := d.read(path.Join(dir, p))
+		if errors.Is(err, fs.ErrNotExist) || obstacleIn(err, cluster) != nil {
+			return false, nil
+		}
+		if err != nil {
+			return false, err
+		}
+		if Digest(data) != lock.Files[p] {
+			return false, nil
+		}
+	}
+	return true, nil
+}

@@ -1,0 +1,63 @@
+package tree
+
+import (
+	"io/fs"
+	"path"
+	"strings"
+)
+
+// lockName and specName are the files in a cluster's folder that are never
+// among its generated ones.
+const (
+	lockName = "lock.yaml"
+	specName = "spec.yaml"
+	rootName = "root"
+)
+
+// owned says whether p, a path from the clusters folder, can be a generated
+// file of the cluster. Lock files come from git, so from anyone: what they list
+// is deleted and overwritten, and must not reach further than this.
+func owned(cluster, p string) bool {
+	if p == path.Join(rootName, cluster+".yaml") || p == path.Join(rootName, cluster+".cluster.yaml") {
+		return true
+	}
+	inside, ok := strings.CutPrefix(p, cluster+"/")
+	if !ok || !fs.ValidPath(p) || inside == "" || strings.ContainsAny(p, "\\\x00") {
+		return false
+	}
+	first, _, _ := strings.Cut(inside, "/")
+	if first == specName || first == lockName {
+		return false
+	}
+	for part := range strings.SplitSeq(inside, "/") {
+		if part == ".git" || strings.HasPrefix(part, tempPrefix) {
+			return false
+		}
+	}
+	return true
+}
+
+// parents gives the folders above p that are below the top, outermost first:
+// for a/b/c these are a and a/b.
+func parents(p string) []string {
+	var dirs []string
+	for i, r := range p {
+		if r == '/' {
+			dirs = append(dirs, p[:i])
+		}
+	}
+	return dirs
+}
+
+// blocked gives a path of files that another of them needs as a folder; empty
+// where there is none.
+func (f Files) blocked() string {
+	for _, p := range f.Paths() {
+		for _, dir := range parents(p) {
+			if _, clash := f[dir]; clash {
+				return dir
+			}
+		}
+	}
+	return ""
+}

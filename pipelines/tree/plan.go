@@ -1,0 +1,136 @@
+package tree
+
+import (
+	"cmp"
+	"fmt"
+	"path"
+	"slices"
+)
+
+// Wanted is what a cluster's files are to be.
+type Wanted struct {
+	// Cluster is its name.
+	Cluster string
+	// Files are all its generated files but lock.yaml, by path from the repo's
+	// root.
+	Files Files
+	// Lock is to be its lock.yaml. Compare fills in Files and Writing.
+	Lock Lock
+}
+
+// Kind is what happens to a file.
+type Kind string
+
+// The kinds of a Change.
+const (
+	Create Kind = "create"
+	Update Kind = "update"
+	Delete Kind = "delete"
+)
+
+// Cause is why a file is not as it is wanted.
+type Cause string
+
+// New was never written. Stale is as kasou wrote it, but the inputs, or kasou,
+// have changed. HandEdit is not as kasou wrote it; Missing is gone. Interrupted
+// was left by a build that was cut off. Unwanted is generated no longer.
+// Retired belongs to a cluster whose spec.yaml is gone, Orphaned to one whose
+// folder is.
+const (
+	New         Cause = "new"
+	Stale       Cause = "stale"
+	HandEdit    Cause = "hand edit"
+	Missing     Cause = "missing"
+	Interrupted Cause = "interrupted"
+	Unwanted    Cause = "no longer generated"
+	Retired     Cause = "retired"
+	Orphaned    Cause = "orphaned"
+)
+
+// Change is one file that differs from what is wanted.
+type Change struct {
+	// Path is relative to the repo's root.
+	Path  string
+	Kind  Kind
+	Cause Cause
+	// Old is what stands on disk, New what is wanted; nil means no file.
+	Old, New []byte
+}
+
+// Plan is what Apply would do for one cluster, or for what is one for all.
+type Plan struct {
+	// Cluster is the name; empty for fleet.lock.yaml.
+	Cluster string
+	// Changes are sorted by path; lock.yaml is among them.
+	Changes []Change
+
+	root, dir string
+	// lockPath is empty where no lock says what is kasou's: an orphan, and
+	// fleet.lock.yaml.
+	lockPath string
+	// lockOld stands on disk, lockNew is wanted at the end, and lockIntent
+	// stands while files are replaced: it claims the old files and the new.
+	lockOld, lockIntent, lockNew []byte
+}
+
+// Empty says whether nothing is to be done.
+func (p Plan) Empty() bool { return len(p.Changes) == 0 }
+
+// Count gives how many changes are of the kind.
+func (p Plan) Count(k Kind) int {
+	n := 0
+	for _, c := range p.Changes {
+		if c.Kind == k {
+			n++
+		}
+	}
+	return n
+}
+
+// Removes says whether the plan takes a whole cluster away.
+func (p Plan) Removes() bool {
+	return slices.ContainsFunc(p.Changes, func(c Change) bool { return c.Cause == Retired || c.Cause == Orphaned })
+}
+
+// Summary counts the changes of all plans in one line.
+func Summary(plans ...Plan) string {
+	var clusters, created, updated, deleted int
+	for _, p := range plans {
+		if !p.Empty() && p.Cluster != "" {
+			clusters++
+		}
+		created += p.Count(Create)
+		updated += p.Count(Update)
+		deleted += p.Count(Delete)
+	}
+	if created+updated+deleted == 0 {
+		return "nothing to change"
+	}
+	return fmt.Sprintf("%s: %s created, %d updated, %d deleted",
+		plural(clusters, "cluster"), plural(created, "file"), updated, deleted)
+}
+
+func plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+func (p *Plan) add(c Change) {
+	switch {
+	case c.Old == nil:
+		c.Kind = Create
+	case c.New == nil:
+		c.Kind = Delete
+	default:
+		c.Kind = Update
+	}
+	p.Changes = append(p.Changes, c)
+}
+
+func (p *Plan) sort() {
+	slices.SortFunc(p.Changes, func(a, b Change) int { return cmp.Compare(a.Path, b.Path) })
+}
+
+func (p Plan) folder() string { return path.Join(p.dir, p.Cluster) }

@@ -1,0 +1,170 @@
+package tree
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	"kasou/pipelines/finding"
+)
+
+// Retire gives the plan that removes the cluster, whose folder has a lock.yaml
+// and no spec.yaml: the files that the lock lists, the lock, and the folders
+// that are empty then. Whatever else is in the folder stays, with a note. Any
+// finding that is an error means that the plan must not be applied.
+func Retire(root, dir, cluster string) (Plan, finding.List, error) {
+	p := newPlan(root, dir, cluster)
+	d, err := openDisk(root)
+	if err != nil {
+		return p, nil, err
+	}
+	defer d.Close()
+	lock, raw, findings, err := d.readLock(dir, cluster)
+	if err != nil || lock == nil {
+		return p, findings, err
+	}
+	if _, err := d.root.Lstat(path.Join(p.folder(), specName)); err == nil {
+		return p, nil, fmt.Errorf("cluster %s has a spec.yaml: it is not retired", cluster)
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return p, nil, err
+	}
+	p.lockOld = raw
+	lock.Writing = true
+	if p.lockIntent, err = lock.Marshal(); err != nil {
+		return p, nil, fmt.Errorf("lock of %s: %w", cluster, err)
+	}
+	if findings, err = d.planRemoval(&p, lock); err != nil {
+		return p, nil, err
+	}
+	note, err := d.leftover(p, lock)
+	return p, append(findings, note...), err
+}
+
+func (d *disk) planRemoval(p *Plan, lock *Lock) (finding.List, error) {
+	var findings finding.List
+	for _, name := range slices.Sorted(maps.Keys(lock.Files)) {
+		at := path.Join(p.dir, name)
+		old, err := d.readMaybe(at)
+		if found := obstacleIn(err, p.Cluster); found != nil {
+			findings = append(findings, *found)
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		if old != nil {
+			p.add(Change{Path: at, Old: old, Cause: Retired})
+		}
+	}
+	p.add(Change{Path: p.lockPath, Old: p.lockOld, Cause: Retired})
+	p.sort()
+	return findings, nil
+}
+
+// leftover notes what stays in the folder of a retired cluster.
+func (d *disk) leftover(p Plan, lock *Lock) (finding.List, error) {
+	var others []string
+	err := d.walk(p.folder(), func(at string, entry fs.DirEntry) error {
+		_, ours := lock.Files[strings.TrimPrefix(at, p.dir+"/")]
+		if !ours && at != p.lockPath && !isTemp(p.Cluster, entry) {
+			others = append(others, at)
+		}
+		return nil
+	})
+	if err != nil || len(others) == 0 {
+		return nil, err
+	}
+	return finding.List{{
+		File: others[0], Cluster: p.Cluster, Rule: RuleLeftover, Severity: finding.Note,
+		Message: fmt.Sprintf("stays in the folder of the removed cluster %s: %s", p.Cluster, some(others)),
+		Hint:    "kasou did not write it. Delete it yourself if you don't need it.",
+	}}, nil
+}
+
+// Orphans gives one plan for each cluster that has a file of kasou's in root/,
+// and no folder. A file there that was edited gives a finding and stays; one
+// without kasou's header is nobody's business.
+func Orphans(root, dir string) ([]Plan, finding.List, error) {
+	d, err := openDisk(root)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer d.Close()
+	entries, err := d.list(path.Join(dir, rootName))
+	if found := obstacleIn(err, ""); found != nil {
+		return nil, finding.List{*found}, nil
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	plans := map[string]*Plan{}
+	var findings finding.List
+	for _, entry := range entries {
+		found, err := d.orphan(plans, root, dir, entry)
+		if err != nil {
+			return nil, nil, err
+		}
+		findings = append(findings, found...)
+	}
+	var list []Plan
+	for _, name := range slices.Sorted(maps.Keys(plans)) {
+		plans[name].sort()
+		list = append(list, *plans[name])
+	}
+	return list, findings, nil
+}
+
+func (d *disk) orphan(plans map[string]*Plan, root, dir string, entry fs.DirEntry) (finding.List, error) {
+	base, isYAML := strings.CutSuffix(entry.Name(), ".yaml")
+	cluster := strings.TrimSuffix(base, ".cluster")
+	if !isYAML || !entry.Type().IsRegular() || cluster == "" {
+		return nil, nil
+	}
+	if _, err := d.root.Lstat(path.Join(dir, cluster)); !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	at, spec := path.Join(dir, rootName, entry.Name()), path.Join(dir, cluster, specName)
+	data, err := d.read(at)
+	if err != nil || !bytes.HasPrefix(data, Header(spec)) {
+		return nil, err
+	}
+	if !Stamped(spec, data) {
+		return finding.List{{
+			File: at, Cluster: cluster, Rule: RuleOrphanEdited, Severity: finding.Warning,
+			Message: fmt.Sprintf("cluster %s has no folder any more, but this file was edited since kasou wrote it, so it stays", cluster),
+			Hint:    "Delete it, or bring the cluster's folder back.",
+		}}, nil
+	}
+	if plans[cluster] == nil {
+		plans[cluster] = &Plan{Cluster: cluster, root: root, dir: dir}
+	}
+	plans[cluster].add(Change{Path: at, Old: data, Cause: Orphaned})
+	return nil, nil
+}
+
+// GuardPrune gives an error where the plans remove more than one cluster and
+// nobody said that this is meant. Removing one is what deleting a spec.yaml
+// plainly asks for; more is what a bad merge or a wrong folder looks like.
+func GuardPrune(plans []Plan, allow bool) finding.List {
+	var names []string
+	for _, p := range plans {
+		if p.Removes() {
+			names = append(names, p.Cluster)
+		}
+	}
+	slices.Sort(names)
+	names = slices.Compact(names)
+	if allow || len(names) < 2 {
+		return nil
+	}
+	return finding.List{{
+		Rule: RulePrune, Severity: finding.Error,
+		Message: fmt.Sprintf("kasou build would remove %d clusters: %s", len(names), strings.Join(names, ", ")),
+		Hint:    "If that is meant, say --allow-prune.",
+	}}
+}
