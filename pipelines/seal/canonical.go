@@ -1,0 +1,101 @@
+package seal
+
+import (
+	"encoding/json"
+
+	"sigs.k8s.io/yaml"
+)
+
+// pruned gives v without nulls and empty maps and lists, which mean nothing in
+// metadata and which one version of a library writes and another does not
+// (creationTimestamp: null).
+func pruned(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		kept := map[string]any{}
+		for key, value := range v {
+			if value = pruned(value); value != nil {
+				kept[key] = value
+			}
+		}
+		if len(kept) == 0 {
+			return nil
+		}
+		return kept
+	case []any:
+		kept := make([]any, 0, len(v))
+		for _, value := range v {
+			kept = append(kept, pruned(value))
+		}
+		if len(kept) == 0 {
+			return nil
+		}
+		return kept
+	}
+	return v
+}
+
+// canonicalText gives v pruned, as JSON with sorted keys: the same text for the
+// same meaning.
+func canonicalText(v any) (string, error) {
+	data, err := json.Marshal(pruned(v))
+	return string(data), err
+}
+
+// generic gives a typed object as maps and lists.
+func generic(object any) (map[string]any, error) {
+	data, err := json.Marshal(object)
+	if err != nil {
+		return nil, err
+	}
+	var out map[string]any
+	err = json.Unmarshal(data, &out)
+	return out, err
+}
+
+// marshal gives an object as one YAML document without a --- line.
+func marshal(object map[string]any) ([]byte, error) { return yaml.Marshal(object) }
+
+// yamlInto reads a document that marshal gave into an empty map.
+func yamlInto(data []byte, object map[string]any) error { return yaml.Unmarshal(data, &object) }
+
+// text gives the string at path, or an empty one.
+func text(object map[string]any, path ...string) string {
+	s, _ := lookup(object, path...).(string)
+	return s
+}
+
+// lookup gives the value at path, or nil.
+func lookup(object map[string]any, path ...string) any {
+	var value any = object
+	for _, step := range path {
+		inner, ok := value.(map[string]any)
+		if !ok {
+			return nil
+		}
+		value = inner[step]
+	}
+	return value
+}
+
+// texts gives the map of strings at path; ok is false where it holds something
+// else. A null is an empty string, as the API server reads it.
+func texts(object map[string]any, path ...string) (out map[string]string, ok bool) {
+	out = map[string]string{}
+	value := lookup(object, path...)
+	if value == nil {
+		return out, true
+	}
+	inner, ok := value.(map[string]any)
+	if !ok {
+		return out, false
+	}
+	for name, v := range inner {
+		s, isText := v.(string)
+		if !isText && v != nil {
+			return out, false
+		}
+		out[name] = s
+	}
+	return out, true
+}

@@ -1,0 +1,79 @@
+package seal
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"kasou/pipelines/finding"
+	"kasou/pipelines/fleet"
+)
+
+// maximumCertificate bounds what is read: a certificate has a few KB.
+const maximumCertificate = 1 << 20
+
+// LoadCertificate reads the certificate that fleet.yaml names, from the
+// clusters folder and nowhere outside it, and checks it at the time now. It is
+// nil where the fleet names none or the findings hold an error. Findings stand
+// at spec.sealing.certificate in fleet.yaml.
+func LoadCertificate(f *fleet.Fleet, now time.Time) (*Certificate, finding.List) {
+	if f.Spec.Sealing == nil {
+		return nil, nil
+	}
+	name := f.Spec.Sealing.Certificate
+	at := []string{"spec", "sealing", "certificate"}
+	data, err := readInside(filepath.Join(f.Root, filepath.FromSlash(f.Dir)), name)
+	if err != nil {
+		return nil, finding.List{f.Finding(finding.Error, RuleCertificateFile, at,
+			fmt.Sprintf("the sealing certificate %s cannot be read: %v", name, reason(err)), fetchHint)}
+	}
+	certificate, problems := ParseCertificate(data, now)
+	placed := make(finding.List, 0, len(problems))
+	for _, p := range problems {
+		placed = append(placed, f.Finding(p.Severity, p.Rule, at, name+": "+p.Message, p.Hint))
+	}
+	if placed.Failed() {
+		return nil, placed
+	}
+	return &certificate, placed
+}
+
+// readInside reads a regular file below dir; no link leads it out.
+func readInside(dir, name string) (data []byte, err error) {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, root.Close()) }()
+	// Before opening: a named pipe would block the open.
+	info, err := root.Stat(filepath.FromSlash(name))
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, errors.New("it is not a regular file")
+	}
+	file, err := root.Open(filepath.FromSlash(name))
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	data, err = io.ReadAll(io.LimitReader(file, maximumCertificate+1))
+	if err == nil && len(data) > maximumCertificate {
+		err = errors.New("it is larger than a certificate can be")
+	}
+	return data, err
+}
+
+// reason leaves out the operation and the machine's own paths.
+func reason(err error) error {
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		return path.Err
+	}
+	return err
+}

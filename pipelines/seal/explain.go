@@ -1,0 +1,67 @@
+package seal
+
+import (
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"kasou/pipelines/finding"
+)
+
+// explain says what a person should know of a decision.
+func (j *job) explain(d Decision, sealedAnew bool) finding.List {
+	var found finding.List
+	name := j.name()
+	switch {
+	case d.Outcome == Tampered && sealedAnew:
+		found = append(found, j.finding(finding.Warning, RuleTampered,
+			fmt.Sprintf("the committed SealedSecret %s is not as kasou sealed it: %s", name, d.Tampering),
+			"it is sealed anew here; find out who changed it, and commit what kasou writes"))
+	case d.Outcome == Tampered:
+		found = append(found, j.finding(finding.Error, RuleTampered,
+			fmt.Sprintf("the committed SealedSecret %s is not as kasou sealed it: %s", name, d.Tampering),
+			"find out who changed it, then put it back from git's history, or seal it anew"))
+	case d.Outcome == Unverifiable && d.SamePlaintext:
+		found = append(found, j.finding(finding.Note, RuleUnverifiable,
+			fmt.Sprintf("the ciphertext of SealedSecret %s is kept, but not proved: its tag was made with a %s that this run does not have", name, KeyEnv),
+			"set "+KeyEnv+" to have it proved"))
+	case d.Outcome == Unverifiable && j.have == nil:
+		found = append(found, j.finding(finding.Warning, RuleUnverifiable,
+			"there is no SealedSecret here, and no plaintext to make one from", "run kasou register"))
+	case d.Outcome == Unverifiable:
+		found = append(found, j.finding(finding.Warning, RuleUnverifiable,
+			fmt.Sprintf("SealedSecret %s is kept, but nothing here can tell whether it is still right", name),
+			"set "+KeyEnv+" to the key it was sealed with, or run kasou register where its plaintext is"))
+	case d.Outcome == Seal && d.Reason != ReasonNew && sealedAnew:
+		found = append(found, j.finding(finding.Note, RuleResealed,
+			fmt.Sprintf("SealedSecret %s is sealed anew: %s", name, d.Reason), ""))
+	}
+	return append(found, j.aboutType(name)...)
+}
+
+// aboutType warns of Secrets that are filled by the host cluster.
+func (j *job) aboutType(name string) finding.List {
+	if j.secret == nil || j.secret.Type != corev1.SecretTypeServiceAccountToken {
+		return nil
+	}
+	return finding.List{j.finding(finding.Warning, RuleTokenSecret,
+		fmt.Sprintf("Secret %s is of type %s: the host cluster fills it, and the Sealed Secrets controller empties it again", name, j.secret.Type),
+		"switch this token off in the chart's values, or annotate the Secret with sealedsecrets.bitnami.com/patch: \"true\" there")}
+}
+
+func (j *job) name() string {
+	switch {
+	case j.want != nil:
+		return j.want.namespace + "/" + j.want.name
+	case j.have != nil:
+		return j.have.namespace + "/" + j.have.name
+	}
+	return ""
+}
+
+func (j *job) finding(severity finding.Severity, rule finding.Rule, message, hint string) finding.Finding {
+	return finding.Finding{
+		File: j.request.Path, Line: j.request.Line, Cluster: j.request.Cluster.Name,
+		Rule: rule, Severity: severity, Message: message, Hint: hint,
+	}
+}

@@ -1,0 +1,72 @@
+package seal
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"strings"
+)
+
+// KeyEnv names the environment variable that holds the key of the tags.
+const KeyEnv = "KASOU_SEAL_KEY"
+
+const (
+	keyBytes = 32
+	// fewestBytes is how many different bytes a key must have. Of 2^100 random
+	// keys none has fewer; keys made by hand often do.
+	fewestBytes = 12
+)
+
+// Key authenticates what kasou sealed. It never leaves the run.
+type Key struct{ bytes [keyBytes]byte }
+
+// ParseKey reads the value of KASOU_SEAL_KEY: 32 bytes in hex or base64. An
+// empty value gives nil: no key. The error never quotes the value.
+func ParseKey(value string) (*Key, error) {
+	value = strings.TrimSpace(value)
+	if value == "" {
+		return nil, nil
+	}
+	raw, ok := decodeKey(value)
+	if !ok {
+		return nil, fmt.Errorf("%s is neither hex nor base64; make one with `openssl rand -hex 32`", KeyEnv)
+	}
+	if len(raw) != keyBytes {
+		return nil, fmt.Errorf("%s holds %d bytes, not %d; make one with `openssl rand -hex 32`", KeyEnv, len(raw), keyBytes)
+	}
+	different := map[byte]bool{}
+	for _, b := range raw {
+		different[b] = true
+	}
+	if len(different) < fewestBytes {
+		return nil, fmt.Errorf("%s is not random: make one with `openssl rand -hex 32`", KeyEnv)
+	}
+	return &Key{bytes: [keyBytes]byte(raw)}, nil
+}
+
+func decodeKey(value string) ([]byte, bool) {
+	if raw, err := hex.DecodeString(value); err == nil {
+		return raw, true
+	}
+	plain := strings.TrimRight(value, "=")
+	for _, encoding := range []*base64.Encoding{base64.RawStdEncoding, base64.RawURLEncoding} {
+		if raw, err := encoding.DecodeString(plain); err == nil {
+			return raw, true
+		}
+	}
+	return nil, false
+}
+
+// id tells keys apart without giving them away. The key has 256 bits, so its
+// hash cannot be searched.
+func (k *Key) id() string {
+	sum := sha256.Sum256(append([]byte("kasou seal key id v1\x00"), k.bytes[:]...))
+	return hex.EncodeToString(sum[:4])
+}
+
+// String and GoString keep the key out of any message that prints it.
+func (k *Key) String() string { return "(" + KeyEnv + ")" }
+
+// GoString is for %#v.
+func (k *Key) GoString() string { return k.String() }

@@ -1,0 +1,99 @@
+package seal
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"sigs.k8s.io/yaml"
+
+	"kasou/pipelines/finding"
+	"kasou/pipelines/toolchain"
+)
+
+// missing says what stands in the way of sealing.
+func (j *job) missing() *finding.Finding {
+	f := j.finding(finding.Error, "", "", "")
+	switch {
+	case j.sealer.options.Certificate == nil:
+		f.Rule = RuleNoCertificate
+		f.Message = fmt.Sprintf("Secret %s/%s would be written unsealed: the fleet has no sealing certificate", j.want.namespace, j.want.name)
+		f.Hint = "save the output of `kubeseal --fetch-cert` as sealed-secrets.crt in the clusters folder, and write spec.sealing.certificate: sealed-secrets.crt to fleet.yaml"
+	case j.request.Entropy == Guessable && j.sealer.options.Key == nil:
+		f.Rule = RuleKeyNeeded
+		f.Message = fmt.Sprintf("Secret %s/%s holds values that can be guessed, and there is no %s", j.want.namespace, j.want.name, KeyEnv)
+		f.Hint = "make a key with `openssl rand -hex 32`, keep it where CI keeps its secrets, and set it as " + KeyEnv
+	default:
+		return nil
+	}
+	return &f
+}
+
+// seal makes the document anew.
+func (j *job) seal(ctx context.Context) ([]byte, error) {
+	input, err := json.Marshal(j.secret)
+	if err != nil {
+		return nil, errors.New("the Secret cannot be written as JSON")
+	}
+	certificate := j.sealer.options.Certificate
+	output, err := j.sealer.options.Tool.Seal(ctx, toolchain.SealRequest{
+		Secret: input, Certificate: certificate.PEM, Scope: j.scope.String(),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("seal %s/%s: %w", j.want.namespace, j.want.name, err)
+	}
+	values, err := j.accept(output)
+	if err != nil {
+		return nil, fmt.Errorf("seal %s/%s: %w", j.want.namespace, j.want.name, err)
+	}
+	return marshal(j.want.with(values, j.newRecord(values, certificate.Fingerprint)))
+}
+
+// accept takes the ciphertext from the tool's output, once it is about the
+// Secret that was asked for: else the next run would find a difference.
+func (j *job) accept(output []byte) (map[string]string, error) {
+	var object map[string]any
+	if yaml.Unmarshal(output, &object) != nil || text(object, "kind") != sealedKind {
+		return nil, errors.New("kubeseal gave something else than a SealedSecret")
+	}
+	got, err := takeApart(object)
+	if err != nil {
+		return nil, fmt.Errorf("kubeseal gave a SealedSecret that cannot be read: %w", err)
+	}
+	keys := slices.Sorted(maps.Keys(j.secret.Data))
+	same := got.namespace == j.want.namespace && got.name == j.want.name &&
+		got.template == j.want.template && got.scope == j.want.scope &&
+		slices.Equal(keys, slices.Sorted(maps.Keys(got.values)))
+	if !same {
+		return nil, errors.New("kubeseal gave the SealedSecret of another Secret")
+	}
+	return got.values, nil
+}
+
+// newRecord makes the annotations. The tag of the plaintext has the content's
+// key wherever that is sound, so that a run without KASOU_SEAL_KEY still sees
+// whether the plaintext changed.
+func (j *job) newRecord(values map[string]string, certificate string) record {
+	r := record{
+		place: j.place, certificate: certificate,
+		sealedAt: stamp(j.sealer.options.Now), notAfter: stamp(j.request.NotAfter),
+	}
+	s := j.subject(j.want, certificate)
+	content, key := plaintextKey(j.secret.Data), j.sealer.options.Key
+	if key == nil {
+		r.whole = wholeTag(content, s, j.secret.Data, values).String()
+		r.plaintext = plaintextTag(content, s, j.secret.Data).String()
+		return r
+	}
+	environment := environmentKey(key)
+	if j.request.Entropy == Guessable {
+		content = environment
+	}
+	r.whole = wholeTag(environment, s, j.secret.Data, values).String()
+	r.plaintext = plaintextTag(content, s, j.secret.Data).String()
+	r.document = documentTag(environment, s, values, r).String()
+	return r
+}

@@ -1,0 +1,109 @@
+package seal
+
+import (
+	"bytes"
+	"strings"
+)
+
+// isSecret says whether an object is a Secret, of whatever group: what is
+// named so is not let through unseen.
+func isSecret(object map[string]any) bool { return text(object, "kind") == "Secret" }
+
+// items gives the objects of a List, of any kind that ends so.
+func items(object map[string]any) []map[string]any {
+	list, ok := object["items"].([]any)
+	if !ok || !strings.HasSuffix(text(object, "kind"), "List") {
+		return nil
+	}
+	var out []map[string]any
+	for _, item := range list {
+		if inner, ok := item.(map[string]any); ok {
+			if text(object, "kind") == "SecretList" && text(inner, "kind") == "" {
+				// The API server fills in kind and version of a typed list's items.
+				inner["apiVersion"], inner["kind"] = "v1", "Secret"
+			}
+			out = append(out, inner)
+		}
+	}
+	return out
+}
+
+// holdsSecret says whether an object is a Secret or a List with one in it, at
+// any depth.
+func holdsSecret(object map[string]any) bool {
+	if isSecret(object) {
+		return true
+	}
+	for _, item := range items(object) {
+		if holdsSecret(item) {
+			return true
+		}
+	}
+	return false
+}
+
+// each calls visit for an object and, where it is a List, for everything in it.
+func each(object map[string]any, visit func(map[string]any)) {
+	visit(object)
+	for _, item := range items(object) {
+		each(item, visit)
+	}
+}
+
+// mayHoldSecret says whether a file is worth parsing. The word stands in it
+// as such, unless an escape, a tag or another encoding than UTF-8 hides it.
+func mayHoldSecret(data []byte) bool {
+	return bytes.Contains(data, []byte("Secret")) || bytes.ContainsAny(data, "\\!\x00")
+}
+
+// findSealed gives the SealedSecret for want in a committed file: by namespace
+// and name, else the only one. nil where there is none.
+func findSealed(file []byte, want *sealed) *sealed {
+	all := allSealed(file)
+	for _, s := range all {
+		if want != nil && s.namespace == want.namespace && s.name == want.name {
+			return s
+		}
+	}
+	if len(all) == 1 {
+		return all[0]
+	}
+	return nil
+}
+
+func allSealed(file []byte) []*sealed {
+	var found []*sealed
+	eachIn(file, func(object map[string]any) {
+		if text(object, "kind") != sealedKind {
+			return
+		}
+		s, err := takeApart(object)
+		if err != nil {
+			// It stands there and is damaged: no tag, so tampered with.
+			s = &sealed{object: object}
+		}
+		found = append(found, s)
+	})
+	return found
+}
+
+// holdsPlain says whether a committed file has the Secret unsealed.
+func holdsPlain(file []byte, namespace, name string) bool {
+	plain := false
+	eachIn(file, func(object map[string]any) {
+		there := text(object, "metadata", "namespace")
+		if isSecret(object) && text(object, "metadata", "name") == name && (there == "" || there == namespace) {
+			plain = true
+		}
+	})
+	return plain
+}
+
+// eachIn visits every object of a file that can be read.
+func eachIn(file []byte, visit func(map[string]any)) {
+	for _, s := range split(file) {
+		if d, err := s.read(); err == nil && d.object != nil {
+			each(d.object, visit)
+		}
+	}
+}

@@ -1,0 +1,155 @@
+package seal
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"maps"
+
+	"kasou/pipelines/finding"
+	"kasou/pipelines/fleet"
+	"kasou/pipelines/tree"
+)
+
+// Rendered puts a SealedSecret in the place of every Secret in a cluster's
+// rendered manifests. Everything else keeps its bytes. The paths of files are
+// from the repo's root; previous gives a path's committed file, or nil.
+//
+// A Secret that cannot be sealed is a finding that stops the cluster, and then
+// there are no files. The error is one of the tool.
+func (s *Sealer) Rendered(ctx context.Context, c fleet.Cluster, files tree.Files, previous func(path string) []byte) (tree.Files, finding.List, error) {
+	out := maps.Clone(files)
+	var found finding.List
+	for _, path := range files.Paths() {
+		if !mayHoldSecret(files[path]) {
+			continue
+		}
+		f := &manifest{sealer: s, cluster: c, path: path, previous: previous(path), seen: map[string]bool{}}
+		if o := s.options.Recorded; o != nil {
+			f.recorded = o(path)
+		}
+		data, err := f.seal(ctx, files[path])
+		if err != nil {
+			return nil, nil, err
+		}
+		out[path] = data
+		found = append(found, f.found...)
+	}
+	found.Sort()
+	if found.Failed() {
+		return nil, found, nil
+	}
+	return out, found, nil
+}
+
+// manifest is one rendered file on its way.
+type manifest struct {
+	sealer   *Sealer
+	cluster  fleet.Cluster
+	path     string
+	previous []byte
+	recorded string
+	found    finding.List
+	// seen holds the namespaces and names of the Secrets so far.
+	seen map[string]bool
+}
+
+func (m *manifest) seal(ctx context.Context, data []byte) ([]byte, error) {
+	var out bytes.Buffer
+	for _, part := range split(data) {
+		d, err := part.read()
+		switch {
+		case err != nil && mayHoldSecret(part.bytes()):
+			m.add(max(d.kindLine, part.line), RuleUnreadableDocument,
+				fmt.Sprintf("this document may hold a Secret, and cannot be taken apart: %v", err),
+				"the chart's template renders it; change the values that lead to it, or the chart")
+		case err == nil && d.object != nil && holdsSecret(d.object):
+			document, err := m.document(ctx, d)
+			if err != nil {
+				return nil, err
+			}
+			out.Write(part.with(document))
+			continue
+		}
+		out.Write(part.bytes())
+	}
+	return out.Bytes(), nil
+}
+
+// document gives what stands in a document's place: a SealedSecret, or the
+// List with its Secrets sealed. It is nil where a finding stops the cluster.
+func (m *manifest) document(ctx context.Context, d document) ([]byte, error) {
+	if isSecret(d.object) {
+		return m.secret(ctx, d.object, d.kindLine)
+	}
+	if err := m.list(ctx, d.object, d.kindLine); err != nil {
+		return nil, err
+	}
+	return marshal(d.object)
+}
+
+// list seals the Secrets of a List in their places.
+func (m *manifest) list(ctx context.Context, object map[string]any, line int) error {
+	for _, item := range items(object) {
+		if !isSecret(item) {
+			if err := m.list(ctx, item, line); err != nil {
+				return err
+			}
+			continue
+		}
+		data, err := m.secret(ctx, item, line)
+		if err != nil {
+			return err
+		}
+		clear(item)
+		if err := yamlInto(data, item); err != nil {
+			return err
+		}
+	}
+	if text(object, "kind") == "SecretList" {
+		object["kind"] = "List"
+	}
+	return nil
+}
+
+// secret seals one rendered Secret. Its values come from the spec, the fleet
+// and a chart that is pinned, so that everyone who has these has them.
+func (m *manifest) secret(ctx context.Context, object map[string]any, line int) ([]byte, error) {
+	if text(object, "apiVersion") != "v1" {
+		m.add(line, RuleInvalidSecret, "an object of kind Secret whose apiVersion is not v1: kasou cannot seal it",
+			"leave it out by the chart's values")
+		return nil, nil
+	}
+	secret, problem := readSecret(object, m.cluster.Spec.Namespace)
+	if problem != "" {
+		m.add(line, RuleInvalidSecret, "the chart renders a Secret that the API server would reject: "+problem,
+			"change the values that lead to it")
+		return nil, nil
+	}
+	if name := secret.Namespace + "/" + secret.Name; m.seen[name] {
+		m.add(line, RuleInvalidSecret, "the chart renders Secret "+name+" twice into this file", "change the values that lead to it")
+		return nil, nil
+	} else {
+		m.seen[name] = true
+	}
+	if holdsPlain(m.previous, secret.Namespace, secret.Name) {
+		m.found = append(m.found, finding.Finding{
+			File: m.path, Line: line, Cluster: m.cluster.Name, Rule: RuleCommittedPlain, Severity: finding.Warning,
+			Message: fmt.Sprintf("the file on disk holds Secret %s/%s unsealed", secret.Namespace, secret.Name),
+			Hint:    "sealing it now does not take it out of git's history: if it was ever pushed, change what is in it",
+		})
+	}
+	result, found, err := m.sealer.Secret(ctx, Request{
+		Cluster: m.cluster, Path: m.path, Line: line,
+		Secret: secret, Entropy: InGit, Previous: m.previous, Recorded: m.recorded,
+	})
+	m.found = append(m.found, found...)
+	return result.Document, err
+}
+
+func (m *manifest) add(line int, rule finding.Rule, message, hint string) {
+	m.found = append(m.found, finding.Finding{
+		File: m.path, Line: line, Cluster: m.cluster.Name,
+		Rule: rule, Severity: finding.Error, Message: message, Hint: hint,
+	})
+}
