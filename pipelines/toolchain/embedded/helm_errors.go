@@ -18,7 +18,7 @@ var (
 	// "template: c/templates/a.yaml:3:4: executing".
 	templateAt = regexp.MustCompile(`(?:error (?:at|in) \(|template: )([^():\s]+):(\d+)`)
 	// parseIn matches what Helm says of rendered text that is no YAML.
-	parseIn = regexp.MustCompile(`YAML parse error on ([^:\s]+):`)
+	parseIn    = regexp.MustCompile(`YAML parse error on ([^:\s]+):`)
 	lineBreaks = regexp.MustCompile(`\s*\n\s*`)
 )
 

@@ -144,7 +144,6 @@ func (w *worker) stop() {
 	_ = w.cmd.Wait()
 }
 
-
 // headBuffer keeps the first bytes that a worker says and drops the rest.
 type headBuffer struct {
 	mu   sync.Mutex

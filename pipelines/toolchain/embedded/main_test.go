@@ -1,0 +1,74 @@
+package embedded_test
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"kasou/internal/realtool"
+	"kasou/pipelines/toolchain"
+	"kasou/pipelines/toolchain/embedded"
+	"kasou/pipelines/tree"
+)
+
+func TestMain(m *testing.M) {
+	embedded.WorkerMain()
+	code := m.Run()
+	realtool.Remove()
+	os.Exit(code)
+}
+
+// newToolchain gives a toolchain that ends with the test.
+func newToolchain(t testing.TB, opts embedded.Options) *embedded.Toolchain {
+	t.Helper()
+	tc, err := embedded.New(opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := tc.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return tc
+}
+
+// chartFile reads a packaged chart.
+func chartFile(t testing.TB, path string) toolchain.Chart {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := strings.TrimSuffix(filepath.Base(path), ".tgz")
+	return toolchain.Chart{Name: name, Digest: tree.Digest(data), Archive: data, Source: path}
+}
+
+func release(ch toolchain.Chart, values string) toolchain.Release {
+	return toolchain.Release{Name: "dev", Namespace: "team", Chart: ch, KubeVersion: "1.34.1", Values: []byte(values)}
+}
+
+// sameAsHelm renders with both and wants the same files, or an error of both.
+// It gives what was rendered.
+func sameAsHelm(t *testing.T, tc toolchain.Helm, r toolchain.Release) (tree.Files, error) {
+	t.Helper()
+	want, wantErr := realtool.HelmTemplate(t, r)
+	got, gotErr := tc.Template(context.Background(), r)
+	if (wantErr == nil) != (gotErr == nil) {
+		t.Fatalf("helm says: %v\nkasou says: %v", wantErr, gotErr)
+	}
+	if diff := cmp.Diff(want.Paths(), got.Paths()); diff != "" {
+		t.Fatalf("files differ (-helm +kasou):\n%s", diff)
+	}
+	for _, name := range want.Paths() {
+		if !bytes.Equal(want[name], got[name]) {
+			t.Errorf("%s differs (-helm +kasou):\n%s", name, cmp.Diff(string(want[name]), string(got[name])))
+		}
+	}
+	return got, gotErr
+}
