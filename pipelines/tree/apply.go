@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 	"time"
@@ -69,10 +71,7 @@ type writer struct {
 
 type move struct{ temp, target string }
 
-const lockPoll = 20 * time.Millisecond
-
-// lock keeps other processes off the cluster. It locks the folder itself, so
-// that no lock file litters the repo.
+// lock keeps other processes off the cluster.
 func (w *writer) lock(ctx context.Context) (unlock func(), err error) {
 	folder := w.plan.dir
 	if w.plan.lockPath != "" {
@@ -81,12 +80,33 @@ func (w *writer) lock(ctx context.Context) (unlock func(), err error) {
 	if err := w.mkdir(folder); err != nil {
 		return nil, err
 	}
-	const readOnly = 0 // a folder cannot be opened for writing
-	mutex := flock.New(filepath.Join(w.plan.root, filepath.FromSlash(folder)), flock.SetFlag(readOnly))
-	if _, err := mutex.TryLockContext(ctx, lockPoll); err != nil {
+	return lockFolder(ctx, w.plan.root, folder, (*flock.Flock).TryLockContext)
+}
+
+const lockPoll = 20 * time.Millisecond
+
+// lockFolder waits for a lock of the folder itself, so that no lock file
+// litters the repo. try is TryLockContext for who writes, TryRLockContext for
+// who reads.
+func lockFolder(ctx context.Context, root, folder string, try func(*flock.Flock, context.Context, time.Duration) (bool, error)) (unlock func(), err error) {
+	// A folder cannot be opened for writing.
+	mutex := flock.New(filepath.Join(root, filepath.FromSlash(folder)), flock.SetFlag(os.O_RDONLY))
+	if _, err := try(mutex, ctx, lockPoll); err != nil {
 		return nil, fmt.Errorf("wait for another kasou at work in %s: %w", folder, err)
 	}
 	return func() { _ = mutex.Close() }, nil
+}
+
+// lockToRead is lockFolder for a look at the cluster's files, where its folder
+// is there at all.
+func (d *disk) lockToRead(ctx context.Context, p Plan) (unlock func(), err error) {
+	if _, err := d.list(p.folder()); err != nil {
+		return nil, err
+	}
+	if _, err := d.root.Lstat(p.folder()); errors.Is(err, fs.ErrNotExist) {
+		return func() {}, nil
+	}
+	return lockFolder(ctx, p.root, p.folder(), (*flock.Flock).TryRLockContext)
 }
 
 // outstanding looks at the disk again, now that nobody else writes.

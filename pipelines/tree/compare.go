@@ -2,6 +2,7 @@ package tree
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -87,10 +88,11 @@ func obstacleIn(err error, cluster string) *finding.Finding {
 }
 
 // Compare gives what Apply must do so that the files on disk, below root, are
-// the wanted ones. dir is the clusters folder, relative to root. It only reads.
+// the wanted ones. dir is the clusters folder, relative to root. It only reads, and
+// waits for a build of the cluster that is at work.
 // Findings are what stands in the way: with any, the plan must not be applied.
 // What a check has to say about the plan is in Plan.Findings.
-func Compare(root, dir string, wanted Wanted) (Plan, finding.List, error) {
+func Compare(ctx context.Context, root, dir string, wanted Wanted) (Plan, finding.List, error) {
 	d, err := openDisk(root)
 	if err != nil {
 		return Plan{}, nil, err
@@ -100,6 +102,14 @@ func Compare(root, dir string, wanted Wanted) (Plan, finding.List, error) {
 	if c.checkPaths(); len(c.findings) > 0 {
 		return c.plan, c.findings, nil
 	}
+	unlock, err := d.lockToRead(ctx, c.plan)
+	if found := obstacleIn(err, wanted.Cluster); found != nil {
+		return c.plan, finding.List{*found}, nil
+	}
+	if err != nil {
+		return c.plan, nil, err
+	}
+	defer unlock()
 	old, raw, findings, err := d.readLock(dir, wanted.Cluster)
 	if err != nil || len(findings) > 0 {
 		return c.plan, findings, err

@@ -2,6 +2,7 @@ package tree
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -17,13 +18,21 @@ import (
 // and no spec.yaml: the files that the lock lists, the lock, and the folders
 // that are empty then. Whatever else is in the folder stays, with a note. Any
 // finding that is an error means that the plan must not be applied.
-func Retire(root, dir, cluster string) (Plan, finding.List, error) {
+func Retire(ctx context.Context, root, dir, cluster string) (Plan, finding.List, error) {
 	p := newPlan(root, dir, cluster)
 	d, err := openDisk(root)
 	if err != nil {
 		return p, nil, err
 	}
 	defer d.Close()
+	unlock, err := d.lockToRead(ctx, p)
+	if found := obstacleIn(err, cluster); found != nil {
+		return p, finding.List{*found}, nil
+	}
+	if err != nil {
+		return p, nil, err
+	}
+	defer unlock()
 	lock, raw, findings, err := d.readLock(dir, cluster)
 	if err != nil || lock == nil {
 		return p, findings, err

@@ -1,0 +1,175 @@
+package tree
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestApplyWritesWhatIsWanted(t *testing.T) {
+	old := syscall.Umask(0o077)
+	defer syscall.Umask(old)
+	root := repo(t, map[string]string{"clusters/dev/notes.md": "mine\n"})
+	for _, name := range []string{"a", "b", "a"} {
+		w := generation(name)
+		mustBuild(t, root, w)
+		want := map[string]string{"clusters/dev/spec.yaml": "spec: {}\n", "clusters/dev/notes.md": "mine\n"}
+		for p, data := range w.Files {
+			want[p] = string(data)
+		}
+		got := snapshot(t, root)
+		lock, err := ParseLock([]byte(got["clusters/dev/lock.yaml"]))
+		if err != nil || lock.Writing || lock.Inputs != name || len(lock.Files) != len(w.Files) {
+			t.Errorf("lock: %+v, %v", lock, err)
+		}
+		delete(got, "clusters/dev/lock.yaml")
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("files (-want +got):\n%s", diff)
+		}
+	}
+	for p, want := range map[string]os.FileMode{
+		"clusters/dev/values.yaml": 0o644, "clusters/dev/lock.yaml": 0o644,
+		"clusters/dev/manifests": os.ModeDir | 0o755, "clusters/root": os.ModeDir | 0o755,
+	} {
+		if info, err := os.Stat(filepath.Join(root, p)); err != nil || info.Mode() != want {
+			t.Errorf("%s: %v, %v; want %v", p, info.Mode(), err, want)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(root, "clusters/dev/manifests/b")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("an empty folder stays: %v", err)
+	}
+}
+
+func TestUnchangedFilesAreNotTouched(t *testing.T) {
+	root := repo(t, nil)
+	mustBuild(t, root, generation("a"))
+	inode := func() (uint64, int64) {
+		info, err := os.Stat(filepath.Join(root, "clusters/dev/values.yaml"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return info.Sys().(*syscall.Stat_t).Ino, info.ModTime().UnixNano()
+	}
+	ino, mtime := inode()
+	mustBuild(t, root, generation("b"))
+	if i, m := inode(); i != ino || m != mtime {
+		t.Error("values.yaml was written again")
+	}
+}
+
+func TestApplySweepsItsOwnTemporaryFilesOnly(t *testing.T) {
+	own := []string{
+		"clusters/dev/.kasou-dev.0.tmp", "clusters/dev/manifests/vcluster/templates/.kasou-dev.12.tmp", "clusters/root/.kasou-dev.3.tmp",
+	}
+	others := []string{
+		"clusters/root/.kasou-other.3.tmp", "clusters/root/.kasou-dev2.3.tmp", "clusters/dev/.kasou-dev.x.tmp",
+		"clusters/dev/.kasou-dev.1.tmp.bak", "clusters/other/.kasou-dev.1.tmp",
+	}
+	root := repo(t, nil)
+	mustBuild(t, root, generation("a"))
+	for _, p := range append(own, others...) {
+		put(t, root, p, "x")
+	}
+	mustBuild(t, root, generation("a"))
+	got := snapshot(t, root)
+	for _, p := range own {
+		if _, there := got[p]; there {
+			t.Errorf("%s stays", p)
+		}
+	}
+	for _, p := range others {
+		if _, there := got[p]; !there {
+			t.Errorf("%s is gone", p)
+		}
+	}
+}
+
+func TestApplyRefusesAStalePlan(t *testing.T) {
+	for name, change := range map[string]func(root string){
+		"a file":   func(root string) { put(t, root, "clusters/dev/manifests/namespace.yaml", "edited meanwhile\n") },
+		"the lock": func(root string) { mustBuild(t, root, generation("c")) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			root := repo(t, nil)
+			mustBuild(t, root, generation("a"))
+			plan := mustCompare(t, root, generation("b"))
+			change(root)
+			before := snapshot(t, root)
+			if err := Apply(t.Context(), plan); !errors.Is(err, ErrChanged) {
+				t.Errorf("got %v", err)
+			}
+			if diff := cmp.Diff(before, snapshot(t, root)); diff != "" {
+				t.Errorf("touched:\n%s", diff)
+			}
+		})
+	}
+}
+
+// A repair does not touch the lock, but must not mix with another build.
+func TestRepairRefusesAnotherBuildsLock(t *testing.T) {
+	root := repo(t, nil)
+	mustBuild(t, root, generation("a"))
+	remove(t, root, "clusters/dev/values.yaml")
+	plan := mustCompare(t, root, generation("a"))
+	w := generation("a")
+	w.Lock.Inputs = "newer"
+	delete(w.Files, "clusters/dev/values.yaml")
+	mustBuild(t, root, w)
+	if err := Apply(t.Context(), plan); !errors.Is(err, ErrChanged) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestCancelledApplyLeavesTheOldFiles(t *testing.T) {
+	root := repo(t, nil)
+	mustBuild(t, root, generation("a"))
+	before := snapshot(t, root)
+	plan := mustCompare(t, root, generation("b"))
+	ctx, cancel := context.WithCancel(t.Context())
+	step = func(at string) {
+		if strings.HasPrefix(at, "sync clusters/dev/manifests/b") {
+			cancel()
+		}
+	}
+	defer func() { step = func(string) {} }()
+	if err := Apply(ctx, plan); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+	if diff := cmp.Diff(before, snapshot(t, root)); diff != "" {
+		t.Errorf("touched:\n%s", diff)
+	}
+	if _, err := os.Stat(filepath.Join(root, "clusters/dev/manifests/b")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a new folder stays: %v", err)
+	}
+}
+
+// A full disk must leave the old files. It needs a file system of a fixed size.
+func TestFullDisk(t *testing.T) {
+	root := t.TempDir()
+	if err := syscall.Mount("tmpfs", root, "tmpfs", 0, "size=256k"); err != nil {
+		t.Skipf("NOT TESTED, a full disk: mounting a tmpfs needs root: %v", err)
+	}
+	defer func() {
+		if err := syscall.Unmount(root, 0); err != nil {
+			t.Error(err)
+		}
+	}()
+	put(t, root, "clusters/dev/spec.yaml", "spec: {}\n")
+	mustBuild(t, root, generation("a"))
+	before := snapshot(t, root)
+	w := generation("b")
+	w.Files["clusters/dev/manifests/large.yaml"] = []byte(strings.Repeat("x", 1<<20))
+	if err := Apply(t.Context(), mustCompare(t, root, w)); !errors.Is(err, syscall.ENOSPC) {
+		t.Errorf("got %v", err)
+	}
+	if diff := cmp.Diff(before, snapshot(t, root)); diff != "" {
+		t.Errorf("touched:\n%s", diff)
+	}
+	mustBuild(t, root, generation("b"))
+}

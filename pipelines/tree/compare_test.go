@@ -1,0 +1,273 @@
+package tree
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"kasou/pipelines/finding"
+)
+
+func TestCompareSaysWhy(t *testing.T) {
+	const (
+		namespace = "clusters/dev/manifests/namespace.yaml"
+		lock      = "clusters/dev/lock.yaml"
+	)
+	for name, test := range map[string]struct {
+		change func(t *testing.T, root string)
+		wanted Wanted
+		causes map[string]string
+		rules  []finding.Rule
+	}{
+		"nothing": {wanted: generation("a"), causes: map[string]string{}},
+		"hand edit": {
+			wanted: generation("a"),
+			change: func(t *testing.T, root string) { put(t, root, namespace, "kind: Namespace\nname: b\n") },
+			causes: map[string]string{namespace: "update: hand edit"},
+			rules:  []finding.Rule{RuleHandEdit},
+		},
+		"deleted by hand": {
+			wanted: generation("a"),
+			change: func(t *testing.T, root string) { remove(t, root, namespace) },
+			causes: map[string]string{namespace: "create: missing"},
+			rules:  []finding.Rule{RuleMissing},
+		},
+		"inputs changed": {
+			wanted: generation("b"),
+			causes: map[string]string{
+				namespace:                "update: stale",
+				lock:                     "update: stale",
+				"clusters/root/dev.yaml": "update: stale",
+				"clusters/dev/manifests/vcluster/templates/a.yaml": "delete: no longer generated",
+				"clusters/dev/manifests/vcluster/templates/b.yaml": "create: new",
+				"clusters/dev/manifests/a/deep/er/file.yaml":       "delete: no longer generated",
+				"clusters/dev/manifests/b/deep/er/file.yaml":       "create: new",
+			},
+			rules: []finding.Rule{RuleNotBuilt, RuleStale, RuleStale},
+		},
+		"edited and no longer generated": {
+			wanted: func() Wanted {
+				w := generation("a")
+				delete(w.Files, namespace)
+				return w
+			}(),
+			change: func(t *testing.T, root string) { put(t, root, namespace, "mine\n") },
+			causes: map[string]string{namespace: "delete: hand edit", lock: "update: stale"},
+			rules:  []finding.Rule{RuleHandEdit, RuleStale},
+		},
+		"lock edited": {
+			wanted: generation("a"),
+			change: func(t *testing.T, root string) {
+				data, err := os.ReadFile(filepath.Join(root, lock))
+				if err != nil {
+					t.Fatal(err)
+				}
+				put(t, root, lock, string(data)+"# note to self\n")
+			},
+			causes: map[string]string{lock: "update: hand edit"},
+			rules:  []finding.Rule{RuleHandEdit},
+		},
+		"lock lost, files identical": {
+			wanted: generation("a"),
+			change: func(t *testing.T, root string) { remove(t, root, lock) },
+			causes: map[string]string{lock: "create: new"},
+			rules:  []finding.Rule{RuleNotBuilt},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			root := repo(t, nil)
+			mustBuild(t, root, generation("a"))
+			if test.change != nil {
+				test.change(t, root)
+			}
+			plan := mustCompare(t, root, test.wanted)
+			if diff := cmp.Diff(test.causes, causes(plan)); diff != "" {
+				t.Errorf("causes (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(test.rules, rules(plan.Findings())); diff != "" {
+				t.Errorf("rules (-want +got):\n%s", diff)
+			}
+			mustBuild(t, root, test.wanted)
+		})
+	}
+}
+
+func TestHandEditNamesLineAndColumn(t *testing.T) {
+	root := repo(t, nil)
+	mustBuild(t, root, generation("a"))
+	put(t, root, "clusters/dev/manifests/namespace.yaml", "kind: Namespace\nname: ü\n")
+	findings := mustCompare(t, root, generation("a")).Findings()
+	if len(findings) != 1 || findings[0].Position() != "clusters/dev/manifests/namespace.yaml:2:7" || findings[0].Severity != finding.Error {
+		t.Errorf("got %v", findings)
+	}
+}
+
+// What kasou did not write stops the cluster and is not touched.
+func TestForeignThings(t *testing.T) {
+	const (
+		target = "clusters/dev/manifests/namespace.yaml"
+		app    = "clusters/root/dev.yaml"
+	)
+	outside := t.TempDir()
+	put(t, outside, "namespace.yaml", "outside\n")
+	link := func(target, name string) func(t *testing.T, root string) {
+		return func(t *testing.T, root string) {
+			full := filepath.Join(root, name)
+			if err := os.MkdirAll(filepath.Dir(full), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Symlink(target, full); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for name, test := range map[string]struct {
+		change func(t *testing.T, root string)
+		file   string
+		rule   finding.Rule
+	}{
+		"a file":               {func(t *testing.T, root string) { put(t, root, target, "mine\n") }, target, RuleForeignFile},
+		"an app":               {func(t *testing.T, root string) { put(t, root, app, "mine\n") }, app, RuleForeignFile},
+		"link to a file":       {link(filepath.Join(outside, "namespace.yaml"), target), target, RuleSymlink},
+		"dangling link":        {link("nowhere", target), target, RuleSymlink},
+		"link within the repo": {link("../spec.yaml", target), target, RuleSymlink},
+		"linked folder":        {link(outside, "clusters/dev/manifests"), "clusters/dev/manifests", RuleSymlink},
+		"linked root":          {link(outside, "clusters/root"), "clusters/root", RuleSymlink},
+		"linked lock":          {link("spec.yaml", "clusters/dev/lock.yaml"), "clusters/dev/lock.yaml", RuleSymlink},
+		"folder for a file":    {func(t *testing.T, root string) { put(t, root, target+"/x", "x") }, target, RuleNotAFile},
+		"file for a folder":    {func(t *testing.T, root string) { put(t, root, "clusters/dev/manifests", "x") }, "clusters/dev/manifests", RuleNotAFile},
+		"a pipe": {func(t *testing.T, root string) {
+			put(t, root, "clusters/dev/manifests/x", "")
+			if err := syscall.Mkfifo(filepath.Join(root, target), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			remove(t, root, "clusters/dev/manifests/x")
+		}, target, RuleNotAFile},
+	} {
+		t.Run(name, func(t *testing.T) {
+			root := repo(t, nil)
+			test.change(t, root)
+			_, findings, err := Compare(t.Context(), root, "clusters", generation("a"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(findings) == 0 || findings[0].File != test.file || findings[0].Rule != test.rule || !findings.Failed() {
+				t.Errorf("got %v; want %s at %s", findings, test.rule, test.file)
+			}
+		})
+	}
+	if got := snapshot(t, outside); len(got) != 1 || got["namespace.yaml"] != "outside\n" {
+		t.Errorf("outside was touched: %v", got)
+	}
+}
+
+// A link that appears between Compare and Apply is not followed either.
+func TestLinkAfterCompare(t *testing.T) {
+	outside, root := t.TempDir(), repo(t, nil)
+	plan := mustCompare(t, root, generation("a"))
+	if err := os.Symlink(outside, filepath.Join(root, "clusters/dev/manifests")); err != nil {
+		t.Fatal(err)
+	}
+	if err := Apply(t.Context(), plan); err == nil {
+		t.Error("applied through a link")
+	}
+	if got := snapshot(t, outside); len(got) != 0 {
+		t.Errorf("outside was touched: %v", got)
+	}
+}
+
+func TestHostileLocks(t *testing.T) {
+	digest := Digest([]byte("x"))
+	for _, p := range []string{
+		"../victim", "dev/../../victim", "/etc/passwd", "dev/spec.yaml", "dev/lock.yaml", "fleet.yaml", "other/values.yaml",
+		"root/other.yaml", "root/dev.yaml/../other.yaml", "dev", "dev/", "", ".", "dev//values.yaml", "dev/./values.yaml",
+		`dev\..\victim`, "dev/.git/config", "dev/.kasou-x", "root/dev.cluster.yaml.bak", "spec.schema.json", "./dev/values.yaml",
+	} {
+		t.Run(p, func(t *testing.T) {
+			lock, err := Lock{Files: map[string]string{p: digest, "dev/values.yaml": digest}}.Marshal()
+			if err != nil {
+				t.Fatal(err)
+			}
+			root := repo(t, map[string]string{"victim": "x", "clusters/dev/lock.yaml": string(lock)})
+			before := snapshot(t, root)
+			_, findings, err := Compare(t.Context(), root, "clusters", generation("a"))
+			if err != nil || len(findings) != 1 || findings[0].Rule != RuleBadLock {
+				t.Errorf("compare: %v, %v", findings, err)
+			}
+			remove(t, root, "clusters/dev/spec.yaml")
+			plan, findings, err := Retire(t.Context(), root, "clusters", "dev")
+			if err != nil || len(findings) != 1 || !plan.Empty() {
+				t.Errorf("retire: %v, %v, %v", causes(plan), findings, err)
+			}
+			if ok, err := Intact(root, "clusters", "dev", Lock{Files: map[string]string{p: digest}}); ok || err != nil {
+				t.Errorf("intact: %v, %v", ok, err)
+			}
+			delete(before, "clusters/dev/spec.yaml")
+			if diff := cmp.Diff(before, snapshot(t, root)); diff != "" {
+				t.Errorf("touched:\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestLocksThatDoNotParse(t *testing.T) {
+	for name, content := range map[string]string{
+		"merge conflict": "<<<<<<< HEAD\napiVersion: kasou/v1\n=======\n",
+		"other version":  "apiVersion: kasou/v2\nkind: Lock\n",
+		"unknown key":    "apiVersion: kasou/v1\nkind: Lock\nnew: 1\n",
+		"empty":          "",
+	} {
+		t.Run(name, func(t *testing.T) {
+			root := repo(t, map[string]string{"clusters/dev/lock.yaml": content})
+			_, findings, err := Compare(t.Context(), root, "clusters", generation("a"))
+			if err != nil || len(findings) != 1 || findings[0].Rule != RuleBadLock {
+				t.Errorf("%v, %v", findings, err)
+			}
+		})
+	}
+}
+
+func TestWantedPathsAreFenced(t *testing.T) {
+	for _, p := range []string{
+		"clusters/dev/../other/values.yaml", "clusters/other/x.yaml", "clusters/fleet.yaml", "clusters/dev/spec.yaml",
+		"elsewhere/dev/x.yaml", "clusters/dev/manifests/namespace.yaml/below.yaml",
+	} {
+		w := generation("a")
+		w.Files[p] = []byte("x")
+		_, findings, err := Compare(t.Context(), repo(t, nil), "clusters", w)
+		if err != nil || len(findings) != 1 || findings[0].Rule != RuleBadPath {
+			t.Errorf("%s: %v, %v", p, findings, err)
+		}
+	}
+}
+
+func TestIntact(t *testing.T) {
+	root := repo(t, nil)
+	mustBuild(t, root, generation("a"))
+	lock, _, err := ReadLock(root, "clusters", "dev")
+	if err != nil || lock == nil {
+		t.Fatal(lock, err)
+	}
+	check := func(when string, want bool) {
+		t.Helper()
+		if got, err := Intact(root, "clusters", "dev", *lock); got != want || err != nil {
+			t.Errorf("%s: %v, %v", when, got, err)
+		}
+	}
+	const file = "clusters/dev/manifests/namespace.yaml"
+	check("as built", true)
+	info, err := os.Stat(filepath.Join(root, file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	put(t, root, file, strings.ToUpper("kind: Namespace\nname: a\n"))
+	if err := os.Chtimes(filepath.Join(root, file), info.ModTime(), info.ModTime()); err != nil {
+		t.Fatal(err)
+	}
+	check("same size and time, other bytes", false)
+	remove(t, root, file)
+	check("file gone", false)
+}

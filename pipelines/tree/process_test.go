@@ -1,0 +1,317 @@
+package tree
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// The test binary runs itself again as a child that builds, and dies where it
+// is told to.
+const (
+	childRoot = "KASOU_TEST_TREE_ROOT" // the repo's root
+	childWant = "KASOU_TEST_TREE_WANT" // generation, or "retire"
+	childDies = "KASOU_TEST_TREE_DIES" // at which step, from 1; 0 never
+)
+
+func TestMain(m *testing.M) {
+	if root := os.Getenv(childRoot); root != "" {
+		if err := child(root); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+func child(root string) error {
+	left, err := strconv.Atoi(os.Getenv(childDies))
+	if err != nil {
+		return err
+	}
+	step = func(string) {
+		if left--; left == 0 {
+			_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
+			select {}
+		}
+	}
+	for {
+		plan, err := childPlan(root)
+		if err != nil {
+			return err
+		}
+		if err := Apply(context.Background(), plan); !errors.Is(err, ErrChanged) {
+			return err
+		}
+	}
+}
+
+func childPlan(root string) (Plan, error) {
+	var plan Plan
+	var err error
+	var findings fmt.Stringer
+	if want := os.Getenv(childWant); want == "retire" {
+		p, list, e := Retire(context.Background(), root, "clusters", "dev")
+		if plan, err = p, e; list.Failed() {
+			findings = list[0]
+		}
+	} else {
+		p, list, e := Compare(context.Background(), root, "clusters", generation(want))
+		if plan, err = p, e; list.Failed() {
+			findings = list[0]
+		}
+	}
+	if err == nil && findings != nil {
+		err = errors.New(findings.String())
+	}
+	return plan, err
+}
+
+func childCommand(t *testing.T, root, want string, dies int) *exec.Cmd {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(self)
+	cmd.Env = append(os.Environ(), childRoot+"="+root, childWant+"="+want, childDies+"="+strconv.Itoa(dies))
+	return cmd
+}
+
+// killed runs a child that dies at the step, and says whether it got there.
+func killed(t *testing.T, root, want string, dies int) bool {
+	t.Helper()
+	out, err := childCommand(t, root, want, dies).CombinedOutput()
+	if err == nil {
+		return false
+	}
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {
+		t.Fatalf("step %d: %v\n%s", dies, err, out)
+	}
+	return true
+}
+
+// state prepares a repo by running the builds, once, and gives its files.
+func state(t *testing.T, prepare func(root string)) (dir string, files map[string]string) {
+	t.Helper()
+	dir = repo(t, map[string]string{"clusters/dev/notes.md": "mine\n"})
+	prepare(dir)
+	return dir, snapshot(t, dir)
+}
+
+func TestKilledAtEveryStep(t *testing.T) {
+	built := func(name string) func(string) {
+		return func(root string) { mustBuild(t, root, generation(name)) }
+	}
+	retired := func(root string) { built("a")(root); remove(t, root, "clusters/dev/spec.yaml") }
+	for name, test := range map[string]struct {
+		before, after func(root string)
+		want          string
+	}{
+		"first build": {func(string) {}, built("a"), "a"},
+		"rebuild":     {built("a"), func(root string) { built("a")(root); built("b")(root) }, "b"},
+		"repair":      {func(root string) { built("a")(root); remove(t, root, "clusters/dev/values.yaml") }, built("a"), "a"},
+		"retire": {retired, func(root string) {
+			retired(root)
+			plan, _, err := Retire(t.Context(), root, "clusters", "dev")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := Apply(t.Context(), plan); err != nil {
+				t.Fatal(err)
+			}
+		}, "retire"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			from, before := state(t, test.before)
+			_, after := state(t, test.after)
+			points := 1
+			for ; ; points++ {
+				root := filepath.Join(t.TempDir(), "repo")
+				if err := os.CopyFS(root, os.DirFS(from)); err != nil {
+					t.Fatal(err)
+				}
+				if !killed(t, root, test.want, points) {
+					break
+				}
+				label := fmt.Sprintf("killed at step %d", points)
+				oldOrNew(t, label, before, after, snapshot(t, root))
+				if test.want != "retire" {
+					noHandEdits(t, label, root, test.want)
+				}
+				if out, err := childCommand(t, root, test.want, 0).CombinedOutput(); err != nil {
+					t.Fatalf("%s, next run: %v\n%s", label, err, out)
+				}
+				if diff := cmp.Diff(after, snapshot(t, root)); diff != "" {
+					t.Fatalf("%s, after the next run (-want +got):\n%s", label, diff)
+				}
+			}
+			if points < 8 {
+				t.Errorf("only %d points to die at", points)
+			}
+			t.Logf("died at %d points", points-1)
+		})
+	}
+}
+
+// oldOrNew holds every file to one of its two contents. lock.yaml has a third,
+// the intent, and temporary files may lie about.
+func oldOrNew(t *testing.T, label string, before, after, now map[string]string) {
+	t.Helper()
+	all := map[string]bool{}
+	for _, m := range []map[string]string{before, after, now} {
+		for p := range m {
+			all[p] = true
+		}
+	}
+	for p := range all {
+		is, there := now[p]
+		was, had := before[p]
+		wanted, will := after[p]
+		switch {
+		case strings.HasPrefix(filepath.Base(p), tempPrefix):
+		case there == had && is == was, there == will && is == wanted:
+		case p == "clusters/dev/lock.yaml" && strings.Contains(is, "writing: true"):
+			if _, err := ParseLock([]byte(is)); err != nil {
+				t.Errorf("%s: intent lock: %v", label, err)
+			}
+		default:
+			t.Errorf("%s: %s is neither old nor new: %q", label, p, is)
+		}
+	}
+}
+
+func noHandEdits(t *testing.T, label, root, want string) {
+	t.Helper()
+	for p, cause := range causes(mustCompare(t, root, generation(want))) {
+		if strings.HasSuffix(cause, string(HandEdit)) {
+			t.Errorf("%s: %s counts as edited by hand", label, p)
+		}
+	}
+}
+
+// After a kill the inputs may have changed again: whatever the next run wants,
+// it gets.
+func TestKilledAndThenWantedOtherwise(t *testing.T) {
+	from, _ := state(t, func(root string) { mustBuild(t, root, generation("a")) })
+	clean := map[string]map[string]string{}
+	for _, next := range []string{"a", "c"} {
+		_, clean[next] = state(t, func(root string) { mustBuild(t, root, generation(next)) })
+	}
+	for dies := 1; ; dies += 3 {
+		root := filepath.Join(t.TempDir(), "repo")
+		if err := os.CopyFS(root, os.DirFS(from)); err != nil {
+			t.Fatal(err)
+		}
+		if !killed(t, root, "b", dies) {
+			break
+		}
+		next := []string{"a", "c"}[dies%2]
+		mustBuild(t, root, generation(next))
+		if diff := cmp.Diff(clean[next], snapshot(t, root)); diff != "" {
+			t.Fatalf("killed at step %d, then wanted %s (-want +got):\n%s", dies, next, diff)
+		}
+	}
+}
+
+// Processes that build one cluster at once, from different inputs: one of them
+// is last, and the tree is all its.
+func TestProcessesAtOnce(t *testing.T) {
+	root := repo(t, nil)
+	mustBuild(t, root, generation("a"))
+	var commands []*exec.Cmd
+	for i := range 12 {
+		cmd := childCommand(t, root, string(rune('a'+i%3)), 0)
+		cmd.Stderr = &bytes.Buffer{}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		commands = append(commands, cmd)
+	}
+	for _, cmd := range commands {
+		if err := cmd.Wait(); err != nil {
+			t.Errorf("%v: %s", err, cmd.Stderr)
+		}
+	}
+	lock, findings, err := ReadLock(root, "clusters", "dev")
+	if err != nil || lock == nil {
+		t.Fatal(findings, err)
+	}
+	if plan := mustCompare(t, root, generation(lock.Inputs)); !plan.Empty() {
+		t.Errorf("a mix of builds: %v", causes(plan))
+	}
+}
+
+// Without permission to write, nothing is touched. Root may write everywhere,
+// so a child of another user does it.
+func TestNoPermission(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("NOT TESTED, missing permission: the child that must not write is another user, which needs root")
+	}
+	for _, locked := range []string{"clusters/dev/manifests/vcluster/templates", "clusters/root", "clusters/dev"} {
+		t.Run(locked, func(t *testing.T) {
+			root, err := os.MkdirTemp("", "kasou-permission-")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer os.RemoveAll(root)
+			put(t, root, "clusters/dev/spec.yaml", "spec: {}\n")
+			mustBuild(t, root, generation("a"))
+			before := snapshot(t, root)
+			const nobody = 65534
+			give(t, root, nobody)
+			full := filepath.Join(root, locked)
+			if err := os.Chmod(full, 0o555); err != nil {
+				t.Fatal(err)
+			}
+			cmd := asUser(t, root, nobody)
+			out, err := cmd.CombinedOutput()
+			if err == nil || !strings.Contains(string(out), "permission denied") {
+				t.Errorf("got %v: %s", err, out)
+			}
+			if diff := cmp.Diff(before, snapshot(t, root)); diff != "" {
+				t.Errorf("touched:\n%s", diff)
+			}
+		})
+	}
+}
+
+func give(t *testing.T, root string, user int) {
+	t.Helper()
+	err := filepath.WalkDir(root, func(p string, _ os.DirEntry, err error) error {
+		return errors.Join(err, os.Lchown(p, user, user))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// asUser runs a copy of the test binary: the user may not reach the original.
+func asUser(t *testing.T, root string, user uint32) *exec.Cmd {
+	t.Helper()
+	cmd := childCommand(t, root, "b", 0)
+	data, err := os.ReadFile(cmd.Path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	binary := root + ".test"
+	if err := os.WriteFile(binary, data, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.Remove(binary) })
+	cmd.Path, cmd.Args = binary, []string{binary}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: user, Gid: user}}
+	return cmd
+}
