@@ -70,7 +70,7 @@ func checkServers(f *Fleet, all []*check) {
 		}
 		path := k.serverPath()
 		if server == host {
-			k.report(path, fail(RuleDuplicateServer, "makes the server "+server+", which is the host cluster's (spec.argocd.destination of fleet.yaml)", "write the virtual cluster's own URL"))
+			k.report(path, fail(RuleDuplicateServer, verb(path)+server+", which is the host cluster's (spec.argocd.destination of fleet.yaml)", "write the virtual cluster's own URL"))
 		}
 		other, taken := first[server]
 		if !taken {
@@ -78,7 +78,7 @@ func checkServers(f *Fleet, all []*check) {
 			continue
 		}
 		if path == "spec.server" || other.serverPath() == "spec.server" {
-			k.report(path, fail(RuleDuplicateServer, fmt.Sprintf("makes the server %s, which is also that of %s (%s)", server, other.cluster.Name, other.place(other.serverPath())),
+			k.report(path, fail(RuleDuplicateServer, fmt.Sprintf("%s%s, which is also the server of %s (%s)", verb(path), server, other.cluster.Name, other.place(other.serverPath())),
 				"give each cluster a server of its own: Argo CD would use the credentials of either"))
 		}
 	}
@@ -90,6 +90,13 @@ func (k *check) serverPath() string {
 		return "spec.server"
 	}
 	return "spec.ingress.host"
+}
+
+func verb(path string) string {
+	if path == "spec.server" {
+		return "is "
+	}
+	return "makes the server "
 }
 
 // checkNamespaces lets clusters share a namespace only where each says so, and

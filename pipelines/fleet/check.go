@@ -66,7 +66,10 @@ func (k *check) report(dotted string, p *problem) {
 func (k *check) one(fleet FleetSpec) {
 	spec := k.cluster.Spec
 	k.report("metadata.name", checkName(k.name, k.cluster.Name))
-	k.report("spec.namespace", checkNamespace(spec.Namespace, k.name, fleet.ArgoCD.Namespace))
+	k.report("spec.namespace", checkReserved(spec.Namespace, fleet.ArgoCD.Namespace))
+	if k.given.Namespace != "" {
+		k.report("spec.namespace", checkLabel(RuleNamespace, spec.Namespace))
+	}
 	if k.given.ServiceCIDR != "" {
 		k.report("spec.serviceCIDR", checkCIDR(k.given.ServiceCIDR))
 	}
@@ -133,7 +136,7 @@ func checkFleet(spec FleetSpec, report reporter) {
 		}
 	}
 	for i, file := range spec.Schemas {
-		report(fmt.Sprintf("spec.schemas.%d", i), checkPath(file, "the clusters folder"))
+		report(fmt.Sprintf("spec.schemas.%d", i), checkPath(file, "the repo's root"))
 	}
 }
 

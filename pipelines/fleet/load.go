@@ -101,7 +101,7 @@ func (l *loader) folders(entries []fs.DirEntry) []*source {
 	first := map[string]string{}
 	for _, e := range entries {
 		name := e.Name()
-		if strings.HasPrefix(name, ".") || strings.HasPrefix(name, "_") || !l.isFolder(e) {
+		if name == FleetFileName || strings.HasPrefix(name, ".") || strings.HasPrefix(name, "_") || !l.isFolder(e) {
 			continue
 		}
 		if name == RootFolder {

@@ -47,17 +47,15 @@ func checkName(name, folder string) *problem {
 	return nil
 }
 
-func checkNamespace(namespace, name, argocd string) *problem {
-	if namespace == name && len(name) > MaxNameLength {
-		return nil // the name's finding says it
-	}
+// checkReserved keeps clusters out of the namespaces of others.
+func checkReserved(namespace, argocd string) *problem {
 	switch {
 	case slices.Contains(reservedNamespaces, namespace):
 		return fail(RuleReservedNamespace, quoted(namespace)+" belongs to Kubernetes", "take a namespace of the cluster's own: kasou labels it, and deleting the cluster may delete it")
 	case namespace == argocd:
 		return fail(RuleReservedNamespace, quoted(namespace)+" is Argo CD's: whoever runs in it can read every cluster's credentials", "take a namespace of the cluster's own")
 	}
-	return checkLabel(RuleNamespace, namespace)
+	return nil
 }
 
 func checkLabel(rule finding.Rule, value string) *problem {

@@ -24,8 +24,9 @@ type NewOptions struct {
 
 // NewSpec gives the text of a spec.yaml that has what the options say and
 // leaves out what has a good default. It fails, with every reason, where the
-// result would not pass the checks of one spec; against the other clusters it
-// is checked when the fleet is loaded.
+// result would not pass the checks of one spec. What the fleet's defaults may
+// supply, such as the repository of a chart version, and the other clusters are
+// looked at when the fleet is loaded.
 func NewSpec(options NewOptions) ([]byte, error) {
 	var b strings.Builder
 	b.WriteString("# yaml-language-server: $schema=../" + SpecSchemaFile + "\n")

@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -66,7 +67,11 @@ func parse(file, cluster string, data []byte, s *schema) *source {
 // text refuses what is not UTF-8 text, which YAML parsers report without a
 // position, and takes a byte order mark away.
 func (src *source) text(data []byte) ([]byte, bool) {
-	data = []byte(strings.TrimPrefix(string(data), "\ufeff"))
+	data = bytes.TrimPrefix(data, []byte("\ufeff"))
+	if bytes.HasPrefix(data, []byte("\xff\xfe")) || bytes.HasPrefix(data, []byte("\xfe\xff")) {
+		src.report(1, 1, RuleEncoding, "the file is UTF-16", "save it as UTF-8")
+		return nil, false
+	}
 	line, column := 1, 1
 	for rest := data; len(rest) > 0; {
 		r, size := utf8.DecodeRune(rest)
@@ -101,7 +106,6 @@ func (src *source) syntaxError(err error, data []byte) {
 	if errors.As(err, &syntax) {
 		line, message = syntax.Line, syntax.Message
 	}
-	last := 1 + strings.Count(strings.TrimRight(string(data), "\r\n"), "\n")
 	hint := "look at the indentation, quotes and colons of this line and of the one above"
 	if strings.Contains(message, "tab character") || strings.Contains(message, "cannot start any token") {
 		hint = "indent with spaces, and quote text that begins with one of @ ` % or a tab"
@@ -109,7 +113,8 @@ func (src *source) syntaxError(err error, data []byte) {
 	if strings.Contains(message, "second YAML document") {
 		hint = "remove the --- line and what follows it: each cluster has a file of its own"
 	}
-	src.report(min(max(line, 1), last), 0, RuleSyntax, "not valid YAML: "+message, hint)
+	line, column := textOf(data, line)
+	src.report(line, column, RuleSyntax, "not valid YAML: "+message, hint)
 }
 
 var errorLine = regexp.MustCompile(`\bline (\d+): `)
@@ -134,8 +139,18 @@ func (src *source) conversionError(err error, data []byte) {
 	if m := errorLine.FindStringSubmatch(err.Error()); m != nil {
 		line, _ = strconv.Atoi(m[1])
 	}
-	last := 1 + strings.Count(strings.TrimRight(string(data), "\r\n"), "\n")
-	src.report(min(max(line, 1), last), 0, RuleSyntax, message, hint)
+	line, column := textOf(data, line)
+	src.report(line, column, RuleSyntax, message, hint)
+}
+
+// textOf gives the line, or the last one before it that there is, and the
+// column in which its text begins: the parsers' errors have no column.
+func textOf(data []byte, line int) (int, int) {
+	lines := strings.Split(strings.TrimRight(string(data), "\r\n"), "\n")
+	line = min(max(line, 1), len(lines))
+	text := lines[line-1]
+	indent := len(text) - len(strings.TrimLeft(text, " \t"))
+	return line, indent + 1
 }
 
 // decode gives what sigs.k8s.io/yaml, and so Helm, makes of the file: YAML 1.1,

@@ -1,0 +1,122 @@
+package fleet
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"kasou/pipelines/finding"
+)
+
+// text gives findings as golden files have them.
+func text(findings finding.List) []byte {
+	var b bytes.Buffer
+	for _, f := range findings {
+		fmt.Fprintf(&b, "%s\n  hint: %s\n", f, f.Hint)
+	}
+	return b.Bytes()
+}
+
+func absolute(t testing.TB, path ...string) string {
+	t.Helper()
+	root, err := filepath.Abs(filepath.Join(path...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return root
+}
+
+// Each folder of testdata is a repo with a clusters folder; findings.golden
+// has what Load says about it.
+func TestLoadFindings(t *testing.T) {
+	cases, err := filepath.Glob("testdata/*/clusters")
+	if err != nil || len(cases) == 0 {
+		t.Fatal("no cases in testdata", err)
+	}
+	for _, c := range cases {
+		dir := filepath.Dir(c)
+		t.Run(filepath.Base(dir), func(t *testing.T) {
+			_, findings, err := Load(absolute(t, dir), "clusters")
+			if err != nil {
+				t.Fatal(err)
+			}
+			golden(t, filepath.Join(dir, "findings.golden"), text(findings))
+			for _, f := range findings {
+				if f.Hint == "" || f.Message == "" {
+					t.Errorf("%s: nothing to do about it", f)
+				}
+				if strings.Contains(f.Message+f.Hint, "hunter2") {
+					t.Errorf("%s: shows a password", f)
+				}
+			}
+		})
+	}
+}
+
+func golden(t *testing.T, file string, got []byte) {
+	t.Helper()
+	if *update {
+		write(t, file, got)
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got, want) {
+		t.Errorf("%s differs; got:\n%s\nwant:\n%s", file, got, want)
+	}
+}
+
+const goodFleet = `apiVersion: kasou/v1
+kind: Fleet
+spec:
+  repository: {url: "https://github.com/acme/platform.git"}
+  host: {kubernetesVersion: "1.34", serviceCIDR: 10.96.0.0/16}
+`
+
+func specOf(name, body string) string {
+	return "apiVersion: kasou/v1\nkind: VirtualCluster\nmetadata:\n  name: " + name + "\nspec: " + body + "\n"
+}
+
+// repo makes a repo with a clusters folder of these files, and a good
+// fleet.yaml where they have none.
+func repo(t testing.TB, files map[string]string) string {
+	t.Helper()
+	root := t.TempDir()
+	all := map[string]string{FleetFileName: goodFleet}
+	for name, content := range files {
+		all[name] = content
+	}
+	for name, content := range all {
+		file := filepath.Join(root, "clusters", filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return root
+}
+
+func load(t testing.TB, root string) (*Fleet, finding.List) {
+	t.Helper()
+	f, findings, err := Load(root, "clusters")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f, findings
+}
+
+// sound loads a fleet that nothing is wrong with.
+func sound(t testing.TB, files map[string]string) *Fleet {
+	t.Helper()
+	f, findings := load(t, repo(t, files))
+	if len(findings) > 0 {
+		t.Fatalf("findings:\n%s", text(findings))
+	}
+	return f
+}
