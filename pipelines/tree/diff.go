@@ -15,8 +15,8 @@ type DiffOptions struct {
 	// Visible writes control characters out, for terminals and logs. Color
 	// implies it. Without it, the diff is what patch reads.
 	Visible bool
-	// Semantic shows a YAML file as paths with old and new value, where that is
-	// shorter than its lines.
+	// Semantic shows a YAML file as paths with old and new value, where that
+	// takes half the lines or fewer.
 	Semantic bool
 }
 
@@ -31,9 +31,7 @@ func WriteDiff(w io.Writer, p Plan, o DiffOptions) error {
 			return fmt.Errorf("diff of %s: %w", c.Path, err)
 		}
 		if o.Semantic {
-			if short, ok := semantic(c); ok && strings.Count(short, "\n") < strings.Count(text, "\n") {
-				text = short
-			}
+			text = shorter(text, c)
 		}
 		if o.Visible || o.Color {
 			text = visible(text)
@@ -46,6 +44,16 @@ func WriteDiff(w io.Writer, p Plan, o DiffOptions) error {
 		}
 	}
 	return nil
+}
+
+// shorter gives the semantic diff where it says the same in half the lines, or
+// where it says that nothing is really different.
+func shorter(text string, c Change) string {
+	short, ok := semantic(c)
+	if ok && (strings.HasSuffix(short, sameValues) || 2*strings.Count(short, "\n") <= strings.Count(text, "\n")) {
+		return short
+	}
+	return text
 }
 
 func unified(c Change) (string, error) {

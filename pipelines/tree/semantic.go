@@ -17,6 +17,9 @@ import (
 // maxValues bounds what aliases in a YAML file can unfold to.
 const maxValues = 100_000
 
+// sameValues stands for a change without a differing value.
+const sameValues = "~same values: only the order of keys, comments or layout differ\n"
+
 // semantic gives the change of a YAML file as its differing values, one a line,
 // below the two lines that head a unified diff. It is not ok for other files,
 // for what does not parse, and where a text of several lines is among them: its
@@ -55,9 +58,9 @@ func differences(before, after map[string]string) string {
 		}
 	}
 	if b.Len() == 0 {
-		return "~same values: only the order of keys, comments or layout differ\n"
+		return sameValues
 	}
-	return b.String()
+	return visible(b.String())
 }
 
 // flatten gives each scalar, and each empty map or list, of all documents by

@@ -1,0 +1,180 @@
+package tree
+
+import (
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"kasou/pipelines/finding"
+)
+
+func TestRetire(t *testing.T) {
+	for name, test := range map[string]struct {
+		extra  map[string]string
+		edit   bool
+		leaves []string
+		rules  []finding.Rule
+	}{
+		"plain":           {},
+		"edited file too": {edit: true},
+		"own files stay": {
+			extra:  map[string]string{"clusters/dev/notes.md": "x", "clusters/dev/manifests/mine.yaml": "x", "clusters/root/other.yaml": "x"},
+			leaves: []string{"clusters/dev/manifests/mine.yaml", "clusters/dev/notes.md", "clusters/root/other.yaml"},
+			rules:  []finding.Rule{RuleLeftover},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			root := repo(t, test.extra)
+			mustBuild(t, root, generation("a"))
+			remove(t, root, "clusters/dev/spec.yaml")
+			if test.edit {
+				put(t, root, "clusters/dev/values.yaml", "edited\n")
+			}
+			plan, findings, err := Retire(t.Context(), root, "clusters", "dev")
+			if err != nil || findings.Failed() || !plan.Removes() {
+				t.Fatal(findings, err)
+			}
+			if diff := cmp.Diff(test.rules, rules(findings)); diff != "" {
+				t.Errorf("rules (-want +got):\n%s", diff)
+			}
+			if got := rules(plan.Findings()); len(got) != 1 || got[0] != RuleRetired {
+				t.Errorf("a check says %v", got)
+			}
+			if err := Apply(t.Context(), plan); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(test.leaves, slices.Sorted(maps.Keys(snapshot(t, root)))); diff != "" {
+				t.Errorf("left (-want +got):\n%s", diff)
+			}
+			if _, err := os.Stat(filepath.Join(root, "clusters/dev")); (err == nil) != (len(test.leaves) > 0) {
+				t.Errorf("the cluster's folder: %v", err)
+			}
+		})
+	}
+}
+
+func TestRetireRefusesALiveCluster(t *testing.T) {
+	root := repo(t, nil)
+	mustBuild(t, root, generation("a"))
+	if plan, _, err := Retire(t.Context(), root, "clusters", "dev"); err == nil || !plan.Empty() {
+		t.Errorf("plan %v, error %v", causes(plan), err)
+	}
+}
+
+func TestRetireStopsAtALink(t *testing.T) {
+	root := repo(t, nil)
+	mustBuild(t, root, generation("a"))
+	remove(t, root, "clusters/dev/spec.yaml")
+	remove(t, root, "clusters/dev/values.yaml")
+	if err := os.Symlink("../fleet.yaml", filepath.Join(root, "clusters/dev/values.yaml")); err != nil {
+		t.Fatal(err)
+	}
+	_, findings, err := Retire(t.Context(), root, "clusters", "dev")
+	if err != nil || !findings.Failed() || findings[0].Rule != RuleSymlink {
+		t.Errorf("%v, %v", findings, err)
+	}
+}
+
+func TestOrphans(t *testing.T) {
+	stamped := func(cluster string) string {
+		return string(Stamp("clusters/"+cluster+"/spec.yaml", []byte("kind: Application\n")))
+	}
+	root := repo(t, map[string]string{
+		"clusters/root/dev.yaml":           stamped("dev"),
+		"clusters/root/gone.yaml":          stamped("gone"),
+		"clusters/root/gone.cluster.yaml":  stamped("gone"),
+		"clusters/root/edited.yaml":        stamped("edited") + "# mine\n",
+		"clusters/root/copied.yaml":        stamped("gone"),
+		"clusters/root/kustomization.yaml": "resources: []\n",
+		"clusters/root/README.md":          "x",
+	})
+	if err := os.Symlink("gone.yaml", filepath.Join(root, "clusters/root/link.yaml")); err != nil {
+		t.Fatal(err)
+	}
+	plans, findings, err := Orphans(root, "clusters")
+	if err != nil || len(plans) != 1 || plans[0].Cluster != "gone" {
+		t.Fatal(plans, findings, err)
+	}
+	want := map[string]string{"clusters/root/gone.yaml": "delete: orphaned", "clusters/root/gone.cluster.yaml": "delete: orphaned"}
+	if diff := cmp.Diff(want, causes(plans[0])); diff != "" {
+		t.Errorf("causes (-want +got):\n%s", diff)
+	}
+	if len(findings) != 1 || findings[0].Rule != RuleOrphanEdited || findings[0].File != "clusters/root/edited.yaml" {
+		t.Errorf("findings %v", findings)
+	}
+	before := snapshot(t, root)
+	if err := Apply(t.Context(), plans[0]); err != nil {
+		t.Fatal(err)
+	}
+	delete(before, "clusters/root/gone.yaml")
+	delete(before, "clusters/root/gone.cluster.yaml")
+	if diff := cmp.Diff(before, snapshot(t, root)); diff != "" {
+		t.Errorf("after (-want +got):\n%s", diff)
+	}
+}
+
+func TestGuardPrune(t *testing.T) {
+	removal := func(name string) Plan {
+		return Plan{Cluster: name, Changes: []Change{{Cause: Retired, Kind: Delete, Old: []byte{}}}}
+	}
+	one := []Plan{removal("b"), {Cluster: "x", Changes: []Change{{Cause: Unwanted, Kind: Delete, Old: []byte{}}}}}
+	two := append(one, removal("a"))
+	for name, test := range map[string]struct {
+		plans []Plan
+		allow bool
+		want  string
+	}{
+		"none":        {plans: nil},
+		"one":         {plans: one},
+		"two":         {plans: two, want: "would remove 2 clusters: a, b"},
+		"two allowed": {plans: two, allow: true},
+	} {
+		got := GuardPrune(test.plans, test.allow)
+		if (len(got) > 0) != (test.want != "") || len(got) > 0 && !strings.Contains(got[0].Message, test.want) {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
+func TestFleetLock(t *testing.T) {
+	root := repo(t, nil)
+	first := FleetLock{Tools: map[string]string{"kubeseal": "v0.36.6", "helm": "v3.22.0"}, Schemas: map[string]string{"kubernetes": "1.34.1"}}
+	second := FleetLock{Tools: map[string]string{"helm": "v3.23.0"}}
+	for _, test := range []struct {
+		name  string
+		lock  FleetLock
+		cause Cause
+		edit  string
+	}{
+		{"new", first, New, ""},
+		{"upgraded", second, Stale, ""},
+		{"edited", second, HandEdit, "# Written by kasou. Do not edit.\napiVersion: kasou/v1\nkind: FleetLock\ntools: {helm: v1}\n"},
+	} {
+		if test.edit != "" {
+			put(t, root, "clusters/fleet.lock.yaml", test.edit)
+		}
+		plan, findings, err := CompareFleetLock(root, "clusters", test.lock)
+		if err != nil || len(findings) > 0 || len(plan.Changes) != 1 || plan.Changes[0].Cause != test.cause {
+			t.Fatalf("%s: %v, %v, %v", test.name, causes(plan), findings, err)
+		}
+		if err := Apply(t.Context(), plan); err != nil {
+			t.Fatal(err)
+		}
+		data := []byte(snapshot(t, root)["clusters/fleet.lock.yaml"])
+		got, err := ParseFleetLock(data)
+		if err != nil || cmp.Diff(test.lock.Tools, got.Tools) != "" {
+			t.Errorf("%s: %+v, %v", test.name, got, err)
+		}
+		if again, _, _ := CompareFleetLock(root, "clusters", test.lock); !again.Empty() {
+			t.Errorf("%s: a second run would change it", test.name)
+		}
+	}
+	put(t, root, "clusters/fleet.lock.yaml", "mine: true\n")
+	if _, findings, err := CompareFleetLock(root, "clusters", first); err != nil || len(findings) != 1 || findings[0].Rule != RuleBadLock {
+		t.Errorf("foreign: %v, %v", findings, err)
+	}
+}
