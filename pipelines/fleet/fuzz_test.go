@@ -3,15 +3,11 @@ package fleet
 import (
 	"os"
 	"path/filepath"
-	"regexp"
 	"testing"
 	"unicode/utf8"
 
 	"kasou/pipelines/finding"
 )
-
-// lineBreaks are YAML's, which are more than \n.
-var lineBreaks = regexp.MustCompile("\r\n|[\r\n\u0085\u2028\u2029]")
 
 // Whatever a spec.yaml holds, it is read or refused, with every finding inside
 // the file.
@@ -47,7 +43,7 @@ func FuzzSpec(f *testing.F) {
 
 func inside(t *testing.T, data []byte, found finding.Finding) {
 	t.Helper()
-	lines := lineBreaks.Split(string(data), -1)
+	lines := lineBreak.Split(string(data), -1)
 	if found.Line < 1 || found.Line > len(lines) {
 		t.Fatalf("%s: the file has %d lines", found, len(lines))
 	}

@@ -72,23 +72,30 @@ func (src *source) text(data []byte) ([]byte, bool) {
 		src.report(1, 1, RuleEncoding, "the file is UTF-16", "save it as UTF-8")
 		return nil, false
 	}
-	line, column := 1, 1
-	for rest := data; len(rest) > 0; {
-		r, size := utf8.DecodeRune(rest)
+	for offset := 0; offset < len(data); {
+		r, size := utf8.DecodeRune(data[offset:])
 		switch {
 		case r == utf8.RuneError && size == 1:
-			src.report(line, column, RuleEncoding, fmt.Sprintf("byte 0x%02x is not UTF-8", rest[0]), "save the file as UTF-8")
+			line, column := placeOf(data, offset)
+			src.report(line, column, RuleEncoding, fmt.Sprintf("byte 0x%02x is not UTF-8", data[offset]), "save the file as UTF-8")
 			return nil, false
-		case r == '\n':
-			line, column = line+1, 0
-		case unicode.IsControl(r) && r != '\t' && r != '\r' && r != '\u0085', r == '\ufeff', r == '\ufffe', r == '\uffff':
+		case unicode.IsControl(r) && !strings.ContainsRune("\t\n\r\u0085", r), r == '\ufeff', r == '\ufffe', r == '\uffff':
+			line, column := placeOf(data, offset)
 			src.report(line, column, RuleEncoding, fmt.Sprintf("the character %U is not allowed in YAML", r), "remove it, or write it as an escape in double quotes")
 			return nil, false
 		}
-		column++
-		rest = rest[size:]
+		offset += size
 	}
 	return data, true
+}
+
+// lineBreak is what YAML takes for one.
+var lineBreak = regexp.MustCompile("\r\n|[\r\n\u0085\u2028\u2029]")
+
+// placeOf gives line and column of the byte at offset.
+func placeOf(data []byte, offset int) (line, column int) {
+	lines := lineBreak.Split(string(data[:offset]), -1)
+	return len(lines), utf8.RuneCountInString(lines[len(lines)-1]) + 1
 }
 
 func (src *source) report(line, column int, rule finding.Rule, message, hint string) {
@@ -146,7 +153,7 @@ func (src *source) conversionError(err error, data []byte) {
 // textOf gives the line, or the last one before it that there is, and the
 // column in which its text begins: the parsers' errors have no column.
 func textOf(data []byte, line int) (int, int) {
-	lines := strings.Split(strings.TrimRight(string(data), "\r\n"), "\n")
+	lines := lineBreak.Split(strings.TrimRight(string(data), "\r\n"), -1)
 	line = min(max(line, 1), len(lines))
 	text := lines[line-1]
 	indent := len(text) - len(strings.TrimLeft(text, " \t"))
