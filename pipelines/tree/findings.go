@@ -41,7 +41,10 @@ func (p Plan) HandEdits(severity finding.Severity) finding.List {
 		}
 		f := p.finding(severity, RuleHandEdit, c.Path, "edited since kasou wrote it")
 		f.Line, f.Column = firstDifference(c.Old, c.New)
-		f.Hint = "Change spec.yaml instead (spec.values reaches every value of the chart). kasou build undoes the edit."
+		f.Hint = "kasou build undoes the edit."
+		if p.Cluster != "" {
+			f.Hint = "Change spec.yaml instead (spec.values reaches every value of the chart). kasou build undoes the edit."
+		}
 		list = append(list, f)
 	}
 	return list

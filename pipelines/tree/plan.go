@@ -23,9 +23,9 @@ type Kind string
 
 // The kinds of a Change.
 const (
-	Create Kind = "create"
-	Update Kind = "update"
-	Delete Kind = "delete"
+	KindCreate Kind = "create"
+	KindUpdate Kind = "update"
+	KindDelete Kind = "delete"
 )
 
 // Cause is why a file is not as it is wanted.
@@ -99,9 +99,9 @@ func Summary(plans ...Plan) string {
 		if !p.Empty() && p.Cluster != "" {
 			clusters++
 		}
-		created += p.Count(Create)
-		updated += p.Count(Update)
-		deleted += p.Count(Delete)
+		created += p.Count(KindCreate)
+		updated += p.Count(KindUpdate)
+		deleted += p.Count(KindDelete)
 	}
 	if created+updated+deleted == 0 {
 		return "nothing to change"
@@ -120,11 +120,11 @@ func plural(n int, noun string) string {
 func (p *Plan) add(c Change) {
 	switch {
 	case c.Old == nil:
-		c.Kind = Create
+		c.Kind = KindCreate
 	case c.New == nil:
-		c.Kind = Delete
+		c.Kind = KindDelete
 	default:
-		c.Kind = Update
+		c.Kind = KindUpdate
 	}
 	p.Changes = append(p.Changes, c)
 }

@@ -119,9 +119,9 @@ func TestOrphans(t *testing.T) {
 
 func TestGuardPrune(t *testing.T) {
 	removal := func(name string) Plan {
-		return Plan{Cluster: name, Changes: []Change{{Cause: Retired, Kind: Delete, Old: []byte{}}}}
+		return Plan{Cluster: name, Changes: []Change{{Cause: Retired, Kind: KindDelete, Old: []byte{}}}}
 	}
-	one := []Plan{removal("b"), {Cluster: "x", Changes: []Change{{Cause: Unwanted, Kind: Delete, Old: []byte{}}}}}
+	one := []Plan{removal("b"), {Cluster: "x", Changes: []Change{{Cause: Unwanted, Kind: KindDelete, Old: []byte{}}}}}
 	two := append(one, removal("a"))
 	for name, test := range map[string]struct {
 		plans []Plan

@@ -26,7 +26,7 @@ const sameValues = "~same values: only the order of keys, comments or layout dif
 // lines say more. Lists are compared by index. (dyff would match list items by
 // name; it brings a dozen modules and its own colours along for that.)
 func semantic(c Change) (text string, ok bool) {
-	if c.Kind != Update || path.Ext(c.Path) != ".yaml" {
+	if c.Kind != KindUpdate || path.Ext(c.Path) != ".yaml" {
 		return "", false
 	}
 	before, ok := flatten(c.Old)
