@@ -113,6 +113,14 @@ func (src *source) syntaxError(err error, data []byte) {
 	if errors.As(err, &syntax) {
 		line, message = syntax.Line, syntax.Message
 	}
+	if name, found := strings.CutPrefix(message, "unknown anchor '"); found {
+		// Text such as a password that begins with * is read as an alias: it is
+		// not repeated.
+		name, _, _ = strings.Cut(name, "'")
+		line, column := placeOf(data, max(0, bytes.Index(data, []byte("*"+name))))
+		src.report(line, column, RuleSyntax, "not valid YAML: an alias of an anchor that is not there", "quote text that begins with *")
+		return
+	}
 	hint := "look at the indentation, quotes and colons of this line and of the one above"
 	if strings.Contains(message, "tab character") || strings.Contains(message, "cannot start any token") {
 		hint = "indent with spaces, and quote text that begins with one of @ ` % or a tab"
