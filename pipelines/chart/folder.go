@@ -32,18 +32,23 @@ type folderWalk struct {
 	size    int64
 }
 
-// ignoreRules reads the folder's .helmignore and adds Helm's defaults.
-func ignoreRules(root *os.Root) (*ignore.Rules, error) {
-	rules := ignore.Empty()
-	data, err := readRegular(root, ignore.HelmIgnore, DefaultLimits.File)
-	if err == nil {
-		rules, err = ignore.Parse(bytes.NewReader(data))
+// readIgnore reads the folder's .helmignore and adds Helm's defaults.
+func (w *folderWalk) readIgnore() error {
+	w.rules = ignore.Empty()
+	info, err := w.root.Stat(ignore.HelmIgnore)
+	if err == nil && info.Mode().IsRegular() {
+		data, err := readRegular(w.root, ignore.HelmIgnore, w.limits.File)
+		if err != nil {
+			return w.unusable(ignore.HelmIgnore, err)
+		}
+		if w.rules, err = ignore.Parse(bytes.NewReader(data)); err != nil {
+			return pathProblem(path.Join(w.name, ignore.HelmIgnore), fmt.Sprintf("is not what Helm reads: %v", err), "Mend the pattern.")
+		}
+	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return w.unusable(ignore.HelmIgnore, err)
 	}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
-	}
-	rules.AddDefaults()
-	return rules, nil
+	w.rules.AddDefaults()
+	return nil
 }
 
 func (w *folderWalk) dir(name string) error {

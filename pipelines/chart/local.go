@@ -86,11 +86,10 @@ func (s *Store) folder(ctx context.Context, root *os.Root, name string) (content
 
 // walk reads the files that Helm would load from the folder, in Helm's order.
 func (s *Store) walk(ctx context.Context, dir *os.Root, name string) ([]packedFile, error) {
-	rules, err := ignoreRules(dir)
-	if err != nil {
-		return nil, pathProblem(name, fmt.Sprintf("has a .helmignore that Helm cannot read: %v", err), "Mend the pattern.")
+	w := folderWalk{ctx: ctx, root: dir, name: name, limits: s.limits}
+	if err := w.readIgnore(); err != nil {
+		return nil, err
 	}
-	w := folderWalk{ctx: ctx, root: dir, name: name, rules: rules, limits: s.limits}
 	if err := w.dir("."); err != nil {
 		return nil, err
 	}
@@ -125,6 +124,7 @@ func unusablePath(name string, err error) error {
 	return fmt.Errorf("reading chart %s: %w", name, err)
 }
 
+// readRegular reads at most one byte more than limit.
 func readRegular(root *os.Root, name string, limit int64) ([]byte, error) {
 	file, err := root.Open(name)
 	if err != nil {

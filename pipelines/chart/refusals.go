@@ -37,7 +37,7 @@ func tooLarge(target string, limit int64) *Problem {
 	return &Problem{
 		Rule: RuleArchive, Field: "repository",
 		Message: fmt.Sprintf("%s is larger than the limit of %d bytes", target, limit),
-		Hint:    "Check that it is a chart and not an image or a backup; no chart is that large.",
+		Hint:    "Check the URL: no chart, and no index of charts, is that large.",
 	}
 }
 

@@ -14,7 +14,6 @@ import (
 	"helm.sh/helm/v3/pkg/repo"
 
 	"kasou/pipelines/fleet"
-	"kasou/pipelines/tree"
 )
 
 // repositoryIndex is what kasou reads of an index.yaml: chart versions by name.
@@ -50,19 +49,25 @@ func (s *Store) fromRepository(ctx context.Context, ref fleet.Chart) (content, e
 	if problem != nil {
 		return content{}, problem
 	}
+	got, err := s.archiveAt(ctx, target, ref)
+	if err == nil && promised != "" && got.chart.Digest != promised {
+		return content{}, &Problem{
+			Rule: RuleIndexDigest, Field: "version",
+			Message: fmt.Sprintf("the archive of %s is %s, but its index.yaml promises %s", sourceOf(ref), got.chart.Digest, promised),
+			Hint:    "The repository is broken, or somebody changed the archive: ask its owner to publish the index anew.",
+		}
+	}
+	return got, err
+}
+
+// archiveAt downloads the archive that an index points to.
+func (s *Store) archiveAt(ctx context.Context, target *url.URL, ref fleet.Chart) (content, error) {
 	if target.Scheme == registry.OCIScheme {
 		return s.pull(ctx, indexedReference(target, ref))
 	}
 	archive, err := s.get(ctx, ref.Repository, target, s.limits.Compressed)
 	if err != nil {
 		return content{}, err
-	}
-	if actual := tree.Digest(archive); promised != "" && actual != promised {
-		return content{}, &Problem{
-			Rule: RuleIndexDigest, Field: "version",
-			Message: fmt.Sprintf("the archive of %s is %s, but its index.yaml promises %s", sourceOf(ref), actual, promised),
-			Hint:    "The repository is broken, or somebody changed the archive: ask its owner to publish the index anew.",
-		}
 	}
 	return s.keep(archive, sourceOf(ref))
 }
