@@ -61,7 +61,13 @@ func Remove() {
 func HelmTemplate(t testing.TB, r toolchain.Release) (tree.Files, error) {
 	t.Helper()
 	helm := Build(t, "helm.sh/helm/v3/cmd/helm")
-	dir := t.TempDir()
+	// Not t.TempDir: helm splits what -f names at commas, and test names have
+	// them.
+	dir, err := os.MkdirTemp("", "kasou-helm-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
 	chart, values, out := filepath.Join(dir, "chart.tgz"), filepath.Join(dir, "values.yaml"), filepath.Join(dir, "out")
 	for file, data := range map[string][]byte{chart: r.Chart.Archive, values: r.Values} {
 		if err := os.WriteFile(file, data, 0o600); err != nil {

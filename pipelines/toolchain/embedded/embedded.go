@@ -10,11 +10,13 @@ import (
 	"kasou/pipelines/toolchain"
 )
 
-var _ toolchain.Helm = (*Toolchain)(nil)
+var _ toolchain.Toolchain = (*Toolchain)(nil)
 
 // Toolchain runs the three tools without any other program.
 type Toolchain struct {
 	*helmTool
+	kubeconformTool
+	kubesealTool
 }
 
 // New gives a toolchain. It starts nothing yet. It fails where WorkerMain was

@@ -9,7 +9,8 @@ import (
 	"kasou/pipelines/toolchain"
 )
 
-// maxMessage bounds an error's text: Helm quotes whole templates in it.
+// maxMessage bounds an error's text: Helm quotes whole templates in it, and
+// every level of a nesting. Its start and its end say most.
 const maxMessage = 2000
 
 var (
@@ -39,7 +40,8 @@ func chartError(err error) error {
 		e.Template = in[1]
 	}
 	if len(text) > maxMessage {
-		e.Message = strings.ToValidUTF8(text[:maxMessage], "") + " …"
+		half := maxMessage / 2
+		e.Message = strings.ToValidUTF8(text[:half]+" … "+text[len(text)-half:], "")
 	}
 	return e
 }

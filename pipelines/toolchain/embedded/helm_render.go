@@ -48,8 +48,7 @@ func renderRelease(c *loadedChart, r toolchain.Release) (tree.Files, error) {
 	if err := chartutil.ProcessDependenciesWithMerge(ch, values); err != nil {
 		return nil, chartError(err)
 	}
-	caps := chartutil.DefaultCapabilities.Copy()
-	caps.KubeVersion = *kubeVersion
+	caps := capabilities(*kubeVersion)
 	top, err := c.renderValues(ch, values, r, caps)
 	if err != nil {
 		return nil, err
@@ -59,6 +58,19 @@ func renderRelease(c *loadedChart, r toolchain.Release) (tree.Files, error) {
 		return nil, chartError(err)
 	}
 	return files, nil
+}
+
+// capabilities are those that the helm command has without a cluster. Its API
+// versions are whatever types are linked in; here those of other tools, such as
+// SealedSecret, are too, and Helm would report them.
+func capabilities(v chartutil.KubeVersion) *chartutil.Capabilities {
+	caps := chartutil.DefaultCapabilities.Copy()
+	caps.KubeVersion = v
+	caps.APIVersions = slices.DeleteFunc(slices.Clone(caps.APIVersions), func(apiVersion string) bool {
+		group, _, grouped := strings.Cut(apiVersion, "/")
+		return grouped && strings.Contains(group, ".") && !strings.HasSuffix(group, ".k8s.io")
+	})
+	return caps
 }
 
 // installable says what Helm refuses before it looks at values.

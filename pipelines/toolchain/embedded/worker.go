@@ -20,7 +20,7 @@ const (
 	// maxStack ends a template that calls itself without end. Helm stops
 	// `include` after 1,000 levels, which stay far below it; for `tpl` it has
 	// no such guard.
-	maxStack = 64 << 20
+	maxStack = 32 << 20
 	// maxJob bounds a request: Helm unpacks no archive to more than 100 MiB.
 	maxJob = 256 << 20
 	// maxCharts is how many charts a worker keeps; then it is replaced.
@@ -48,7 +48,7 @@ func WorkerMain() {
 	signal.Ignore(os.Interrupt)
 	debug.SetMaxStack(maxStack)
 	debug.SetGCPercent(400)
-	debug.SetMemoryLimit(limits.memory / 2)
+	debug.SetMemoryLimit(limits.memory)
 	limitMemory(limits.memory)
 	go watchMemory(limits.memory)
 	answers := os.Stdout
