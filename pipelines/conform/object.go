@@ -74,9 +74,9 @@ func (o object) malformed() (path []string, message string) {
 	case !o.positions.Has(append(append([]string{}, o.prefix...), "kind")...):
 		return nil, "no kind"
 	case !apiVersionName.MatchString(o.apiVersion()):
-		return []string{"apiVersion"}, "no group and version, such as apps/v1"
+		return []string{"apiVersion"}, "apiVersion is no group and version, such as apps/v1"
 	case !kindName.MatchString(o.kind()):
-		return []string{"kind"}, "no name of a kind, such as Deployment"
+		return []string{"kind"}, "kind is no name of a kind, such as Deployment"
 	}
 	return nil, ""
 }

@@ -68,8 +68,9 @@ func cutSeparator(line []byte) (rest []byte, ok bool) {
 	return rest, true
 }
 
-// blank says whether a line has nothing but spaces and a comment.
+// blank says whether a line has nothing but spaces and a comment. YAML knows
+// more line ends than \n, and a comment goes no further than any of them.
 func blank(line []byte) bool {
-	trimmed := bytes.TrimLeft(line, " \t\r\n")
-	return len(trimmed) == 0 || trimmed[0] == '#'
+	trimmed := bytes.Trim(line, " \t\r\n")
+	return len(trimmed) == 0 || (trimmed[0] == '#' && !bytes.ContainsAny(trimmed, "\r\u0085\u2028\u2029"))
 }

@@ -64,7 +64,7 @@ func FuzzSplit(f *testing.F) {
 	for _, seed := range []string{
 		"", "---\n", "a: 1\n---\nb: 2\n", "---\n# c\n---\na: 1\n...\n---\nb", "a: |\n  ---\n  x\n", "a\r---\rb",
 		"{\"a\":\n---\n1}", "- a\n--- # x\n- b\n", "'x\n---\ny'", "%YAML 1.2\n---\na: 1\n", "a: 1\n...\nb: 2\n", "\xef\xbb\xbf---\na",
-		"a\u2028---\u2028b", "---\n---\n---\nx: y", "---\t\na: 1", "a: >\n---\n",
+		"a\u2028---\u2028b", "---\n---\n---\nx: y", "---\t\na: 1", "a: >\n---\n", "#\r0", "# a\u2028b: 1",
 	} {
 		f.Add([]byte(seed))
 	}

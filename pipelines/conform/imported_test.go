@@ -1,0 +1,122 @@
+package conform_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"kasou/pipelines/conform"
+	"kasou/pipelines/tree"
+)
+
+const widgetCRD = `# the widget
+---
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: widgets.example.com}
+spec:
+  group: example.com
+  names: {kind: Widget, plural: widgets}
+  scope: Namespaced
+  versions:
+    - name: v1
+      served: true
+      storage: true
+      schema:
+        openAPIV3Schema:
+          type: object
+          properties:
+            spec: {type: object, required: [size], properties: {size: {type: integer}}}
+`
+
+const widgetSchema = `{"type": "object", "properties": {"spec": {"$ref": "REF"}},
+	"definitions": {"spec": {"type": "object", "required": ["size"], "additionalProperties": false, "properties": {"size": {"type": "integer"}}}}}`
+
+func schemaTo(ref string) string { return strings.Replace(widgetSchema, "REF", ref, 1) }
+
+const widgets = `apiVersion: example.com/v1
+kind: Widget
+metadata: {name: good}
+spec: {size: 1}
+---
+apiVersion: example.com/v1
+kind: Widget
+metadata: {name: bad}
+spec: {size: big}
+`
+
+func TestOwnSchemas(t *testing.T) {
+	local := schemaTo("#/definitions/spec")
+	tests := map[string]struct {
+		entry string
+		files map[string]string
+	}{
+		"CRD file":                 {"crds/widget.yaml", map[string]string{"crds/widget.yaml": widgetCRD}},
+		"folder with a CRD":        {"crds/", map[string]string{"crds/deep/widget.yml": widgetCRD, "crds/README.md": "x"}},
+		"JSON schema file":         {"s/widget-example-v1.json", map[string]string{"s/widget-example-v1.json": local}},
+		"openapi2jsonschema name":  {"s/widget_v1.json", map[string]string{"s/widget_v1.json": local}},
+		"folder in kubeconform's":  {"s", map[string]string{"s/widget-example-v1.json": local}},
+		"folder by group":          {"./s", map[string]string{"s/example.com/widget_v1.json": local}},
+		"folder with a definition": {"s", map[string]string{"s/widget-example-v1.json": schemaTo("_definitions.json#/definitions/spec"), "s/_definitions.json": local}},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			root := t.TempDir()
+			write(t, root, test.files)
+			schemas, findings, err := conform.Open(fleetOf("1.34.1", root, test.entry), cache)
+			if err != nil || len(findings) > 0 {
+				t.Fatal(findings, err)
+			}
+			got := check(t, schemas, tree.Files{"a.yaml": []byte(widgets)})
+			if len(got) != 1 || got[0].Line != 9 || !strings.Contains(got[0].Message, "Widget bad: spec.size: is a string, must be an integer") {
+				t.Errorf("findings %v", got)
+			}
+		})
+	}
+}
+
+func TestOwnSchemasThatCannotBeUsed(t *testing.T) {
+	var dialled atomic.Int32
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		dialled.Add(1)
+		_, _ = w.Write([]byte(widgetSchema))
+	}))
+	defer server.Close()
+	tests := map[string]struct{ entry, file, content, want string }{
+		"not there":         {"nowhere", "x", "", "nowhere does not exist"},
+		"outside":           {"../x", "x", "", "not a path inside the repo"},
+		"absolute":          {"/etc", "x", "", "not a path inside the repo"},
+		"an address":        {"https://example.com/x.json", "x", "", "does not exist"},
+		"empty folder":      {"s", "s/README.md", "x", "no schema in it"},
+		"neither":           {"s/x.txt", "s/x.txt", "x", "neither .json nor .yaml"},
+		"not a CRD":         {"s/x.yaml", "s/x.yaml", goodService, "no CustomResourceDefinition"},
+		"not JSON":          {"s/w_v1.json", "s/w_v1.json", "{", "no JSON"},
+		"not a schema":      {"s/w_v1.json", "s/w_v1.json", "[]", "no JSON schema"},
+		"bad schema":        {"s/w_v1.json", "s/w_v1.json", `{"type": 1}`, "w_v1.json"},
+		"no telling name":   {"s/w.json", "s/w.json", "{}", "which kind it is for"},
+		"over the network":  {"s", "s/w_v1.json", schemaTo(server.URL + "/x.json"), "outside of its folder"},
+		"id on the network": {"s", "s/w_v1.json", `{"id": "` + server.URL + `/w.json", "not": {"$ref": "other.json"}}`, "outside of its folder"},
+		"a file elsewhere":  {"s", "s/w_v1.json", schemaTo("file:///etc/passwd"), "outside of its folder"},
+		"a file above":      {"s", "s/w_v1.json", schemaTo("../../x.json"), "w_v1.json"},
+		"a missing file":    {"s", "s/w_v1.json", schemaTo("x.json"), "x.json, which is not there"},
+		"a bad pattern":     {"s", "s/w_v1.json", `{"properties": {"a": {"pattern": "("}}}`, "w_v1.json"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			root := t.TempDir()
+			write(t, root, map[string]string{test.file: test.content})
+			_, findings, err := conform.Open(fleetOf("1.34.1", root, test.entry), cache)
+			if err != nil || len(findings) != 1 || findings[0].Rule != conform.RuleSchema {
+				t.Fatal(findings, err)
+			}
+			if !strings.Contains(findings[0].Message, test.want) || findings[0].Hint == "" {
+				t.Errorf("%s, want %q", findings[0].Message, test.want)
+			}
+		})
+	}
+	if dialled.Load() > 0 {
+		t.Error("a schema was fetched from the network")
+	}
+}
