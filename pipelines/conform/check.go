@@ -185,6 +185,6 @@ func (c *checker) problems(o object, result toolchain.Validation) {
 			message = o.title() + ": " + field(p.Path) + ": " + p.Message
 		}
 		c.add(rule, o.document.File, line, column, message, fmt.Sprintf(
-			"set the value that makes the chart render this; the schema is that of %s %s in Kubernetes %s", o.apiVersion(), o.kind(), c.version))
+			"mend the values in spec.yaml that it comes from; the schema is that of %s %s in Kubernetes %s", o.apiVersion(), o.kind(), c.version))
 	}
 }

@@ -99,6 +99,9 @@ spec:
 			"  - {apiVersion: v1, kind: ConfigMap, metadata: {name: a}}\n" +
 			"  - apiVersion: v1\n    kind: ConfigMap\n    metadata: {name: b}\n    date: {}\n", []string{
 			"a.yaml:8:5: ConfigMap b: date: unknown field [conform-invalid]"}},
+		{"an empty list", "a.yaml", "apiVersion: v1\nkind: List\nitems: []\n", nil},
+		{"a list of one kind", "a.yaml", "apiVersion: v1\nkind: ConfigMapList\nitems:\n- {apiVersion: v1, kind: ConfigMap, metadata: {name: a}, x: 1}\n", []string{
+			"a.yaml:4:58: ConfigMap a: x: unknown field [conform-invalid]"}},
 		{"JSON", "a.json", "{\"apiVersion\": \"v1\", \"kind\": \"ConfigMap\",\n \"metadata\": {\"name\": 1}}", []string{
 			"a.json:2:15: ConfigMap 1: metadata.name: is a number, must be a string [conform-invalid]"}},
 		{"a name that is not read", "a.txt", "hello", []string{

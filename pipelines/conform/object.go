@@ -83,6 +83,10 @@ func (o object) malformed() (path []string, message string) {
 
 // items gives the objects of a List; anything else is the only one itself.
 func (o object) items() ([]object, error) {
+	empty := o.kind() == "List" && o.positions.Has("items") && !o.positions.Has("items", "0")
+	if empty {
+		return nil, nil
+	}
 	if !strings.HasSuffix(o.kind(), "List") || !o.positions.Has("items", "0") {
 		return []object{o}, nil
 	}
