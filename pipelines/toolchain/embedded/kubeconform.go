@@ -44,22 +44,28 @@ func (t *kubeconformTool) Validate(ctx context.Context, schemas toolchain.Schema
 	group.SetLimit(runtime.GOMAXPROCS(0))
 	const batch = 16
 	for start := 0; start < len(documents); start += batch {
-		group.Go(func() error {
-			for i := start; i < min(start+batch, len(documents)); i++ {
-				if err := ctx.Err(); err != nil {
-					return err
-				}
-				if results[i], err = s.validate(documents[i]); err != nil {
-					return fmt.Errorf("%s:%d: %w", documents[i].File, documents[i].Line, err)
-				}
-			}
-			return nil
-		})
+		end := min(start+batch, len(documents))
+		group.Go(func() error { return s.batch(ctx, documents[start:end], results[start:end]) })
 	}
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
 	return results, nil
+}
+
+// batch validates documents one after the other.
+func (s *session) batch(ctx context.Context, documents []toolchain.Document, results []toolchain.Validation) error {
+	for i, document := range documents {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		result, err := s.validate(document)
+		if err != nil {
+			return fmt.Errorf("%s:%d: %w", document.File, document.Line, err)
+		}
+		results[i] = result
+	}
+	return nil
 }
 
 // session gives the validator for a set of schemas, made once.
@@ -108,7 +114,7 @@ func (s *session) validate(document toolchain.Document) (validation toolchain.Va
 		}
 	}()
 	result := s.validator.ValidateResource(resource.Resource{Path: document.File, Bytes: document.Data})
-	if signature, err := result.Resource.Signature(); err == nil {
+	if signature, unread := result.Resource.Signature(); unread == nil {
 		validation.APIVersion, validation.Kind = signature.Version, signature.Kind
 	}
 	switch result.Status {
