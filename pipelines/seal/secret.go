@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	ssv1alpha1 "github.com/bitnami-labs/sealed-secrets/pkg/apis/sealedsecrets/v1alpha1"
 	corev1 "k8s.io/api/core/v1"
@@ -20,9 +21,10 @@ var secretFields = []string{"apiVersion", "kind", "metadata", "type", "immutable
 // problem says what is wrong with it, by field names alone: the decoders' own
 // errors quote values.
 func readSecret(object map[string]any, namespace string) (secret *corev1.Secret, problem string) {
-	for _, field := range slices.Sorted(maps.Keys(object)) {
+	for field := range object {
 		if !slices.Contains(secretFields, field) {
-			return nil, fmt.Sprintf("a Secret has no field %q", field)
+			// Not named: a value that lost its indentation looks like a field.
+			return nil, "it has a field other than " + strings.Join(secretFields, ", ")
 		}
 	}
 	secret = &corev1.Secret{}
@@ -77,6 +79,9 @@ func readData(object map[string]any, secret *corev1.Secret) string {
 	if !ok {
 		return "its stringData is not a map of strings"
 	}
+	if !validKeys(encoded) || !validKeys(plain) {
+		return "one of its keys has other characters than letters, digits, -, _ and ."
+	}
 	secret.Data = map[string][]byte{}
 	for _, key := range slices.Sorted(maps.Keys(encoded)) {
 		value, err := base64.StdEncoding.DecodeString(encoded[key])
@@ -88,12 +93,16 @@ func readData(object map[string]any, secret *corev1.Secret) string {
 	for key, value := range plain {
 		secret.Data[key] = []byte(value)
 	}
-	for _, key := range slices.Sorted(maps.Keys(secret.Data)) {
+	return ""
+}
+
+func validKeys(values map[string]string) bool {
+	for key := range values {
 		if len(validation.IsConfigMapKey(key)) > 0 {
-			return fmt.Sprintf("%q cannot be a key of a Secret", key)
+			return false
 		}
 	}
-	return ""
+	return true
 }
 
 // cleaned gives the Secret that is really sealed: without what only a live

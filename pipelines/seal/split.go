@@ -18,6 +18,8 @@ type segment struct {
 	// marker is the --- line with its line ending.
 	marker []byte
 	body   []byte
+	// bare says that it stands behind a ... line and has no --- line of its own.
+	bare bool
 	// end is the ... line that ends it, if there is one.
 	end []byte
 }
@@ -45,7 +47,7 @@ func split(data []byte) []segment {
 			}
 		case isMarker(text, "..."):
 			last.end = text
-			segments = append(segments, segment{line: line + 1})
+			segments = append(segments, segment{line: line + 1, bare: true})
 		default:
 			last.body = append(last.body, text...)
 		}
@@ -68,7 +70,7 @@ var sourceLine = regexp.MustCompile(`^# Source: [A-Za-z0-9._/-]+\r?\n`)
 // with gives the segment with another document in its place.
 func (s segment) with(document []byte) []byte {
 	var out []byte
-	if len(s.marker) > 0 {
+	if len(s.marker) > 0 || s.bare {
 		out = append(out, "---\n"...)
 	}
 	out = append(out, sourceLine.Find(s.body)...)
