@@ -32,7 +32,7 @@ type record struct {
 	whole, plaintext, document             string
 }
 
-// recordFields ties each annotation to its field.
+// fields ties each annotation to its field.
 func (r *record) fields() map[string]*string {
 	return map[string]*string{
 		AnnotationPlace: &r.place, AnnotationSealedAt: &r.sealedAt,

@@ -132,7 +132,7 @@ func anys(in map[string]string) map[string]any {
 	return out
 }
 
-// subject gives what the tags say of s when it stands at the place of q.
+// subject gives what the tags say of s as it stands in that cluster and file.
 func (s *sealed) subject(cluster, path, certificate string) subject {
 	return subject{
 		cluster: cluster, path: path,
