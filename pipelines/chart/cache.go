@@ -23,9 +23,9 @@ var errNoCacheDir = errors.New("no cache folder: set KASOU_CACHE, XDG_CACHE_HOME
 // processes may share: CACHE/charts/sha256/HEX.tgz.
 type cache struct{ dir string }
 
-// defaultCacheDir gives KASOU_CACHE, else kasou in the user's cache folder;
-// empty where neither is known.
-func defaultCacheDir() string {
+// CacheDir gives the folder for downloads: KASOU_CACHE, else kasou in the user's
+// cache folder; empty where neither is known.
+func CacheDir() string {
 	if dir := os.Getenv("KASOU_CACHE"); dir != "" {
 		return absolute(dir)
 	}

@@ -80,7 +80,7 @@ func TestCacheFolder(t *testing.T) {
 			t.Setenv("KASOU_CACHE", test.kasou)
 			t.Setenv("XDG_CACHE_HOME", test.xdg)
 			t.Setenv("HOME", "/home/anna")
-			if got := defaultCacheDir(); got != test.want {
+			if got := CacheDir(); got != test.want {
 				t.Errorf("got %s, want %s", got, test.want)
 			}
 		})

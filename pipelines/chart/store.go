@@ -60,7 +60,7 @@ func WithRetries(timeout time.Duration, count int, pause time.Duration) Option {
 func NewStore(root string, opts ...Option) *Store {
 	s := &Store{
 		root:    root,
-		cache:   cache{dir: defaultCacheDir()},
+		cache:   cache{dir: CacheDir()},
 		limits:  DefaultLimits,
 		retries: retries{timeout: time.Minute, count: 3, pause: 300 * time.Millisecond},
 		config:  defaultConfigFiles(),

@@ -22,12 +22,15 @@ func (c Cluster) Digest() (string, error) {
 		Namespace         string      `json:"namespace"`
 		Destination       string      `json:"destination"`
 		KubernetesVersion string      `json:"kubernetesVersion"`
+		// Sharers decide who writes the namespace that they share.
+		Sharers []string `json:"sharers,omitempty"`
 	}{Name: c.Name, Spec: c.Spec}
 	if c.fleet != nil {
 		shared := c.fleet.Spec
 		inputs.Repository = shared.Repository
 		inputs.Namespace, inputs.Destination = shared.ArgoCD.Namespace, shared.ArgoCD.Destination
 		inputs.KubernetesVersion = shared.Host.KubernetesVersion
+		inputs.Sharers = c.sharers()
 	}
 	data, err := json.Marshal(inputs) // sorts the keys of maps
 	if err != nil {
@@ -35,4 +38,15 @@ func (c Cluster) Digest() (string, error) {
 	}
 	sum := sha256.Sum256(data)
 	return "sha256:" + hex.EncodeToString(sum[:]), nil
+}
+
+// sharers gives the names of all clusters in c's namespace, where it is shared.
+func (c Cluster) sharers() []string {
+	var names []string
+	for _, other := range c.fleet.Clusters {
+		if c.Spec.ShareNamespace && other.Spec.Namespace == c.Spec.Namespace {
+			names = append(names, other.Name)
+		}
+	}
+	return names
 }

@@ -84,5 +84,20 @@ func checkNew(name string, data []byte) error {
 			problems = append(problems, errors.New(found.Message))
 		}
 	}
-	return errors.Join(problems...)
+	if len(problems) > 0 {
+		return &NewSpecError{Name: name, problems: problems}
+	}
+	return nil
 }
+
+// NewSpecError says why what was asked for makes no spec.
+type NewSpecError struct {
+	Name     string
+	problems []error
+}
+
+func (e *NewSpecError) Error() string {
+	return fmt.Sprintf("no cluster %q can be made: %v", e.Name, errors.Join(e.problems...))
+}
+
+func (e *NewSpecError) Unwrap() []error { return e.problems }

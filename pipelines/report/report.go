@@ -27,8 +27,17 @@ type Report struct {
 	// Unfinished is work that neither succeeded nor found a fault: a network, a
 	// disk or a tool failed.
 	Unfinished []Unfinished `json:"unfinished,omitempty"`
-	// Diff of the fleet's own changes, where one was asked for.
+	// Probes are what doctor looked at, in its order.
+	Probes []Probe `json:"probes,omitempty"`
+	// FleetDiff of the fleet's own changes, where one was asked for.
 	FleetDiff string `json:"fleetDiff,omitempty"`
+}
+
+// Probe is one thing that doctor looked at.
+type Probe struct {
+	Name   string `json:"name"`
+	OK     bool   `json:"ok"`
+	Detail string `json:"detail,omitempty"`
 }
 
 // Unfinished is a cluster, or the fleet where Cluster is empty, that could not

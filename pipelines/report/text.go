@@ -34,6 +34,7 @@ func writeText(w io.Writer, r *Report, o Options) error {
 	for _, u := range r.Unfinished {
 		fmt.Fprintf(t, "%s\n", t.paint(red, indented(u.String())))
 	}
+	t.probes(r.Probes)
 	t.changes(r)
 	t.summary(r)
 	return t.Flush()
@@ -44,6 +45,16 @@ func (t *textWriter) paint(color, s string) string {
 		return s
 	}
 	return color + s + reset
+}
+
+func (t *textWriter) probes(probes []Probe) {
+	for _, p := range probes {
+		mark := t.paint(green, "ok  ")
+		if !p.OK {
+			mark = t.paint(red, "fail")
+		}
+		fmt.Fprintf(t, "%s %-12s %s\n", mark, Inert(p.Name), indented(p.Detail))
+	}
 }
 
 func severityColor(s finding.Severity) string {

@@ -33,13 +33,7 @@ func New(opts Options) (*Toolchain, error) {
 func (t *Toolchain) Name() string { return "embedded" }
 
 // Versions gives each tool's module version: helm, kubeseal, kubeconform.
-func (t *Toolchain) Versions() map[string]string {
-	return map[string]string{
-		"helm":        moduleVersion("helm.sh/helm/v3"),
-		"kubeconform": moduleVersion("github.com/yannh/kubeconform"),
-		"kubeseal":    moduleVersion("github.com/bitnami-labs/sealed-secrets"),
-	}
-}
+func (t *Toolchain) Versions() map[string]string { return Versions() }
 
 // Close ends the workers. Renders still running fail.
 func (t *Toolchain) Close() error { return t.helmTool.close() }

@@ -28,3 +28,13 @@ func moduleVersion(path string) string {
 	}
 	return "unknown"
 }
+
+// Versions gives the module version of each tool that is linked into the
+// binary: helm, kubeseal, kubeconform.
+func Versions() map[string]string {
+	return map[string]string{
+		"helm":        moduleVersion("helm.sh/helm/v3"),
+		"kubeconform": moduleVersion("github.com/yannh/kubeconform"),
+		"kubeseal":    moduleVersion("github.com/bitnami-labs/sealed-secrets"),
+	}
+}

@@ -1,0 +1,35 @@
+package cli
+
+import (
+	"github.com/spf13/cobra"
+
+	"kasou/pipelines"
+)
+
+func newBuild(f *flags) *cobra.Command {
+	var dryRun, allowPrune bool
+	c := &cobra.Command{
+		Use:   "build [NAME...]",
+		Short: "Render, seal and validate clusters, and write what Argo CD deploys",
+		Example: `  kasou build
+  kasou build development --dry-run`,
+		ValidArgsFunction: f.completeClusters,
+		RunE: func(c *cobra.Command, names []string) error {
+			s, err := f.open(c, names)
+			if err != nil {
+				return err
+			}
+			defer s.close()
+			s.options.AllowPrune = allowPrune
+			if dryRun {
+				s.options.DryRun = true
+				s.options.Diff = true
+				s.options.Color = colors(f.env, f.env.Stdout) && f.output == "text"
+			}
+			return s.run(c, "building", pipelines.Build)
+		},
+	}
+	c.Flags().BoolVar(&dryRun, "dry-run", false, "show what would change and write nothing")
+	c.Flags().BoolVar(&allowPrune, "allow-prune", false, "allow the files of more than one cluster to be removed")
+	return c
+}

@@ -1,0 +1,28 @@
+package cli
+
+import (
+	"github.com/spf13/cobra"
+
+	"kasou/pipelines"
+)
+
+func newCheck(f *flags) *cobra.Command {
+	return &cobra.Command{
+		Use:   "check [NAME...]",
+		Short: "Build in memory and fail where the files on disk differ",
+		Long: `Build in memory and fail, with the difference, where the files on disk are not
+what a build would write. It tells files that were edited by hand from files
+that are stale. It writes nothing.`,
+		ValidArgsFunction: f.completeClusters,
+		RunE: func(c *cobra.Command, names []string) error {
+			s, err := f.open(c, names)
+			if err != nil {
+				return err
+			}
+			defer s.close()
+			s.options.Diff = true
+			s.options.Color = colors(f.env, f.env.Stdout) && f.output == "text"
+			return s.run(c, "checking", pipelines.Check)
+		},
+	}
+}

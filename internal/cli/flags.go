@@ -1,0 +1,213 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"kasou/pipelines"
+	"kasou/pipelines/chart"
+	"kasou/pipelines/finding"
+	"kasou/pipelines/fleet"
+	"kasou/pipelines/report"
+	"kasou/pipelines/seal"
+	"kasou/pipelines/toolchain"
+	"kasou/pipelines/toolchain/embedded"
+)
+
+// flags are those that all commands share.
+type flags struct {
+	env       Env
+	clusters  string
+	toolchain choice
+	output    report.Format
+	jobs      int
+}
+
+const defaultClusters = "clusters"
+
+func addCommonFlags(root *cobra.Command, env Env) *flags {
+	f := &flags{
+		env:       env,
+		output:    "text",
+		toolchain: choice{value: "auto", allowed: []string{"auto", "embedded"}},
+	}
+	p := root.PersistentFlags()
+	p.StringVar(&f.clusters, "clusters", defaultClusters, "folder with fleet.yaml and one folder for each cluster")
+	p.Var(&f.toolchain, "toolchain", "who runs helm, kubeseal and kubeconform: "+strings.Join(f.toolchain.allowed, ", "))
+	p.Var(&f.output, "output", "how to print results: text, json, sarif or github")
+	p.IntVar(&f.jobs, "jobs", runtime.GOMAXPROCS(0), "how many clusters to work on at once")
+	for name, values := range map[string][]string{
+		"toolchain": f.toolchain.allowed,
+		"output":    {"text", "json", "sarif", "github"},
+	} {
+		if err := root.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)); err != nil {
+			panic(err) // the flag is defined three lines above
+		}
+	}
+	return f
+}
+
+// choice is a flag with a fixed set of values.
+type choice struct {
+	value   string
+	allowed []string
+}
+
+func (c *choice) String() string { return c.value }
+func (c *choice) Type() string   { return "name" }
+
+func (c *choice) Set(s string) error {
+	if !slices.Contains(c.allowed, s) {
+		return fmt.Errorf("unknown choice %q: one of %s", s, strings.Join(c.allowed, ", "))
+	}
+	c.value = s
+	return nil
+}
+
+func (f *flags) locate(c *cobra.Command) (location, error) {
+	isDefault := !c.Flags().Changed("clusters")
+	return locate(f.env.Dir, f.clusters, isDefault)
+}
+
+// open gathers what a pipeline needs. The caller closes it.
+func (f *flags) open(c *cobra.Command, names []string) (*session, error) {
+	if f.jobs < 1 {
+		return nil, usagef("--jobs %d: at least 1", f.jobs)
+	}
+	where, err := f.locate(c)
+	if err != nil {
+		return nil, err
+	}
+	cache := chart.CacheDir()
+	if cache == "" {
+		return nil, usagef("no place for the cache: set KASOU_CACHE to a folder")
+	}
+	tools, err := embedded.New(embedded.Options{Workers: f.jobs})
+	if err != nil {
+		return nil, err
+	}
+	return &session{
+		flags:    f,
+		location: where,
+		tools:    tools,
+		options: pipelines.Options{
+			Root: where.root, Dir: where.dir, Names: names, Jobs: f.jobs,
+			Cache: cache, Toolchain: tools, Charts: chart.NewStore(where.root, chart.WithCache(cache)),
+			SealKey: f.env.Getenv(seal.KeyEnv),
+		},
+	}, nil
+}
+
+// session is one command at work on one fleet.
+type session struct {
+	*flags
+	location
+	tools   toolchain.Toolchain
+	options pipelines.Options
+}
+
+func (s *session) close() { _ = s.tools.Close() }
+
+// print writes the report to stdout and turns it into the command's error.
+func (s *session) print(r *report.Report) error {
+	err := report.Write(s.env.Stdout, r, report.Options{
+		Format:  s.output,
+		Color:   colors(s.env, s.env.Stdout),
+		Source:  s.source,
+		Version: version(),
+	})
+	switch {
+	case err != nil:
+		return fmt.Errorf("writing the report: %w", err)
+	case r.Failed():
+		return errFindings
+	case len(r.Unfinished) > 0:
+		return fmt.Errorf("%s could not be finished", plural(len(r.Unfinished), "part"))
+	}
+	return nil
+}
+
+// source gives a file of the repo for the line that a finding points at. It
+// follows no link out of the repo.
+func (s *session) source(path string) ([]byte, error) {
+	root, err := os.OpenRoot(s.root)
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	return root.ReadFile(filepath.FromSlash(path))
+}
+
+func plural(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+// completeClusters offers the names of the clusters in the folder.
+func (f *flags) completeClusters(c *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	where, err := f.locate(c)
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	return without(clusterFolders(where), args), cobra.ShellCompDirectiveNoFileComp
+}
+
+// clusterFolders gives the names of the folders with a spec.yaml: completion
+// must work while the fleet is being edited.
+func clusterFolders(where location) []string {
+	dir := filepath.Join(where.root, filepath.FromSlash(where.dir))
+	specs, _ := filepath.Glob(filepath.Join(dir, "*", fleet.SpecFileName)) // the pattern is good
+	names := make([]string, len(specs))
+	for i, spec := range specs {
+		names[i] = filepath.Base(filepath.Dir(spec))
+	}
+	return names
+}
+
+func without(names, taken []string) []string {
+	return slices.DeleteFunc(names, func(n string) bool { return slices.Contains(taken, n) })
+}
+
+// run runs a pipeline with its progress on stderr and prints its report.
+func (s *session) run(c *cobra.Command, verb string, pipeline pipelines.Pipeline) error {
+	shown := newProgress(s.env, verb)
+	s.options.Progress = shown.Step
+	r, err := pipeline(c.Context(), s.options)
+	shown.Done()
+	if err != nil {
+		return asUsage(err)
+	}
+	return s.print(r)
+}
+
+// complain prints findings to stderr, for commands whose stdout is a document.
+func (s *session) complain(findings finding.List) error {
+	r := &report.Report{Command: "values", Findings: findings}
+	err := report.Write(s.env.Stderr, r, report.Options{Format: "text", Color: colors(s.env, s.env.Stderr), Source: s.source})
+	if err == nil && r.Failed() {
+		err = errFindings
+	}
+	return err
+}
+
+// asUsage makes a mistake of the caller's into a usage error.
+func asUsage(err error) error {
+	var unknown *pipelines.UnknownClusterError
+	var setting *pipelines.SettingError
+	switch {
+	case errors.As(err, &unknown):
+		return usagef("there is no cluster %q; there are %s", unknown.Name, quoted(unknown.Known))
+	case errors.As(err, &setting):
+		return usageError{err}
+	}
+	return err
+}

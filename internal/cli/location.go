@@ -1,0 +1,82 @@
+package cli
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// location is where a fleet lives: the repo's root and the clusters folder in
+// it, slash-separated.
+type location struct{ root, dir string }
+
+// locate finds the clusters folder and the repo's root above it: the git top
+// level, or the folder's parent where there is no git. With the default name
+// it also looks in the parents of the working directory, up to the git top
+// level, so that commands work from within a cluster's folder.
+func locate(workDir, clusters string, isDefault bool) (location, error) {
+	start, err := filepath.EvalSymlinks(workDir)
+	if err != nil {
+		return location{}, err
+	}
+	folder, err := findFolder(start, clusters, isDefault)
+	if err != nil {
+		return location{}, err
+	}
+	if folder, err = filepath.EvalSymlinks(folder); err != nil {
+		return location{}, err
+	}
+	root := gitTop(filepath.Dir(folder))
+	if root == "" {
+		root = filepath.Dir(folder)
+	}
+	dir, err := filepath.Rel(root, folder)
+	if err != nil {
+		return location{}, err
+	}
+	return location{root: root, dir: filepath.ToSlash(dir)}, nil
+}
+
+func findFolder(start, clusters string, isDefault bool) (string, error) {
+	if filepath.IsAbs(clusters) {
+		return clusters, isFolder(clusters, clusters)
+	}
+	top := gitTop(start)
+	for at := start; ; at = filepath.Dir(at) {
+		candidate := filepath.Join(at, clusters)
+		err := isFolder(candidate, clusters)
+		if err == nil || !errors.Is(err, fs.ErrNotExist) {
+			return candidate, err
+		}
+		if !isDefault || at == top || top == "" {
+			return "", usagef("there is no folder %q here; go to the repository, or name the folder with --clusters", clusters)
+		}
+	}
+}
+
+func isFolder(path, said string) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	if !info.IsDir() {
+		return usagef("%q is not a folder; --clusters takes the folder with fleet.yaml", said)
+	}
+	return nil
+}
+
+// gitTop gives the nearest folder at or above dir with a .git (a file in
+// worktrees and submodules), or "".
+func gitTop(dir string) string {
+	for {
+		if _, err := os.Lstat(filepath.Join(dir, ".git")); err == nil {
+			return dir
+		}
+		parent := filepath.Dir(dir)
+		if parent == dir {
+			return ""
+		}
+		dir = parent
+	}
+}

@@ -1,0 +1,14 @@
+// The kasou command: virtual Kubernetes clusters by GitOps.
+package main
+
+import (
+	"os"
+
+	"kasou/internal/cli"
+	"kasou/pipelines/toolchain/embedded"
+)
+
+func main() {
+	embedded.WorkerMain()
+	os.Exit(cli.Main(os.Args[1:], cli.System()))
+}

@@ -1,0 +1,137 @@
+package pipelines
+
+import (
+	"context"
+	"strings"
+
+	"kasou/pipelines/finding"
+	"kasou/pipelines/fleet"
+	"kasou/pipelines/report"
+	"kasou/pipelines/tree"
+)
+
+// Build runs all stages and writes the tree, each cluster whole or not at all.
+// With DryRun it writes nothing and the report says what it would. A spec or
+// fleet file that does not check, or a removal that nobody asked for, stops it
+// before anything is written.
+func Build(ctx context.Context, o Options) (*report.Report, error) {
+	out := &report.Report{Command: "build", DryRun: o.DryRun}
+	r, findings, err := start(o)
+	out.Findings = findings
+	if err != nil || r == nil {
+		return sorted(out), err
+	}
+	removals, found, err := r.removals(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out.Findings = append(out.Findings, found...)
+	out.Findings = append(out.Findings, tree.GuardPrune(removals, o.AllowPrune)...)
+	if out.Findings.Failed() {
+		return sorted(out), nil
+	}
+	r.judge = func(p tree.Plan) finding.List { return p.HandEdits(finding.Warning) }
+	r.buildAll(ctx, out)
+	for _, plan := range removals {
+		r.remove(ctx, out, plan)
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	return sorted(out), r.writeFleetLock(ctx, out)
+}
+
+// Check runs all stages in memory. The report has an error, and the difference
+// where Diff asks for it, for everything on disk that is not as Build would
+// write it.
+func Check(ctx context.Context, o Options) (*report.Report, error) {
+	o.DryRun = true
+	out := &report.Report{Command: "check"}
+	r, findings, err := start(o)
+	out.Findings = findings
+	if err != nil || r == nil {
+		return sorted(out), err
+	}
+	r.judge = tree.Plan.Findings
+	r.buildAll(ctx, out)
+	removals, found, err := r.removals(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out.Findings = append(out.Findings, found...)
+	for _, plan := range removals {
+		out.Findings = append(out.Findings, plan.Findings()...)
+		r.remove(ctx, out, plan)
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	return sorted(out), r.checkFleetLock(out)
+}
+
+// written is a cluster's outcome after its plan was applied, or shown.
+type written struct {
+	outcome
+	diff string
+}
+
+func (r *run) buildAll(ctx context.Context, out *report.Report) {
+	for i, w := range each(ctx, r.Jobs, r.clusters, r.buildAndWrite, r.step(len(r.clusters))) {
+		addCluster(out, r.clusters[i], w)
+	}
+}
+
+func (r *run) buildAndWrite(ctx context.Context, c fleet.Cluster) written {
+	w := written{outcome: r.build(ctx, c)}
+	if !w.usable() || w.plan.Empty() {
+		return w
+	}
+	w.findings = append(w.findings, r.judge(w.plan)...)
+	r.write(ctx, &w)
+	// The contents are on disk now, and there may be thousands of clusters.
+	for i := range w.plan.Changes {
+		w.plan.Changes[i].Old, w.plan.Changes[i].New = nil, nil
+	}
+	return w
+}
+
+func (r *run) diff(p tree.Plan) (string, error) {
+	var b strings.Builder
+	err := tree.WriteDiff(&b, p, tree.DiffOptions{Color: r.Color, Visible: true, Semantic: true})
+	return b.String(), err
+}
+
+// removals plans what the retired and orphaned clusters leave behind. A run on
+// named clusters leaves orphans alone.
+func (r *run) removals(ctx context.Context) ([]tree.Plan, finding.List, error) {
+	var plans []tree.Plan
+	var findings finding.List
+	for _, name := range r.retired {
+		plan, found, err := tree.Retire(ctx, r.Root, r.Dir, name)
+		if err != nil {
+			return nil, nil, err
+		}
+		plans, findings = append(plans, plan), append(findings, found...)
+	}
+	if len(r.Names) > 0 {
+		return plans, findings, nil
+	}
+	orphans, found, err := tree.Orphans(r.Root, r.Dir)
+	return append(plans, orphans...), append(findings, found...), err
+}
+
+func (r *run) remove(ctx context.Context, out *report.Report, plan tree.Plan) {
+	c := report.Cluster{Name: plan.Cluster, Status: report.Removed, Changes: changes(plan)}
+	var err error
+	if r.Diff {
+		c.Diff, err = r.diff(plan)
+	}
+	if !r.DryRun && err == nil {
+		err = tree.Apply(ctx, plan)
+	}
+	if err != nil {
+		c.Status = report.Failed
+		unfinished(out, plan.Cluster, err)
+	}
+	out.Clusters = append(out.Clusters, c)
+}

@@ -1,0 +1,118 @@
+package pipelines
+
+import (
+	"context"
+	"path"
+
+	"kasou/pipelines/argocd"
+	"kasou/pipelines/conform"
+	"kasou/pipelines/finding"
+	"kasou/pipelines/fleet"
+	"kasou/pipelines/render"
+	"kasou/pipelines/toolchain"
+	"kasou/pipelines/tree"
+	"kasou/pipelines/vcluster"
+)
+
+// outcome is what the stages gave for one cluster.
+type outcome struct {
+	cluster  string
+	plan     tree.Plan
+	findings finding.List
+	// err is why the cluster could not be finished.
+	err error
+}
+
+// usable says whether the plan may be applied.
+func (o outcome) usable() bool { return o.err == nil && !o.findings.Failed() }
+
+// build takes one cluster through the stages up to the comparison with disk.
+func (r *run) build(ctx context.Context, c fleet.Cluster) outcome {
+	o := outcome{cluster: c.Name}
+	keep := func(found finding.List, err error) bool {
+		o.findings = append(o.findings, found...)
+		o.err = err
+		return o.usable() && ctx.Err() == nil
+	}
+	lock, found, err := tree.ReadLock(r.Root, r.Dir, c.Name)
+	if !keep(found, err) {
+		return o
+	}
+	ch, pin, found, err := r.Charts.Fetch(ctx, c, chartLock(lock))
+	if !keep(found, err) {
+		return o
+	}
+	files, found, err := r.files(ctx, c, ch, lock)
+	if !keep(found, err) {
+		return o
+	}
+	inputs, err := inputs(c, ch)
+	if !keep(nil, err) {
+		return o
+	}
+	o.plan, found, err = tree.Compare(ctx, r.Root, r.Dir, tree.Wanted{
+		Cluster: c.Name, Files: files, Lock: tree.Lock{Chart: pin, Inputs: inputs},
+	})
+	keep(found, err)
+	return o
+}
+
+func chartLock(l *tree.Lock) *tree.ChartLock {
+	if l == nil {
+		return nil
+	}
+	return &l.Chart
+}
+
+// inputs gives the digest of everything that the files are made from.
+func inputs(c fleet.Cluster, ch toolchain.Chart) (string, error) {
+	spec, err := c.Digest()
+	if err != nil {
+		return "", err
+	}
+	return tree.Digest([]byte(spec + "\n" + ch.Digest + "\n")), nil
+}
+
+// files gives all generated files of a cluster but its lock: values, rendered
+// manifests, kasou's own objects, every Secret sealed, every document valid.
+// With a finding that is an error there are none.
+func (r *run) files(ctx context.Context, c fleet.Cluster, ch toolchain.Chart, lock *tree.Lock) (tree.Files, finding.List, error) {
+	plan, findings := vcluster.Plan(c, ch)
+	if findings.Failed() {
+		return nil, findings, nil
+	}
+	values, err := vcluster.MarshalValues(plan.Values)
+	if err != nil {
+		return nil, findings, err
+	}
+	rendered, found, err := render.Manifests(ctx, r.Toolchain, c, ch, r.fleet.Spec.Host.KubernetesVersion, values)
+	findings = append(findings, found...)
+	if err != nil || findings.Failed() {
+		return nil, findings, err
+	}
+	files, found, err := argocd.Objects(r.fleet, c, extras(plan.Objects))
+	findings = append(findings, found...)
+	if err != nil || findings.Failed() {
+		return nil, findings, err
+	}
+	own := path.Join(r.Dir, c.Name)
+	for name, data := range rendered {
+		files[path.Join(own, "manifests", name)] = data
+	}
+	files, found, err = r.sealer(lock).Rendered(ctx, c, files, r.committed)
+	findings = append(findings, found...)
+	if err != nil || findings.Failed() {
+		return nil, findings, err
+	}
+	found, err = conform.Check(ctx, r.Toolchain, r.schemas, c, files)
+	files[path.Join(own, "values.yaml")] = values
+	return files, append(findings, found...), err
+}
+
+func extras(objects []vcluster.Object) []argocd.Extra {
+	var all []argocd.Extra
+	for _, o := range objects {
+		all = append(all, argocd.Extra{File: o.File, Object: o.Manifest})
+	}
+	return all
+}

@@ -1,0 +1,24 @@
+package conform
+
+import (
+	"kasou/pipelines/conform/bundle"
+)
+
+// Versions gives the digest of each schema bundle of this binary that a fleet
+// with that Kubernetes version is validated with, by the bundle's name:
+// kubernetes-1.34, or custom.
+func Versions(kubernetesVersion string) (map[string]string, error) {
+	entries, err := bundle.Manifest()
+	if err != nil {
+		return nil, err
+	}
+	name, _, err := choose(kubernetesVersion)
+	if err != nil {
+		return nil, err
+	}
+	versions := map[string]string{bundle.Custom: entries[bundle.Custom].Content}
+	if entry, ok := entries[name]; ok {
+		versions["kubernetes-"+name] = entry.Content
+	}
+	return versions, nil
+}

@@ -1,0 +1,118 @@
+package pipelines
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+
+	"kasou/pipelines/finding"
+	"kasou/pipelines/fleet"
+	"kasou/pipelines/report"
+	"kasou/pipelines/tree"
+)
+
+// RuleDoctor: something that a build needs is not here.
+const RuleDoctor finding.Rule = "doctor-missing"
+
+// Doctor looks at everything that a build needs, and changes nothing but the
+// cache. Each probe says what it found; a probe that failed is also a finding.
+func Doctor(ctx context.Context, o Options) (*report.Report, error) {
+	d := &doctor{Options: o, out: &report.Report{Command: "doctor"}}
+	d.git(ctx)
+	d.cache()
+	d.tools()
+	r, findings, err := start(o)
+	if err != nil {
+		return nil, err
+	}
+	d.out.Findings = append(d.out.Findings, findings...)
+	if r == nil {
+		d.probe("fleet", fmt.Errorf("%d errors in %s", findings.Count(finding.Error), o.Dir), "")
+		return sorted(d.out), nil
+	}
+	d.probe("fleet", nil, fmt.Sprintf("%d clusters in %s, Kubernetes %s", len(r.fleet.Clusters), o.Dir, r.fleet.Spec.Host.KubernetesVersion))
+	d.sealing(r)
+	d.charts(ctx, r)
+	return sorted(d.out), nil
+}
+
+type doctor struct {
+	Options
+	out *report.Report
+}
+
+func (d *doctor) probe(name string, err error, detail string) {
+	p := report.Probe{Name: name, OK: err == nil, Detail: detail}
+	if err != nil {
+		p.Detail = err.Error()
+		d.out.Findings = append(d.out.Findings, finding.Finding{
+			Rule: RuleDoctor, Severity: finding.Error, Message: name + ": " + p.Detail,
+		})
+	}
+	d.out.Probes = append(d.out.Probes, p)
+}
+
+func (d *doctor) git(ctx context.Context) {
+	out, err := exec.CommandContext(ctx, "git", "version").Output()
+	if err != nil {
+		err = fmt.Errorf("the git command does not run (%w): install git", err)
+	}
+	d.probe("git", err, strings.TrimSpace(strings.TrimPrefix(string(out), "git version ")))
+}
+
+func (d *doctor) cache() {
+	err := os.MkdirAll(d.Cache, 0o755)
+	if err == nil {
+		var f *os.File
+		if f, err = os.CreateTemp(d.Cache, ".doctor-*"); err == nil {
+			_ = f.Close()
+			err = os.Remove(f.Name())
+		}
+	}
+	d.probe("cache", err, d.Cache)
+}
+
+func (d *doctor) tools() {
+	versions := d.Toolchain.Versions()
+	for _, name := range slices.Sorted(maps.Keys(versions)) {
+		d.probe(name, nil, versions[name]+" ("+d.Toolchain.Name()+")")
+	}
+}
+
+func (d *doctor) sealing(r *run) {
+	if r.certificate == nil {
+		d.probe("sealing", nil, "no certificate: charts that render a Secret will not build")
+		return
+	}
+	d.probe("sealing", nil, "certificate good until "+r.certificate.NotAfter.UTC().Format("2006-01-02"))
+}
+
+// charts says how many charts are pinned and at hand, which is what an offline
+// build needs.
+func (d *doctor) charts(ctx context.Context, r *run) {
+	pinned := 0
+	for _, c := range r.clusters {
+		lock, found, err := tree.ReadLock(d.Root, d.Dir, c.Name)
+		d.out.Findings = append(d.out.Findings, found...)
+		if err != nil {
+			unfinished(d.out, c.Name, err)
+			continue
+		}
+		if lock == nil || lock.Chart.Digest == "" {
+			continue
+		}
+		pinned++
+		d.chart(ctx, c, &lock.Chart)
+	}
+	d.probe("charts", nil, fmt.Sprintf("%d of %d clusters have a pinned chart", pinned, len(r.clusters)))
+}
+
+func (d *doctor) chart(ctx context.Context, c fleet.Cluster, pin *tree.ChartLock) {
+	_, _, found, err := d.Charts.Fetch(ctx, c, pin)
+	d.out.Findings = append(d.out.Findings, found...)
+	unfinished(d.out, c.Name, err)
+}

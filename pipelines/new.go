@@ -1,0 +1,30 @@
+package pipelines
+
+import (
+	"context"
+	"path"
+
+	"kasou/pipelines/fleet"
+	"kasou/pipelines/report"
+	"kasou/pipelines/tree"
+)
+
+// New writes the spec.yaml of a new cluster and checks it with the rest of the
+// fleet. It fails where the spec makes no sense by itself, writing nothing, and
+// with fs.ErrExist where the cluster has a spec already.
+func New(_ context.Context, o Options, wanted fleet.NewOptions) (*report.Report, error) {
+	data, err := fleet.NewSpec(wanted)
+	if err != nil {
+		return nil, err
+	}
+	file := path.Join(o.Dir, wanted.Name, "spec.yaml")
+	if err := tree.Create(o.Root, file, data); err != nil {
+		return nil, err
+	}
+	_, findings, err := fleet.Load(o.Root, o.Dir)
+	return sorted(&report.Report{
+		Command:  "new",
+		Clusters: []report.Cluster{{Name: wanted.Name, Status: report.Changed, Changes: []report.Change{{Path: file, Kind: "create", Cause: "new"}}}},
+		Findings: findings,
+	}), err
+}

@@ -1,0 +1,55 @@
+// Package pipelines puts the stages in their order: fleet, chart, vcluster,
+// render, argocd, seal, conform, tree. It decides nothing that a stage can
+// decide.
+package pipelines
+
+import (
+	"context"
+
+	"kasou/pipelines/chart"
+	"kasou/pipelines/report"
+	"kasou/pipelines/toolchain"
+)
+
+// Options say what a pipeline works on and with.
+type Options struct {
+	// Root is the repo's root, absolute; Dir the clusters folder in it,
+	// slash-separated.
+	Root, Dir string
+	// Names of the clusters to work on; all where it is empty.
+	Names []string
+	// Jobs is how many clusters are worked on at once; at least 1.
+	Jobs int
+	// Cache is the folder of content-addressed downloads.
+	Cache     string
+	Toolchain toolchain.Toolchain
+	Charts    *chart.Store
+	// SealKey is KASOU_SEAL_KEY, as given; empty where there is none.
+	SealKey string
+	// DryRun keeps Build from writing.
+	DryRun bool
+	// AllowPrune lets Build remove the files of more than one cluster.
+	AllowPrune bool
+	// Diff fills in the report's differences, Color colours them.
+	Diff, Color bool
+	// Progress hears, from any goroutine, how many of how many clusters are
+	// done; nil where nobody listens.
+	Progress func(done, total int, name string)
+}
+
+// Pipeline is Build, Check or another of their kind. The report is complete
+// whenever the error is nil; an error means that no work could begin, such as
+// an unreadable folder. A name in Options.Names that is no cluster is an
+// *UnknownClusterError.
+type Pipeline func(context.Context, Options) (*report.Report, error)
+
+// UnknownClusterError is a name that no cluster has.
+type UnknownClusterError struct {
+	Name string
+	// Known are the names there are.
+	Known []string
+}
+
+func (e *UnknownClusterError) Error() string {
+	return "there is no cluster " + e.Name
+}

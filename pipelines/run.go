@@ -1,0 +1,173 @@
+package pipelines
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path"
+	"path/filepath"
+	"time"
+
+	"kasou/pipelines/conform"
+	"kasou/pipelines/finding"
+	"kasou/pipelines/fleet"
+	"kasou/pipelines/report"
+	"kasou/pipelines/seal"
+	"kasou/pipelines/toolchain"
+	"kasou/pipelines/tree"
+)
+
+// run is one pipeline at work: what all its clusters share.
+type run struct {
+	Options
+	fleet    *fleet.Fleet
+	clusters []fleet.Cluster
+	// retired are the names of the clusters to take away.
+	retired     []string
+	schemas     toolchain.Schemas
+	certificate *seal.Certificate
+	key         *seal.Key
+	// judge says what a plan's changes mean for this pipeline.
+	judge func(tree.Plan) finding.List
+}
+
+// choose reads the fleet and picks the clusters that Options.Names name. With a
+// finding that is an error, nothing may be done and the run is nil.
+func choose(o Options) (*run, finding.List, error) {
+	f, findings, err := fleet.Load(o.Root, o.Dir)
+	if err != nil || findings.Failed() {
+		return nil, findings, err
+	}
+	r := &run{Options: o, fleet: f}
+	return r, findings, r.choose()
+}
+
+// start is choose, with what all clusters need for a build.
+func start(o Options) (*run, finding.List, error) {
+	r, findings, err := choose(o)
+	if err != nil || r == nil {
+		return nil, findings, err
+	}
+	if r.key, err = sealKey(o.SealKey); err != nil {
+		return nil, nil, err
+	}
+	var found finding.List
+	r.certificate, found = seal.LoadCertificate(r.fleet, time.Now())
+	findings = append(findings, found...)
+	r.schemas, found, err = conform.Open(r.fleet, o.Cache)
+	findings = append(findings, found...)
+	if err != nil || findings.Failed() {
+		return nil, findings, err
+	}
+	return r, findings, nil
+}
+
+func sealKey(value string) (*seal.Key, error) {
+	if value == "" {
+		return nil, nil
+	}
+	key, err := seal.ParseKey(value)
+	if err != nil {
+		return nil, &SettingError{Name: seal.KeyEnv, Err: err}
+	}
+	return key, nil
+}
+
+// SettingError is an environment variable that makes no sense. It never holds
+// the variable's value.
+type SettingError struct {
+	Name string
+	Err  error
+}
+
+func (e *SettingError) Error() string { return e.Name + ": " + e.Err.Error() }
+func (e *SettingError) Unwrap() error { return e.Err }
+
+// choose picks the clusters that Options.Names name, each once; all where it is
+// empty.
+func (r *run) choose() error {
+	if len(r.Names) == 0 {
+		r.clusters, r.retired = r.fleet.Clusters, r.fleet.Retired
+		return nil
+	}
+	named := map[string]bool{}
+	for _, name := range r.Names {
+		named[name] = true
+	}
+	for _, c := range r.fleet.Clusters {
+		if named[c.Name] {
+			r.clusters = append(r.clusters, c)
+			delete(named, c.Name)
+		}
+	}
+	for _, name := range r.fleet.Retired {
+		if named[name] {
+			r.retired = append(r.retired, name)
+			delete(named, name)
+		}
+	}
+	for _, name := range r.Names {
+		if named[name] {
+			return &UnknownClusterError{Name: name, Known: append(r.fleet.Names(), r.fleet.Retired...)}
+		}
+	}
+	return nil
+}
+
+// sealer gives the sealer for one cluster, which remembers what its lock says.
+func (r *run) sealer(lock *tree.Lock) *seal.Sealer {
+	return seal.New(seal.Options{
+		Tool: r.Toolchain, Certificate: r.certificate, Key: r.key, Now: time.Now(),
+		MaxAge: r.maxAge(),
+		Recorded: func(file string) string {
+			if lock == nil {
+				return ""
+			}
+			fromClusters, err := filepath.Rel(r.Dir, file)
+			if err != nil {
+				return ""
+			}
+			return lock.Files[filepath.ToSlash(fromClusters)]
+		},
+	})
+}
+
+// maxAge gives sealing.maxAge; the fleet's checks have made sure that it parses.
+func (r *run) maxAge() time.Duration {
+	if r.fleet.Spec.Sealing == nil {
+		return 0
+	}
+	age, _ := time.ParseDuration(r.fleet.Spec.Sealing.MaxAge)
+	return age
+}
+
+// committed gives a file of the repo as it stands on disk, or nil.
+func (r *run) committed(file string) []byte {
+	root, err := os.OpenRoot(r.Root)
+	if err != nil {
+		return nil
+	}
+	defer root.Close()
+	data, err := root.ReadFile(filepath.FromSlash(path.Clean(file)))
+	if err != nil {
+		return nil
+	}
+	return data
+}
+
+func (r *run) step(total int) func(int, fleet.Cluster) {
+	return func(done int, c fleet.Cluster) {
+		if r.Progress != nil {
+			r.Progress(done, total, c.Name)
+		}
+	}
+}
+
+// unfinished notes err in the report, unless it is nil. An interrupt is no
+// cluster's own.
+func unfinished(into *report.Report, cluster string, err error) {
+	if err == nil || errors.Is(err, context.Canceled) {
+		return
+	}
+	into.Unfinished = append(into.Unfinished, report.Unfinished{Cluster: cluster, Message: err.Error()})
+}

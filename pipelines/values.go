@@ -1,0 +1,49 @@
+package pipelines
+
+import (
+	"context"
+
+	"kasou/pipelines/chart"
+	"kasou/pipelines/finding"
+	"kasou/pipelines/fleet"
+	"kasou/pipelines/toolchain"
+	"kasou/pipelines/tree"
+	"kasou/pipelines/vcluster"
+)
+
+// Values gives the values.yaml of the one cluster in Options.Names: the
+// effective values, or with defaults the chart's own. Where a finding is an
+// error there is no text.
+func Values(ctx context.Context, o Options, defaults bool) ([]byte, finding.List, error) {
+	c, ch, findings, err := oneChart(ctx, o)
+	if err != nil || findings.Failed() {
+		return nil, findings, err
+	}
+	if defaults {
+		text, err := chart.Defaults(ch)
+		return text, findings, err
+	}
+	result, found := vcluster.Plan(c, ch)
+	if findings = append(findings, found...); findings.Failed() {
+		return nil, findings, nil
+	}
+	text, err := vcluster.MarshalValues(result.Values)
+	return text, findings, err
+}
+
+func oneChart(ctx context.Context, o Options) (fleet.Cluster, toolchain.Chart, finding.List, error) {
+	f, findings, err := fleet.Load(o.Root, o.Dir)
+	if err != nil || findings.Failed() {
+		return fleet.Cluster{}, toolchain.Chart{}, findings, err
+	}
+	c, ok := f.Cluster(o.Names[0])
+	if !ok {
+		return c, toolchain.Chart{}, nil, &UnknownClusterError{Name: o.Names[0], Known: f.Names()}
+	}
+	lock, found, err := tree.ReadLock(o.Root, o.Dir, c.Name)
+	if findings = append(findings, found...); err != nil || findings.Failed() {
+		return c, toolchain.Chart{}, findings, err
+	}
+	ch, _, found, err := o.Charts.Fetch(ctx, c, chartLock(lock))
+	return c, ch, append(findings, found...), err
+}
