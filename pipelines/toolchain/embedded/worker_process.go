@@ -124,6 +124,7 @@ func (w *worker) explain(died, broken error) error {
 	case strings.Contains(said, "stack overflow"), strings.Contains(said, "goroutine stack exceeds"):
 		return &toolchain.ChartError{Message: "the chart's templates recurse without end"}
 	case strings.Contains(said, "out of memory"), strings.Contains(said, "cannot allocate memory"),
+		strings.Contains(said, "failed to allocate"), // the race detector
 		errors.As(died, &exit) && exit.ExitCode() == exitMemory:
 		return &toolchain.ChartError{Message: fmt.Sprintf("the chart's templates need more than %d MiB of memory", w.opts.Memory>>20)}
 	}

@@ -31,7 +31,7 @@ func chartError(t *testing.T, err error, says string) {
 }
 
 func TestAHostileChartFailsAlone(t *testing.T) {
-	tc := newToolchain(t, embedded.Options{Workers: 1, Timeout: 5 * time.Second, Memory: 256 << 20, Output: 1 << 20})
+	tc := newToolchain(t, embedded.Options{Workers: 1, Timeout: 5 * time.Second, Memory: 512 << 20, Output: 1 << 20})
 	good := release(pack(t, map[string]string{"templates/a.yaml": configMap("a", "x: y")}), "")
 	for _, c := range []struct{ name, template, says string }{
 		{"tpl that calls itself", `x: {{ tpl .Values.loop . }}`, "recurse without end"},

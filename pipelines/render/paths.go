@@ -1,0 +1,67 @@
+package render
+
+import (
+	"fmt"
+	"io/fs"
+	"path"
+	"strings"
+	"unicode"
+
+	"kasou/pipelines/finding"
+	"kasou/pipelines/fleet"
+	"kasou/pipelines/tree"
+)
+
+// pathFindings says which rendered files cannot be written below manifests/ on
+// every system that git checks out on.
+func pathFindings(c fleet.Cluster, files tree.Files) finding.List {
+	var found finding.List
+	add := func(name, what string) {
+		found = append(found, c.Finding(finding.Error, RulePath, []string{"spec", "chart"},
+			fmt.Sprintf("the chart renders a file %q, %s", name, what),
+			"the chart needs other file names; use another version of it, or a copy with the files renamed"))
+	}
+	folded := map[string]string{} // lower-case path or folder → the file that has it
+	for _, name := range files.Paths() {
+		if what := unsafe(name); what != "" {
+			add(name, what)
+			continue
+		}
+		key := strings.ToLower(name)
+		if other, ok := folded[key]; ok {
+			add(name, fmt.Sprintf("which is the same as %q where case does not count", other))
+			continue
+		}
+		folded[key] = name
+	}
+	for _, name := range files.Paths() {
+		for dir := path.Dir(strings.ToLower(name)); dir != "." && dir != "/"; dir = path.Dir(dir) {
+			if other, ok := folded[dir]; ok {
+				add(name, fmt.Sprintf("below %q, which is a file", other))
+				break
+			}
+		}
+	}
+	return found
+}
+
+// unsafe says why a path must not be joined to manifests/, or nothing.
+func unsafe(name string) string {
+	first, _, below := strings.Cut(name, "/")
+	switch {
+	case !fs.ValidPath(name):
+		return "which leads out of its folder or is not clean"
+	case !below || strings.EqualFold(first, "namespace.yaml"):
+		return "where kasou's own files stand"
+	case strings.ContainsFunc(name, func(r rune) bool { return unicode.IsControl(r) || strings.ContainsRune(`\<>:"|?*`, r) }):
+		return "with characters that not every file system takes"
+	}
+	return ""
+}
+
+func dotted(path []string) string {
+	if len(path) == 0 {
+		return "as a whole"
+	}
+	return strings.Join(path, ".")
+}

@@ -1,0 +1,76 @@
+// Package render is the stage that makes a cluster's manifests of its chart and
+// values, as `helm template` does, and holds the result to what git needs: safe
+// paths, and the same bytes every time.
+package render
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"kasou/pipelines/finding"
+	"kasou/pipelines/fleet"
+	"kasou/pipelines/toolchain"
+	"kasou/pipelines/tree"
+)
+
+// Manifests renders the chart with the effective values for a Kubernetes
+// version such as 1.34.1. The files have Helm's own paths, which start with the
+// chart's name: vcluster/templates/…. There are none where a finding is an
+// error. The error is the tool's, or the context's.
+func Manifests(ctx context.Context, helm toolchain.Helm, c fleet.Cluster, ch toolchain.Chart, kubeVersion string, values []byte) (tree.Files, finding.List, error) {
+	release := toolchain.Release{
+		Name: c.Name, Namespace: c.Spec.Namespace,
+		Chart: ch, KubeVersion: kubeVersion, Values: values,
+	}
+	files, err := helm.Template(ctx, release)
+	var wrong *toolchain.ChartError
+	if errors.As(err, &wrong) {
+		found := chartFindings(c, ch, wrong)
+		found.Sort()
+		return nil, found, nil
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("render %s: %w", c.Name, err)
+	}
+	found := pathFindings(c, files)
+	impure, err := purity(ctx, helm, c, release)
+	if err != nil {
+		return nil, nil, fmt.Errorf("render %s once more: %w", c.Name, err)
+	}
+	found = append(found, impure...)
+	found.Sort()
+	if found.Failed() {
+		files = nil
+	}
+	return files, found, nil
+}
+
+// chartFindings puts what the schema refuses at the values, all else at the
+// chart.
+func chartFindings(c fleet.Cluster, ch toolchain.Chart, e *toolchain.ChartError) finding.List {
+	name := ch.Name + " " + ch.Version
+	var found finding.List
+	for _, p := range e.Values {
+		path := append([]string{"spec", "values"}, p.Path...)
+		found = append(found, c.Finding(finding.Error, RuleValues, path,
+			fmt.Sprintf("chart %s refuses the value %s: %s", name, dotted(p.Path), p.Message),
+			"change the value, or choose a chart version that has it; `kasou values "+c.Name+" --defaults` shows what the chart knows"))
+	}
+	if len(found) > 0 {
+		return found
+	}
+	message := fmt.Sprintf("chart %s does not render: %s", name, e.Message)
+	if at := place(e.Template, e.Line); at != "" {
+		message = fmt.Sprintf("chart %s does not render, at %s: %s", name, at, e.Message)
+	}
+	return finding.List{c.Finding(finding.Error, RuleChart, []string{"spec", "chart"}, message,
+		"`kasou values "+c.Name+"` shows the values it was rendered with")}
+}
+
+func place(template string, line int) string {
+	if line == 0 {
+		return template
+	}
+	return fmt.Sprintf("%s:%d", template, line)
+}
