@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -115,6 +116,13 @@ func (w *worker) exchange(j job) ([]byte, error) {
 	return readFrame(w.out, int(w.opts.Output)+1<<20)
 }
 
+// memorySigns are the ways in which Go, cgo and the race detector word that the
+// system gave no more memory; a new thread's stack needs some too.
+var memorySigns = []string{
+	"out of memory", "cannot allocate memory", "failed to allocate",
+	"failed to create new OS thread", "pthread_create failed",
+}
+
 // explain says why a worker died. What it printed is Go's own account of a
 // fatal error; it holds no values.
 func (w *worker) explain(died, broken error) error {
@@ -123,8 +131,7 @@ func (w *worker) explain(died, broken error) error {
 	switch {
 	case strings.Contains(said, "stack overflow"), strings.Contains(said, "goroutine stack exceeds"):
 		return &toolchain.ChartError{Message: "the chart's templates recurse without end"}
-	case strings.Contains(said, "out of memory"), strings.Contains(said, "cannot allocate memory"),
-		strings.Contains(said, "failed to allocate"), // the race detector
+	case slices.ContainsFunc(memorySigns, func(sign string) bool { return strings.Contains(said, sign) }),
 		errors.As(died, &exit) && exit.ExitCode() == exitMemory:
 		return &toolchain.ChartError{Message: fmt.Sprintf("the chart's templates need more than %d MiB of memory", w.opts.Memory>>20)}
 	}
