@@ -26,10 +26,11 @@ func Doctor(ctx context.Context, o Options) (*report.Report, error) {
 	d.cache()
 	d.tools()
 	r, findings, err := start(o)
-	if err != nil {
-		return nil, err
-	}
 	d.out.Findings = append(d.out.Findings, findings...)
+	if err != nil {
+		unfinished(d.out, "", err)
+		return sorted(d.out), ctx.Err()
+	}
 	if r == nil {
 		d.probe("fleet", fmt.Errorf("%d errors in %s", findings.Count(finding.Error), o.Dir), "")
 		return sorted(d.out), nil

@@ -1,0 +1,131 @@
+package fence
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// rulesInCode gives the constant of every rule in the code, by the rule's name.
+func rulesInCode(t *testing.T) map[string]string {
+	t.Helper()
+	rules := map[string]string{}
+	walkGo(t, func(path string) {
+		if strings.HasSuffix(path, "_test.go") {
+			return
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			spec, ok := n.(*ast.ValueSpec)
+			if !ok || !isRule(spec.Type) {
+				return true
+			}
+			for i, value := range spec.Values {
+				name, err := strconv.Unquote(value.(*ast.BasicLit).Value)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if other, taken := rules[name]; taken {
+					t.Errorf("%s and %s are the same rule %s", other, spec.Names[i].Name, name)
+				}
+				rules[name] = spec.Names[i].Name
+			}
+			return true
+		})
+	})
+	return rules
+}
+
+func isRule(expr ast.Expr) bool {
+	selector, ok := expr.(*ast.SelectorExpr)
+	return ok && selector.Sel.Name == "Rule"
+}
+
+func walkGo(t *testing.T, visit func(path string)) {
+	t.Helper()
+	err := filepath.WalkDir("../../pipelines", func(path string, d fs.DirEntry, err error) error {
+		if err == nil && filepath.Ext(path) == ".go" {
+			visit(path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func sections(t *testing.T) map[string]string {
+	t.Helper()
+	text, err := os.ReadFile("../../docs/rules.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := map[string]string{}
+	heading := regexp.MustCompile(`(?m)^### (\S+)\n`)
+	places := heading.FindAllSubmatchIndex(text, -1)
+	for i, place := range places {
+		end := len(text)
+		if i+1 < len(places) {
+			end = places[i+1][0]
+		}
+		found[string(text[place[2]:place[3]])] = string(text[place[1]:end])
+	}
+	return found
+}
+
+func TestEveryRuleIsDocumented(t *testing.T) {
+	rules, documented := rulesInCode(t), sections(t)
+	for _, rule := range slices.Sorted(maps.Keys(rules)) {
+		section, ok := documented[rule]
+		if !ok {
+			t.Errorf("docs/rules.md has no section ### %s", rule)
+			continue
+		}
+		for _, part := range []string{"Example:", "Message:", "Remedy:"} {
+			if !strings.Contains(section, part) {
+				t.Errorf("docs/rules.md: %s has no %s", rule, part)
+			}
+		}
+	}
+	for rule := range documented {
+		if rules[rule] == "" {
+			t.Errorf("docs/rules.md has %s, which no code finds", rule)
+		}
+	}
+}
+
+// A rule that no test provokes may never be found.
+func TestEveryRuleIsTested(t *testing.T) {
+	var tests strings.Builder
+	for _, dir := range []string{"../../pipelines", "../../internal/cli"} {
+		err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() || !strings.HasSuffix(path, "_test.go") && !strings.Contains(path, "testdata") {
+				return err
+			}
+			data, err := os.ReadFile(path)
+			tests.Write(data)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	rules := rulesInCode(t)
+	for _, rule := range slices.Sorted(maps.Keys(rules)) {
+		if !strings.Contains(tests.String(), rule) && !regexp.MustCompile(`\b`+rules[rule]+`\b`).MatchString(tests.String()) {
+			t.Errorf("no test provokes %s (%s)", rule, rules[rule])
+		}
+	}
+}

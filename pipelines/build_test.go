@@ -1,0 +1,141 @@
+package pipelines_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"kasou/internal/fleettest"
+	"kasou/pipelines"
+	"kasou/pipelines/report"
+	"kasou/pipelines/tree"
+)
+
+// example makes a repository with our own chart and the named clusters.
+func example(t *testing.T, names ...string) fleettest.Repo {
+	t.Helper()
+	repo := fleettest.New(t, "1.34.1")
+	if err := os.CopyFS(filepath.Join(repo.Root, "charts"), os.DirFS("../charts")); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		repo.Cluster(t, name, "  ingress: {enabled: true, host: "+name+".example.com}\n")
+	}
+	return repo
+}
+
+func built(t *testing.T, repo fleettest.Repo) pipelines.Options {
+	t.Helper()
+	options := repo.Options(t, tools(t))
+	r, err := pipelines.Build(context.Background(), options)
+	fleettest.MustPass(t, r, err)
+	return options
+}
+
+// A folder that goes takes the Application with it, but no edited one.
+func TestOrphans(t *testing.T) {
+	ctx := context.Background()
+	repo := example(t, "one", "two")
+	options := built(t, repo)
+	if err := os.RemoveAll(filepath.Join(repo.Root, "clusters", "one")); err != nil {
+		t.Fatal(err)
+	}
+	r, err := pipelines.Check(ctx, options)
+	if err != nil || !has(r, tree.RuleOrphan) || !r.Failed() {
+		t.Errorf("%v: check must see the orphan: %s", err, rules(r))
+	}
+	r, err = pipelines.Build(ctx, options)
+	fleettest.MustPass(t, r, err)
+	if _, err := os.Stat(filepath.Join(repo.Root, "clusters", "root", "one.yaml")); !os.IsNotExist(err) {
+		t.Errorf("the Application of the cluster that went is still there: %v", err)
+	}
+	repo.Read(t, "clusters/root/two.yaml")
+}
+
+// What a build that was cut off left behind is told apart and repaired.
+func TestInterruptedBuildIsRepaired(t *testing.T) {
+	ctx := context.Background()
+	repo := example(t, "one")
+	options := built(t, repo)
+	lock := string(repo.Read(t, "clusters/one/lock.yaml"))
+	repo.Write(t, "clusters/one/lock.yaml", []byte(lock+"writing: true\n"))
+	repo.Write(t, "clusters/one/values.yaml", []byte("half: new\n"))
+	r, err := pipelines.Check(ctx, options)
+	if err != nil || !has(r, tree.RuleInterrupted) || has(r, tree.RuleHandEdit) {
+		t.Errorf("%v: want tree-interrupted alone, got %s", err, rules(r))
+	}
+	r, err = pipelines.Build(ctx, options)
+	fleettest.MustPass(t, r, err)
+	if got := string(repo.Read(t, "clusters/one/lock.yaml")); got != lock {
+		t.Errorf("the lock is now\n%s", got)
+	}
+}
+
+func TestJobsDoNotChangeTheResult(t *testing.T) {
+	var want string
+	for _, jobs := range []int{1, 7} {
+		repo := example(t, "a", "b", "c", "d", "e", "f", "g", "h")
+		repo.Write(t, "clusters/sealed-secrets.crt", nil) // not the same in two repositories
+		repo.Write(t, "clusters/fleet.yaml", []byte(strings.ReplaceAll(string(repo.Read(t, "clusters/fleet.yaml")), "  sealing:", "  # sealing:")))
+		options := repo.Options(t, tools(t))
+		options.Jobs = jobs
+		r, err := pipelines.Build(context.Background(), options)
+		fleettest.MustPass(t, r, err)
+		got := strings.ReplaceAll(snapshot(t, repo.Root), repo.Root, "")
+		if want == "" {
+			want = got
+		} else if got != want {
+			t.Errorf("%d jobs give another tree", jobs)
+		}
+	}
+}
+
+func TestAnInterruptStopsABuild(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	_, err := pipelines.Build(ctx, example(t, "one").Options(t, tools(t)))
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("%v, want context.Canceled", err)
+	}
+}
+
+func TestDoctor(t *testing.T) {
+	repo := example(t, "one")
+	options := built(t, repo)
+	r, err := pipelines.Doctor(context.Background(), options)
+	fleettest.MustPass(t, r, err)
+	options.Cache = filepath.Join(repo.Root, "clusters", "fleet.yaml", "not-a-folder")
+	if r, err = pipelines.Doctor(context.Background(), options); err != nil || !has(r, pipelines.RuleDoctor) || len(r.Unfinished) == 0 {
+		t.Errorf("a cache that cannot be: %v, %s", err, rules(r))
+	}
+	repo.Write(t, "clusters/fleet.yaml", []byte("spec: 1\n"))
+	r, err = pipelines.Doctor(context.Background(), repo.Options(t, options.Toolchain))
+	if err != nil || !has(r, pipelines.RuleDoctor) || !r.Failed() {
+		t.Errorf("a broken fleet: %v, %s", err, rules(r))
+	}
+}
+
+func TestABrokenSealKeyIsNamedAndNotShown(t *testing.T) {
+	options := example(t, "one").Options(t, tools(t))
+	options.SealKey = "s3cret-but-too-short"
+	_, err := pipelines.Build(context.Background(), options)
+	var setting *pipelines.SettingError
+	if !errors.As(err, &setting) || strings.Contains(err.Error(), "s3cret") {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestReportOrder(t *testing.T) {
+	r, err := pipelines.Build(context.Background(), example(t, "b", "a", "c").Options(t, tools(t)))
+	fleettest.MustPass(t, r, err)
+	var names []string
+	for _, c := range r.Clusters {
+		names = append(names, c.Name)
+	}
+	if strings.Join(names, "") != "abc" || r.Count(report.Changed) != 3 {
+		t.Errorf("clusters %v", names)
+	}
+}
