@@ -7,10 +7,11 @@ import (
 	"path"
 	"strings"
 
+	"sigs.k8s.io/yaml"
+
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
 	"kasou/pipelines/tree"
-	"sigs.k8s.io/yaml"
 )
 
 // Extra is an object of kasou's own that an earlier stage asks for, such as the

@@ -106,7 +106,7 @@ func choose(version string) (name string, p *problem, err error) {
 	minor, err := strconv.Atoi(m[1])
 	switch {
 	case err != nil:
-		return "", nil, fmt.Errorf("Kubernetes version %q: %w", version, err)
+		return "", nil, fmt.Errorf("the Kubernetes version %q: %w", version, err)
 	case minor > newest:
 		message := fmt.Sprintf("Kubernetes %s is newer than this kasou: its manifests are held against the schemas of 1.%d", version, newest)
 		return "1." + strconv.Itoa(newest), &problem{finding.Note, message, "take a newer kasou when there is one"}, nil

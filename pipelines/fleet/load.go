@@ -54,7 +54,7 @@ func Load(root, dir string) (*Fleet, finding.List, error) {
 	l := &loader{folder: folder, dir: dir, fleet: &Fleet{Root: root, Dir: dir, File: path.Join(dir, FleetFileName)}}
 	shared := l.fleetFile(entries)
 	specs := l.folders(entries)
-	findings := append(l.findings, l.fleet.assemble(shared, specs)...)
+	findings := slices.Concat(l.findings, l.fleet.assemble(shared, specs))
 	return l.fleet, tidy(findings), nil
 }
 

@@ -126,12 +126,12 @@ func (m *manifest) secret(ctx context.Context, object map[string]any, line int) 
 			"change the values that lead to it")
 		return nil, nil
 	}
-	if name := secret.Namespace + "/" + secret.Name; m.seen[name] {
+	name := secret.Namespace + "/" + secret.Name
+	if m.seen[name] {
 		m.add(line, RuleInvalidSecret, "the chart renders Secret "+name+" twice into this file", "change the values that lead to it")
 		return nil, nil
-	} else {
-		m.seen[name] = true
 	}
+	m.seen[name] = true
 	if holdsPlain(m.previous, secret.Namespace, secret.Name) {
 		m.found = append(m.found, finding.Finding{
 			File: m.path, Line: line, Cluster: m.cluster.Name, Rule: RuleCommittedPlain, Severity: finding.Warning,

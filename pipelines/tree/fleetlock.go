@@ -4,8 +4,9 @@ import (
 	"fmt"
 	"path"
 
-	"kasou/pipelines/finding"
 	"sigs.k8s.io/yaml"
+
+	"kasou/pipelines/finding"
 )
 
 // FleetLockKind and FleetLockName are the kind and the name of the lock that is

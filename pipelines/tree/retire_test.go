@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
 	"kasou/pipelines/finding"
 )
 
@@ -122,7 +123,7 @@ func TestGuardPrune(t *testing.T) {
 		return Plan{Cluster: name, Changes: []Change{{Cause: Retired, Kind: KindDelete, Old: []byte{}}}}
 	}
 	one := []Plan{removal("b"), {Cluster: "x", Changes: []Change{{Cause: Unwanted, Kind: KindDelete, Old: []byte{}}}}}
-	two := append(one, removal("a"))
+	two := slices.Concat(one, []Plan{removal("a")})
 	for name, test := range map[string]struct {
 		plans []Plan
 		allow bool

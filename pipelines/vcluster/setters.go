@@ -150,7 +150,7 @@ func controlPlaneIngress(p *plan) {
 
 // syncerServerSAN: the chart itself passes the ingress host as --tls-san.
 func syncerServerSAN(p *plan) {
-	if p.serverHost != "" && !(p.ingress && p.serverHost == p.host) {
+	if p.serverHost != "" && (!p.ingress || p.serverHost != p.host) {
 		p.argument(fieldServer, "--tls-san", p.serverHost, "syncer", "extraArgs")
 	}
 }
@@ -172,7 +172,7 @@ func proxySANs(p *plan) {
 	if p.ingress && p.host != "" {
 		p.item(fieldHost, p.host, "controlPlane", "proxy", "extraSANs")
 	}
-	if p.serverHost != "" && !(p.ingress && p.serverHost == p.host) {
+	if p.serverHost != "" && (!p.ingress || p.serverHost != p.host) {
 		p.item(fieldServer, p.serverHost, "controlPlane", "proxy", "extraSANs")
 	}
 }

@@ -36,4 +36,4 @@ func (t *Toolchain) Name() string { return "embedded" }
 func (t *Toolchain) Versions() map[string]string { return Versions() }
 
 // Close ends the workers. Renders still running fail.
-func (t *Toolchain) Close() error { return t.helmTool.close() }
+func (t *Toolchain) Close() error { return t.close() }

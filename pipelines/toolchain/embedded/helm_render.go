@@ -29,7 +29,7 @@ import (
 func renderRelease(c *loadedChart, r toolchain.Release) (tree.Files, error) {
 	kubeVersion, err := chartutil.ParseKubeVersion(r.KubeVersion)
 	if err != nil {
-		return nil, fmt.Errorf("Kubernetes version %q: %w", r.KubeVersion, err)
+		return nil, fmt.Errorf("the Kubernetes version %q: %w", r.KubeVersion, err)
 	}
 	values := map[string]any{}
 	if err := yaml.Unmarshal(r.Values, &values); err != nil {

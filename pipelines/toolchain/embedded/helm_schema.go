@@ -11,6 +11,7 @@ import (
 	"helm.sh/helm/v3/pkg/chartutil"
 
 	"kasou/pipelines/toolchain"
+	"kasou/pipelines/toolchain/verdict"
 )
 
 // schemaURL is the base that Helm gives a values.schema.json.
@@ -40,14 +41,7 @@ func (s *schemas) validate(ch *chart.Chart, values map[string]any) error {
 	if len(problems) == 0 {
 		return nil
 	}
-	lines := make([]string, len(problems))
-	for i, p := range problems {
-		lines[i] = dotted(p.Path) + ": " + p.Message
-	}
-	return &toolchain.ChartError{
-		Message: "the values break the chart's schema: " + strings.Join(lines, "; "),
-		Values:  problems,
-	}
+	return verdict.Schema(problems)
 }
 
 // problems goes down into the subcharts; path is the one to the chart's values.

@@ -2,7 +2,6 @@ package embedded
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"runtime"
 	"strings"
@@ -14,6 +13,7 @@ import (
 
 	"kasou/pipelines/toolchain"
 	"kasou/pipelines/toolchain/explain"
+	"kasou/pipelines/toolchain/verdict"
 )
 
 // kubeconformTool is kubeconform in this process. The zero value is ready, and
@@ -70,7 +70,7 @@ func (s *session) batch(ctx context.Context, documents []toolchain.Document, res
 
 // session gives the validator for a set of schemas, made once.
 func (t *kubeconformTool) session(schemas toolchain.Schemas) (*session, error) {
-	if err := local(schemas.Locations); err != nil {
+	if err := verdict.LocalSchemas(schemas.Locations); err != nil {
 		return nil, err
 	}
 	key := schemas.KubernetesVersion + "\x00" + strings.Join(schemas.Locations, "\x00")
@@ -91,20 +91,6 @@ func (t *kubeconformTool) session(schemas toolchain.Schemas) (*session, error) {
 	return s, nil
 }
 
-// local refuses what kubeconform would take for a web address, and an empty
-// list, for which it has a web address of its own.
-func local(locations []string) error {
-	if len(locations) == 0 {
-		return errors.New("no schema locations")
-	}
-	for _, location := range locations {
-		if strings.HasPrefix(location, "http") || strings.Contains(location, "://") || location == "default" {
-			return fmt.Errorf("schema location %s is no local file", location)
-		}
-	}
-	return nil
-}
-
 // validate reads one document. kubeconform's own messages name the field for a
 // few problems only and quote values, so the reasons come from the explainer.
 func (s *session) validate(document toolchain.Document) (validation toolchain.Validation, err error) {
@@ -122,32 +108,14 @@ func (s *session) validate(document toolchain.Document) (validation toolchain.Va
 		validation.Status = toolchain.Valid
 	case validator.Empty:
 		validation.Status = toolchain.Empty
-		validation.Problems = []toolchain.Problem{{Message: "nothing but null"}}
+		validation.Problems = []toolchain.Problem{{Message: verdict.EmptyDocument}}
 	case validator.Invalid:
 		validation.Status = toolchain.Invalid
 		validation.Problems, err = s.explainer.Explain(document)
 	case validator.Error:
-		err = failed(&validation, result.Err)
+		validation.Status, validation.Problems, err = verdict.Document(result.Err.Error())
 	default:
 		err = fmt.Errorf("kubeconform gave status %d", result.Status)
 	}
 	return validation, err
-}
-
-// failed tells what is wrong with the document from what is wrong with the
-// schemas' files. kubeconform has only words for it.
-func failed(validation *toolchain.Validation, cause error) error {
-	message := cause.Error()
-	if strings.HasPrefix(message, "could not find schema for ") {
-		validation.Status = toolchain.NoSchema
-		return nil
-	}
-	for _, prefix := range []string{"error unmarshalling resource: ", "error while parsing: "} {
-		if reason, ok := strings.CutPrefix(message, prefix); ok {
-			validation.Status = toolchain.Broken
-			validation.Problems = []toolchain.Problem{{Message: reason}}
-			return nil
-		}
-	}
-	return fmt.Errorf("kubeconform: %w", cause)
 }

@@ -2,10 +2,6 @@ package embedded
 
 import (
 	"context"
-	"crypto/rsa"
-	"crypto/x509"
-	"encoding/pem"
-	"errors"
 	"fmt"
 
 	ssv1alpha1 "github.com/bitnami-labs/sealed-secrets/pkg/apis/sealedsecrets/v1alpha1"
@@ -15,6 +11,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"kasou/pipelines/toolchain"
+	"kasou/pipelines/toolchain/verdict"
 )
 
 // kubesealTool seals in this process, as `kubeseal --format yaml --scope SCOPE
@@ -28,14 +25,14 @@ func (kubesealTool) Seal(ctx context.Context, r toolchain.SealRequest) ([]byte, 
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	key, err := sealingKey(r.Certificate)
+	secret, scope, key, err := verdict.SealRequest(r)
 	if err != nil {
-		return nil, fmt.Errorf("kubeseal: %w", err)
+		return nil, err
 	}
-	secret, err := secretToSeal(r)
-	if err != nil {
-		return nil, fmt.Errorf("kubeseal: %w", err)
+	if scope != ssv1alpha1.DefaultScope {
+		secret.Annotations = ssv1alpha1.UpdateScopeAnnotations(secret.Annotations, scope)
 	}
+	stripServerFields(secret)
 	// The codecs are an unused parameter.
 	sealed, err := ssv1alpha1.NewSealedSecret(serializer.CodecFactory{}, key, secret)
 	if err != nil {
@@ -49,51 +46,10 @@ func (kubesealTool) Seal(ctx context.Context, r toolchain.SealRequest) ([]byte, 
 	return append([]byte("---\n"), data...), nil
 }
 
-// secretToSeal reads the Secret. The decoders' errors quote what they read, so
-// they are replaced.
-func secretToSeal(r toolchain.SealRequest) (*corev1.Secret, error) {
-	var scope ssv1alpha1.SealingScope
-	if err := scope.Set(r.Scope); err != nil {
-		return nil, fmt.Errorf("scope %q: %w", r.Scope, err)
-	}
-	secret := &corev1.Secret{}
-	if yaml.Unmarshal(r.Secret, secret) != nil {
-		return nil, errors.New("the input is not a Secret in YAML or JSON")
-	}
-	if secret.APIVersion != "v1" || secret.Kind != "Secret" {
-		return nil, errors.New("the input is not a v1 Secret")
-	}
-	if secret.Name == "" || secret.Namespace == "" {
-		return nil, errors.New("the Secret has no name or no namespace")
-	}
-	if scope != ssv1alpha1.DefaultScope {
-		secret.Annotations = ssv1alpha1.UpdateScopeAnnotations(secret.Annotations, scope)
-	}
-	stripServerFields(secret)
-	return secret, nil
-}
-
 // stripServerFields takes away what only a live object has.
 func stripServerFields(secret *corev1.Secret) {
+	//nolint:staticcheck // old servers still send a selfLink
 	secret.SelfLink, secret.UID, secret.ResourceVersion, secret.Generation = "", "", "", 0
 	secret.CreationTimestamp = metav1.Time{}
 	secret.DeletionTimestamp, secret.DeletionGracePeriodSeconds = nil, nil
-}
-
-// sealingKey reads the public key of the first certificate. Package seal has
-// checked the certificate; here is only what encryption cannot do without.
-func sealingKey(certificate []byte) (*rsa.PublicKey, error) {
-	block, _ := pem.Decode(certificate)
-	if block == nil || block.Type != "CERTIFICATE" {
-		return nil, errors.New("no PEM certificate")
-	}
-	parsed, err := x509.ParseCertificate(block.Bytes)
-	if err != nil {
-		return nil, fmt.Errorf("certificate: %w", err)
-	}
-	key, ok := parsed.PublicKey.(*rsa.PublicKey)
-	if !ok {
-		return nil, fmt.Errorf("the certificate holds a %s key; only RSA seals", parsed.PublicKeyAlgorithm)
-	}
-	return key, nil
 }
