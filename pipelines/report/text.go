@@ -115,6 +115,8 @@ func (t *textWriter) changes(r *Report) {
 	for _, c := range r.Clusters {
 		if c.Diff != "" {
 			t.WriteString(c.Diff)
+		} else if len(c.Changes) == 1 {
+			fmt.Fprintf(t, "%s: %s %sd\n", t.paint(bold, Inert(c.Name)), Inert(c.Changes[0].Path), c.Changes[0].Kind)
 		} else if len(c.Changes) > 0 {
 			fmt.Fprintf(t, "%s: %s\n", t.paint(bold, Inert(c.Name)), countChanges(c.Changes))
 		}
@@ -143,6 +145,9 @@ func countChanges(changes []Change) string {
 }
 
 func (t *textWriter) summary(r *Report) {
+	if r.Command == "new" || r.Command == "values" {
+		return // one cluster, and its line is there already
+	}
 	if r.Command == "check" && !r.Failed() && len(r.Findings) == 0 && len(r.Unfinished) == 0 {
 		return
 	}
