@@ -1,0 +1,154 @@
+package publish
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// Cause is why a cluster's files changed.
+type Cause string
+
+// The causes, in the order in which a message lists them.
+const (
+	Added       Cause = "added"
+	Removed     Cause = "removed"
+	Spec        Cause = "spec"
+	Chart       Cause = "chart"
+	Tool        Cause = "tool"
+	Certificate Cause = "certificate"
+	Credential  Cause = "credential"
+	Repaired    Cause = "hand edit repaired"
+)
+
+var causes = []Cause{Added, Removed, Spec, Chart, Tool, Certificate, Credential, Repaired}
+
+// Reason is a cause, with the versions before and after where they say more.
+type Reason struct {
+	Cause    Cause
+	From, To string
+}
+
+// Change is one cluster whose files have changed; an empty name is the fleet.
+type Change struct {
+	Cluster string
+	Reasons []Reason
+}
+
+// Message is what the commit says.
+type Message struct {
+	Changes []Change
+	// Tools are the tools' versions by name.
+	Tools map[string]string
+}
+
+// text gives the commit message for a tree built from the commit inputs. Names
+// and versions come from specs and charts: everything in them that could be a
+// line, a trailer, a mention, an issue's number or a command for a CI server is
+// taken out.
+func (m Message) text(inputs string) string {
+	changes := slices.Clone(m.Changes)
+	slices.SortStableFunc(changes, func(a, b Change) int { return cmp.Compare(a.Cluster, b.Cluster) })
+	var b strings.Builder
+	b.WriteString(subject(changes) + "\n\n")
+	const most = 100
+	for _, c := range changes[:min(most, len(changes))] {
+		fmt.Fprintf(&b, "- %s: %s\n", c.name(), reasons(c.Reasons))
+	}
+	if more := len(changes) - most; more > 0 {
+		fmt.Fprintf(&b, "- and %d more\n", more)
+	}
+	if len(changes) > 0 {
+		b.WriteString("\n")
+	}
+	fmt.Fprintf(&b, "Kasou-Inputs: %s\n", inert(inputs))
+	for _, tool := range slices.Sorted(maps.Keys(m.Tools)) {
+		fmt.Fprintf(&b, "Kasou-Tool: %s %s\n", inert(tool), inert(m.Tools[tool]))
+	}
+	return b.String()
+}
+
+// subject says what happened in up to 72 characters.
+func subject(changes []Change) string {
+	var all []Reason
+	removed := len(changes) > 0
+	for _, c := range changes {
+		all = append(all, c.Reasons...)
+		removed = removed && slices.ContainsFunc(c.Reasons, func(r Reason) bool { return r.Cause == Removed })
+	}
+	verb, what := "Build ", fmt.Sprintf("%d clusters", len(changes))
+	if removed {
+		verb = "Remove "
+	}
+	switch len(changes) {
+	case 0:
+		return "Build the fleet"
+	case 1:
+		what = changes[0].name()
+	}
+	kinds := causesOf(all)
+	if removed || len(kinds) == 0 {
+		return verb + what
+	}
+	if full := verb + what + " (" + strings.Join(kinds, ", ") + ")"; len(full) <= 72 {
+		return full
+	}
+	return verb + what
+}
+
+func (c Change) name() string {
+	if c.Cluster == "" {
+		return "the fleet"
+	}
+	return inert(c.Cluster)
+}
+
+// causesOf gives each cause once, in their order; none that is not known.
+func causesOf(reasons []Reason) []string {
+	var names []string
+	for _, cause := range causes {
+		if slices.ContainsFunc(reasons, func(r Reason) bool { return r.Cause == cause }) {
+			names = append(names, string(cause))
+		}
+	}
+	return names
+}
+
+func reasons(all []Reason) string {
+	var said []string
+	for _, cause := range causes {
+		for _, r := range all {
+			if r.Cause == cause {
+				said = append(said, r.text())
+			}
+		}
+	}
+	if said = slices.Compact(said); len(said) == 0 {
+		return "changed"
+	}
+	return strings.Join(said, ", ")
+}
+
+func (r Reason) text() string {
+	switch {
+	case r.From != "" && r.To != "":
+		return fmt.Sprintf("%s %s to %s", r.Cause, inert(r.From), inert(r.To))
+	case r.To != "":
+		return fmt.Sprintf("%s %s", r.Cause, inert(r.To))
+	}
+	return string(r.Cause)
+}
+
+// inert keeps what names and versions are made of.
+func inert(s string) string {
+	const longest = 63
+	kept := strings.Map(func(r rune) rune {
+		if r < 0x80 && (r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || strings.ContainsRune("-._+", r)) {
+			return r
+		}
+		return '_'
+	}, s)
+	return kept[:min(len(kept), longest)]
+}
