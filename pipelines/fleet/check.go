@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -135,6 +136,9 @@ func checkFleet(spec FleetSpec, report reporter) {
 			report("spec.sealing.maxAge", checkDuration(s.MaxAge))
 		}
 	}
+	for name, image := range spec.Toolchain.Images() {
+		report("spec.toolchain."+name+".image", checkImage(image))
+	}
 	for i, file := range spec.Schemas {
 		report(fmt.Sprintf("spec.schemas.%d", i), checkPath(file, "the repo's root"))
 	}
@@ -149,4 +153,15 @@ func checkDuration(text string) *problem {
 		return fail(RuleDuration, quoted(text)+" is not above zero", "write how old a sealed value may grow, such as 720h")
 	}
 	return nil
+}
+
+// pinnedImage is an image reference with a digest. A tag before it is allowed,
+// and means nothing.
+var pinnedImage = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9._:/-]*@sha256:[0-9a-f]{64}$`)
+
+func checkImage(image string) *problem {
+	if pinnedImage.MatchString(image) {
+		return nil
+	}
+	return fail(RuleImage, quoted(image)+" is not pinned by a digest", "write NAME@sha256: and the 64 hex digits of the image's digest")
 }

@@ -76,6 +76,8 @@ const (
 	RuleRepository finding.Rule = "fleet-repository"
 	// RuleProject is an Argo CD project that the fleet does not allow.
 	RuleProject finding.Rule = "fleet-project"
+	// RuleImage is a tool's image that is not pinned by a digest.
+	RuleImage finding.Rule = "fleet-image"
 	// RuleDuration is a duration that does not parse or is not above zero.
 	RuleDuration finding.Rule = "fleet-duration"
 )

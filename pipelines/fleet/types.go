@@ -130,6 +130,8 @@ type FleetSpec struct {
 	Host Host `json:"host"`
 	// Sealing says with which certificate secrets are sealed.
 	Sealing *Sealing `json:"sealing,omitempty"`
+	// Toolchain says what the containers of `--toolchain dagger` are made of.
+	Toolchain *Toolchain `json:"toolchain,omitempty"`
 	// Schemas are of custom resources, beyond those that kasou has: JSON schema
 	// files, CustomResourceDefinitions in YAML, or folders of either, from the
 	// repo's root.
@@ -177,4 +179,37 @@ type Sealing struct {
 	// MaxAge is how old a sealed value may grow before it is sealed anew with a
 	// renewed certificate, as a Go duration. Default: 720h.
 	MaxAge string `json:"maxAge,omitempty" jsonschema:"minLength=1,default=720h"`
+}
+
+// Toolchain says what the containers of `--toolchain dagger` are made of.
+// Default: each tool is built from its Go module, in the version that kasou
+// holds in itself.
+type Toolchain struct {
+	// Helm replaces the helm command.
+	Helm *Tool `json:"helm,omitempty"`
+	// Kubeseal replaces the kubeseal command.
+	Kubeseal *Tool `json:"kubeseal,omitempty"`
+	// Kubeconform replaces the kubeconform command.
+	Kubeconform *Tool `json:"kubeconform,omitempty"`
+}
+
+// Tool replaces one command by an image.
+type Tool struct {
+	// Image is a container image with the command, by digest: NAME@sha256:… .
+	Image string `json:"image" jsonschema:"minLength=1,example=registry.example.com/helm@sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"`
+}
+
+// Images gives the image for each tool that has one: helm, kubeseal,
+// kubeconform. It may be called on nil.
+func (t *Toolchain) Images() map[string]string {
+	images := map[string]string{}
+	if t == nil {
+		return images
+	}
+	for name, tool := range map[string]*Tool{"helm": t.Helm, "kubeseal": t.Kubeseal, "kubeconform": t.Kubeconform} {
+		if tool != nil && tool.Image != "" {
+			images[name] = tool.Image
+		}
+	}
+	return images
 }

@@ -144,7 +144,9 @@ func (w *worlds) shaky(ctx context.Context, early tree.Files) ([]string, error) 
 			times = moreRenders
 		}
 	}
-	for range times {
+	defer func() { w.release.Again = 0 }()
+	for n := range times {
+		w.release.Again = n + 1
 		again, err := w.render(ctx, never)
 		if err != nil {
 			return nil, err

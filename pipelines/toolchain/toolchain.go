@@ -29,6 +29,9 @@ type Release struct {
 	KubeVersion string
 	// Values is a values.yaml.
 	Values []byte
+	// Again makes a toolchain that remembers results render anew, for each
+	// number above 0: to see whether a chart renders the same every time.
+	Again int
 }
 
 // Helm renders charts.

@@ -118,7 +118,7 @@ func (n *node) leaves(prefix []string) []toolchain.Problem {
 	for _, child := range n.children {
 		below = append(below, child.leaves(prefix)...)
 	}
-	alternatives := strings.HasPrefix(n.message, "anyOf failed") || strings.HasPrefix(n.message, "oneOf failed")
+	alternatives := strings.HasPrefix(n.message, "'anyOf' failed") || strings.HasPrefix(n.message, "'oneOf' failed")
 	switch names := additional.FindStringSubmatch(n.message); {
 	case alternatives && len(below) > 0:
 		return []toolchain.Problem{{Path: path, Message: NoForm + Branches(below)}}

@@ -1,0 +1,120 @@
+package dagger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	sdk "dagger.io/dagger"
+)
+
+// environment is all that a tool finds in its environment. Nothing listens at
+// the proxy: a container cannot be started without a network, and no tool is to
+// use one.
+var environment = [][2]string{
+	{"HOME", "/home"}, {"TZ", "UTC"}, {"LC_ALL", "C"},
+	{"HTTP_PROXY", "http://127.0.0.1:9"}, {"HTTPS_PROXY", "http://127.0.0.1:9"},
+}
+
+// errTimeout is the cause of a context whose container took too long.
+var errTimeout = errors.New("the container did not end in time")
+
+// base is a container with a tool in it and no inputs yet.
+type base struct {
+	*sdk.Container
+	// command starts the tool.
+	command []string
+	// entrypoint says that the image's own entrypoint goes before the command.
+	entrypoint bool
+}
+
+// exec adds a run of the tool.
+func (b *base) exec(c *sdk.Container, opts sdk.ContainerWithExecOpts, args ...string) *sdk.Container {
+	opts.UseEntrypoint, opts.NoInit = b.entrypoint, !b.entrypoint
+	return c.WithExec(append(append([]string{}, b.command...), args...), opts)
+}
+
+// base gives a tool's container, which is made once.
+func (t *Toolchain) base(ctx context.Context, name string) (*base, error) {
+	return t.bases.get(name, func() (*base, error) {
+		if image := t.opts.Images[name]; image != "" {
+			return t.fromImage(ctx, name, image)
+		}
+		file, err := t.engine.Host().File(t.binaries[name]).Sync(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("bring %s to the engine: %w", name, t.engine.why(ctx, err))
+		}
+		c := t.container().WithMountedFile("/bin/"+name, file)
+		return &base{Container: withEnvironment(c).WithEnvVariable("PATH", "/bin"), command: []string{name}}, nil
+	})
+}
+
+func (t *Toolchain) container() *sdk.Container {
+	return t.engine.Container(sdk.ContainerOpts{Platform: t.platform})
+}
+
+func (t *Toolchain) fromImage(ctx context.Context, name, image string) (*base, error) {
+	c, err := t.container().From(image).WithUser("0").WithWorkdir("/").Sync(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("the image of toolchain.%s.image: %w", name, t.engine.why(ctx, err))
+	}
+	entrypoint, err := c.Entrypoint(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("the image of toolchain.%s.image: %w", name, t.engine.why(ctx, err))
+	}
+	b := &base{Container: withEnvironment(c), entrypoint: len(entrypoint) > 0}
+	if !b.entrypoint {
+		b.command = []string{name}
+	}
+	return b, nil
+}
+
+func withEnvironment(c *sdk.Container) *sdk.Container {
+	for _, v := range environment {
+		c = c.WithEnvVariable(v[0], v[1])
+	}
+	return c
+}
+
+// run calls work when there is a free slot, with a context that ends in time.
+// An error tells which of engine, command and context it is from.
+func (t *Toolchain) run(ctx context.Context, work func(context.Context) error) error {
+	select {
+	case t.slots <- struct{}{}:
+		defer func() { <-t.slots }()
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	bounded, cancel := context.WithTimeoutCause(ctx, t.opts.Timeout, errTimeout)
+	defer cancel()
+	err := work(bounded)
+	if err == nil {
+		return nil
+	}
+	err = t.engine.why(ctx, err)
+	var gone *EngineError
+	if !errors.As(err, &gone) && ctx.Err() == nil && errors.Is(context.Cause(bounded), errTimeout) {
+		return errTimeout
+	}
+	return err
+}
+
+// folder makes a new folder for one call. The caller removes it.
+func (t *Toolchain) folder() (string, error) {
+	dir, err := os.MkdirTemp(t.dir, "call-")
+	if err != nil {
+		return "", fmt.Errorf("make a folder for what goes to the engine: %w", err)
+	}
+	return dir, nil
+}
+
+// upload brings a file with this content to the engine.
+func (t *Toolchain) upload(ctx context.Context, name string, content []byte) (*sdk.File, error) {
+	file := filepath.Join(t.dir, name)
+	if err := os.WriteFile(file, content, 0o644); err != nil {
+		return nil, fmt.Errorf("write what goes to the engine: %w", err)
+	}
+	return t.engine.Host().File(file).Sync(ctx)
+}

@@ -1,0 +1,85 @@
+// Package dagger is the toolchain that runs the upstream commands, helm,
+// kubeseal and kubeconform, in containers of a Dagger engine. A container holds
+// one static tool and its inputs, and nothing else.
+// docs/adr/0006-dagger-toolchain.md says why it is as it is.
+package dagger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	sdk "dagger.io/dagger"
+
+	"kasou/pipelines/toolchain"
+	"kasou/pipelines/toolchain/explain"
+)
+
+var _ toolchain.Toolchain = (*Toolchain)(nil)
+
+// Toolchain runs each call of a tool in a container of its own. Several
+// goroutines may use it.
+type Toolchain struct {
+	opts     Options
+	engine   *engine
+	platform sdk.Platform
+	// binaries are the tools on this machine, by name; a tool with an image has
+	// none.
+	binaries map[string]string
+	// dir holds what goes up to the engine and what comes back, until Close.
+	dir   string
+	slots chan struct{}
+
+	bases      memo[*base]
+	charts     memo[*sdk.File]
+	schemas    memo[*sdk.Directory]
+	explainers memo[*explain.Explainer]
+}
+
+// Connect opens a session with the engine that the environment names, and
+// builds the tools that have no image, unless the cache has them: so nothing is
+// missing half-way. An engine that cannot be used is an *EngineError.
+func Connect(ctx context.Context, o Options) (*Toolchain, error) {
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	o = o.withDefaults()
+	e, err := connect(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	t := &Toolchain{opts: o, engine: e, binaries: map[string]string{}, slots: make(chan struct{}, o.Jobs)}
+	if err := t.prepare(ctx); err != nil {
+		return nil, errors.Join(err, t.Close())
+	}
+	return t, nil
+}
+
+func (t *Toolchain) prepare(ctx context.Context) error {
+	var err error
+	if t.platform, err = t.engine.DefaultPlatform(ctx); err != nil {
+		return t.engine.why(ctx, err)
+	}
+	if t.dir, err = os.MkdirTemp("", "kasou-dagger-"); err != nil {
+		return fmt.Errorf("make a folder for what goes to the engine: %w", err)
+	}
+	b := builder{cache: t.opts.Cache, platform: t.platform, log: t.opts.Log}
+	for _, name := range toolNames() {
+		if t.opts.Images[name] != "" {
+			continue
+		}
+		if t.binaries[name], err = b.build(ctx, name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Name is "dagger".
+func (t *Toolchain) Name() string { return "dagger" }
+
+// Close ends the session. Calls still running fail.
+func (t *Toolchain) Close() error {
+	return errors.Join(t.engine.close(), os.RemoveAll(t.dir))
+}

@@ -1,0 +1,193 @@
+package dagger
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	sdk "dagger.io/dagger"
+
+	"kasou/pipelines/toolchain"
+	"kasou/pipelines/toolchain/explain"
+	"kasou/pipelines/toolchain/verdict"
+)
+
+// Validate runs `kubeconform` in one container for all documents. It gives the
+// verdicts; the reasons come from package explain, as in the embedded
+// toolchain, for kubeconform's quote values.
+func (t *Toolchain) Validate(ctx context.Context, schemas toolchain.Schemas, documents []toolchain.Document) ([]toolchain.Validation, error) {
+	if err := verdict.LocalSchemas(schemas.Locations); err != nil {
+		return nil, err
+	}
+	if len(documents) == 0 {
+		return nil, nil
+	}
+	var stdout string
+	err := t.run(ctx, func(ctx context.Context) error {
+		dir, err := t.documents(documents)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = os.RemoveAll(dir) }()
+		stdout, err = t.kubeconform(ctx, schemas, dir, shownAs(documents))
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("kubeconform: %w", err)
+	}
+	reports, err := readReports(stdout, len(documents))
+	if err != nil {
+		return nil, err
+	}
+	return t.judge(schemas, documents, reports)
+}
+
+// documents writes each into a file of its own, named by its place in the list.
+func (t *Toolchain) documents(documents []toolchain.Document) (string, error) {
+	dir, err := t.folder()
+	if err != nil {
+		return "", err
+	}
+	for i, d := range documents {
+		if err := os.WriteFile(filepath.Join(dir, strconv.Itoa(i)+".yaml"), d.Data, 0o644); err != nil {
+			_ = os.RemoveAll(dir)
+			return "", fmt.Errorf("write the documents: %w", err)
+		}
+	}
+	return dir, nil
+}
+
+// shownAs gives the folder that holds all documents, so that the trace says
+// whose they are.
+func shownAs(documents []toolchain.Document) string {
+	common := path.Dir(path.Clean("/" + documents[0].File))
+	for _, d := range documents {
+		file := path.Clean("/" + d.File)
+		for common != "/" && !strings.HasPrefix(file, common+"/") {
+			common = path.Dir(common)
+		}
+	}
+	return path.Join("/in", common)
+}
+
+func (t *Toolchain) kubeconform(ctx context.Context, schemas toolchain.Schemas, dir, mount string) (string, error) {
+	kubeconform, err := t.base(ctx, "kubeconform")
+	if err != nil {
+		return "", err
+	}
+	files, err := t.engine.Host().Directory(dir).Sync(ctx)
+	if err != nil {
+		return "", err
+	}
+	c := kubeconform.WithMountedDirectory(mount, files)
+	args := []string{"-strict", "-verbose", "-output", "json", "-kubernetes-version", schemas.KubernetesVersion}
+	for i, location := range schemas.Locations {
+		below, template := split(location)
+		found, err := t.schemaFiles(ctx, below)
+		if err != nil {
+			return "", err
+		}
+		at := path.Join("/schemas", strconv.Itoa(i))
+		c = c.WithMountedDirectory(at, found)
+		args = append(args, "-schema-location", at+"/"+template)
+	}
+	// Exit code 1 says that a document is not valid, which is in the output too.
+	c = kubeconform.exec(c, sdk.ContainerWithExecOpts{Expect: sdk.ReturnTypeAny}, append(args, mount)...)
+	return c.Stdout(ctx)
+}
+
+// split cuts a schema location into the folder above its first placeholder and
+// the rest.
+func split(location string) (dir, template string) {
+	fixed, _, _ := strings.Cut(location, "{{")
+	cut := strings.LastIndex(fixed, "/") + 1
+	return location[:cut], location[cut:]
+}
+
+// schemaFiles brings the JSON files of a folder to the engine, once.
+func (t *Toolchain) schemaFiles(ctx context.Context, dir string) (*sdk.Directory, error) {
+	absolute, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, fmt.Errorf("schemas in %s: %w", dir, err)
+	}
+	if absolute == filepath.Dir(absolute) {
+		return nil, errors.New("schemas must not lie in the root folder")
+	}
+	return t.schemas.get(absolute, func() (*sdk.Directory, error) {
+		return t.engine.Host().Directory(absolute, sdk.HostDirectoryOpts{Include: []string{"**/*.json"}}).Sync(ctx)
+	})
+}
+
+// report is what kubeconform prints of one object.
+type report struct {
+	Filename, Kind, Version, Status, Msg string
+}
+
+// readReports puts the command's output into the documents' order.
+func readReports(stdout string, count int) ([]*report, error) {
+	var out struct{ Resources []*report }
+	if err := json.Unmarshal([]byte(stdout), &out); err != nil {
+		return nil, fmt.Errorf("kubeconform gave no report: %w", err)
+	}
+	reports := make([]*report, count)
+	for _, r := range out.Resources {
+		i, err := strconv.Atoi(strings.TrimSuffix(path.Base(r.Filename), ".yaml"))
+		if err != nil || i < 0 || i >= count {
+			return nil, fmt.Errorf("kubeconform reports on %q, which it was not given", r.Filename)
+		}
+		// A list has a result for each item: one that is not good counts.
+		if reports[i] == nil || reports[i].Status == statusValid {
+			reports[i] = r
+		}
+	}
+	for i, r := range reports {
+		if r == nil {
+			return nil, fmt.Errorf("kubeconform says nothing about document %d of %d", i+1, count)
+		}
+	}
+	return reports, nil
+}
+
+// What kubeconform calls the outcomes. An empty document has none.
+const (
+	statusValid   = "statusValid"
+	statusInvalid = "statusInvalid"
+	statusError   = "statusError"
+	statusEmpty   = ""
+)
+
+func (t *Toolchain) judge(schemas toolchain.Schemas, documents []toolchain.Document, reports []*report) ([]toolchain.Validation, error) {
+	key := schemas.KubernetesVersion + "\x00" + strings.Join(schemas.Locations, "\x00")
+	explainer, err := t.explainers.get(key, func() (*explain.Explainer, error) { return explain.New(schemas), nil })
+	if err != nil {
+		return nil, err
+	}
+	results := make([]toolchain.Validation, len(documents))
+	for i, r := range reports {
+		v := toolchain.Validation{APIVersion: r.Version, Kind: r.Kind}
+		switch r.Status {
+		case statusValid:
+			v.Status = toolchain.Valid
+		case statusInvalid:
+			v.Status = toolchain.Invalid
+			v.Problems, err = explainer.Explain(documents[i])
+		case statusError:
+			v.Status, v.Problems, err = verdict.Document(r.Msg)
+		case statusEmpty:
+			v.Status, v.Problems = toolchain.Empty, []toolchain.Problem{{Message: verdict.EmptyDocument}}
+		default:
+			err = fmt.Errorf("kubeconform gave status %q", r.Status)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s:%d: %w", documents[i].File, documents[i].Line, err)
+		}
+		results[i] = v
+	}
+	return results, nil
+}

@@ -1,0 +1,50 @@
+package dagger
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+
+	sdk "dagger.io/dagger"
+
+	"kasou/pipelines/toolchain"
+	"kasou/pipelines/toolchain/verdict"
+)
+
+// secretFile is where the container finds the Secret, in memory.
+const secretFile = "/run/secrets/secret"
+
+// Seal runs `kubeseal` in a container. The Secret goes there as a Dagger secret
+// only, under a name that says nothing about it, and only ciphertext comes
+// back: what kubeseal says of an error is thrown away in the container, for it
+// quotes what it reads.
+func (t *Toolchain) Seal(ctx context.Context, r toolchain.SealRequest) ([]byte, error) {
+	if _, _, _, err := verdict.SealRequest(r); err != nil {
+		return nil, err
+	}
+	var sealed string
+	err := t.run(ctx, func(ctx context.Context) error {
+		kubeseal, err := t.base(ctx, "kubeseal")
+		if err != nil {
+			return err
+		}
+		certificate := t.engine.Directory().WithNewFile("certificate.pem", string(r.Certificate)).File("certificate.pem")
+		c := kubeseal.
+			WithMountedFile("/in/certificate.pem", certificate).
+			WithMountedSecret(secretFile, t.engine.SetSecret("kasou-"+rand.Text(), string(r.Secret)))
+		c = kubeseal.exec(c, sdk.ContainerWithExecOpts{RedirectStderr: "/dev/null"},
+			"--cert", "/in/certificate.pem", "--scope", r.Scope, "--format", "yaml", "--allow-empty-data", "--secret-file", secretFile)
+		sealed, err = c.Stdout(ctx)
+		return err
+	})
+	switch e := failed(err); {
+	case e != nil:
+		return nil, fmt.Errorf("kubeseal refuses the Secret or the certificate (exit code %d): is the certificate expired?", e.ExitCode)
+	case errors.Is(err, errTimeout):
+		return nil, fmt.Errorf("kubeseal: %w", err)
+	case err != nil:
+		return nil, err
+	}
+	return []byte(sealed), nil
+}

@@ -1,0 +1,55 @@
+package dagger
+
+import (
+	_ "embed"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// The tools are built in a module that is kasou's own without its packages, so
+// that they have kasou's versions and its checksums wherever kasou runs. The
+// copies are here because a package cannot embed what stands above it; a test
+// holds them to the originals.
+//
+//go:generate cp ../../../go.mod tools/go.mod.txt
+//go:generate cp ../../../go.sum tools/go.sum.txt
+
+//go:embed tools/go.mod.txt
+var goMod string
+
+//go:embed tools/go.sum.txt
+var goSum string
+
+// tool is one of go.mod's tool directives.
+type tool struct{ module, command string }
+
+var tools = map[string]tool{
+	"helm":        {"helm.sh/helm/v3", "helm.sh/helm/v3/cmd/helm"},
+	"kubeconform": {"github.com/yannh/kubeconform", "github.com/yannh/kubeconform/cmd/kubeconform"},
+	"kubeseal":    {"github.com/bitnami-labs/sealed-secrets", "github.com/bitnami-labs/sealed-secrets/cmd/kubeseal"},
+}
+
+func toolNames() []string { return slices.Sorted(maps.Keys(tools)) }
+
+// required gives a module's version in go.mod.
+func required(module string) string {
+	for line := range strings.Lines(goMod) {
+		fields := strings.Fields(strings.TrimPrefix(strings.TrimSpace(line), "require "))
+		if len(fields) >= 2 && fields[0] == module {
+			return fields[1]
+		}
+	}
+	return "unknown"
+}
+
+// Versions gives each tool's module version, the same as the embedded
+// toolchain's; for a tool with an image, the image.
+func (t *Toolchain) Versions() map[string]string {
+	versions := map[string]string{}
+	for name, tool := range tools {
+		versions[name] = required(tool.module)
+	}
+	maps.Copy(versions, t.opts.Images)
+	return versions
+}
