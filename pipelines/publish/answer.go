@@ -2,6 +2,7 @@ package publish
 
 import (
 	"errors"
+	"os/exec"
 	"strings"
 )
 
@@ -34,7 +35,10 @@ var (
 		"permission denied", "permission to ", "access denied", "unauthorized", "read only", "read-only", "write access",
 		"authentication failed", "could not read username", "could not read password", "terminal prompts disabled",
 		"invalid credentials", "returned error: 401", "returned error: 403", "access rights are missing",
-		"host key verification failed", "insufficient permission", "service not enabled",
+		"host key verification failed", "service not enabled",
+	}
+	localWords = []string{
+		"no space left on device", "unable to create", "insufficient permission for adding", "read-only file system",
 	}
 	missingWords = []string{
 		"repository not found", "returned error: 404", "does not appear to be a git repository", "' not found",
@@ -72,6 +76,8 @@ func judge(err error) (answer, error) {
 	switch said := strings.Join(own, ""); {
 	case mentions(said, []string{"couldn't find remote ref"}):
 		return refused, &Error{Kind: Gone}
+	case mentions(said, localWords), exitCode(f) == usage:
+		return refused, notReady("git cannot work here: "+lastWords(f.stderr), "kasou needs git 2.29 or later, and room to write")
 	case mentions(said, deniedWords):
 		return refused, denied(f)
 	case mentions(said, missingWords):
@@ -80,6 +86,17 @@ func judge(err error) (answer, error) {
 			Hint:    "Look at the remote's URL and at the credentials"}
 	}
 	return lost, &Error{Kind: Network, Message: lastWords(f.stderr)}
+}
+
+// usage is the exit code of a git that does not know an option.
+const usage = 129
+
+func exitCode(f *failure) int {
+	var exit *exec.ExitError
+	if errors.As(f.err, &exit) {
+		return exit.ExitCode()
+	}
+	return -1
 }
 
 // pushStatus reads the line of `git push --porcelain` for a ref that was not

@@ -48,8 +48,8 @@ type FindingsError struct {
 }
 
 func (e *FindingsError) Error() string {
-	return fmt.Sprintf("nothing is published: the build of %s has %d findings that are errors",
-		short(e.Commit), e.Findings.Count(finding.Error))
+	const text = "nothing is published: the build of %s has findings, and %d of them must be mended first"
+	return fmt.Sprintf(text, short(e.Commit), e.Findings.Count(finding.Error))
 }
 
 func short(id string) string { return id[:min(len(id), 12)] }

@@ -16,7 +16,7 @@ func notReady(message, hint string) error {
 // findRepository makes sure that Root is the top of a working copy.
 func (p *Publisher) findRepository(ctx context.Context) error {
 	if _, err := exec.LookPath("git"); err != nil {
-		return notReady("the git command is not there", "Install git, 2.36 or later")
+		return notReady("the git command is not there", "Install git, 2.29 or later")
 	}
 	out, err := p.git.line(ctx, "rev-parse", "--is-inside-work-tree", "--absolute-git-dir", "--show-prefix")
 	var f *failure

@@ -192,7 +192,6 @@ func TestAnswerLost(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		cut  int
-		// meanwhile is pushed by a person before the answer is missed.
 		hook string
 	}{
 		{"once", 1, ""},
@@ -207,8 +206,8 @@ func TestAnswerLost(t *testing.T) {
 			s.cut = c.cut
 			r := mustPublish(t, at(p.dir))
 			s.wantPublished(t, 1)
-			if r.Tries != 2 {
-				t.Errorf("%+v", r)
+			if on := s.tip(t) != r.Commit; r.Tries != 2 || on != (c.hook != "") {
+				t.Errorf("%+v, tip %s", r, s.tip(t))
 			}
 			command(t, s.repo, "git", "merge-base", "--is-ancestor", r.Commit, "main")
 		})
@@ -243,6 +242,24 @@ func TestParallelPublishers(t *testing.T) {
 	if n := s.published(t); n < 1 || n > 3 {
 		t.Errorf("%d commits by kasou", n)
 	}
+}
+
+func TestACommitWhileTheBuildRuns(t *testing.T) {
+	s := newServer(t)
+	p := s.clone(t)
+	pub, err := Open(t.Context(), at(p.dir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	built, _ := build(t.Context(), p.dir)
+	p.commit("clusters/one/spec.yaml", "changed after it was read")
+	p.push()
+	r, err := pub.Publish(t.Context(), built, build)
+	if err != nil || r.Commit == "" {
+		t.Fatal(r, err)
+	}
+	s.wantConsistent(t)
+	s.wantPublished(t, 1)
 }
 
 func TestCancelledWhileWaiting(t *testing.T) {

@@ -20,7 +20,7 @@ func TestMain(m *testing.M) {
 		panic(err)
 	}
 	config := filepath.Join(home, "gitconfig")
-	if err := os.WriteFile(config, []byte("[init]\n\tdefaultBranch = main\n"), 0o600); err != nil {
+	if err := os.WriteFile(config, []byte("[init]\n\tdefaultBranch = main\n\ttemplateDir =\n"), 0o600); err != nil {
 		panic(err)
 	}
 	for name, value := range map[string]string{
@@ -51,8 +51,9 @@ func newServer(t *testing.T) *server {
 	t.Helper()
 	projects := t.TempDir()
 	s := &server{repo: filepath.Join(projects, "fleet.git")}
-	command(t, projects, "git", "init", "--quiet", "--bare", s.repo)
-	command(t, s.repo, "git", "config", "http.receivepack", "true")
+	if err := os.CopyFS(s.repo, os.DirFS(fresh(t))); err != nil {
+		t.Fatal(err)
+	}
 	backend := cgi.Handler{
 		Path: filepath.Join(strings.TrimSpace(command(t, projects, "git", "--exec-path")), "git-http-backend"),
 		Env: []string{"GIT_PROJECT_ROOT=" + projects, "GIT_HTTP_EXPORT_ALL=1", "REMOTE_USER=tester",
@@ -61,12 +62,32 @@ func newServer(t *testing.T) *server {
 	s.http = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.serve(&backend, w, r) }))
 	t.Cleanup(s.http.Close)
 	s.url = s.http.URL + "/fleet.git"
-	first := filepath.Join(t.TempDir(), "first")
-	command(t, projects, "git", "clone", "--quiet", s.repo, first)
-	p := person{t, first}
-	p.commit("clusters/one/spec.yaml", "one")
-	p.git("push", "--quiet", "origin", "HEAD:main")
 	return s
+}
+
+var (
+	once      sync.Once
+	freshRepo string
+)
+
+// fresh gives a bare repository with one spec on main, made once.
+func fresh(t *testing.T) string {
+	once.Do(func() {
+		folder, err := os.MkdirTemp("", "fresh-*")
+		if err != nil {
+			t.Fatal(err)
+		}
+		repo := filepath.Join(folder, "fleet.git")
+		command(t, folder, "git", "init", "--quiet", "--bare", repo)
+		command(t, repo, "git", "config", "http.receivepack", "true")
+		command(t, repo, "git", "config", "uploadpack.allowFilter", "true")
+		command(t, folder, "git", "clone", "--quiet", repo, "first")
+		p := person{t, filepath.Join(folder, "first")}
+		p.commit("clusters/one/spec.yaml", "one")
+		p.push()
+		freshRepo = repo
+	})
+	return freshRepo
 }
 
 func (s *server) serve(backend *cgi.Handler, w http.ResponseWriter, r *http.Request) {
