@@ -14,7 +14,7 @@ func (j *job) follow(ctx context.Context) {
 		return
 	}
 	if err := j.advance(ctx); err != nil {
-		j.Log("The working copy stays where it was (" + scrub(err.Error()) + "): git pull brings it the commit")
+		j.Log("The working copy stays where it was (" + scrub(err.Error()) + "). Move away what is in the way, and git pull brings it the commit")
 	}
 }
 

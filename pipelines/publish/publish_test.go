@@ -2,6 +2,7 @@ package publish
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -181,8 +182,8 @@ func TestAPersonBreaksASpecMeanwhile(t *testing.T) {
 	other.commit("clusters/two/spec.yaml", "broken")
 	other.push()
 	_, err := publish(t, at(p.dir))
-	found, ok := err.(*FindingsError)
-	if !ok || len(found.Findings) != 1 || found.Findings[0].File != "clusters/two/spec.yaml" || found.Commit != s.tip(t) {
+	var found *FindingsError
+	if !errors.As(err, &found) || len(found.Findings) != 1 || found.Findings[0].File != "clusters/two/spec.yaml" || found.Commit != s.tip(t) {
 		t.Fatalf("got %v", err)
 	}
 	s.wantPublished(t, 0)
@@ -274,7 +275,7 @@ func TestCancelledWhileWaiting(t *testing.T) {
 		t.Fatal(err)
 	}
 	built, _ := build(ctx, p.dir)
-	if _, err := pub.Publish(ctx, built, build); err != context.Canceled {
+	if _, err := pub.Publish(ctx, built, build); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
 	if left, _ := filepath.Glob(filepath.Join(os.TempDir(), "kasou-[ip]*")); len(left) > 0 {
