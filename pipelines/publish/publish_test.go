@@ -105,6 +105,21 @@ func TestUnrelatedDirtStaysWhenTheWorkingCopyFollows(t *testing.T) {
 	}
 }
 
+func TestTheWorkingCopyFollowsOverWhatTheBuildWrote(t *testing.T) {
+	s := newServer(t)
+	p, other := s.clone(t), s.clone(t)
+	other.commit("clusters/one/spec.yaml", "changed meanwhile")
+	other.push()
+	mustPublish(t, at(p.dir))
+	s.wantConsistent(t)
+	if got := p.git("status", "--porcelain", "--branch"); got != "## main...origin/main\n" {
+		t.Errorf("git status: %q", got)
+	}
+	if got := p.read("clusters/one/out.yaml"); got != "generated from changed meanwhile" {
+		t.Errorf("the working copy has %q", got)
+	}
+}
+
 func TestWhereAPersonsFileIsInTheWayTheWorkingCopyStays(t *testing.T) {
 	s := newServer(t)
 	p, other := s.clone(t), s.clone(t)
