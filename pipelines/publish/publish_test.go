@@ -278,6 +278,25 @@ func TestACommitWhileTheBuildRuns(t *testing.T) {
 	s.wantPublished(t, 1)
 }
 
+func TestASpecCommittedAfterItWasBuiltAndNotPushed(t *testing.T) {
+	s := newServer(t)
+	p := s.clone(t)
+	write(t, p.dir, "clusters/one/spec.yaml", "edited")
+	pub, err := Open(t.Context(), at(p.dir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	built, _ := build(t.Context(), p.dir)
+	p.commit("clusters/one/spec.yaml", "edited")
+	if _, err := pub.Publish(t.Context(), built, build); err != nil {
+		t.Fatal(err)
+	}
+	s.wantConsistent(t)
+	if got := p.git("log", "-1", "--format=%s"); got != "Change clusters/one/spec.yaml\n" {
+		t.Errorf("the person's commit is no longer checked out: %s", got)
+	}
+}
+
 func TestCancelledWhileWaiting(t *testing.T) {
 	s := newServer(t)
 	p := s.clone(t)
