@@ -113,7 +113,7 @@ func (r *run) removals(ctx context.Context) ([]tree.Plan, finding.List, error) {
 		}
 		plans, findings = append(plans, plan), append(findings, found...)
 	}
-	if len(r.Names) > 0 {
+	if !r.wholeFleet() {
 		return plans, findings, nil
 	}
 	orphans, found, err := tree.Orphans(r.Root, r.Dir)
@@ -121,7 +121,8 @@ func (r *run) removals(ctx context.Context) ([]tree.Plan, finding.List, error) {
 }
 
 func (r *run) remove(ctx context.Context, out *report.Report, plan tree.Plan) {
-	c := report.Cluster{Name: plan.Cluster, Status: report.Removed, Changes: changes(plan)}
+	c := report.Cluster{Name: plan.Cluster, Status: report.Removed, Changes: changes(plan),
+		Reasons: []report.Reason{{Cause: report.RemovedByPerson}}}
 	var err error
 	if r.Diff {
 		c.Diff, err = r.diff(plan)

@@ -9,6 +9,7 @@ import (
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
 	"kasou/pipelines/render"
+	"kasou/pipelines/report"
 	"kasou/pipelines/toolchain"
 	"kasou/pipelines/tree"
 	"kasou/pipelines/vcluster"
@@ -18,6 +19,7 @@ import (
 type outcome struct {
 	cluster  string
 	plan     tree.Plan
+	reasons  []report.Reason
 	findings finding.List
 	// err is why the cluster could not be finished.
 	err error
@@ -50,10 +52,11 @@ func (r *run) build(ctx context.Context, c fleet.Cluster) outcome {
 	if !keep(nil, err) {
 		return o
 	}
-	o.plan, found, err = tree.Compare(ctx, r.Root, r.Dir, tree.Wanted{
-		Cluster: c.Name, Files: files, Lock: tree.Lock{Chart: pin, Inputs: inputs},
-	})
-	keep(found, err)
+	wanted := tree.Wanted{Cluster: c.Name, Files: files, Lock: tree.Lock{Chart: pin, Inputs: inputs}}
+	o.plan, found, err = tree.Compare(ctx, r.Root, r.Dir, wanted)
+	if keep(found, err) {
+		o.reasons = reasons(lock, wanted.Lock, o.plan)
+	}
 	return o
 }
 

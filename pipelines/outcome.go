@@ -24,7 +24,7 @@ func addCluster(out *report.Report, c fleet.Cluster, w written) {
 	case w.plan.Empty() && w.findings.Failed():
 		entry.Status = report.Failed
 	case !w.plan.Empty():
-		entry.Status, entry.Changes = report.Changed, changes(w.plan)
+		entry.Status, entry.Changes, entry.Reasons = report.Changed, changes(w.plan), w.reasons
 	}
 	out.Clusters = append(out.Clusters, entry)
 }
@@ -58,7 +58,7 @@ func (r *run) fleetLock() (tree.Plan, finding.List, error) {
 // writeFleetLock keeps fleet.lock.yaml true, once every cluster of the fleet
 // was built: while one failed, the files on disk may be of another version.
 func (r *run) writeFleetLock(ctx context.Context, out *report.Report) error {
-	if len(r.Names) > 0 || out.Failed() || len(out.Unfinished) > 0 {
+	if !r.wholeFleet() || out.Failed() || len(out.Unfinished) > 0 {
 		return nil
 	}
 	plan, found, err := r.fleetLock()
@@ -80,7 +80,7 @@ func (r *run) writeFleetLock(ctx context.Context, out *report.Report) error {
 
 // checkFleetLock adds to the report what is wrong with fleet.lock.yaml.
 func (r *run) checkFleetLock(out *report.Report) error {
-	if len(r.Names) > 0 {
+	if !r.wholeFleet() {
 		return nil
 	}
 	plan, found, err := r.fleetLock()

@@ -5,6 +5,7 @@ package pipelines
 
 import (
 	"context"
+	"hash/fnv"
 
 	"kasou/pipelines/chart"
 	"kasou/pipelines/report"
@@ -18,6 +19,8 @@ type Options struct {
 	Root, Dir string
 	// Names of the clusters to work on; all where it is empty.
 	Names []string
+	// Shard takes a part of the clusters; the zero value takes all.
+	Shard Shard
 	// Jobs is how many clusters are worked on at once; at least 1.
 	Jobs int
 	// Cache is the folder of content-addressed downloads.
@@ -36,6 +39,23 @@ type Options struct {
 	// done; nil where nobody listens.
 	Progress func(done, total int, name string)
 }
+
+// Shard is one of Count parts of a fleet, numbered from 1. A cluster's part
+// depends on its name alone, so others do not move when one is added. What is
+// one for the whole fleet belongs to the first.
+type Shard struct{ Index, Count int }
+
+func (s Shard) has(name string) bool {
+	if s.Count < 2 {
+		return true
+	}
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(name)) // never fails
+	return int(h.Sum32()%uint32(s.Count)) == s.Index-1
+}
+
+// wholeFleet says whether the run also works on what belongs to no cluster.
+func (o Options) wholeFleet() bool { return len(o.Names) == 0 && o.Shard.Index < 2 }
 
 // Pipeline is Build, Check or another of their kind. The report is complete
 // whenever the error is nil; an error means that no work could begin, such as

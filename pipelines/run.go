@@ -87,7 +87,8 @@ func (e *SettingError) Unwrap() error { return e.Err }
 // empty.
 func (r *run) choose() error {
 	if len(r.Names) == 0 {
-		r.clusters, r.retired = r.fleet.Clusters, r.fleet.Retired
+		r.clusters = ofShard(r.Shard, r.fleet.Clusters, func(c fleet.Cluster) string { return c.Name })
+		r.retired = ofShard(r.Shard, r.fleet.Retired, func(name string) string { return name })
 		return nil
 	}
 	named := map[string]bool{}
@@ -112,6 +113,17 @@ func (r *run) choose() error {
 		}
 	}
 	return nil
+}
+
+// ofShard keeps those whose names belong to the shard.
+func ofShard[T any](s Shard, all []T, name func(T) string) []T {
+	var kept []T
+	for _, one := range all {
+		if s.has(name(one)) {
+			kept = append(kept, one)
+		}
+	}
+	return kept
 }
 
 // sealer gives the sealer for one cluster, which remembers what its lock says.

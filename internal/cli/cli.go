@@ -59,13 +59,16 @@ func usagef(format string, args ...any) error {
 // the exit code. An interrupt or SIGTERM ends the work between two files, never
 // within one; a second one ends the process.
 func Main(args []string, env Env) int {
+	return execute(newRoot(env), args, env)
+}
+
+func execute(root *cobra.Command, args []string, env Env) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	go func() {
 		<-ctx.Done()
 		stop()
 	}()
-	root := newRoot(env)
 	root.SetArgs(args)
 	return exitCode(root.ExecuteContext(ctx), env.Stderr)
 }
@@ -76,6 +79,9 @@ func exitCode(err error, stderr io.Writer) int {
 	case err == nil:
 		return ExitOK
 	case errors.Is(err, errFindings):
+		if errors.Is(err, errNothingPublished) {
+			fmt.Fprintf(stderr, "kasou: %v\n", errNothingPublished)
+		}
 		return ExitFindings
 	case errors.As(err, &usage):
 		fmt.Fprintf(stderr, "kasou: %v\n", err)
@@ -90,13 +96,11 @@ func exitCode(err error, stderr io.Writer) int {
 }
 
 func newRoot(env Env) *cobra.Command {
-	root := &cobra.Command{
+	root := newCommand(env, &cobra.Command{
 		Use:   "kasou",
 		Short: "Virtual Kubernetes clusters by GitOps",
 		Long: `kasou turns clusters/NAME/spec.yaml into everything that Argo CD needs to run
 that virtual cluster, keeps it true, and fails the build when it is not.`,
-		SilenceErrors: true,
-		SilenceUsage:  true,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return usagef("unknown command %q; kasou --help lists them", args[0])
@@ -104,17 +108,23 @@ that virtual cluster, keeps it true, and fails the build when it is not.`,
 			return nil
 		},
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
-	}
-	root.SetIn(env.Stdin)
-	root.SetOut(env.Stdout)
-	root.SetErr(env.Stderr)
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	})
 	f := addCommonFlags(root, env)
 	root.AddCommand(
 		newNew(f), newValues(f), newBuild(f), newCheck(f), newLock(f), newDoctor(f), newVersion(f),
 	)
 	root.InitDefaultCompletionCmd("completion")
 	return root
+}
+
+// newCommand ties a top command to its world.
+func newCommand(env Env, c *cobra.Command) *cobra.Command {
+	c.SilenceErrors, c.SilenceUsage = true, true
+	c.SetIn(env.Stdin)
+	c.SetOut(env.Stdout)
+	c.SetErr(env.Stderr)
+	c.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	return c
 }
 
 // isTerminal says whether w is a terminal that shows escapes.

@@ -18,7 +18,6 @@ import (
 	"kasou/pipelines/report"
 	"kasou/pipelines/seal"
 	"kasou/pipelines/toolchain"
-	"kasou/pipelines/toolchain/embedded"
 )
 
 // flags are those that all commands share.
@@ -36,7 +35,7 @@ func addCommonFlags(root *cobra.Command, env Env) *flags {
 	f := &flags{
 		env:       env,
 		output:    "text",
-		toolchain: choice{value: "auto", allowed: []string{"auto", "embedded"}},
+		toolchain: choice{value: "auto", allowed: []string{"auto", "embedded", "dagger"}},
 	}
 	p := root.PersistentFlags()
 	p.StringVar(&f.clusters, "clusters", defaultClusters, "folder with fleet.yaml and one folder for each cluster")
@@ -89,7 +88,7 @@ func (f *flags) open(c *cobra.Command, names []string) (*session, error) {
 	if cache == "" {
 		return nil, usagef("no place for the cache: set KASOU_CACHE to a folder")
 	}
-	tools, err := embedded.New(embedded.Options{Workers: f.jobs})
+	tools, err := f.openTools(c.Context(), where, cache)
 	if err != nil {
 		return nil, err
 	}

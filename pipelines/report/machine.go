@@ -2,12 +2,9 @@ package report
 
 import (
 	"encoding/json"
-	"fmt"
 	"io"
 	"net/url"
 	"slices"
-
-	"github.com/sethvargo/go-githubactions"
 
 	"kasou/pipelines/finding"
 )
@@ -127,45 +124,4 @@ func sarifOf(f finding.Finding) sarifResult {
 	}
 	result.Locations = []sarifLocation{{Physical: place}}
 	return result
-}
-
-// writeGitHub prints each finding as a workflow command. go-githubactions
-// escapes what stands in them.
-func writeGitHub(w io.Writer, r *Report) error {
-	action := githubactions.New(githubactions.WithWriter(w))
-	for _, f := range r.Findings {
-		annotate(action, f)
-	}
-	for _, u := range r.Unfinished {
-		action.Errorf("%s", u.String())
-	}
-	_, err := fmt.Fprintf(w, "%s: %d changed, %d failed, %d unchanged\n",
-		plural(len(r.Clusters), "cluster"), r.Count(Changed)+r.Count(Removed), r.Count(Failed), r.Count(Unchanged))
-	return err
-}
-
-func annotate(action *githubactions.Action, f finding.Finding) {
-	fields := map[string]string{"title": string(f.Rule)}
-	if f.File != "" {
-		fields["file"] = f.File
-	}
-	if f.Line > 0 {
-		fields["line"] = fmt.Sprint(f.Line)
-	}
-	if f.Column > 0 {
-		fields["col"] = fmt.Sprint(f.Column)
-	}
-	text := f.Message
-	if f.Hint != "" {
-		text += "\n" + f.Hint
-	}
-	at := action.WithFieldsMap(fields)
-	switch f.Severity {
-	case finding.Error:
-		at.Errorf("%s", text)
-	case finding.Warning:
-		at.Warningf("%s", text)
-	default:
-		at.Noticef("%s", text)
-	}
 }

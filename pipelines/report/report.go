@@ -73,8 +73,34 @@ type Cluster struct {
 	Name    string   `json:"name"`
 	Status  Status   `json:"status"`
 	Changes []Change `json:"changes,omitempty"`
+	// Reasons say why the files change; none where nothing does.
+	Reasons []Reason `json:"reasons,omitempty"`
 	// Diff of the changes, where one was asked for; never coloured in json.
 	Diff string `json:"diff,omitempty"`
+}
+
+// Cause is why a cluster's files changed.
+type Cause string
+
+// The causes: a new cluster, one that was taken away, another spec or fleet
+// file, chart, version of a tool, sealing certificate or credential, and files
+// that were edited or deleted by hand.
+const (
+	Added              Cause = "added"
+	RemovedByPerson    Cause = "removed"
+	SpecChanged        Cause = "spec"
+	ChartChanged       Cause = "chart"
+	ToolChanged        Cause = "tool"
+	CertificateChanged Cause = "certificate"
+	CredentialChanged  Cause = "credential"
+	Repaired           Cause = "hand edit repaired"
+)
+
+// Reason is a cause, with the versions before and after where they say more.
+type Reason struct {
+	Cause Cause  `json:"cause"`
+	From  string `json:"from,omitempty"`
+	To    string `json:"to,omitempty"`
 }
 
 // Change is one file that was written or removed, or would be.
@@ -145,7 +171,7 @@ func Write(w io.Writer, r *Report, o Options) error {
 	case "sarif":
 		return writeSARIF(w, r, o)
 	case "github":
-		return writeGitHub(w, r)
+		return writeGitHub(w, r, o)
 	default:
 		return writeText(w, r, o)
 	}

@@ -157,13 +157,7 @@ func (t *textWriter) summary(r *Report) {
 			parts = append(parts, fmt.Sprintf("%d %s", n, what))
 		}
 	}
-	changed := "built"
-	if r.DryRun {
-		changed = "to build"
-	} else if r.Command == "check" {
-		changed = "stale"
-	}
-	add(r.Count(Changed), changed)
+	add(r.Count(Changed), changedWord(r))
 	add(r.Count(Removed), "removed")
 	add(r.Count(Failed), "failed")
 	add(r.Count(Unchanged), "unchanged")
@@ -171,6 +165,18 @@ func (t *textWriter) summary(r *Report) {
 		return
 	}
 	fmt.Fprintf(t, "%s: %s\n", plural(len(r.Clusters), "cluster"), strings.Join(parts, ", "))
+}
+
+// changedWord says what Changed means for the command.
+func changedWord(r *Report) string {
+	switch {
+	case r.DryRun:
+		return "to build"
+	case r.Command == "check":
+		return "stale"
+	default:
+		return "built"
+	}
 }
 
 func plural(n int, what string) string {

@@ -1,0 +1,166 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"kasou/pipelines"
+	"kasou/pipelines/report"
+)
+
+// CI runs a pipeline as CI does, with the arguments of `go run ./ci`, and gives
+// the exit code. With none, the GitHub event decides; outside GitHub it builds
+// and publishes nothing.
+func CI(args []string, env Env) int {
+	return execute(newCI(env), args, env)
+}
+
+// ciPipelines are what `ci` can run.
+var ciPipelines = []string{"build", "check"}
+
+func newCI(env Env) *cobra.Command {
+	c := &ciCommand{publish: choice{value: "", allowed: []string{"commit", "fail", "none"}}}
+	root := newCommand(env, &cobra.Command{
+		Use:   "ci [" + strings.Join(ciPipelines, "|") + "]",
+		Short: "Run a pipeline as CI does: commit what it writes, or fail",
+		Long: `Run a pipeline over the whole fleet.
+
+With no argument the GitHub event decides: a push builds and commits, a pull
+request is checked. Elsewhere the fleet is built and nothing is published.`,
+		Args:      c.args,
+		ValidArgs: ciPipelines,
+		RunE:      c.run,
+	})
+	c.flags = addCommonFlags(root, env)
+	root.Flags().Var(&c.publish, "publish", "commit: commit and push; fail: fail where anything would change; none: only write")
+	root.Flags().StringVar(&c.shard, "shard", "", "i/n: only the i-th of n parts of the fleet")
+	root.Flags().StringVar(&c.author, "author", "", "author of the commit, as in \"Name <mail>\"; default: git's configuration")
+	root.Flags().BoolVar(&c.allowPrune, "allow-prune", false, "allow the files of more than one cluster to be removed")
+	return root
+}
+
+type ciCommand struct {
+	*flags
+	publish    choice
+	shard      string
+	author     string
+	allowPrune bool
+}
+
+func (c *ciCommand) args(_ *cobra.Command, args []string) error {
+	if len(args) > 1 || len(args) == 1 && !slices.Contains(ciPipelines, args[0]) {
+		return usagef("ci takes one of %s, got %s", strings.Join(ciPipelines, ", "), quoted(args))
+	}
+	return nil
+}
+
+// byEvent gives the pipeline and the way to publish that a GitHub event asks
+// for.
+func byEvent(event string) (pipeline, publish string, err error) {
+	switch event {
+	case "push":
+		return "build", "commit", nil
+	case "pull_request", "merge_group":
+		return "check", "none", nil
+	case "":
+		return "build", "none", nil
+	}
+	return "", "", usagef("nothing is to be run by itself on the event %q: say build or check", event)
+}
+
+// decide gives the pipeline and the way to publish: as said, else by the event.
+func (c *ciCommand) decide(args []string) (pipeline, publish string, err error) {
+	if len(args) == 0 {
+		if pipeline, publish, err = byEvent(c.env.Getenv("GITHUB_EVENT_NAME")); err != nil {
+			return "", "", err
+		}
+	} else {
+		pipeline, publish = args[0], "none"
+	}
+	if c.publish.value != "" {
+		publish = c.publish.value
+	}
+	if pipeline == "check" && publish == "commit" {
+		return "", "", usagef("a check writes nothing that could be committed: use --publish with build")
+	}
+	return pipeline, publish, nil
+}
+
+func (c *ciCommand) run(cmd *cobra.Command, args []string) error {
+	pipeline, publish, err := c.decide(args)
+	if err != nil {
+		return err
+	}
+	part, err := parseShard(c.shard)
+	if err != nil {
+		return err
+	}
+	s, err := c.open(cmd, nil)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	fmt.Fprintf(c.env.Stderr, "kasou: ci %s, toolchain %s, publish %s\n", pipeline, s.tools.Name(), publish)
+	s.options.Shard, s.options.AllowPrune, s.options.Diff = part, c.allowPrune, true
+	if pipeline == "check" || publish == "fail" {
+		return s.run(cmd, "checking", pipelines.Check)
+	}
+	if publish == "commit" {
+		return c.buildAndPublish(cmd.Context(), s)
+	}
+	return s.run(cmd, "building", pipelines.Build)
+}
+
+// parseShard reads i/n with 1 <= i <= n.
+func parseShard(text string) (pipelines.Shard, error) {
+	if text == "" {
+		return pipelines.Shard{}, nil
+	}
+	var s pipelines.Shard
+	rest := ""
+	if n, _ := fmt.Sscanf(text+" .", "%d/%d %s", &s.Index, &s.Count, &rest); n != 3 || rest != "." || s.Index < 1 || s.Index > s.Count {
+		return s, usagef("--shard %q: it takes i/n, such as 1/4", text)
+	}
+	return s, nil
+}
+
+// errNothingPublished ends a run whose build must not be published.
+var errNothingPublished = errors.New("nothing was published")
+
+func (c *ciCommand) buildAndPublish(ctx context.Context, s *session) error {
+	p, err := c.publisher(ctx, s)
+	if err != nil {
+		return err
+	}
+	r, err := pipelines.Build(ctx, s.options)
+	if err != nil {
+		return asUsage(err)
+	}
+	if r.Failed() || len(r.Unfinished) > 0 {
+		return errors.Join(s.print(r), errNothingPublished)
+	}
+	if err := s.print(r); err != nil {
+		return err
+	}
+	result, err := p.Publish(ctx, built(s, r), func(ctx context.Context, root string) (publishBuilt, error) {
+		return s.rebuild(ctx, root)
+	})
+	if err != nil {
+		return c.unpublished(s, err)
+	}
+	c.sayPublished(result, r)
+	return nil
+}
+
+func (c *ciCommand) sayPublished(result publishResult, r *report.Report) {
+	if result.Commit == "" {
+		fmt.Fprintln(c.env.Stderr, "kasou: nothing has changed, nothing was committed")
+		return
+	}
+	fmt.Fprintf(c.env.Stderr, "kasou: committed and pushed %s (%s)\n", result.Commit, plural(len(r.Clusters), "cluster"))
+}

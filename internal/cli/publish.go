@@ -1,0 +1,124 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/mail"
+	"path"
+	"slices"
+
+	"kasou/pipelines"
+	"kasou/pipelines/chart"
+	"kasou/pipelines/fleet"
+	"kasou/pipelines/publish"
+	"kasou/pipelines/report"
+)
+
+type (
+	publishBuilt  = publish.Built
+	publishResult = publish.Result
+)
+
+// publisher looks, before the long build, whether its result can be published.
+func (c *ciCommand) publisher(ctx context.Context, s *session) (*publish.Publisher, error) {
+	author, err := c.identity()
+	if err != nil {
+		return nil, err
+	}
+	return publish.Open(ctx, publish.Options{
+		Root: s.root, Inputs: s.inputs(), Author: author,
+		Log: func(line string) { fmt.Fprintln(c.env.Stderr, "kasou: "+report.Inert(line)) },
+	})
+}
+
+// actionsBot is GitHub's own account for what workflows do.
+var actionsBot = publish.Identity{Name: "github-actions[bot]", Email: "41898282+github-actions[bot]@users.noreply.github.com"}
+
+// identity gives the author that was asked for; without one, GitHub's account in
+// its Actions, where git has no identity, and git's own elsewhere.
+func (c *ciCommand) identity() (publish.Identity, error) {
+	switch {
+	case c.author == "" && c.env.Getenv("GITHUB_ACTIONS") == "true":
+		return actionsBot, nil
+	case c.author == "":
+		return publish.Identity{}, nil
+	}
+	address, err := mail.ParseAddress(c.author)
+	if err != nil || address.Name == "" {
+		return publish.Identity{}, usagef("--author %q: it takes \"Name <mail>\"", c.author)
+	}
+	return publish.Identity{Name: address.Name, Email: address.Address}, nil
+}
+
+// inputs gives the folders and files that a build reads.
+func (s *session) inputs() []string {
+	all := []string{s.dir}
+	f, _, err := fleet.Load(s.root, s.dir)
+	if err != nil {
+		return all // the build will say so
+	}
+	all = append(all, f.Spec.Schemas...)
+	for _, c := range f.Clusters {
+		if local := c.Spec.Chart.Path; local != "" {
+			all = append(all, local)
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// built gives what the publisher needs to know of a build.
+func built(s *session, r *report.Report) publish.Built {
+	b := publish.Built{Findings: r.Findings, Message: publish.Message{Tools: s.tools.Versions()}}
+	for _, c := range r.Clusters {
+		if len(c.Changes) == 0 {
+			continue
+		}
+		change := publish.Change{Cluster: c.Name}
+		for _, reason := range c.Reasons {
+			change.Reasons = append(change.Reasons, publish.Reason{Cause: publish.Cause(reason.Cause), From: reason.From, To: reason.To})
+		}
+		b.Message.Changes = append(b.Message.Changes, change)
+		b.Files = append(b.Files, paths(c.Changes)...)
+	}
+	b.Files = append(b.Files, paths(r.Fleet)...)
+	return b
+}
+
+func paths(changes []report.Change) []string {
+	all := make([]string, len(changes))
+	for i, c := range changes {
+		all[i] = path.Clean(c.Path)
+	}
+	return all
+}
+
+// rebuild builds the fleet of a fresh checkout of the branch's new tip.
+func (s *session) rebuild(ctx context.Context, root string) (publish.Built, error) {
+	options := s.options
+	options.Root, options.Diff = root, false
+	options.Charts = chart.NewStore(root, chart.WithCache(options.Cache))
+	r, err := pipelines.Build(ctx, options)
+	if err != nil {
+		return publish.Built{}, err
+	}
+	for _, u := range r.Unfinished {
+		err = errors.Join(err, errors.New(u.String()))
+	}
+	return built(s, r), err
+}
+
+// unpublished prints what kept a tree from being published, and gives the
+// command's error.
+func (c *ciCommand) unpublished(s *session, err error) error {
+	var findings *publish.FindingsError
+	var fault *publish.Error
+	switch {
+	case errors.As(err, &findings):
+		return errors.Join(s.print(&report.Report{Command: "build", Findings: findings.Findings}), errNothingPublished)
+	case errors.As(err, &fault) && fault.Hint != "":
+		return fmt.Errorf("%w: %w\n  %s", errNothingPublished, err, fault.Hint)
+	}
+	return fmt.Errorf("%w: %w", errNothingPublished, err)
+}
