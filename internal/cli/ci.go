@@ -17,14 +17,15 @@ import (
 // the exit code. With none, the GitHub event decides; outside GitHub it builds
 // and publishes nothing.
 func CI(args []string, env Env) int {
-	return execute(newCI(env), args, env)
+	github, env := onGitHub(env)
+	return execute(newCI(env, github), args, env)
 }
 
 // ciPipelines are what `ci` can run.
 var ciPipelines = []string{"build", "check"}
 
-func newCI(env Env) *cobra.Command {
-	c := &ciCommand{publish: choice{value: "", allowed: []string{"commit", "fail", "none"}}}
+func newCI(env Env, github *report.GitHub) *cobra.Command {
+	c := &ciCommand{github: github, publish: choice{value: "", allowed: []string{"commit", "fail", "none"}}}
 	root := newCommand(env, &cobra.Command{
 		Use:   "ci [" + strings.Join(ciPipelines, "|") + "]",
 		Short: "Run a pipeline as CI does: commit what it writes, or fail",
@@ -34,7 +35,7 @@ With no argument the GitHub event decides: a push builds and commits, a pull
 request is checked. Elsewhere the fleet is built and nothing is published.`,
 		Args:      c.args,
 		ValidArgs: ciPipelines,
-		RunE:      c.run,
+		RunE:      func(cmd *cobra.Command, args []string) error { return c.failed(c.run(cmd, args)) },
 	})
 	c.flags = addCommonFlags(root, env)
 	root.Flags().Var(&c.publish, "publish", "commit: commit and push; fail: fail where anything would change; none: only write")
@@ -46,6 +47,8 @@ request is checked. Elsewhere the fleet is built and nothing is published.`,
 
 type ciCommand struct {
 	*flags
+	// github is nil outside its Actions.
+	github     *report.GitHub
 	publish    choice
 	shard      string
 	author     string
@@ -105,6 +108,7 @@ func (c *ciCommand) run(cmd *cobra.Command, args []string) error {
 		return err
 	}
 	defer s.close()
+	s.github = c.github
 	fmt.Fprintf(c.env.Stderr, "kasou: ci %s, toolchain %s, publish %s\n", pipeline, s.tools.Name(), publish)
 	s.options.Shard, s.options.AllowPrune, s.options.Diff = part, c.allowPrune, true
 	if pipeline == "check" || publish == "fail" {

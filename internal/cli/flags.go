@@ -108,6 +108,8 @@ func (f *flags) open(c *cobra.Command, names []string) (*session, error) {
 type session struct {
 	*flags
 	location
+	// github is nil for kasou itself, and outside Actions.
+	github  *report.GitHub
 	tools   toolchain.Toolchain
 	options pipelines.Options
 }
@@ -116,12 +118,19 @@ func (s *session) close() { _ = s.tools.Close() }
 
 // print writes the report to stdout and turns it into the command's error.
 func (s *session) print(r *report.Report) error {
-	err := report.Write(s.env.Stdout, r, report.Options{
+	options := report.Options{
 		Format:  s.output,
 		Color:   colors(s.env, s.env.Stdout),
 		Source:  s.source,
 		Version: version(),
-	})
+	}
+	if s.github != nil && s.output == "github" {
+		options.Format = "text" // the runner gets the annotations in any format
+	}
+	err := report.Write(s.env.Stdout, r, options)
+	if err := s.github.Report(r, options); err != nil {
+		fmt.Fprintf(s.env.Stderr, "kasou: not everything is shown: %v\n", err)
+	}
 	switch {
 	case err != nil:
 		return fmt.Errorf("writing the report: %w", err)

@@ -87,6 +87,13 @@ func (g *GitHub) Report(r *Report, o Options) error {
 	return errors.Join(g.Summary(r, o), g.Outputs(r))
 }
 
+// Failure shows an error that belongs to no report and no file.
+func (g *GitHub) Failure(err error) {
+	if g != nil {
+		g.action.Errorf("%s", clip(clean(err.Error()), annotationSize))
+	}
+}
+
 // writeFile calls write, which appends to the file that the runner named in
 // env. The library panics where it can't. Without a name there is no such file:
 // runners of other makers lack some of them.
