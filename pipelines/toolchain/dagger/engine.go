@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	sdk "dagger.io/dagger"
@@ -35,6 +36,8 @@ type engine struct {
 	// where names it in messages.
 	where string
 	end   context.CancelFunc
+	// lost is set once it does not answer any more.
+	lost atomic.Bool
 }
 
 // connect opens a session. Every error is an *EngineError, but for the
@@ -183,15 +186,28 @@ func (e *engine) why(ctx context.Context, err error) error {
 	probe, cancel := context.WithTimeout(context.WithoutCancel(ctx), probeTimeout)
 	defer cancel()
 	if _, gone := e.Version(probe); gone != nil {
+		e.lost.Store(true)
 		return e.fault(Lost, err)
 	}
 	return err
 }
 
+// close ends the session. One that was lost is left behind after a moment: its
+// dagger command waits minutes for the engine.
 func (e *engine) close() error {
 	defer e.end()
-	if err := e.Close(); err != nil {
-		return fmt.Errorf("close the Dagger session: %w", err)
+	done := make(chan error, 1)
+	go func() { done <- e.Close() }()
+	var enough <-chan time.Time
+	if e.lost.Load() {
+		enough = time.After(time.Second)
+	}
+	select {
+	case err := <-done:
+		if err != nil && !e.lost.Load() {
+			return fmt.Errorf("close the Dagger session: %w", err)
+		}
+	case <-enough:
 	}
 	return nil
 }

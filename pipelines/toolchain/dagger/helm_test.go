@@ -1,10 +1,12 @@
 package dagger
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sync/errgroup"
@@ -146,5 +148,33 @@ func TestArgumentsAreNotTheChartsFault(t *testing.T) {
 		if _, err := d.Template(t.Context(), r); err == nil || errors.As(err, &fault) {
 			t.Errorf("%s %s: %v", r.Name, r.KubeVersion, err)
 		}
+	}
+}
+
+func TestATemplateThatDoesNotEndIsStopped(t *testing.T) {
+	connected(t)
+	impatient, err := Connect(t.Context(), Options{Cache: toolCache(t), Timeout: 4 * time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = impatient.Close() }()
+	if _, err := impatient.Template(t.Context(), release(pack(t, nil), "")); err != nil {
+		t.Fatal(err)
+	}
+	endless := pack(t, map[string]string{"templates/a.yaml": `{{ range until 100000 }}{{ range until 100000 }}{{ end }}{{ end }}`})
+	_, err = impatient.Template(t.Context(), release(endless, "in: time\n"))
+	var fault *toolchain.ChartError
+	if !errors.As(err, &fault) || !strings.Contains(fault.Message, "did not end within 4s") {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestACancelledRenderIsNoFinding(t *testing.T) {
+	d := connected(t)
+	endless := pack(t, map[string]string{"templates/a.yaml": `{{ range until 100000 }}{{ range until 100000 }}{{ end }}{{ end }}`})
+	ctx, cancel := context.WithCancel(t.Context())
+	time.AfterFunc(time.Second, cancel)
+	if _, err := d.Template(ctx, release(endless, "and: cancelled\n")); !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v", err)
 	}
 }

@@ -179,6 +179,9 @@ func (t *Toolchain) judge(schemas toolchain.Schemas, documents []toolchain.Docum
 			v.Problems, err = explainer.Explain(documents[i])
 		case statusError:
 			v.Status, v.Problems, err = verdict.Document(r.Msg)
+			if v.APIVersion == "" || v.Kind == "" {
+				v.APIVersion, v.Kind = "", "" // one without the other names nothing
+			}
 		case statusEmpty:
 			v.Status, v.Problems = toolchain.Empty, []toolchain.Problem{{Message: verdict.EmptyDocument}}
 		default:

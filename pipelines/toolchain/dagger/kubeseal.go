@@ -33,7 +33,7 @@ func (t *Toolchain) Seal(ctx context.Context, r toolchain.SealRequest) ([]byte, 
 		c := kubeseal.
 			WithMountedFile("/in/certificate.pem", certificate).
 			WithMountedSecret(secretFile, t.engine.SetSecret("kasou-"+rand.Text(), string(r.Secret)))
-		c = kubeseal.exec(c, sdk.ContainerWithExecOpts{RedirectStderr: "/dev/null"},
+		c = kubeseal.exec(c, sdk.ContainerWithExecOpts{RedirectStderr: "/stderr"},
 			"--cert", "/in/certificate.pem", "--scope", r.Scope, "--format", "yaml", "--allow-empty-data", "--secret-file", secretFile)
 		sealed, err = c.Stdout(ctx)
 		return err
