@@ -93,6 +93,18 @@ func obstacleIn(err error, cluster string) *finding.Finding {
 // Findings are what stands in the way: with any, the plan must not be applied.
 // What a check has to say about the plan is in Plan.Findings.
 func Compare(ctx context.Context, root, dir string, wanted Wanted) (Plan, finding.List, error) {
+	return compare(ctx, root, dir, wanted, (*comparison).run)
+}
+
+// Put gives the plan that writes one generated file of a cluster, leaves its
+// others alone, and enters it into the lock. file is relative to root. Findings
+// stand in the way, as in Compare; a cluster that was never built is one.
+func Put(ctx context.Context, root, dir, cluster, file string, data []byte) (Plan, finding.List, error) {
+	wanted := Wanted{Cluster: cluster, Files: Files{file: data}}
+	return compare(ctx, root, dir, wanted, (*comparison).put)
+}
+
+func compare(ctx context.Context, root, dir string, wanted Wanted, plan func(*comparison) error) (Plan, finding.List, error) {
 	d, err := openDisk(root)
 	if err != nil {
 		return Plan{}, nil, err
@@ -118,7 +130,7 @@ func Compare(ctx context.Context, root, dir string, wanted Wanted) (Plan, findin
 	if old != nil {
 		c.old, c.hadLock = *old, true
 	}
-	if err := c.run(); err != nil {
+	if err := plan(&c); err != nil {
 		return c.plan, nil, err
 	}
 	c.plan.sort()
@@ -179,6 +191,27 @@ func (c *comparison) run() error {
 			}
 		}
 	}
+	return c.lock(digests)
+}
+
+// put plans for the wanted files alone.
+func (c *comparison) put() error {
+	if !c.hadLock || len(c.old.Files) == 0 {
+		c.findings = append(c.findings, finding.Finding{
+			File: c.plan.lockPath, Cluster: c.wanted.Cluster, Rule: RuleNotBuilt, Severity: finding.Error,
+			Message: fmt.Sprintf("cluster %s was never built", c.wanted.Cluster),
+			Hint:    "Run kasou build first.",
+		})
+		return nil
+	}
+	digests := maps.Clone(c.old.Files)
+	for _, p := range c.wanted.Files.Paths() {
+		digests[c.inside(p)] = Digest(c.wanted.Files[p])
+		if err := c.file(p, c.wanted.Files[p]); err != nil {
+			return err
+		}
+	}
+	c.wanted.Lock = c.old
 	return c.lock(digests)
 }
 
