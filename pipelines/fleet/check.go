@@ -82,6 +82,7 @@ func (k *check) one(fleet FleetSpec) {
 	if !k.shared.isRefused([]string{"spec", "argocd", "projects"}) {
 		k.report("spec.argocd.project", checkProject(spec.ArgoCD.Project, fleet.ArgoCD.Projects))
 	}
+	k.argoCDCluster(fleet.ArgoCD.Projects)
 }
 
 func (k *check) ingress() {

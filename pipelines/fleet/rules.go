@@ -78,6 +78,12 @@ const (
 	RuleProject finding.Rule = "fleet-project"
 	// RuleImage is a tool's image that is not pinned by a digest.
 	RuleImage finding.Rule = "fleet-image"
+	// RuleClusterMetadata is a label or annotation that Kubernetes does not take,
+	// or that is not for a spec to set.
+	RuleClusterMetadata finding.Rule = "fleet-cluster-metadata"
+	// RuleClusterNamespaces is a binding to namespaces that Argo CD would not
+	// read as it is meant.
+	RuleClusterNamespaces finding.Rule = "fleet-cluster-namespaces"
 	// RuleDuration is a duration that does not parse or is not above zero.
 	RuleDuration finding.Rule = "fleet-duration"
 )

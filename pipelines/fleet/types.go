@@ -108,6 +108,27 @@ type ArgoCD struct {
 	// deleted: orphan leaves it running, cascade deletes it with everything in
 	// it. Default: orphan.
 	Deletion string `json:"deletion,omitempty" jsonschema:"enum=orphan,enum=cascade,default=orphan"`
+	// Cluster says how Argo CD knows the virtual cluster once it is registered:
+	// what goes into its cluster Secret.
+	Cluster *ArgoCDCluster `json:"cluster,omitempty"`
+}
+
+// ArgoCDCluster is what a spec can say of its Argo CD cluster Secret. Name,
+// server and credentials are not for it to say.
+type ArgoCDCluster struct {
+	// Labels of the Secret, by which the cluster generator of an ApplicationSet
+	// selects clusters.
+	Labels map[string]string `json:"labels,omitempty"`
+	// Annotations of the Secret, which an ApplicationSet can read.
+	Annotations map[string]string `json:"annotations,omitempty"`
+	// Project that alone may deploy to the cluster; one of the fleet's
+	// argocd.projects. Default: any project whose destinations allow it.
+	Project string `json:"project,omitempty" jsonschema:"minLength=1"`
+	// Namespaces of the virtual cluster that Argo CD is bound to. Default: all.
+	Namespaces []string `json:"namespaces,omitempty" jsonschema:"minItems=1"`
+	// ClusterResources lets Argo CD manage objects without a namespace even
+	// where it is bound to namespaces. Default: false.
+	ClusterResources *bool `json:"clusterResources,omitempty" jsonschema:"default=false"`
 }
 
 // FleetFile is clusters/fleet.yaml.
