@@ -54,9 +54,10 @@ func rendered(t testing.TB, markdown string) (elements, code []string) {
 		case html.CommentNode:
 			elements = append(elements, "comment")
 		case html.TextNode:
-			if n.Parent.Data == "code" {
+			switch n.Parent.Data {
+			case "code":
 				code = append(code, n.Data)
-			} else if n.Parent.Data == "p" || n.Parent.Data == "td" {
+			case "p", "td":
 				elements = append(elements, strings.TrimSpace(n.Data)) // only words of our own
 			}
 		}

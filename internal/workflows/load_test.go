@@ -1,0 +1,80 @@
+// Package workflows holds the workflows in .github/workflows to what they must
+// be, and runs their steps.
+package workflows
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// root is the repo's, from this package.
+const root = "../.."
+
+// workflow is what the tests look at in a file of .github/workflows.
+type workflow struct {
+	On          yaml.Node         `yaml:"on"`
+	Permissions map[string]string `yaml:"permissions"`
+	Concurrency struct {
+		Group  string `yaml:"group"`
+		Cancel *bool  `yaml:"cancel-in-progress"`
+	} `yaml:"concurrency"`
+	Env  map[string]string `yaml:"env"`
+	Jobs map[string]job    `yaml:"jobs"`
+
+	text string
+}
+
+type job struct {
+	Needs       string            `yaml:"needs"`
+	If          string            `yaml:"if"`
+	Timeout     int               `yaml:"timeout-minutes"`
+	Permissions map[string]string `yaml:"permissions"`
+	Strategy    struct {
+		Matrix map[string][]string `yaml:"matrix"`
+	} `yaml:"strategy"`
+	Env   map[string]string `yaml:"env"`
+	Steps []step            `yaml:"steps"`
+}
+
+type step struct {
+	Name string            `yaml:"name"`
+	Uses yaml.Node         `yaml:"uses"`
+	With map[string]string `yaml:"with"`
+	If   string            `yaml:"if"`
+	Env  map[string]string `yaml:"env"`
+	Run  string            `yaml:"run"`
+}
+
+// load reads all workflows, by file name.
+func load(t *testing.T) map[string]workflow {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(root, ".github/workflows/*.y*ml"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no workflows: %v", err)
+	}
+	all := map[string]workflow{}
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w := workflow{text: string(data)}
+		if err := yaml.Unmarshal(data, &w); err != nil {
+			t.Fatalf("%s: %v", file, err)
+		}
+		all[filepath.Base(file)] = w
+	}
+	return all
+}
+
+// events gives what starts the workflow.
+func (w workflow) events() []string {
+	var names []string
+	for i := 0; i < len(w.On.Content); i += 2 {
+		names = append(names, w.On.Content[i].Value)
+	}
+	return names
+}

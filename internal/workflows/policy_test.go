@@ -1,0 +1,163 @@
+package workflows
+
+import (
+	"os/exec"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestActionlint(t *testing.T) {
+	lint := exec.Command("go", "tool", "-modfile=tools/actionlint/go.mod", "actionlint")
+	lint.Dir = root
+	if out, err := lint.CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// Permissions of all jobs: a new one has to be argued for here.
+func TestPermissionsAreTheLeast(t *testing.T) {
+	want := map[string]map[string]string{
+		"build.yaml/build": {"contents": "write"},
+		"check.yaml/shard": {"contents": "read"},
+		"check.yaml/check": {},
+		"drift.yaml/drift": {"contents": "read"},
+	}
+	got := map[string]map[string]string{}
+	for file, w := range load(t) {
+		if w.Permissions == nil || len(w.Permissions) > 0 {
+			t.Errorf("%s: the permissions of the workflow are %v, want {}", file, w.Permissions)
+		}
+		for name, j := range w.Jobs {
+			if j.Permissions == nil {
+				t.Errorf("%s/%s: no permissions are said", file, name)
+			}
+			got[file+"/"+name] = j.Permissions
+		}
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("-want +got:\n%s", d)
+	}
+}
+
+var (
+	pinned  = regexp.MustCompile(`^[\w-]+/[\w./-]+@[0-9a-f]{40}$`)
+	version = regexp.MustCompile(`^# v\d+\.\d+\.\d+$`)
+)
+
+func TestActionsArePinned(t *testing.T) {
+	versions := map[string]string{}
+	for file, w := range load(t) {
+		for name, j := range w.Jobs {
+			for _, s := range j.Steps {
+				uses, comment := s.Uses.Value, s.Uses.LineComment
+				if uses == "" {
+					continue
+				}
+				if !pinned.MatchString(uses) || !version.MatchString(comment) {
+					t.Errorf("%s/%s: %q %q: want a full commit SHA and # vX.Y.Z", file, name, uses, comment)
+				}
+				action, _, _ := strings.Cut(uses, "@")
+				if other, ok := versions[action]; ok && other != uses+comment {
+					t.Errorf("%s/%s: %s %s is elsewhere %s", file, name, uses, comment, other)
+				}
+				versions[action] = uses + comment
+			}
+		}
+	}
+	if len(versions) == 0 {
+		t.Error("no action was seen")
+	}
+}
+
+func TestEvents(t *testing.T) {
+	want := map[string][]string{
+		"build.yaml": {"push"},
+		"check.yaml": {"pull_request", "merge_group"},
+		"drift.yaml": {"schedule", "workflow_dispatch"},
+	}
+	got := map[string][]string{}
+	for file, w := range load(t) {
+		got[file] = w.events()
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("-want +got:\n%s", d)
+	}
+}
+
+func TestPullRequestsHaveNoCredentials(t *testing.T) {
+	for file, w := range load(t) {
+		credentials := strings.Contains(w.text, "secrets.") || strings.Contains(w.text, "github.token")
+		if slices.Contains(w.events(), "pull_request") && credentials {
+			t.Errorf("%s: a pull request gets secrets", file)
+		}
+		for name, j := range w.Jobs {
+			for _, s := range j.Steps {
+				if !strings.HasPrefix(s.Uses.Value, "actions/checkout@") {
+					continue
+				}
+				keeps, pushes := s.With["persist-credentials"], j.Permissions["contents"] == "write"
+				if keeps != map[bool]string{true: "true", false: "false"}[pushes] {
+					t.Errorf("%s/%s: persist-credentials is %q, pushing is %v", file, name, keeps, pushes)
+				}
+			}
+		}
+	}
+}
+
+// What an expression gives would be read by the shell; by env it is a value.
+func TestNoExpressionInScripts(t *testing.T) {
+	for file, w := range load(t) {
+		for name, j := range w.Jobs {
+			for _, s := range j.Steps {
+				if strings.Contains(s.Run, "${{") {
+					t.Errorf("%s/%s: %q", file, name, s.Run)
+				}
+			}
+		}
+	}
+}
+
+func TestRunsEndAndDontPileUp(t *testing.T) {
+	for file, w := range load(t) {
+		if w.Concurrency.Group == "" || w.Concurrency.Cancel == nil {
+			t.Errorf("%s: no concurrency group, or nothing said about cancelling", file)
+		} else if *w.Concurrency.Cancel != (file == "check.yaml") {
+			t.Errorf("%s: cancel-in-progress is %v", file, *w.Concurrency.Cancel)
+		}
+		for name, j := range w.Jobs {
+			if j.Timeout == 0 {
+				t.Errorf("%s/%s: no timeout", file, name)
+			}
+		}
+	}
+}
+
+func TestDaggerIsTheSDKsVersion(t *testing.T) {
+	list := exec.Command("go", "list", "-m", "-f", "{{.Version}}", "dagger.io/dagger")
+	list.Dir = root
+	out, err := list.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := false
+	for file, w := range load(t) {
+		for name, j := range w.Jobs {
+			for _, s := range j.Steps {
+				if !strings.HasPrefix(s.Uses.Value, "dagger/dagger-for-github@") {
+					continue
+				}
+				seen = true
+				if got, want := s.With["version"], strings.TrimSpace(string(out)); got != want {
+					t.Errorf("%s/%s: Dagger's command is %s, its SDK in go.mod %s", file, name, got, want)
+				}
+			}
+		}
+	}
+	if !seen {
+		t.Error("no workflow installs dagger")
+	}
+}
