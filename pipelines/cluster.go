@@ -44,6 +44,10 @@ func (r *run) build(ctx context.Context, c fleet.Cluster) outcome {
 	if !keep(found, err) {
 		return o
 	}
+	hostLock, found, err := r.serviceRange.resolve(ctx, r.Options, r.fleet, &c, lock)
+	if !keep(found, err) {
+		return o
+	}
 	files, found, err := r.files(ctx, c, ch, lock)
 	if !keep(found, err) {
 		return o
@@ -52,7 +56,7 @@ func (r *run) build(ctx context.Context, c fleet.Cluster) outcome {
 	if !keep(nil, err) {
 		return o
 	}
-	wanted := tree.Wanted{Cluster: c.Name, Files: files, Lock: tree.Lock{Chart: pin, Inputs: inputs}}
+	wanted := tree.Wanted{Cluster: c.Name, Files: files, Lock: tree.Lock{Chart: pin, Inputs: inputs, Host: hostLock}}
 	o.plan, found, err = tree.Compare(ctx, r.Root, r.Dir, wanted)
 	if keep(found, err) {
 		o.reasons = reasons(lock, wanted.Lock, o.plan)
@@ -102,10 +106,13 @@ func (r *run) files(ctx context.Context, c fleet.Cluster, ch toolchain.Chart, lo
 	for name, data := range rendered {
 		files[path.Join(own, "manifests", name)] = data
 	}
-	files, found, err = r.sealer(lock).Rendered(ctx, c, files, r.committed)
+	files, found, err = r.sealer(lock, false).Rendered(ctx, c, files, r.committed)
 	findings = append(findings, found...)
 	if err != nil || findings.Failed() {
 		return nil, findings, err
+	}
+	if found = r.keepRegistration(c, lock, files); found != nil {
+		return nil, append(findings, found...), nil
 	}
 	found, err = conform.Check(ctx, r.Toolchain, r.schemas, c, files)
 	files[path.Join(own, "values.yaml")] = values

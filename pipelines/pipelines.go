@@ -8,6 +8,7 @@ import (
 	"hash/fnv"
 
 	"kasou/pipelines/chart"
+	"kasou/pipelines/host"
 	"kasou/pipelines/report"
 	"kasou/pipelines/toolchain"
 )
@@ -27,6 +28,10 @@ type Options struct {
 	Cache     string
 	Toolchain toolchain.Toolchain
 	Charts    *chart.Store
+	// OpenHost gives the host cluster. It is called only where a stage has to ask
+	// it something that neither the spec nor the lock says; nil where there is
+	// none.
+	OpenHost func() (*host.Host, error)
 	// SealKey is KASOU_SEAL_KEY, as given; empty where there is none.
 	SealKey string
 	// DryRun keeps Build from writing.

@@ -3,9 +3,7 @@ package pipelines
 import (
 	"context"
 	"errors"
-	"os"
-	"path"
-	"path/filepath"
+	"strings"
 	"time"
 
 	"kasou/pipelines/conform"
@@ -27,6 +25,8 @@ type run struct {
 	schemas     toolchain.Schemas
 	certificate *seal.Certificate
 	key         *seal.Key
+	// serviceRange is the host's service range, for specs that say auto.
+	serviceRange hostRange
 	// judge says what a plan's changes mean for this pipeline.
 	judge func(tree.Plan) finding.List
 }
@@ -127,21 +127,22 @@ func ofShard[T any](s Shard, all []T, name func(T) string) []T {
 }
 
 // sealer gives the sealer for one cluster, which remembers what its lock says.
-func (r *run) sealer(lock *tree.Lock) *seal.Sealer {
+func (r *run) sealer(lock *tree.Lock, reseal bool) *seal.Sealer {
 	return seal.New(seal.Options{
 		Tool: r.Toolchain, Certificate: r.certificate, Key: r.key, Now: time.Now(),
-		MaxAge: r.maxAge(),
-		Recorded: func(file string) string {
-			if lock == nil {
-				return ""
-			}
-			fromClusters, err := filepath.Rel(r.Dir, file)
-			if err != nil {
-				return ""
-			}
-			return lock.Files[filepath.ToSlash(fromClusters)]
-		},
+		MaxAge: r.maxAge(), Reseal: reseal, Recorded: r.recorded(lock),
 	})
+}
+
+// recorded gives the digest that a lock has for a file, by the file's path from
+// the repo's root; empty where it has none.
+func (r *run) recorded(lock *tree.Lock) func(file string) string {
+	return func(file string) string {
+		if lock == nil {
+			return ""
+		}
+		return lock.Files[strings.TrimPrefix(file, r.Dir+"/")]
+	}
 }
 
 // maxAge gives sealing.maxAge; the fleet's checks have made sure that it parses.
@@ -151,20 +152,6 @@ func (r *run) maxAge() time.Duration {
 	}
 	age, _ := time.ParseDuration(r.fleet.Spec.Sealing.MaxAge)
 	return age
-}
-
-// committed gives a file of the repo as it stands on disk, or nil.
-func (r *run) committed(file string) []byte {
-	root, err := os.OpenRoot(r.Root)
-	if err != nil {
-		return nil
-	}
-	defer root.Close()
-	data, err := root.ReadFile(filepath.FromSlash(path.Clean(file)))
-	if err != nil {
-		return nil
-	}
-	return data
 }
 
 func (r *run) step(total int) func(int, fleet.Cluster) {

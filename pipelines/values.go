@@ -44,6 +44,10 @@ func oneChart(ctx context.Context, o Options) (fleet.Cluster, toolchain.Chart, f
 	if findings = append(findings, found...); err != nil || findings.Failed() {
 		return c, toolchain.Chart{}, findings, err
 	}
+	_, found, err = new(hostRange).resolve(ctx, o, f, &c, lock)
+	if findings = append(findings, found...); err != nil || findings.Failed() {
+		return c, toolchain.Chart{}, findings, err
+	}
 	ch, _, found, err := o.Charts.Fetch(ctx, c, chartLock(lock))
 	return c, ch, append(findings, found...), err
 }

@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/spf13/cobra"
 
@@ -15,6 +16,7 @@ import (
 	"kasou/pipelines/chart"
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
+	"kasou/pipelines/host"
 	"kasou/pipelines/report"
 	"kasou/pipelines/seal"
 	"kasou/pipelines/toolchain"
@@ -27,6 +29,8 @@ type flags struct {
 	toolchain choice
 	output    report.Format
 	jobs      int
+	// hostContext is the kubeconfig context of the host cluster.
+	hostContext string
 }
 
 const defaultClusters = "clusters"
@@ -42,6 +46,7 @@ func addCommonFlags(root *cobra.Command, env Env) *flags {
 	p.Var(&f.toolchain, "toolchain", "who runs helm, kubeseal and kubeconform: "+strings.Join(f.toolchain.allowed, ", "))
 	p.Var(&f.output, "output", "how to print results: text, json, sarif or github")
 	p.IntVar(&f.jobs, "jobs", runtime.GOMAXPROCS(0), "how many clusters to work on at once")
+	p.StringVar(&f.hostContext, "host-context", "", "kubeconfig context of the host cluster; default: the current one")
 	for name, values := range map[string][]string{
 		"toolchain": f.toolchain.allowed,
 		"output":    {"text", "json", "sarif", "github"},
@@ -99,7 +104,8 @@ func (f *flags) open(c *cobra.Command, names []string) (*session, error) {
 		options: pipelines.Options{
 			Root: where.root, Dir: where.dir, Names: names, Jobs: f.jobs,
 			Cache: cache, Toolchain: tools, Charts: chart.NewStore(where.root, chart.WithCache(cache)),
-			SealKey: f.env.Getenv(seal.KeyEnv),
+			OpenHost: sync.OnceValues(func() (*host.Host, error) { return host.Open(host.Options{Context: f.hostContext}) }),
+			SealKey:  f.env.Getenv(seal.KeyEnv),
 		},
 	}, nil
 }

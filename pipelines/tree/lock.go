@@ -22,12 +22,20 @@ type Lock struct {
 	// Inputs is the digest of everything the files were made from: spec, fleet
 	// and chart. Where it is the same, the files must be.
 	Inputs string `json:"inputs,omitempty"`
+	// Host is what the host cluster was asked for.
+	Host HostLock `json:"host,omitzero"`
 	// Files holds the digest of each generated file but lock.yaml itself, by
 	// path from the clusters folder.
 	Files map[string]string `json:"files,omitempty"`
 	// Writing is true while the files are being replaced: when it stands on
 	// disk, a build was cut off, and the next one finishes its work.
 	Writing bool `json:"writing,omitempty"`
+}
+
+// HostLock is what kasou once learnt from the host cluster and holds on to.
+type HostLock struct {
+	// ServiceCIDR is the answer for a spec that says auto.
+	ServiceCIDR string `json:"serviceCIDR,omitempty"`
 }
 
 // ChartLock pins a chart by the digest of its archive.

@@ -186,8 +186,10 @@ func TestIngressAndServer(t *testing.T) {
 	}
 }
 
-func TestCredentialSecret(t *testing.T) {
-	if got := vcluster.CredentialSecret("dev"); got != "vc-dev" {
-		t.Errorf("got %s", got)
+func TestHasPod(t *testing.T) {
+	for chart, want := range map[string]bool{"vcluster": true, "": true, "vcluster-k0s": true, "vcluster-k8s": false, "vcluster-eks": false} {
+		if got := vcluster.HasPod(chart); got != want {
+			t.Errorf("%s: %v, want %v", chart, got, want)
+		}
 	}
 }

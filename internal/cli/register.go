@@ -1,0 +1,92 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"kasou/pipelines"
+	"kasou/pipelines/report"
+)
+
+// maxKubeconfig bounds what is read as a kubeconfig, in bytes.
+const maxKubeconfig = 1 << 20
+
+func newRegister(f *flags) *cobra.Command {
+	var kubeconfig string
+	var reseal, dryRun bool
+	c := &cobra.Command{
+		Use:   "register [NAME...]",
+		Short: "Seal each cluster's credential into its Argo CD cluster Secret",
+		Long: `Take each cluster's kubeconfig from the host cluster, check it, and seal the
+credential in it into clusters/root/NAME.cluster.yaml, by which Argo CD knows
+the cluster. Where nothing has changed, nothing is written. A cluster that has
+not booted yet is left for the next time.`,
+		Example: `  kasou register
+  kasou register development --kubeconfig kubeconfig.yaml
+  vcluster connect development --print | kasou register development --kubeconfig -`,
+		ValidArgsFunction: f.completeClusters,
+		RunE: func(c *cobra.Command, names []string) error {
+			s, err := f.open(c, names)
+			if err != nil {
+				return err
+			}
+			defer s.close()
+			s.options.DryRun, s.options.Diff = dryRun, dryRun
+			from, err := s.registration(names, kubeconfig)
+			if err != nil {
+				return err
+			}
+			from.Reseal = reseal
+			return s.run(c, "registering", func(ctx context.Context, o pipelines.Options) (*report.Report, error) {
+				return pipelines.Register(ctx, o, from)
+			})
+		},
+	}
+	c.Flags().StringVar(&kubeconfig, "kubeconfig", "", "the cluster's kubeconfig, - for stdin; default: ask the host cluster")
+	c.Flags().BoolVar(&reseal, "reseal", false, "seal anew what has not changed, too")
+	c.Flags().BoolVar(&dryRun, "dry-run", false, "show what would change and write nothing")
+	return c
+}
+
+// registration says where the kubeconfigs come from: a file for one cluster, or
+// the host.
+func (s *session) registration(names []string, kubeconfig string) (pipelines.Registration, error) {
+	if kubeconfig == "" {
+		asked, err := s.options.OpenHost()
+		return pipelines.Registration{Host: asked}, err
+	}
+	if len(names) != 1 {
+		return pipelines.Registration{}, usagef("--kubeconfig is of one cluster: name it")
+	}
+	if kubeconfig == "-" {
+		data, err := readKubeconfig(s.env.Stdin)
+		return pipelines.Registration{Kubeconfig: data, Source: "standard input"}, err
+	}
+	path := kubeconfig
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(s.env.Dir, path)
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return pipelines.Registration{}, usageError{err}
+	}
+	defer file.Close()
+	data, err := readKubeconfig(file)
+	return pipelines.Registration{Kubeconfig: data, Source: kubeconfig}, err
+}
+
+func readKubeconfig(r io.Reader) ([]byte, error) {
+	data, err := io.ReadAll(io.LimitReader(r, maxKubeconfig+1))
+	if err != nil {
+		return nil, fmt.Errorf("reading the kubeconfig: %w", err)
+	}
+	if len(data) > maxKubeconfig {
+		return nil, usagef("the kubeconfig is larger than 1 MiB")
+	}
+	return data, nil
+}

@@ -1,0 +1,151 @@
+package pipelines_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"kasou/internal/fleettest"
+	"kasou/pipelines"
+	"kasou/pipelines/report"
+	"kasou/pipelines/seal"
+)
+
+const registration = "clusters/root/one.cluster.yaml"
+
+func register(t *testing.T, o pipelines.Options, k fleettest.Kubeconfig) *report.Report {
+	t.Helper()
+	o.Names = []string{"one"}
+	r, err := pipelines.Register(context.Background(), o, pipelines.Registration{Kubeconfig: k.Data, Source: "kubeconfig.yaml"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// The life of a registration: written once, kept by builds, refreshed when the
+// credential was rotated, mended when it was edited.
+func TestRegister(t *testing.T) {
+	ctx := context.Background()
+	repo := example(t, "one", "two")
+	options := built(t, repo)
+	k := fleettest.NewKubeconfig(t)
+
+	fleettest.MustPass(t, register(t, options, k), nil)
+	first := repo.Read(t, registration)
+	opened := repo.Keys.Unseal(t, first)
+	var config struct {
+		TLSClientConfig struct{ CAData, CertData, KeyData []byte }
+	}
+	if err := json.Unmarshal(opened.Data["config"], &config); err != nil {
+		t.Fatal(err)
+	}
+	tls := config.TLSClientConfig
+	if !bytes.Equal(tls.CAData, k.CA) || !bytes.Equal(tls.CertData, k.Certificate) || !bytes.Equal(tls.KeyData, k.Key) ||
+		string(opened.Data["server"]) != "https://one.example.com" || opened.Labels["argocd.argoproj.io/secret-type"] != "cluster" {
+		t.Errorf("the unsealed Secret has server %s, labels %v", opened.Data["server"], opened.Labels)
+	}
+
+	before := snapshot(t, repo.Root)
+	if r := register(t, options, k); r.Count(report.Unchanged) != 1 || r.Failed() {
+		fleettest.Print(t, r)
+		t.Error("a second time must change nothing")
+	}
+	for _, p := range []pipelines.Pipeline{pipelines.Build, pipelines.Check} {
+		r, err := p(ctx, options)
+		fleettest.MustPass(t, r, err)
+	}
+	if snapshot(t, repo.Root) != before {
+		t.Error("a second registration, a build or a check wrote something")
+	}
+
+	rotated := fleettest.NewKubeconfig(t)
+	r := register(t, options, rotated)
+	fleettest.MustPass(t, r, nil)
+	if r.Count(report.Changed) != 1 || !has(r, seal.RuleResealed) || has(r, seal.RuleTampered) {
+		fleettest.Print(t, r)
+		t.Error("a rotated credential must be resealed, and is no tampering")
+	}
+	if opened := repo.Keys.Unseal(t, repo.Read(t, registration)); !strings.Contains(string(opened.Data["config"]), base64.StdEncoding.EncodeToString(rotated.Key)) {
+		t.Error("the new credential is not in the Secret")
+	}
+
+	// Put back to the older state, and deleted.
+	repo.Write(t, registration, first)
+	if r, err := pipelines.Check(ctx, options); err != nil || !has(r, pipelines.RuleRegistrationEdited) {
+		t.Errorf("%v: check must see the edit, found %s", err, rules(r))
+	}
+	if err := os.Remove(filepath.Join(repo.Root, registration)); err != nil {
+		t.Fatal(err)
+	}
+	if r, err := pipelines.Build(ctx, options); err != nil || !has(r, pipelines.RuleRegistrationMissing) {
+		t.Errorf("%v: build must see that it is gone, found %s", err, rules(r))
+	}
+	fleettest.MustPass(t, register(t, options, rotated), nil)
+	r, err := pipelines.Check(ctx, options)
+	fleettest.MustPass(t, r, err)
+
+	for _, secret := range [][]byte{k.Key, rotated.Key} {
+		if where := findSecret(t, repo.Root, secret); where != "" {
+			t.Errorf("a private key stands in %s", where)
+		}
+	}
+}
+
+// findSecret looks for any line of a PEM block, as it is and in base64.
+func findSecret(t *testing.T, root string, secret []byte) (where string) {
+	t.Helper()
+	var needles [][]byte
+	for line := range bytes.Lines(secret) {
+		if line = bytes.TrimSpace(line); len(line) > 20 && !bytes.HasPrefix(line, []byte("---")) {
+			needles = append(needles, line)
+			for offset := range 3 {
+				encoded := base64.StdEncoding.EncodeToString(append(make([]byte, offset), line...))
+				needles = append(needles, []byte(encoded[4:len(encoded)-4]))
+			}
+		}
+	}
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		data, err := os.ReadFile(path)
+		for _, needle := range needles {
+			if bytes.Contains(data, needle) {
+				where = path
+			}
+		}
+		return err
+	})
+	if err != nil || len(needles) == 0 {
+		t.Fatal(err, len(needles))
+	}
+	return where
+}
+
+func TestRegisterRefuses(t *testing.T) {
+	ctx := context.Background()
+	repo := example(t, "one")
+	repo.Cluster(t, "bare", "  {}\n")
+	options := built(t, repo)
+	k := fleettest.NewKubeconfig(t)
+	options.Names = []string{"bare"}
+	r, err := pipelines.Register(ctx, options, pipelines.Registration{Kubeconfig: k.Data, Source: "x"})
+	if err != nil || !has(r, pipelines.RuleNoServer) {
+		t.Errorf("%v: no server: %s", err, rules(r))
+	}
+	bad := fleettest.Kubeconfig{Data: bytes.ReplaceAll(k.Data, []byte("client-certificate-data"), []byte("client-certificate"))}
+	before := snapshot(t, repo.Root)
+	if r := register(t, options, bad); !r.Failed() || !has(r, "credential-refused") {
+		t.Errorf("a file in the kubeconfig: %s", rules(r))
+	}
+	if snapshot(t, repo.Root) != before {
+		t.Error("something was written")
+	}
+}
