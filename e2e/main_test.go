@@ -79,8 +79,8 @@ func init() {
 	}
 }
 
-// host gives the running host of a version, the same to every test.
-func host(t *testing.T, v version) *environment {
+// hostOf gives the running host of a version, the same to every test.
+func hostOf(t *testing.T, v version) *environment {
 	t.Helper()
 	env, err := hosts[v.minor]()
 	if err != nil {
@@ -159,6 +159,6 @@ func stopAll() {
 func onEveryVersion(t *testing.T, test func(*testing.T, *environment)) {
 	t.Helper()
 	for _, v := range versions {
-		t.Run(v.minor, func(t *testing.T) { test(t, host(t, v)) })
+		t.Run(v.minor, func(t *testing.T) { test(t, hostOf(t, v)) })
 	}
 }

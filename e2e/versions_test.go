@@ -1,31 +1,15 @@
 package e2e
 
 import (
-	"context"
 	"strings"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/kubernetes"
 
 	"kasou/e2e/internal/build"
-	"kasou/e2e/internal/cluster"
 )
-
-func clientOf(t *testing.T, c *cluster.Cluster) *kubernetes.Clientset {
-	t.Helper()
-	config, err := c.Admin()
-	if err != nil {
-		t.Fatal(err)
-	}
-	client, err := kubernetes.NewForConfig(config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return client
-}
 
 // The hosts are what the other tests take them for.
 func TestVersions(t *testing.T) {
@@ -39,7 +23,7 @@ func TestVersions(t *testing.T) {
 		if want, err := build.APIServer(env.version.minor).Version(); err != nil || info.GitVersion != want {
 			t.Errorf("it says that it is %s, want %s (%v)", info.GitVersion, want, err)
 		}
-		list, err := client.NetworkingV1().ServiceCIDRs().List(context.Background(), metav1.ListOptions{})
+		list, err := client.NetworkingV1().ServiceCIDRs().List(t.Context(), metav1.ListOptions{})
 		has := err == nil && len(list.Items) > 0
 		if has != env.version.serviceCIDRs || err != nil && !apierrors.IsNotFound(err) {
 			t.Errorf("ServiceCIDR objects: %t, want %t (%v)", has, env.version.serviceCIDRs, err)
@@ -56,7 +40,7 @@ func TestVersions(t *testing.T) {
 func TestAServiceOutsideTheRangeIsRefused(t *testing.T) {
 	onEveryVersion(t, func(t *testing.T, env *environment) {
 		services := clientOf(t, env.host).CoreV1().Services("default")
-		_, err := services.Create(context.Background(), &corev1.Service{
+		_, err := services.Create(t.Context(), &corev1.Service{
 			ObjectMeta: metav1.ObjectMeta{GenerateName: "kasou-e2e-"},
 			Spec:       corev1.ServiceSpec{ClusterIP: "4.4.4.4", Ports: []corev1.ServicePort{{Port: 443}}},
 		}, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})

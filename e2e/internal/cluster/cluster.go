@@ -114,7 +114,7 @@ func (c *Cluster) Route(address, loopback string) { c.egress.route(address, loop
 func (c *Cluster) Admin() (*rest.Config, error) {
 	pair, err := c.admin()
 	return &rest.Config{
-		Host: c.URL, QPS: 500, Burst: 500, Timeout: time.Minute,
+		Host: c.URL, QPS: 500, Burst: 500, Timeout: time.Minute, WarningHandler: rest.NoWarnings{},
 		TLSClientConfig: rest.TLSClientConfig{CAData: c.CA, CertData: pair.Certificate, KeyData: pair.Key},
 	}, err
 }

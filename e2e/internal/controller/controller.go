@@ -16,6 +16,7 @@ import (
 	"time"
 
 	authv1 "k8s.io/api/authentication/v1"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
@@ -35,6 +36,9 @@ const (
 // ErrNoNamespaces is a system, or a user, that cannot make mount namespaces:
 // the controller cannot run there.
 var ErrNoNamespaces = errors.New("cannot make a mount namespace: the Sealed Secrets controller needs Linux, and root or unprivileged user namespaces")
+
+// address is that of manifests.yaml.
+const address = "192.0.2.10"
 
 //go:embed manifests.yaml
 var manifests []byte
@@ -85,7 +89,24 @@ func install(ctx context.Context, config *rest.Config, definition string) error 
 			return err
 		}
 	}
-	return nil
+	return addressPod(ctx, config)
+}
+
+// addressPod gives the pod the address that a kubelet would.
+func addressPod(ctx context.Context, config *rest.Config) error {
+	client, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		return err
+	}
+	pods := client.CoreV1().Pods(Namespace)
+	pod, err := pods.Get(ctx, Name, metav1.GetOptions{})
+	if err != nil {
+		return err
+	}
+	pod.Status.Phase, pod.Status.PodIP = corev1.PodRunning, address
+	pod.Status.PodIPs = []corev1.PodIP{{IP: address}}
+	_, err = pods.UpdateStatus(ctx, pod, metav1.UpdateOptions{})
+	return err
 }
 
 func (k *Controller) start(ctx context.Context, c *cluster.Cluster, config *rest.Config, binary string) error {
@@ -107,7 +128,7 @@ func (k *Controller) start(ctx context.Context, c *cluster.Cluster, config *rest
 	if k.process, err = process.Start(Name, filepath.Join(k.dir, "log"), cmd); err != nil {
 		return err
 	}
-	c.Route("192.0.2.10:8080", k.address)
+	c.Route(address+":8080", k.address)
 	return k.process.Wait(time.Minute, func(ctx context.Context) error {
 		_, err := k.Certificate(ctx)
 		return err
