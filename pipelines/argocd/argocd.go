@@ -1,5 +1,6 @@
 // Package argocd makes the objects by which Argo CD deploys a virtual cluster:
-// its Namespace and its Application.
+// its Namespace and its Application, and by which it knows the cluster once it
+// is registered: its cluster Secret.
 package argocd
 
 import (

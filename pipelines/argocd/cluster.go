@@ -1,0 +1,121 @@
+package argocd
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"path"
+	"strconv"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"kasou/pipelines/credential"
+	"kasou/pipelines/finding"
+	"kasou/pipelines/fleet"
+)
+
+// secretType is the label by which Argo CD knows what a Secret is.
+const secretType = "argocd.argoproj.io/secret-type"
+
+// clusterConfig is the key config of a cluster Secret: of Argo CD's
+// ClusterConfig (pkg/apis/application/v1alpha1) the fields that kasou lets in.
+// There is no username, password, execProviderConfig, awsAuthConfig or
+// proxyUrl. Bytes become base64, as Argo CD reads them.
+type clusterConfig struct {
+	BearerToken     string          `json:"bearerToken,omitempty"`
+	TLSClientConfig tlsClientConfig `json:"tlsClientConfig"`
+}
+
+type tlsClientConfig struct {
+	Insecure   bool   `json:"insecure"`
+	ServerName string `json:"serverName,omitempty"`
+	CertData   []byte `json:"certData,omitempty"`
+	KeyData    []byte `json:"keyData,omitempty"`
+	CAData     []byte `json:"caData,omitempty"`
+}
+
+// ClusterPath is where the sealed cluster Secret of c stands, from the repo's
+// root: beside the Application, as it lives where Applications live.
+func ClusterPath(f *fleet.Fleet, c fleet.Cluster) string {
+	return path.Join(f.Dir, "root", c.Name+".cluster.yaml")
+}
+
+// ClusterServer gives the server as the cluster Secret has it. Applications
+// that deploy into the cluster must name exactly this string. The error says
+// why Argo CD should not or cannot dial it.
+func ClusterServer(c fleet.Cluster) (string, error) {
+	return fleet.NormalizeServer(c.Spec.Server)
+}
+
+// ClusterSecret gives Argo CD's cluster Secret for c, made of the spec and the
+// credential alone; it is plaintext, for seal to seal. The same inputs give the
+// same bytes. It is nil where the findings, which stand in the spec, hold an
+// error.
+func ClusterSecret(f *fleet.Fleet, c fleet.Cluster, cred credential.Credential) (*corev1.Secret, finding.List) {
+	server, found := checkServer(c)
+	found = append(found, checkUnique(f, c, server)...)
+	found = append(found, checkCredential(c, cred)...)
+	if found.Failed() {
+		return nil, found
+	}
+	config, err := configOf(cred)
+	if err != nil {
+		// Nothing that it is made of can fail.
+		return nil, append(found, c.Finding(finding.Error, RuleClusterCredential, inName, "its credential cannot be written as JSON", "register it again"))
+	}
+	secret := &corev1.Secret{
+		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Secret"},
+		ObjectMeta: metav1.ObjectMeta{
+			Name: "cluster-" + c.Name, Namespace: f.Spec.ArgoCD.Namespace,
+			Labels: map[string]string{}, Annotations: map[string]string{},
+		},
+		Type: corev1.SecretTypeOpaque,
+		Data: map[string][]byte{"name": []byte(c.Name), "server": []byte(server), "config": config},
+	}
+	fromSpec(c.Spec.ArgoCD, secret)
+	secret.Labels[secretType] = "cluster"
+	secret.Labels[managedBy] = "kasou"
+	// A cluster Secret that vanishes can take the cluster's Applications along
+	// (argo-cd#18480). seal copies the annotation to the SealedSecret.
+	secret.Annotations[syncOptions] = "Delete=confirm,Prune=confirm"
+	return secret, found
+}
+
+// fromSpec adds what the spec says; fleet has checked it.
+func fromSpec(a *fleet.ArgoCD, secret *corev1.Secret) {
+	if a == nil || a.Cluster == nil {
+		return
+	}
+	maps.Copy(secret.Labels, a.Cluster.Labels)
+	maps.Copy(secret.Annotations, a.Cluster.Annotations)
+	if a.Cluster.Project != "" {
+		secret.Data["project"] = []byte(a.Cluster.Project)
+	}
+	if len(a.Cluster.Namespaces) == 0 {
+		return
+	}
+	secret.Data["namespaces"] = []byte(strings.Join(a.Cluster.Namespaces, ","))
+	if a.Cluster.ClusterResources != nil {
+		secret.Data["clusterResources"] = []byte(strconv.FormatBool(*a.Cluster.ClusterResources))
+	}
+}
+
+func configOf(cred credential.Credential) ([]byte, error) {
+	var b bytes.Buffer
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false)
+	err := encoder.Encode(clusterConfig{
+		BearerToken: cred.BearerToken,
+		TLSClientConfig: tlsClientConfig{
+			ServerName: cred.ServerName,
+			CertData:   cred.CertData, KeyData: cred.KeyData, CAData: cred.CAData,
+		},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("cluster config: %w", err)
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+}
