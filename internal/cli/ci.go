@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"kasou/pipelines"
+	"kasou/pipelines/publish"
 	"kasou/pipelines/report"
 )
 
@@ -22,7 +23,7 @@ func CI(args []string, env Env) int {
 }
 
 // ciPipelines are what `ci` can run.
-var ciPipelines = []string{"build", "check"}
+var ciPipelines = []string{"build", "check", "register"}
 
 func newCI(env Env, github *report.GitHub) *cobra.Command {
 	c := &ciCommand{github: github, publish: choice{value: "", allowed: []string{"commit", "fail", "none"}}}
@@ -88,14 +89,17 @@ func (c *ciCommand) decide(args []string) (pipeline, publish string, err error) 
 	if c.publish.value != "" {
 		publish = c.publish.value
 	}
-	if pipeline == "check" && publish == "commit" {
+	switch {
+	case pipeline == "check" && publish == "commit":
 		return "", "", usagef("a check writes nothing that could be committed: use --publish with build")
+	case pipeline == "register" && publish == "fail":
+		return "", "", usagef("a registration has to be written to be compared: use --publish commit or none")
 	}
 	return pipeline, publish, nil
 }
 
 func (c *ciCommand) run(cmd *cobra.Command, args []string) error {
-	pipeline, publish, err := c.decide(args)
+	pipeline, mode, err := c.decide(args)
 	if err != nil {
 		return err
 	}
@@ -109,15 +113,19 @@ func (c *ciCommand) run(cmd *cobra.Command, args []string) error {
 	}
 	defer s.close()
 	s.github = c.github
-	fmt.Fprintf(c.env.Stderr, "kasou: ci %s, toolchain %s, publish %s\n", pipeline, s.tools.Name(), publish)
+	fmt.Fprintf(c.env.Stderr, "kasou: ci %s, toolchain %s, publish %s\n", pipeline, s.tools.Name(), mode)
 	s.options.Shard, s.options.AllowPrune, s.options.Diff = part, c.allowPrune, true
-	if pipeline == "check" || publish == "fail" {
+	if pipeline == "check" || mode == "fail" {
 		return s.run(cmd, "checking", pipelines.Check)
 	}
-	if publish == "commit" {
-		return c.buildAndPublish(cmd.Context(), s)
+	write, err := s.writer(pipeline)
+	if err != nil {
+		return err
 	}
-	return s.run(cmd, "building", pipelines.Build)
+	if mode == "commit" {
+		return c.writeAndPublish(cmd.Context(), s, write)
+	}
+	return s.run(cmd, "building", write)
 }
 
 // parseShard reads i/n with 1 <= i <= n.
@@ -136,12 +144,23 @@ func parseShard(text string) (pipelines.Shard, error) {
 // errNothingPublished ends a run whose build must not be published.
 var errNothingPublished = errors.New("nothing was published")
 
-func (c *ciCommand) buildAndPublish(ctx context.Context, s *session) error {
+// writer gives the pipeline of a name that writes.
+func (s *session) writer(name string) (pipelines.Pipeline, error) {
+	if name == "build" {
+		return pipelines.Build, nil
+	}
+	asked, err := s.options.OpenHost()
+	return func(ctx context.Context, o pipelines.Options) (*report.Report, error) {
+		return pipelines.Register(ctx, o, pipelines.Registration{Host: asked})
+	}, err
+}
+
+func (c *ciCommand) writeAndPublish(ctx context.Context, s *session, write pipelines.Pipeline) error {
 	p, err := c.publisher(ctx, s)
 	if err != nil {
 		return err
 	}
-	r, err := pipelines.Build(ctx, s.options)
+	r, err := write(ctx, s.options)
 	if err != nil {
 		return asUsage(err)
 	}
@@ -151,8 +170,8 @@ func (c *ciCommand) buildAndPublish(ctx context.Context, s *session) error {
 	if err := s.print(r); err != nil {
 		return err
 	}
-	result, err := p.Publish(ctx, built(s, r), func(ctx context.Context, root string) (publishBuilt, error) {
-		return s.rebuild(ctx, root)
+	result, err := p.Publish(ctx, built(s, r), func(ctx context.Context, root string) (publish.Built, error) {
+		return s.rebuild(ctx, root, write)
 	})
 	if err != nil {
 		return c.unpublished(s, err)
@@ -161,7 +180,7 @@ func (c *ciCommand) buildAndPublish(ctx context.Context, s *session) error {
 	return nil
 }
 
-func (c *ciCommand) sayPublished(result publishResult, r *report.Report) {
+func (c *ciCommand) sayPublished(result publish.Result, r *report.Report) {
 	if result.Commit == "" {
 		fmt.Fprintln(c.env.Stderr, "kasou: nothing has changed, nothing was committed")
 		return

@@ -15,11 +15,6 @@ import (
 	"kasou/pipelines/report"
 )
 
-type (
-	publishBuilt  = publish.Built
-	publishResult = publish.Result
-)
-
 // publisher looks, before the long build, whether its result can be published.
 func (c *ciCommand) publisher(ctx context.Context, s *session) (*publish.Publisher, error) {
 	author, err := c.identity()
@@ -94,12 +89,12 @@ func paths(changes []report.Change) []string {
 	return all
 }
 
-// rebuild builds the fleet of a fresh checkout of the branch's new tip.
-func (s *session) rebuild(ctx context.Context, root string) (publish.Built, error) {
+// rebuild runs the pipeline on a fresh checkout of the branch's new tip.
+func (s *session) rebuild(ctx context.Context, root string, write pipelines.Pipeline) (publish.Built, error) {
 	options := s.options
 	options.Root, options.Diff = root, false
 	options.Charts = chart.NewStore(root, chart.WithCache(options.Cache))
-	r, err := pipelines.Build(ctx, options)
+	r, err := write(ctx, options)
 	if err != nil {
 		return publish.Built{}, err
 	}
