@@ -2,6 +2,8 @@ package dagger
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
@@ -56,13 +58,23 @@ func (t *Toolchain) container() *sdk.Container {
 }
 
 func (t *Toolchain) fromImage(ctx context.Context, name, image string) (*base, error) {
-	c, err := t.container().From(image).WithUser("0").WithWorkdir("/").Sync(ctx)
+	b, err := inImage(ctx, name, t.container().From(image))
 	if err != nil {
 		return nil, fmt.Errorf("the image of toolchain.%s.image: %w", name, t.engine.why(ctx, err))
 	}
+	return b, nil
+}
+
+// inImage starts the tool by the image's entrypoint, or else by its name, as root:
+// the image's own user could not write below /out.
+func inImage(ctx context.Context, name string, image *sdk.Container) (*base, error) {
+	c, err := image.WithoutUser().WithoutWorkdir().Sync(ctx)
+	if err != nil {
+		return nil, err
+	}
 	entrypoint, err := c.Entrypoint(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("the image of toolchain.%s.image: %w", name, t.engine.why(ctx, err))
+		return nil, err
 	}
 	b := &base{Container: withEnvironment(c), entrypoint: len(entrypoint) > 0}
 	if !b.entrypoint {
@@ -110,11 +122,16 @@ func (t *Toolchain) folder() (string, error) {
 	return dir, nil
 }
 
-// upload brings a file with this content to the engine.
+// upload brings content to the engine as a file, once. As an argument of a query
+// it would stand in the trace, all of it, and would have to be text.
 func (t *Toolchain) upload(ctx context.Context, name string, content []byte) (*sdk.File, error) {
-	file := filepath.Join(t.dir, name)
-	if err := os.WriteFile(file, content, 0o644); err != nil {
-		return nil, fmt.Errorf("write what goes to the engine: %w", err)
-	}
-	return t.engine.Host().File(file).Sync(ctx)
+	digest := sha256.Sum256(content)
+	name = hex.EncodeToString(digest[:]) + "." + name
+	return t.files.get(name, func() (*sdk.File, error) {
+		file := filepath.Join(t.dir, name)
+		if err := os.WriteFile(file, content, 0o644); err != nil {
+			return nil, fmt.Errorf("write what goes to the engine: %w", err)
+		}
+		return t.engine.Host().File(file).Sync(ctx)
+	})
 }

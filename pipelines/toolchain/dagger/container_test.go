@@ -1,6 +1,7 @@
 package dagger
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -10,6 +11,8 @@ import (
 	"testing"
 
 	sdk "dagger.io/dagger"
+
+	"kasou/pipelines/toolchain"
 )
 
 // engines are the variables that the engine gives to every command, for traces.
@@ -54,5 +57,42 @@ func TestAContainerHoldsTheToolAndItsInputsAlone(t *testing.T) {
 			continue
 		}
 		t.Errorf("environment: %s", variable)
+	}
+}
+
+// A registry is beyond this test; what is done with its image is not.
+func TestToolsInImages(t *testing.T) {
+	d := connected(t)
+	helm, err := d.base(t.Context(), "helm")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, image := range map[string]*sdk.Container{
+		"with an entrypoint": helm.WithEntrypoint([]string{"/bin/helm"}).WithUser("65532"),
+		"without one":        helm.WithWorkdir("/elsewhere"),
+	} {
+		b, err := inImage(t.Context(), "helm", image)
+		if err != nil {
+			t.Fatal(err)
+		}
+		said, err := b.exec(b.Container, sdk.ContainerWithExecOpts{}, "version", "--short").Stdout(t.Context())
+		if err != nil || !strings.HasPrefix(said, "v3.") {
+			t.Errorf("%s: %q, %v", name, said, err)
+		}
+	}
+}
+
+func TestAnImageThatIsNotThere(t *testing.T) {
+	connected(t)
+	image := "127.0.0.1:1/helm@sha256:" + strings.Repeat("0a", 32)
+	d, err := Connect(t.Context(), Options{Cache: toolCache(t), Images: map[string]string{"helm": image}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = d.Close() }()
+	_, err = d.Template(t.Context(), release(pack(t, nil), ""))
+	var chart *toolchain.ChartError
+	if err == nil || errors.As(err, &chart) || !strings.Contains(err.Error(), "toolchain.helm.image") {
+		t.Errorf("error %v", err)
 	}
 }

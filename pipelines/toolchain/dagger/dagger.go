@@ -32,7 +32,7 @@ type Toolchain struct {
 	slots chan struct{}
 
 	bases      memo[*base]
-	charts     memo[*sdk.File]
+	files      memo[*sdk.File]
 	schemas    memo[*sdk.Directory]
 	explainers memo[*explain.Explainer]
 }

@@ -54,13 +54,14 @@ func (t *Toolchain) template(ctx context.Context, r toolchain.Release) (*sdk.Dir
 	if err != nil {
 		return nil, err
 	}
-	chart, err := t.charts.get(r.Chart.Digest, func() (*sdk.File, error) {
-		return t.upload(ctx, strings.ReplaceAll(r.Chart.Digest, ":", "-")+".tgz", r.Chart.Archive)
-	})
+	chart, err := t.upload(ctx, "chart.tgz", r.Chart.Archive)
 	if err != nil {
 		return nil, err
 	}
-	values := t.engine.Directory().WithNewFile("values.yaml", string(r.Values)).File("values.yaml")
+	values, err := t.upload(ctx, filepath.Base(r.Name)+".values.yaml", r.Values)
+	if err != nil {
+		return nil, err
+	}
 	c := helm.
 		WithMountedFile("/in/chart.tgz", chart).
 		WithMountedFile("/in/values.yaml", values).

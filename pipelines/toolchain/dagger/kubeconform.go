@@ -124,18 +124,18 @@ func (t *Toolchain) schemaFiles(ctx context.Context, dir string) (*sdk.Directory
 	})
 }
 
-// report is what kubeconform prints of one object.
-type report struct {
+// verdictLine is what kubeconform prints of one object.
+type verdictLine struct {
 	Filename, Kind, Version, Status, Msg string
 }
 
 // readReports puts the command's output into the documents' order.
-func readReports(stdout string, count int) ([]*report, error) {
-	var out struct{ Resources []*report }
+func readReports(stdout string, count int) ([]*verdictLine, error) {
+	var out struct{ Resources []*verdictLine }
 	if err := json.Unmarshal([]byte(stdout), &out); err != nil {
 		return nil, fmt.Errorf("kubeconform gave no report: %w", err)
 	}
-	reports := make([]*report, count)
+	reports := make([]*verdictLine, count)
 	for _, r := range out.Resources {
 		i, err := strconv.Atoi(strings.TrimSuffix(path.Base(r.Filename), ".yaml"))
 		if err != nil || i < 0 || i >= count {
@@ -162,7 +162,7 @@ const (
 	statusEmpty   = ""
 )
 
-func (t *Toolchain) judge(schemas toolchain.Schemas, documents []toolchain.Document, reports []*report) ([]toolchain.Validation, error) {
+func (t *Toolchain) judge(schemas toolchain.Schemas, documents []toolchain.Document, reports []*verdictLine) ([]toolchain.Validation, error) {
 	key := schemas.KubernetesVersion + "\x00" + strings.Join(schemas.Locations, "\x00")
 	explainer, err := t.explainers.get(key, func() (*explain.Explainer, error) { return explain.New(schemas), nil })
 	if err != nil {

@@ -29,7 +29,10 @@ func (t *Toolchain) Seal(ctx context.Context, r toolchain.SealRequest) ([]byte, 
 		if err != nil {
 			return err
 		}
-		certificate := t.engine.Directory().WithNewFile("certificate.pem", string(r.Certificate)).File("certificate.pem")
+		certificate, err := t.upload(ctx, "certificate.pem", r.Certificate)
+		if err != nil {
+			return err
+		}
 		c := kubeseal.
 			WithMountedFile("/in/certificate.pem", certificate).
 			WithMountedSecret(secretFile, t.engine.SetSecret("kasou-"+rand.Text(), string(r.Secret)))

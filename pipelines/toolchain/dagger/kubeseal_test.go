@@ -165,8 +165,8 @@ func searchTree(t *testing.T, dir string, search func(string, []byte)) {
 		if err != nil || !entry.Type().IsRegular() {
 			return nil
 		}
-		if info, err := entry.Info(); err != nil || info.Size() > 32<<20 {
-			return nil // a tool's binary
+		if info, err := entry.Info(); err != nil || info.Size() > 1<<30 {
+			return nil
 		}
 		data, err := os.ReadFile(file)
 		if err != nil {
