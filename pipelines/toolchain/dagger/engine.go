@@ -82,7 +82,7 @@ func (e *engine) reachable(ctx context.Context) error {
 			return fmt.Errorf("set %s: %w", cliEnv, err)
 		}
 	}
-	network, address := "", ""
+	var network, address string
 	switch u, err := url.Parse(e.where); {
 	case err != nil:
 		return e.fault(Unreachable, err)
@@ -112,7 +112,7 @@ func (e *engine) open(ctx context.Context, o Options) error {
 	}
 	done := make(chan opened, 1)
 	go func() {
-		client, err := sdk.Connect(session, sdk.WithLogOutput(o.Log), sdk.WithSkipWorkspaceModules())
+		client, err := sdk.Connect(session, sdk.WithLogOutput(o.Log))
 		done <- opened{client, err}
 	}()
 	timeout := time.NewTimer(o.ConnectTimeout)

@@ -117,7 +117,7 @@ func TestNoPlaintextLeavesTheContainer(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := string(pair.Unseal(t, sealed).Data["password"]); got != password && string(pair.Unseal(t, sealed).StringData["password"]) != password {
+		if got := string(pair.Unseal(t, sealed).Data["password"]); got != password && pair.Unseal(t, sealed).StringData["password"] != password {
 			t.Errorf("unsealed password %q", got)
 		}
 		given = append(given, sealed)
