@@ -17,7 +17,8 @@ func TestImagesHaveADigest(t *testing.T) {
 		"https://user:password@a.example.com/h@" + digest: false,
 		"@" + digest: false,
 	} {
-		if p := checkImage(name); (p == nil) != good {
+		p := checkImage(name)
+		if (p == nil) != good || p != nil && p.rule != RuleImage {
 			t.Errorf("%s: %+v", name, p)
 		}
 	}
