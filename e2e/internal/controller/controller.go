@@ -51,17 +51,18 @@ type Controller struct {
 
 // Start installs the definition of SealedSecrets (the file) and the
 // controller's rights into the cluster, runs the binary, and waits until it
-// gives out a certificate. The error is ErrNoNamespaces where it cannot run.
+// gives out a certificate. The error is ErrNoNamespaces where it cannot run; the
+// definition is there all the same.
 func Start(ctx context.Context, c *cluster.Cluster, binary, definition string) (*Controller, error) {
-	if err := namespacesWork(); err != nil {
-		return nil, fmt.Errorf("%w (%v)", ErrNoNamespaces, err)
-	}
 	config, err := c.Admin()
 	if err != nil {
 		return nil, err
 	}
 	if err := install(ctx, config, definition); err != nil {
 		return nil, fmt.Errorf("install the controller: %w", err)
+	}
+	if err := namespacesWork(); err != nil {
+		return nil, fmt.Errorf("%w (%v)", ErrNoNamespaces, err)
 	}
 	dir, err := os.MkdirTemp("", "kasou-e2e-controller-")
 	if err != nil {
