@@ -24,6 +24,18 @@ type indexEntry struct {
 	URLs    []string `yaml:"urls" json:"urls"`
 	// Digest is the hex SHA-256 of the archive, with or without "sha256:".
 	Digest string `yaml:"digest" json:"digest"`
+	// Annotations of the chart: a map, unless the index is odd.
+	Annotations any `yaml:"annotations" json:"annotations"`
+}
+
+// promised gives the archive's digest as kasou writes digests; "" where the
+// index tells none.
+func (entry indexEntry) promised() string {
+	digest := strings.ToLower(entry.Digest)
+	if digest != "" && !strings.Contains(digest, ":") {
+		digest = "sha256:" + digest
+	}
+	return digest
 }
 
 // fromRepository gives a chart of an http(s) repository.
@@ -36,10 +48,7 @@ func (s *Store) fromRepository(ctx context.Context, ref fleet.Chart) (content, e
 	if problem != nil {
 		return content{}, problem
 	}
-	promised := strings.ToLower(entry.Digest)
-	if promised != "" && !strings.Contains(promised, ":") {
-		promised = "sha256:" + promised
-	}
+	promised := entry.promised()
 	if promised != "" {
 		if got, err := s.cached(ctx, promised, sourceOf(ref)); err == nil {
 			return got, nil

@@ -30,11 +30,12 @@ type Store struct {
 	retries retries
 	config  configFiles
 
-	contents memo[content]
-	indexes  memo[repositoryIndex]
-	tags     memo[[]string]
-	sites    memo[*site]
-	oci      memo[ociClient]
+	contents  memo[content]
+	upstreams memo[Upstream]
+	indexes   memo[repositoryIndex]
+	tags      memo[[]string]
+	sites     memo[*site]
+	oci       memo[ociClient]
 }
 
 // Option changes a Store.

@@ -33,6 +33,8 @@ const (
 	RuleOrphanEdited finding.Rule = "tree-orphan-edited"
 	// RuleLeftover: files in a retired cluster's folder that are not kasou's.
 	RuleLeftover finding.Rule = "tree-leftover"
+	// RuleUnknownFile: a manifest among kasou's that kasou did not write.
+	RuleUnknownFile finding.Rule = "tree-unknown-file"
 	// RulePrune: more than one cluster would be removed at once.
 	RulePrune finding.Rule = "tree-prune"
 )
