@@ -1,0 +1,119 @@
+package host
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/url"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+)
+
+// State says how far a virtual cluster has come on the host.
+type State int
+
+const (
+	// Ready: its kubeconfig is there.
+	Ready State = iota
+	// NoNamespace: nothing of it is on the host.
+	NoNamespace
+	// Pending: it has not booted; its Secret is not there.
+	Pending
+	// EmptySecret: its Secret is there, and has no kubeconfig in it.
+	EmptySecret
+)
+
+// String gives the state's word.
+func (s State) String() string {
+	return [...]string{"ready", "no namespace", "pending", "empty secret"}[s]
+}
+
+// KubeconfigRequest names a virtual cluster.
+type KubeconfigRequest struct {
+	// Namespace on the host, and Name of the cluster, which is its Helm
+	// release's.
+	Namespace, Name string
+	// Exec allows to read the file in the pod NAME-0 where the Secret does not
+	// have it: for charts whose syncer runs in a StatefulSet.
+	Exec bool
+}
+
+// Kubeconfig is what a virtual cluster says of itself.
+type Kubeconfig struct {
+	State State
+	// Data is the file; nil unless the State is Ready. It is a secret.
+	Data []byte
+	// Source says where it comes from, as namespace/object.
+	Source string
+	// Exec is why the pod was asked in vain; nil where it was not asked, or
+	// answered. The kubeconfig's Secret counts, so it is no error.
+	Exec error
+}
+
+// Format prints the state and the source, never the file.
+func (k Kubeconfig) Format(f fmt.State, _ rune) {
+	_, _ = io.WriteString(f, "kubeconfig "+k.Source+": "+k.State.String())
+}
+
+// configKey is the key of every vcluster version; the others came later.
+const configKey = "config"
+
+// Kubeconfig reads the Secret vc-NAME, else the file in the syncer's pod. A
+// cluster that has not booted is a State, no error. The errors are those of a
+// host that cannot be asked.
+func (h *Host) Kubeconfig(ctx context.Context, r KubeconfigRequest) (Kubeconfig, error) {
+	name := "vc-" + r.Name
+	result := Kubeconfig{Source: r.Namespace + "/" + name}
+	secret, err := h.secret(ctx, r.Namespace, name)
+	switch {
+	case apierrors.IsNotFound(err):
+		result.State = Pending
+	case err != nil:
+		return Kubeconfig{}, err
+	case len(secret.Data[configKey]) > 0:
+		result.Data = secret.Data[configKey]
+		return result, nil
+	default:
+		result.State = EmptySecret
+	}
+	if r.Exec {
+		if data, err := h.execKubeconfig(ctx, r.Namespace, r.Name+"-0"); err == nil {
+			return Kubeconfig{Data: data, Source: r.Namespace + "/" + r.Name + "-0"}, nil
+		} else if ctx.Err() != nil {
+			return Kubeconfig{}, err
+		} else {
+			result.Exec = err
+		}
+	}
+	if result.State == Pending && h.namespaceGone(ctx, r.Namespace) {
+		result.State = NoNamespace
+	}
+	return result, nil
+}
+
+func (h *Host) secret(ctx context.Context, namespace, name string) (*corev1.Secret, error) {
+	secret := &corev1.Secret{}
+	c := call{
+		doing: fmt.Sprintf("reading the Secret %s/%s", namespace, name),
+		path:  "/api/v1/namespaces/" + url.PathEscape(namespace) + "/secrets/" + url.PathEscape(name),
+		needs: getSecret(namespace, name),
+	}
+	if err := h.decode(ctx, c, secret); err != nil {
+		return nil, err
+	}
+	if secret.Name != name || secret.Namespace != namespace {
+		return nil, classify(c, h.options.Timeout, errGarbage)
+	}
+	return secret, nil
+}
+
+// namespaceGone is sure or says no: the answer only makes a message better.
+func (h *Host) namespaceGone(ctx context.Context, name string) bool {
+	_, err := h.do(ctx, call{
+		doing: "looking for the namespace " + name,
+		path:  "/api/v1/namespaces/" + url.PathEscape(name),
+		needs: getNamespace(name),
+	})
+	return apierrors.IsNotFound(err)
+}

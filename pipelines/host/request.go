@@ -1,0 +1,140 @@
+package host
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"syscall"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+)
+
+// maximumAnswer bounds what is read: an object has at most 1.5 MiB, a list of
+// ServiceCIDRs a few.
+const maximumAnswer = 8 << 20
+
+// maximumDelay bounds what a server can ask for in Retry-After.
+const maximumDelay = 30 * time.Second
+
+var errTooLong = errors.New("its answer is far too long")
+
+// call is one request. It must be safe to repeat.
+type call struct {
+	// doing says what for, as "reading …".
+	doing string
+	path  string
+	// query and body make it a POST where there is a body.
+	query map[string]string
+	body  []byte
+	// needs is the permission that it takes.
+	needs Permission
+	// limit of the answer, in bytes; 0 means maximumAnswer.
+	limit int64
+	// final says which errors no second attempt would change.
+	final func(error) bool
+}
+
+// do gives the answer's body. It tries again, with growing pauses, where the
+// server is busy, broken or not there.
+func (h *Host) do(ctx context.Context, c call) ([]byte, error) {
+	backoff := h.backoff
+	for attempt := 0; ; attempt++ {
+		data, err := h.once(ctx, c)
+		if err == nil {
+			return data, nil
+		}
+		// A caller that gave up is no fault of the server.
+		if ctx.Err() != nil || attempt >= h.options.Retries || !retryable(err) || c.final != nil && c.final(err) {
+			return nil, classify(c, h.options.Timeout, errors.Join(err, ctx.Err()))
+		}
+		if err := pause(ctx, max(backoff.Step(), asked(err))); err != nil {
+			return nil, classify(c, h.options.Timeout, err)
+		}
+	}
+}
+
+// decode is do for an object. Decoders' messages can quote what they read, so
+// none is kept.
+func (h *Host) decode(ctx context.Context, c call, into any) error {
+	data, err := h.do(ctx, c)
+	if err != nil {
+		return err
+	}
+	if json.Unmarshal(data, into) != nil {
+		return classify(c, h.options.Timeout, errGarbage)
+	}
+	return nil
+}
+
+func (h *Host) once(ctx context.Context, c call) (data []byte, err error) {
+	ctx, cancel := context.WithTimeout(ctx, h.options.Timeout)
+	defer cancel()
+	request := h.client.Get()
+	if c.body != nil {
+		request = h.client.Post().Body(c.body).SetHeader("Content-Type", "application/json")
+	}
+	for key, value := range c.query {
+		request = request.Param(key, value)
+	}
+	// client-go's own retries know no limit to Retry-After.
+	stream, err := request.AbsPath(c.path).MaxRetries(0).Stream(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, stream.Close()) }()
+	limit := c.limit
+	if limit == 0 {
+		limit = maximumAnswer
+	}
+	data, err = io.ReadAll(io.LimitReader(stream, limit+1))
+	if err == nil && int64(len(data)) > limit {
+		err = errTooLong
+	}
+	return data, err
+}
+
+// retryable says whether another attempt can help: not with a certificate that
+// is not trusted, a name that does not exist, or a clear no.
+func retryable(err error) bool {
+	var status apierrors.APIStatus
+	if errors.As(err, &status) {
+		code := status.Status().Code
+		return code == http.StatusTooManyRequests || code >= http.StatusInternalServerError
+	}
+	var asURL *url.Error // it implements net.Error whatever it holds
+	if errors.As(err, &asURL) {
+		err = asURL.Err
+	}
+	var dns *net.DNSError
+	if errors.As(err, &dns) && dns.IsNotFound {
+		return false
+	}
+	var network net.Error
+	return errors.As(err, &network) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
+		errors.Is(err, context.DeadlineExceeded) || errors.Is(err, syscall.ECONNRESET)
+}
+
+// asked gives the pause that the server asks for.
+func asked(err error) time.Duration {
+	seconds, ok := apierrors.SuggestsClientDelay(err)
+	if !ok {
+		return 0
+	}
+	return min(time.Duration(seconds)*time.Second, maximumDelay)
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}
