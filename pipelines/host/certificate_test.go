@@ -2,6 +2,7 @@ package host
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -101,7 +102,7 @@ func TestSealingCertificateFrom(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if _, err := SealingCertificateFrom(ctx, server.URL+"/cert.pem"); err != context.Canceled {
+	if _, err := SealingCertificateFrom(ctx, server.URL+"/cert.pem"); !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v", err)
 	}
 }

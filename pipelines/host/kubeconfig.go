@@ -14,13 +14,13 @@ import (
 type State int
 
 const (
-	// Ready: its kubeconfig is there.
+	// Ready means that its kubeconfig is there.
 	Ready State = iota
-	// NoNamespace: nothing of it is on the host.
+	// NoNamespace means that nothing of it is on the host.
 	NoNamespace
-	// Pending: it has not booted; its Secret is not there.
+	// Pending means that it has not booted: its Secret is not there.
 	Pending
-	// EmptySecret: its Secret is there, and has no kubeconfig in it.
+	// EmptySecret means that its Secret is there, without a kubeconfig in it.
 	EmptySecret
 )
 
@@ -78,13 +78,15 @@ func (h *Host) Kubeconfig(ctx context.Context, r KubeconfigRequest) (Kubeconfig,
 		result.State = EmptySecret
 	}
 	if r.Exec {
-		if data, err := h.execKubeconfig(ctx, r.Namespace, r.Name+"-0"); err == nil {
-			return Kubeconfig{Data: data, Source: r.Namespace + "/" + r.Name + "-0"}, nil
-		} else if ctx.Err() != nil {
+		pod := r.Name + "-0"
+		data, err := h.execKubeconfig(ctx, r.Namespace, pod)
+		switch {
+		case err == nil:
+			return Kubeconfig{Data: data, Source: r.Namespace + "/" + pod}, nil
+		case ctx.Err() != nil:
 			return Kubeconfig{}, err
-		} else {
-			result.Exec = err
 		}
+		result.Exec = err
 	}
 	if result.State == Pending && h.namespaceGone(ctx, r.Namespace) {
 		result.State = NoNamespace

@@ -1,6 +1,7 @@
 package host
 
 import (
+	"errors"
 	"net/http"
 	"os"
 	"regexp"
@@ -153,18 +154,22 @@ func TestMessagesNameTheDocumentedRules(t *testing.T) {
 			if len(forbidden) != 1 {
 				t.Fatalf("forbidden: %v", forbidden)
 			}
-			checkRule(t, forbidden[0].(*ForbiddenError), missing)
+			checkRule(t, forbidden[0], missing)
 		})
 	}
 }
 
-func checkRule(t *testing.T, err *ForbiddenError, want grant) {
+func checkRule(t *testing.T, failed error, want grant) {
 	t.Helper()
+	var err *ForbiddenError
+	if !errors.As(failed, &err) {
+		t.Fatalf("error %v", failed)
+	}
 	var rules []rbacv1.PolicyRule
 	if yaml.UnmarshalStrict([]byte(err.Needs.Rule()), &rules) != nil || len(rules) != 1 {
 		t.Fatalf("no rule:\n%s", err.Needs.Rule())
 	}
-	if rules[0].String() != want.PolicyRule.String() || err.Needs.Namespace != want.namespace {
+	if rules[0].String() != want.String() || err.Needs.Namespace != want.namespace {
 		t.Errorf("says to add\n%v in %q\nand the docs have\n%v in %q", rules[0], err.Needs.Namespace, want.PolicyRule, want.namespace)
 	}
 	if !strings.Contains(err.Error(), err.Needs.Rule()) || !strings.Contains(err.Error(), err.Needs.Kind()) {
@@ -176,5 +181,5 @@ func checkRule(t *testing.T, err *ForbiddenError, want grant) {
 func TestServiceCIDRRuleIsDocumented(t *testing.T) {
 	h := opened(t, serve(t, map[string]http.HandlerFunc{listV1: forbidden("servicecidrs"), create: invalid("does not match the current range")}), Options{})
 	_, err := h.ServiceCIDRs(background(t))
-	checkRule(t, err.(*ForbiddenError), documented(t)[0])
+	checkRule(t, err, documented(t)[0])
 }
