@@ -34,7 +34,7 @@ func Apply(ctx context.Context, p Plan) error {
 		return err
 	}
 	defer d.Close()
-	w := &writer{disk: d, plan: p}
+	w := &writer{disk: d, plan: p, dirty: map[string]bool{}}
 	unlock, err := w.lock(ctx)
 	if err != nil {
 		return err
@@ -65,6 +65,8 @@ type writer struct {
 	todo []Change
 	// made are the folders that it created, outermost first.
 	made []string
+	// dirty are the folders with new folders in them that are not synced yet.
+	dirty map[string]bool
 	// staged are the temporary files and their targets, in order.
 	staged []move
 }

@@ -65,10 +65,10 @@ func TestUnchangedFilesAreNotTouched(t *testing.T) {
 
 func TestApplySweepsItsOwnTemporaryFilesOnly(t *testing.T) {
 	own := []string{
-		"clusters/dev/.kasou-dev.0.tmp", "clusters/dev/manifests/vcluster/templates/.kasou-dev.12.tmp", "clusters/root/.kasou-dev.3.tmp",
+		"clusters/dev/.kasou-dev.0.tmp", "clusters/dev/manifests/vcluster/templates/.kasou-dev.12.tmp", "clusters/root/.kasou-dev.yaml.tmp", "clusters/root/.kasou-dev.cluster.yaml.tmp",
 	}
 	others := []string{
-		"clusters/root/.kasou-other.3.tmp", "clusters/root/.kasou-dev2.3.tmp", "clusters/dev/.kasou-dev.x.tmp",
+		"clusters/root/.kasou-other.yaml.tmp", "clusters/root/.kasou-dev2.yaml.tmp", "clusters/dev/.kasou-dev.x.tmp",
 		"clusters/dev/.kasou-dev.1.tmp.bak", "clusters/other/.kasou-dev.1.tmp",
 	}
 	root := repo(t, nil)

@@ -11,6 +11,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // The modes of what kasou writes, whatever the umask: those git knows.
@@ -23,23 +25,18 @@ const (
 // work, but it neither lets the name be chosen, by which the next run knows
 // what a killed one left, nor puts a file reached through os.Root beside its
 // target, nor syncs the folder.
-const tempPrefix = ".kasou-"
+const (
+	tempPrefix = ".kasou-"
+	tempSuffix = ".tmp"
+)
 
 func tempName(cluster string, n int) string {
-	return fmt.Sprintf("%s%s.%d.tmp", tempPrefix, tempOwner(cluster), n)
-}
-
-// tempOwner has a dot for the fleet's own file: no cluster's name has one.
-func tempOwner(cluster string) string {
-	if cluster == "" {
-		return FleetLockName
-	}
-	return cluster
+	return fmt.Sprintf("%s%s.%d%s", tempPrefix, cluster, n, tempSuffix)
 }
 
 // isTemp says whether the entry is a temporary file of the cluster.
 func isTemp(cluster string, entry fs.DirEntry) bool {
-	rest, ok := strings.CutPrefix(entry.Name(), tempPrefix+tempOwner(cluster)+".")
+	rest, ok := strings.CutPrefix(entry.Name(), tempPrefix+cluster+".")
 	return ok && entry.Type().IsRegular() && numbered.MatchString(rest)
 }
 
@@ -59,22 +56,72 @@ func (w *writer) sweep() error {
 			return err
 		}
 	}
-	for _, dir := range []string{w.plan.dir, path.Join(w.plan.dir, rootName)} {
-		entries, err := w.disk.list(dir)
-		if err != nil {
+	return w.sweepShared()
+}
+
+// sweepShared removes what a killed run left in the folders that all clusters
+// share. It knows the names: listing a folder with an entry for each cluster,
+// for each cluster, would cost the square of the fleet.
+func (w *writer) sweepShared() error {
+	for target := range w.sharedTargets() {
+		temp := w.temp(target)
+		if err := w.disk.folder(path.Dir(temp)); errors.Is(err, fs.ErrNotExist) {
+			continue
+		} else if err != nil {
 			return err
 		}
-		for _, entry := range entries {
-			if err := remove(path.Join(dir, entry.Name()), entry); err != nil {
-				return err
-			}
+		if err := w.disk.root.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
 		}
 	}
 	return nil
 }
 
-// stageAll writes every new content beside its target.
+// sharedTargets are the files outside the cluster's folder that this plan
+// writes, or another one of the cluster may have written.
+func (w *writer) sharedTargets() map[string]bool {
+	targets := map[string]bool{}
+	if w.plan.Cluster != "" {
+		for _, suffix := range []string{".yaml", ".cluster.yaml"} {
+			targets[path.Join(w.plan.dir, rootName, w.plan.Cluster+suffix)] = true
+		}
+	}
+	for _, c := range w.plan.Changes {
+		if !w.inFolder(c.Path) {
+			targets[c.Path] = true
+		}
+	}
+	return targets
+}
+
+// inFolder says whether p is in the cluster's own folder.
+func (w *writer) inFolder(p string) bool {
+	return w.plan.Cluster != "" && strings.HasPrefix(p, w.plan.folder()+"/")
+}
+
+// temp gives the name under which a content is staged: numbered in the
+// cluster's own folder, after the target in a shared one.
+func (w *writer) temp(target string) string {
+	if !w.inFolder(target) {
+		return path.Join(path.Dir(target), tempPrefix+path.Base(target)+tempSuffix)
+	}
+	return path.Join(path.Dir(target), tempName(w.plan.Cluster, len(w.staged)))
+}
+
+// stageAll writes every new content beside its target, and makes it last. The
+// files are synced together, not one after the other: a file system writes its
+// journal once for all that wait for it.
 func (w *writer) stageAll(ctx context.Context) error {
+	if err := w.writeAll(ctx); err != nil {
+		return err
+	}
+	if err := w.syncAll(w.dirty, w.staged); err != nil {
+		return err
+	}
+	return ctx.Err()
+}
+
+func (w *writer) writeAll(ctx context.Context) error {
 	if w.needsIntent() {
 		if err := w.stage(w.plan.lockPath, w.plan.lockIntent); err != nil {
 			return err
@@ -109,7 +156,7 @@ func (w *writer) stage(target string, data []byte) (err error) {
 		return err
 	}
 	step("stage " + target)
-	temp := path.Join(path.Dir(target), tempName(w.plan.Cluster, len(w.staged)))
+	temp := w.temp(target)
 	f, err := w.disk.root.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, fileMode)
 	if err != nil {
 		return fmt.Errorf("write %s: %w", target, err)
@@ -124,11 +171,7 @@ func (w *writer) stage(target string, data []byte) (err error) {
 	if _, err := f.Write(data); err != nil {
 		return err
 	}
-	step("sync " + target)
-	if err := f.Chmod(fileMode); err != nil {
-		return err
-	}
-	return f.Sync()
+	return f.Chmod(fileMode)
 }
 
 // mkdir makes the folder p and those above it, where they are not there.
@@ -151,9 +194,7 @@ func (w *writer) mkdir(p string) error {
 		if err := w.disk.root.Chmod(dir, dirMode); err != nil {
 			return fmt.Errorf("make folder: %w", err)
 		}
-		if err := w.sync(path.Dir(dir)); err != nil {
-			return err
-		}
+		w.dirty[path.Dir(dir)] = true
 	}
 	return nil
 }
@@ -178,7 +219,7 @@ func (w *writer) rename(moves []move) error {
 		}
 		dirs[path.Dir(m.target)] = true
 	}
-	return w.syncAll(dirs)
+	return w.syncAll(dirs, nil)
 }
 
 // remove deletes the files of the plan that match and are not wanted, and the
@@ -199,7 +240,7 @@ func (w *writer) remove(match func(p string) bool) error {
 		}
 		dirs[kept] = true
 	}
-	return w.syncAll(dirs)
+	return w.syncAll(dirs, nil)
 }
 
 // removeEmpty removes dir and the folders above it while they are empty, up to
@@ -221,25 +262,34 @@ func (w *writer) removeEmpty(dir string) (string, error) {
 	return dir, nil
 }
 
-func (w *writer) syncAll(dirs map[string]bool) error {
-	for _, dir := range slices.Sorted(maps.Keys(dirs)) {
-		if err := w.sync(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
+// syncAll makes the staged files, and the renames and removals in the folders,
+// last. A folder that is gone needs nothing.
+func (w *writer) syncAll(dirs map[string]bool, staged []move) error {
+	var group errgroup.Group
+	for _, m := range staged {
+		step("sync " + m.target)
+		group.Go(func() error { return w.sync(m.temp, m.target) })
 	}
-	return nil
+	for _, dir := range slices.Sorted(maps.Keys(dirs)) {
+		step("sync folder " + dir)
+		group.Go(func() error {
+			if err := w.sync(dir, "folder "+dir); !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+			return nil
+		})
+	}
+	return group.Wait()
 }
 
-// sync makes renames and removals in the folder last.
-func (w *writer) sync(dir string) error {
-	step("sync folder " + dir)
-	f, err := w.disk.root.Open(dir)
+func (w *writer) sync(p, what string) error {
+	f, err := w.disk.root.Open(p)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
 	if err := f.Sync(); err != nil {
-		return fmt.Errorf("sync folder %s: %w", dir, err)
+		return fmt.Errorf("sync %s: %w", what, err)
 	}
 	return nil
 }
