@@ -35,6 +35,15 @@ func TestVersions(t *testing.T) {
 	}
 }
 
+// The controller unseals what kasou seals with the same version.
+func TestTheControllerIsOfKasousVersion(t *testing.T) {
+	want, err := build.Required(t.Context(), build.SealedSecrets)
+	must(t, err)
+	if got, err := build.Controller.Version(); err != nil || got != want {
+		t.Errorf("the controller is %s, kasou seals with %s (%v): change parts/sealed-secrets", got, want, err)
+	}
+}
+
 // What a host without ServiceCIDR objects says of a bad address is all that
 // there is to learn its range from; the newer ones say less.
 func TestAServiceOutsideTheRangeIsRefused(t *testing.T) {

@@ -37,15 +37,15 @@ type Part struct {
 var (
 	// Etcd is the store of an API server.
 	Etcd = Part{Name: "etcd", Module: "parts/etcd", Package: "go.etcd.io/etcd/server/v3", root: "go.etcd.io/etcd/server/v3"}
-	// Controller is the Sealed Secrets controller, of the version that kasou
-	// seals for.
+	// Controller is the Sealed Secrets controller.
 	Controller = Part{
-		Name: "sealed-secrets-controller", Module: ".",
-		Package: sealedSecrets + "/cmd/controller", root: sealedSecrets,
+		Name: "sealed-secrets-controller", Module: "parts/sealed-secrets",
+		Package: SealedSecrets + "/cmd/controller", root: SealedSecrets,
 	}
 )
 
-const sealedSecrets = "github.com/bitnami-labs/sealed-secrets"
+// SealedSecrets is the module of the controller, and of what kasou seals with.
+const SealedSecrets = "github.com/bitnami-labs/sealed-secrets"
 
 // APIServer is the kube-apiserver of a Kubernetes minor version, such as 1.34.
 // There must be a folder parts/kube-apiserver-1.34.
@@ -157,7 +157,14 @@ func (p Part) file(name string) string {
 // SealedSecretsFolder gives the unpacked module of the controller; its CRD is
 // in helm/sealed-secrets/crds.
 func SealedSecretsFolder(ctx context.Context) (string, error) {
-	out, err := goCommand(ctx, moduleRoot(), "list", "-m", "-f", "{{.Dir}}", sealedSecrets)
+	out, err := goCommand(ctx, Controller.file("."), "list", "-m", "-f", "{{.Dir}}", SealedSecrets)
+	return strings.TrimSpace(out), err
+}
+
+// Required gives the version of a module that kasou, as tested here, is built
+// with.
+func Required(ctx context.Context, module string) (string, error) {
+	out, err := goCommand(ctx, moduleRoot(), "list", "-m", "-f", "{{.Version}}", module)
 	return strings.TrimSpace(out), err
 }
 

@@ -62,7 +62,7 @@ func Start(ctx context.Context, c *cluster.Cluster, binary, definition string) (
 		return nil, fmt.Errorf("install the controller: %w", err)
 	}
 	if err := namespacesWork(); err != nil {
-		return nil, fmt.Errorf("%w (%v)", ErrNoNamespaces, err)
+		return nil, fmt.Errorf("%w (%w)", ErrNoNamespaces, err)
 	}
 	dir, err := os.MkdirTemp("", "kasou-e2e-controller-")
 	if err != nil {
