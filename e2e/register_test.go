@@ -195,6 +195,48 @@ func TestRegistration(t *testing.T) {
 	})
 }
 
+// A ServiceAccount's token, as newer vclusters can give, does instead of a
+// client certificate.
+func TestRegistrationByToken(t *testing.T) {
+	env, there := hostOf(t, newest), virtualCluster(t)
+	_ = env.sealing(t)
+	namespace(t, env.host, "argocd")
+	repo, options := newFleet(t, env)
+	// The other test has the cluster dev; Secrets and namespaces are named by it.
+	repo.Cluster(t, "dev", "  namespace: by-token\n  ingress: {enabled: true, host: "+virtualName+"}\n")
+	r, err := pipelines.Build(t.Context(), options)
+	fleettest.MustPass(t, r, err)
+	year := int64(365 * 24 * 3600)
+	token, err := clientOf(t, there).CoreV1().ServiceAccounts("kube-system").CreateToken(t.Context(), argoAccount(t, there),
+		&authv1.TokenRequest{Spec: authv1.TokenRequestSpec{ExpirationSeconds: &year}}, metav1.CreateOptions{})
+	must(t, err)
+	data, err := there.TokenKubeconfig("https://localhost:8443", token.Status.Token)
+	must(t, err)
+	writeKubeconfig(t, env.host, "by-token", "dev", data)
+	if _, changed := registered(t, env, options); !changed {
+		t.Fatal("the registration wrote nothing")
+	}
+	connects(t, env, repo, there, "system:serviceaccount:kube-system:argocd-manager")
+	unchanged(t, env, repo, options)
+}
+
+// argoAccount makes a ServiceAccount that may do anything, and gives its name.
+func argoAccount(t *testing.T, c *cluster.Cluster) string {
+	t.Helper()
+	const name = "argocd-manager"
+	must(t, applierOf(t, c).YAML(t.Context(), []byte(`apiVersion: v1
+kind: ServiceAccount
+metadata: {name: argocd-manager, namespace: kube-system}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {name: argocd-manager}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: cluster-admin}
+subjects: [{kind: ServiceAccount, name: argocd-manager, namespace: kube-system}]
+`), ""))
+	return name
+}
+
 func has(r *report.Report, rule finding.Rule) bool {
 	for _, f := range r.Findings {
 		if f.Rule == rule {

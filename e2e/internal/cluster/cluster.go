@@ -130,10 +130,19 @@ func (c *Cluster) Credential(user string, groups []string, valid time.Duration) 
 // cluster's CA, by a client certificate. The context's name is that of a
 // vcluster's syncer.
 func (c *Cluster) Kubeconfig(server string, pair KeyPair) ([]byte, error) {
+	return c.kubeconfig(server, &clientcmdapi.AuthInfo{ClientCertificateData: pair.Certificate, ClientKeyData: pair.Key})
+}
+
+// TokenKubeconfig is a Kubeconfig with a bearer token instead.
+func (c *Cluster) TokenKubeconfig(server, token string) ([]byte, error) {
+	return c.kubeconfig(server, &clientcmdapi.AuthInfo{Token: token})
+}
+
+func (c *Cluster) kubeconfig(server string, user *clientcmdapi.AuthInfo) ([]byte, error) {
 	const name = "my-vcluster"
 	config := clientcmdapi.NewConfig()
 	config.Clusters[name] = &clientcmdapi.Cluster{Server: server, CertificateAuthorityData: c.CA}
-	config.AuthInfos[name] = &clientcmdapi.AuthInfo{ClientCertificateData: pair.Certificate, ClientKeyData: pair.Key}
+	config.AuthInfos[name] = user
 	config.Contexts[name] = &clientcmdapi.Context{Cluster: name, AuthInfo: name}
 	config.CurrentContext = name
 	return clientcmd.Write(*config)
