@@ -4,7 +4,10 @@
 //
 // Run it with
 //
-//	go test -timeout 60m ./...
+//	go test -count=1 -timeout 60m ./...
+//
+// (go's cache of results does not see the charts, which are outside this
+// module, and its ten minutes are too short for the first run.)
 //
 // The first run builds the parts from their pinned modules (parts/), some
 // minutes for each API server; they stay in KASOU_CACHE, else in the user's
