@@ -1,0 +1,55 @@
+package cli
+
+import (
+	"bytes"
+	"os"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestProgressIsOneLineThatGoesAway(t *testing.T) {
+	var w bytes.Buffer
+	p := &progress{w: &w, verb: "building", start: time.Now().Add(-time.Second)}
+	for i := range 1000 {
+		p.Step(i+1, 1000, "cluster\x1b[2J")
+	}
+	p.Done()
+	out := w.String()
+	if n := strings.Count(out, "building"); n == 0 || n > 10 {
+		t.Errorf("drawn %d times at once", n)
+	}
+	if strings.Contains(out, "\n") || strings.Contains(out, "\x1b[2J") || !strings.HasSuffix(out, "\r\x1b[K") {
+		t.Errorf("output %q", out)
+	}
+	w.Reset()
+	p.Done()
+	if w.Len() > 0 {
+		t.Errorf("a second Done writes %q", w.String())
+	}
+}
+
+func TestShortWorkShowsNoProgress(t *testing.T) {
+	var w bytes.Buffer
+	p := &progress{w: &w, verb: "building", start: time.Now()}
+	p.Step(1, 2, "a")
+	p.Done()
+	if w.Len() > 0 {
+		t.Errorf("output %q", w.String())
+	}
+}
+
+func TestNothingIsATerminalInATest(t *testing.T) {
+	null, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer null.Close()
+	env := Env{Stderr: null, Getenv: func(string) string { return "" }}
+	if newProgress(env, "building") != nil || colors(env, null) || colors(env, &bytes.Buffer{}) {
+		t.Error("progress or colour for what is no terminal")
+	}
+	var none *progress
+	none.Step(1, 1, "a") // on a pipe
+	none.Done()
+}
