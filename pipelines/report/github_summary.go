@@ -68,7 +68,7 @@ func summaryHead(r *Report) string {
 
 func summaryCounts(r *Report) string {
 	parts := []string{plural(len(r.Clusters), "cluster")}
-	for _, s := range []Status{Failed, Changed, Removed, Unchanged} {
+	for _, s := range []Status{Failed, Drifted, Unknown, Changed, Removed, Unchanged} {
 		if n := r.Count(s); n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", n, statusWord(r, s)))
 		}
@@ -83,7 +83,7 @@ func statusWord(r *Report, s Status) string {
 	switch s {
 	case Changed:
 		return changedWord(r)
-	case Unchanged, Removed, Failed:
+	case Unchanged, Removed, Failed, Drifted, Unknown:
 		return string(s)
 	}
 	return plainName(string(s))
@@ -93,7 +93,7 @@ func statusWord(r *Report, s Status) string {
 // clusters most are unchanged; the counts have them.
 func summaryTable(r *Report) string {
 	var rows []string
-	for _, s := range []Status{Failed, Removed, Changed} {
+	for _, s := range []Status{Failed, Drifted, Unknown, Removed, Changed} {
 		for _, c := range r.Clusters {
 			if c.Status == s {
 				rows = append(rows, fmt.Sprintf("| `%s` | %s | %s |\n", plainName(c.Name), statusWord(r, s), countChanges(c.Changes)))

@@ -15,6 +15,8 @@ import (
 type Report struct {
 	// Command is what ran: build, check or lock.
 	Command string `json:"command"`
+	// At is the time that a drift report is of, RFC 3339 in UTC.
+	At string `json:"at,omitempty"`
 	// DryRun is true where nothing was written on purpose.
 	DryRun bool `json:"dryRun,omitempty"`
 	// Clusters are sorted by name.
@@ -29,6 +31,9 @@ type Report struct {
 	Unfinished []Unfinished `json:"unfinished,omitempty"`
 	// Probes are what doctor looked at, in its order.
 	Probes []Probe `json:"probes,omitempty"`
+	// Drift is what kasou drift found, in the order of SortRows. What is known
+	// stands among the findings, too, what is not among the unfinished.
+	Drift []Row `json:"drift,omitempty"`
 	// FleetDiff of the fleet's own changes, where one was asked for.
 	FleetDiff string `json:"fleetDiff,omitempty"`
 }
@@ -60,12 +65,15 @@ type Status string
 
 // Unchanged is as it should be; Changed was written (or would be, in a dry run
 // and in check); Removed was taken away; Failed has an error among its
-// findings or could not be finished.
+// findings or could not be finished. For kasou drift a cluster is unchanged,
+// Drifted, or Unknown where nothing is wrong as far as could be found out.
 const (
 	Unchanged Status = "unchanged"
 	Changed   Status = "changed"
 	Removed   Status = "removed"
 	Failed    Status = "failed"
+	Drifted   Status = "drifted"
+	Unknown   Status = "unknown"
 )
 
 // Cluster is the outcome for one cluster.
@@ -77,6 +85,8 @@ type Cluster struct {
 	Reasons []Reason `json:"reasons,omitempty"`
 	// Diff of the changes, where one was asked for; never coloured in json.
 	Diff string `json:"diff,omitempty"`
+	// Facts are there for kasou drift alone.
+	Facts *Facts `json:"facts,omitempty"`
 }
 
 // Cause is why a cluster's files changed.

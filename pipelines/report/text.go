@@ -30,6 +30,9 @@ func writeText(w io.Writer, r *Report, o Options) error {
 	t := &textWriter{Writer: bufio.NewWriter(w), options: o, sources: map[string][]string{}}
 	for _, f := range r.Findings {
 		t.finding(f)
+		if row, ok := r.rowOf(f); ok && row.note() != "" {
+			fmt.Fprintf(t, "  %s\n", t.paint(faint, Inert(row.note())))
+		}
 	}
 	for _, u := range r.Unfinished {
 		fmt.Fprintf(t, "%s\n", t.paint(red, indented(u.String())))
@@ -160,6 +163,8 @@ func (t *textWriter) summary(r *Report) {
 	add(r.Count(Changed), changedWord(r))
 	add(r.Count(Removed), "removed")
 	add(r.Count(Failed), "failed")
+	add(r.Count(Drifted), "drifted")
+	add(r.Count(Unknown), "unknown")
 	add(r.Count(Unchanged), "unchanged")
 	if len(parts) == 0 {
 		return

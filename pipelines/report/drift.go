@@ -1,0 +1,118 @@
+package report
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"kasou/pipelines/finding"
+)
+
+// DriftKind says what a fact stopped agreeing with.
+type DriftKind string
+
+// The kinds: the files on disk, the chart's source and the tools, the sealing
+// certificate and what was sealed.
+const (
+	DriftTree     DriftKind = "tree"
+	DriftUpstream DriftKind = "upstream"
+	DriftTrust    DriftKind = "trust"
+)
+
+// Repair is the command that makes a row true again.
+type Repair string
+
+// ByUpgrade moves to a newer chart. ByPerson is for what no command repairs.
+const (
+	ByBuild    Repair = "build"
+	ByLock     Repair = "lock"
+	ByUpgrade  Repair = "lock --upgrade"
+	ByRegister Repair = "register"
+	ByPerson   Repair = "person"
+)
+
+// Row is one thing that is no longer true, or of which nothing is known.
+type Row struct {
+	finding.Finding
+	Kind DriftKind `json:"kind"`
+	// Object is NAMESPACE/NAME of what is concerned, where it is not the file.
+	Object string `json:"object,omitempty"`
+	// Since is from when on, RFC 3339 in UTC; empty where neither git nor the
+	// object knows.
+	Since  string `json:"since,omitempty"`
+	Repair Repair `json:"repair"`
+	// Unknown says that it could not be found out, and Message says why.
+	Unknown bool `json:"unknown,omitempty"`
+	// Repaired says that --repair made it true again.
+	Repaired bool `json:"repaired,omitempty"`
+}
+
+// Drifted says whether the row is drift: no mere hint, not unknown, not
+// repaired.
+func (r Row) Drifted() bool { return r.Severity == finding.Error && !r.Unknown && !r.Repaired }
+
+// Command gives what to type to repair the row; empty where a person has to
+// do more than that.
+func (r Row) Command() string {
+	if r.Repair == ByPerson || r.Unknown {
+		return ""
+	}
+	return strings.TrimSpace("kasou " + string(r.Repair) + " " + r.Cluster)
+}
+
+// Facts say what a cluster is, for a table of the fleet.
+type Facts struct {
+	// Chart is the name, or the path, and Version its version; empty for a path.
+	Chart   string `json:"chart"`
+	Version string `json:"version,omitempty"`
+	// Newest is the newest version at the chart's source, where it is newer.
+	Newest      string `json:"newest,omitempty"`
+	Namespace   string `json:"namespace"`
+	ServiceCIDR string `json:"serviceCIDR,omitempty"`
+	// Server is what Argo CD dials.
+	Server string `json:"server,omitempty"`
+	// Application is NAMESPACE/NAME.
+	Application string `json:"application"`
+	// Registered says whether Argo CD has a credential for it.
+	Registered bool `json:"registered"`
+	// Expires is when that credential ends, RFC 3339 in UTC; empty where it does
+	// not say.
+	Expires string `json:"expires,omitempty"`
+}
+
+// SortRows orders by cluster (the fleet's own first), kind, file, line, rule
+// and message.
+func SortRows(rows []Row) {
+	slices.SortStableFunc(rows, func(a, b Row) int {
+		return cmp.Or(
+			cmp.Compare(a.Cluster, b.Cluster), cmp.Compare(a.Kind, b.Kind),
+			cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line),
+			cmp.Compare(a.Rule, b.Rule), cmp.Compare(a.Message, b.Message),
+		)
+	})
+}
+
+// rowOf gives the row that a finding belongs to.
+func (r *Report) rowOf(f finding.Finding) (Row, bool) {
+	i := slices.IndexFunc(r.Drift, func(row Row) bool { return row.Finding == f })
+	if i < 0 {
+		return Row{}, false
+	}
+	return r.Drift[i], true
+}
+
+// note gives what a row adds to its finding, on one line; empty where that is
+// nothing.
+func (r Row) note() string {
+	var parts []string
+	if r.Since != "" {
+		parts = append(parts, "since "+r.Since)
+	}
+	switch {
+	case r.Repaired:
+		parts = append(parts, "repaired")
+	case r.Command() != "":
+		parts = append(parts, r.Command()+" repairs it")
+	}
+	return strings.Join(parts, "; ")
+}
