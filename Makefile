@@ -1,16 +1,25 @@
 tools := go tool -modfile=tools/go.mod
 
-.PHONY: help test lint generate
+.PHONY: help test e2e lint bench generate
 help: ## list the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
+	@grep -E '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
 
-test: lint ## everything there is: linters, tests, and the example fleet checked
+test: lint ## everything there is: linters, tests, real API servers, and the example fleet checked
 	$(tools) gotestsum --format pkgname-and-test-fails -- ./...
+	$(MAKE) e2e
 	go run . check
+
+# Not from Go's cache: it does not see the charts, which lie outside the module.
+e2e: ## against kube-apiserver, etcd and the Sealed Secrets controller, built on first use
+	cd e2e && go tool -modfile=../tools/go.mod gotestsum --format pkgname-and-test-fails -- -count=1 -timeout 60m ./...
 
 lint: ## golangci-lint and actionlint
 	$(tools) golangci-lint run ./...
+	cd e2e && go tool -modfile=../tools/go.mod golangci-lint run ./...
 	go tool -modfile=tools/actionlint/go.mod actionlint
+
+bench: ## what a cluster of a fleet costs: cold, unchanged, checked
+	go test ./pipelines -run none -bench Fleet -benchtime 3x -timeout 30m
 
 generate: ## JSON schemas and schema bundles, from types and upstream definitions
 	go generate ./...
