@@ -52,7 +52,7 @@ func Check(ctx context.Context, o Options) (*report.Report, error) {
 	if err != nil || r == nil {
 		return sorted(out), err
 	}
-	r.judge = tree.Plan.Findings
+	r.judge, r.onlyLooks = tree.Plan.Findings, true
 	r.buildAll(ctx, out)
 	removals, found, err := r.removals(ctx)
 	if err != nil {

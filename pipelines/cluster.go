@@ -48,7 +48,11 @@ func (r *run) build(ctx context.Context, c fleet.Cluster) outcome {
 	if !keep(found, err) {
 		return o
 	}
-	files, found, err := r.files(ctx, c, ch, lock)
+	values, found, err := r.hide(ctx, &c)
+	if !keep(found, err) {
+		return o
+	}
+	files, found, err := r.files(ctx, c, ch, lock, values)
 	if !keep(found, err) {
 		return o
 	}
@@ -83,7 +87,7 @@ func inputs(c fleet.Cluster, ch toolchain.Chart) (string, error) {
 // files gives all generated files of a cluster but its lock: values, rendered
 // manifests, kasou's own objects, every Secret sealed, every document valid.
 // With a finding that is an error there are none.
-func (r *run) files(ctx context.Context, c fleet.Cluster, ch toolchain.Chart, lock *tree.Lock) (tree.Files, finding.List, error) {
+func (r *run) files(ctx context.Context, c fleet.Cluster, ch toolchain.Chart, lock *tree.Lock, h hidden) (tree.Files, finding.List, error) {
 	plan, findings := vcluster.Plan(c, ch)
 	if findings.Failed() {
 		return nil, findings, nil
@@ -102,11 +106,11 @@ func (r *run) files(ctx context.Context, c fleet.Cluster, ch toolchain.Chart, lo
 	if err != nil || findings.Failed() {
 		return nil, findings, err
 	}
-	own := path.Join(r.Dir, c.Name)
+	manifest := func(name string) string { return path.Join(r.Dir, c.Name, "manifests", name) }
 	for name, data := range rendered {
-		files[path.Join(own, "manifests", name)] = data
+		files[manifest(name)] = data
 	}
-	files, found, err = r.sealer(lock, false).Rendered(ctx, c, files, r.committed)
+	files, found, err = r.sealRendered(ctx, h, ch, plan.Values, files, manifest, lock)
 	findings = append(findings, found...)
 	if err != nil || findings.Failed() {
 		return nil, findings, err
@@ -115,8 +119,8 @@ func (r *run) files(ctx context.Context, c fleet.Cluster, ch toolchain.Chart, lo
 		return nil, append(findings, found...), nil
 	}
 	found, err = conform.Check(ctx, r.Toolchain, r.schemas, c, files)
-	files[path.Join(own, "values.yaml")] = values
-	return files, append(findings, found...), err
+	files[path.Join(r.Dir, c.Name, "values.yaml")] = values
+	return files, append(append(findings, found...), h.plain(files)...), err
 }
 
 func extras(objects []vcluster.Object) []argocd.Extra {

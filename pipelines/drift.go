@@ -53,7 +53,7 @@ func Drift(ctx context.Context, o Options, d DriftOptions) (*report.Report, erro
 	if ok, err := w.prepare(); err != nil || !ok {
 		return w.finish(ctx), err
 	}
-	r.judge = tree.Plan.Findings
+	r.judge, r.onlyLooks = tree.Plan.Findings, true
 	for i, seen := range each(ctx, o.Jobs, r.clusters, w.look, r.step(len(r.clusters))) {
 		w.add(r.clusters[i], seen)
 	}

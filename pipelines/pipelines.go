@@ -32,6 +32,13 @@ type Options struct {
 	// it something that neither the spec nor the lock says; nil where there is
 	// none.
 	OpenHost func() (*host.Host, error)
+	// Getenv gives the environment of the run to valuesFrom; nil where it gets
+	// none.
+	Getenv func(string) string
+	// InProcess gives the helm that renders with the values of valuesFrom, where
+	// Toolchain would hand them to an engine that keeps what it is given; nil
+	// where Toolchain itself runs in this process.
+	InProcess func() (toolchain.Helm, error)
 	// SealKey is KASOU_SEAL_KEY, as given; empty where there is none.
 	SealKey string
 	// DryRun keeps Build from writing.

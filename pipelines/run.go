@@ -27,6 +27,9 @@ type run struct {
 	key         *seal.Key
 	// serviceRange is the host's service range, for specs that say auto.
 	serviceRange hostRange
+	// onlyLooks lets a run go on without the values of valuesFrom: it compares
+	// what it can.
+	onlyLooks bool
 	// judge says what a plan's changes mean for this pipeline.
 	judge func(tree.Plan) finding.List
 }

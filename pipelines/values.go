@@ -48,6 +48,12 @@ func oneChart(ctx context.Context, o Options) (fleet.Cluster, toolchain.Chart, f
 	if findings = append(findings, found...); err != nil || findings.Failed() {
 		return c, toolchain.Chart{}, findings, err
 	}
+	// The values themselves are not for a screen.
+	r := &run{Options: o, fleet: f, onlyLooks: true}
+	r.Getenv, r.OpenHost = nil, nil
+	if _, _, err = r.hide(ctx, &c); err != nil {
+		return c, toolchain.Chart{}, findings, err
+	}
 	ch, _, found, err := o.Charts.Fetch(ctx, c, chartLock(lock))
 	return c, ch, append(findings, found...), err
 }

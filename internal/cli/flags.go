@@ -97,7 +97,7 @@ func (f *flags) open(c *cobra.Command, names []string) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &session{
+	s := &session{
 		flags:    f,
 		location: where,
 		tools:    tools,
@@ -106,8 +106,13 @@ func (f *flags) open(c *cobra.Command, names []string) (*session, error) {
 			Cache: cache, Toolchain: tools, Charts: chart.NewStore(where.root, chart.WithCache(cache)),
 			OpenHost: sync.OnceValues(func() (*host.Host, error) { return host.Open(host.Options{Context: f.hostContext}) }),
 			SealKey:  f.env.Getenv(seal.KeyEnv),
+			Getenv:   f.env.Getenv,
 		},
-	}, nil
+	}
+	if tools.Name() != "embedded" {
+		s.options.InProcess = s.inProcess
+	}
+	return s, nil
 }
 
 // session is one command at work on one fleet.
@@ -118,9 +123,15 @@ type session struct {
 	github  *report.GitHub
 	tools   toolchain.Toolchain
 	options pipelines.Options
+	helm    ownHelm
 }
 
-func (s *session) close() { _ = s.tools.Close() }
+func (s *session) close() {
+	_ = s.tools.Close()
+	if s.helm.tools != nil {
+		_ = s.helm.tools.Close()
+	}
+}
 
 // print writes the report to stdout and turns it into the command's error.
 func (s *session) print(r *report.Report) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	"kasou/pipelines/fleet"
 	"kasou/pipelines/toolchain"
@@ -42,4 +43,22 @@ func images(where location) map[string]string {
 		return nil
 	}
 	return f.Spec.Toolchain.Images()
+}
+
+// inProcess gives a helm in this process, started when it is first asked for:
+// an engine keeps what containers are given, so values that must not show do
+// not go there.
+func (s *session) inProcess() (toolchain.Helm, error) {
+	s.helm.Do(func() {
+		s.helm.tools, s.helm.err = embedded.New(embedded.Options{Workers: s.jobs})
+	})
+	return s.helm.tools, s.helm.err
+}
+
+// ownHelm is the embedded toolchain beside another one; nil until it is asked
+// for.
+type ownHelm struct {
+	sync.Once
+	tools *embedded.Toolchain
+	err   error
 }

@@ -83,6 +83,7 @@ func (k *check) one(fleet FleetSpec) {
 		k.report("spec.argocd.project", checkProject(spec.ArgoCD.Project, fleet.ArgoCD.Projects))
 	}
 	k.argoCDCluster(fleet.ArgoCD.Projects)
+	k.valuesFrom()
 }
 
 func (k *check) ingress() {

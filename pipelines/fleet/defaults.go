@@ -103,6 +103,11 @@ func (c *Cluster) applyDefaults(fleet FleetSpec) {
 	s.ArgoCD.Project = cmp.Or(s.ArgoCD.Project, fleet.ArgoCD.Projects[0])
 	s.ArgoCD.Automated = orValue(s.ArgoCD.Automated, true)
 	s.ArgoCD.Deletion = cmp.Or(s.ArgoCD.Deletion, Orphan)
+	for _, v := range s.ValuesFrom {
+		if v.Secret != nil {
+			v.Secret.Namespace = cmp.Or(v.Secret.Namespace, s.Namespace)
+		}
+	}
 }
 
 // orNew gives a copy, so that what was given stays as it was.

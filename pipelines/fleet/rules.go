@@ -84,6 +84,8 @@ const (
 	// RuleClusterNamespaces is a binding to namespaces that Argo CD would not
 	// read as it is meant.
 	RuleClusterNamespaces finding.Rule = "fleet-cluster-namespaces"
+	// RuleValuesFrom is a value from elsewhere that cannot be placed or found.
+	RuleValuesFrom finding.Rule = "fleet-values-from"
 	// RuleDuration is a duration that does not parse or is not above zero.
 	RuleDuration finding.Rule = "fleet-duration"
 )

@@ -53,6 +53,9 @@ type ClusterSpec struct {
 	PodSecurity *PodSecurity `json:"podSecurity,omitempty"`
 	// Values are raw chart values, merged last over what kasou sets.
 	Values map[string]any `json:"values,omitempty"`
+	// ValuesFrom are chart values that must not stand in git. They reach sealed
+	// Secrets alone, and need KASOU_SEAL_KEY.
+	ValuesFrom []ValueFrom `json:"valuesFrom,omitempty" jsonschema:"minItems=1"`
 	// ArgoCD says how Argo CD deploys the cluster.
 	ArgoCD *ArgoCD `json:"argocd,omitempty"`
 }
@@ -69,6 +72,27 @@ type Chart struct {
 	// Path of a chart folder or .tgz, from the repo's root, instead of the
 	// other three.
 	Path string `json:"path,omitempty" jsonschema:"minLength=1,example=charts/vcluster"`
+}
+
+// ValueFrom is one chart value, and where it comes from: either env or secret.
+type ValueFrom struct {
+	// Path of the value in the chart's values: keys joined by dots, or, where a
+	// key has a dot in it, a JSON pointer such as /a.b/c.
+	Path string `json:"path" jsonschema:"minLength=1,example=controlPlane.backingStore.database.external.dataSource"`
+	// Env names an environment variable of the run.
+	Env string `json:"env,omitempty" jsonschema:"minLength=1,example=DEVELOPMENT_DATABASE"`
+	// Secret is a key of a Secret on the host cluster.
+	Secret *SecretKey `json:"secret,omitempty"`
+}
+
+// SecretKey is one key of a Secret on the host cluster.
+type SecretKey struct {
+	// Namespace of the Secret. Default: the cluster's namespace.
+	Namespace string `json:"namespace,omitempty" jsonschema:"minLength=1"`
+	// Name of the Secret.
+	Name string `json:"name" jsonschema:"minLength=1,example=database"`
+	// Key in the Secret.
+	Key string `json:"key" jsonschema:"minLength=1,example=dataSource"`
 }
 
 // Ingress is the way in to the virtual cluster's API server.

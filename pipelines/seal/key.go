@@ -65,6 +65,14 @@ func (k *Key) id() string {
 	return hex.EncodeToString(sum[:4])
 }
 
+// Fingerprint gives 16 hex digits that change when the value does, and that
+// nobody without the key can search. cluster and path say what the value is
+// for, so that one value in two places does not show.
+func (k *Key) Fingerprint(cluster, path, value string) string {
+	m := environmentKey(k).mac("kasou value fingerprint v1", cluster, path, value)
+	return hex.EncodeToString(m.Sum(nil)[:8])
+}
+
 // String and GoString keep the key out of any message that prints it.
 func (k *Key) String() string { return "(" + KeyEnv + ")" }
 

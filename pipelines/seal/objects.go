@@ -59,14 +59,23 @@ func mayHoldSecret(data []byte) bool {
 // findSealed gives the SealedSecret for want in a committed file: by namespace
 // and name, else the only one. nil where there is none.
 func findSealed(file []byte, want *sealed) *sealed {
-	all := allSealed(file)
-	for _, s := range all {
-		if want != nil && s.namespace == want.namespace && s.name == want.name {
+	if want != nil {
+		if s := sealedNamed(file, want.namespace, want.name); s != nil {
 			return s
 		}
 	}
-	if len(all) == 1 {
+	if all := allSealed(file); len(all) == 1 {
 		return all[0]
+	}
+	return nil
+}
+
+// sealedNamed gives the SealedSecret of that name in a committed file, or nil.
+func sealedNamed(file []byte, namespace, name string) *sealed {
+	for _, s := range allSealed(file) {
+		if s.namespace == namespace && s.name == name {
+			return s
+		}
 	}
 	return nil
 }

@@ -18,13 +18,20 @@ import (
 // A Secret that cannot be sealed is a finding that stops the cluster, and then
 // there are no files. The error is one of the tool.
 func (s *Sealer) Rendered(ctx context.Context, c fleet.Cluster, files tree.Files, previous func(path string) []byte) (tree.Files, finding.List, error) {
+	return s.rendered(ctx, c, files, nil, previous)
+}
+
+func (s *Sealer) rendered(ctx context.Context, c fleet.Cluster, files tree.Files, hidden *Hidden, previous func(path string) []byte) (tree.Files, finding.List, error) {
+	found := hidden.sameFiles(c, files)
+	if found != nil {
+		return nil, found, nil
+	}
 	out := maps.Clone(files)
-	var found finding.List
 	for _, path := range files.Paths() {
-		if !mayHoldSecret(files[path]) {
+		f := &manifest{sealer: s, cluster: c, path: path, previous: previous(path), hidden: hidden, seen: map[string]bool{}}
+		if !mayHoldSecret(files[path]) && !f.differs(files[path]) {
 			continue
 		}
-		f := &manifest{sealer: s, cluster: c, path: path, previous: previous(path), seen: map[string]bool{}}
 		if o := s.options.Recorded; o != nil {
 			f.recorded = o(path)
 		}
@@ -49,14 +56,45 @@ type manifest struct {
 	path     string
 	previous []byte
 	recorded string
-	found    finding.List
+	// hidden is nil where all values stand in git.
+	hidden *Hidden
+	found  finding.List
 	// seen holds the namespaces and names of the Secrets so far.
 	seen map[string]bool
 }
 
+// differs says whether the file is another one with the hidden values in it.
+func (m *manifest) differs(data []byte) bool {
+	return m.hidden != nil && !bytes.Equal(data, m.hidden.Files[m.path])
+}
+
+// twins gives the hidden counterpart of each part; nil where there is none, or
+// where a finding says that the parts do not correspond.
+func (m *manifest) twins(data []byte, parts []segment) []segment {
+	if !m.differs(data) {
+		return nil
+	}
+	twins := split(m.hidden.Files[m.path])
+	if len(twins) != len(parts) {
+		m.leak(1, "the number of documents", nil)
+		return nil
+	}
+	return twins
+}
+
 func (m *manifest) seal(ctx context.Context, data []byte) ([]byte, error) {
 	var out bytes.Buffer
-	for _, part := range split(data) {
+	parts := split(data)
+	twins := m.twins(data, parts)
+	for i, part := range parts {
+		if twins != nil && !bytes.Equal(part.bytes(), twins[i].bytes()) {
+			document, err := m.differing(ctx, part, twins[i])
+			if err != nil {
+				return nil, err
+			}
+			out.Write(document)
+			continue
+		}
 		d, err := part.read()
 		switch {
 		case err != nil && mayHoldSecret(part.bytes()):
@@ -80,7 +118,7 @@ func (m *manifest) seal(ctx context.Context, data []byte) ([]byte, error) {
 // List with its Secrets sealed. It is nil where a finding stops the cluster.
 func (m *manifest) document(ctx context.Context, d document) ([]byte, error) {
 	if isSecret(d.object) {
-		return m.secret(ctx, d.object, d.kindLine)
+		return m.secret(ctx, d.object, d.kindLine, InGit)
 	}
 	if err := m.list(ctx, d.object, d.kindLine); err != nil {
 		return nil, err
@@ -97,7 +135,7 @@ func (m *manifest) list(ctx context.Context, object map[string]any, line int) er
 			}
 			continue
 		}
-		data, err := m.secret(ctx, item, line)
+		data, err := m.secret(ctx, item, line, InGit)
 		if err != nil {
 			return err
 		}
@@ -112,9 +150,10 @@ func (m *manifest) list(ctx context.Context, object map[string]any, line int) er
 	return nil
 }
 
-// secret seals one rendered Secret. Its values come from the spec, the fleet
-// and a chart that is pinned, so that everyone who has these has them.
-func (m *manifest) secret(ctx context.Context, object map[string]any, line int) ([]byte, error) {
+// secret seals one rendered Secret. As a rule its values come from the spec,
+// the fleet and a chart that is pinned, so that everyone who has these has them:
+// they are in git. With hidden values in it, they can be guessed.
+func (m *manifest) secret(ctx context.Context, object map[string]any, line int, entropy Entropy) ([]byte, error) {
 	if text(object, "apiVersion") != "v1" {
 		m.add(line, RuleInvalidSecret, "an object of kind Secret whose apiVersion is not v1: kasou cannot seal it",
 			"leave it out by the chart's values")
@@ -141,7 +180,7 @@ func (m *manifest) secret(ctx context.Context, object map[string]any, line int) 
 	}
 	result, found, err := m.sealer.Secret(ctx, Request{
 		Cluster: m.cluster, Path: m.path, Line: line,
-		Secret: secret, Entropy: InGit, Previous: m.previous, Recorded: m.recorded,
+		Secret: secret, Entropy: entropy, Previous: m.previous, Recorded: m.recorded,
 	})
 	m.found = append(m.found, found...)
 	return result.Document, err

@@ -35,6 +35,9 @@ const (
 	// RuleCommittedPlain is a Secret that the committed file holds in plain
 	// text.
 	RuleCommittedPlain finding.Rule = "seal-committed-plain"
+	// RuleUnsealedValue is a value that must not stand in git and reaches what is
+	// not sealed.
+	RuleUnsealedValue finding.Rule = "seal-unsealed-value"
 	// RuleTokenSecret is a Secret that the host cluster fills itself.
 	RuleTokenSecret finding.Rule = "seal-token-secret"
 )

@@ -79,6 +79,9 @@ type Request struct {
 	// Secret with name and namespace, data and stringData; nil where the
 	// plaintext is not at hand and Previous is only to be checked.
 	Secret *corev1.Secret
+	// Namespace and Name say which SealedSecret of Previous is meant where
+	// Secret is nil. They may be empty where there is only one.
+	Namespace, Name string
 	// Scope is strict, namespace-wide or cluster-wide; empty means strict.
 	Scope string
 	// Entropy of the plaintext.
@@ -121,6 +124,9 @@ func (s *Sealer) Secret(ctx context.Context, r Request) (Result, finding.List, e
 		j.want = want
 	}
 	j.have = findSealed(r.Previous, j.want)
+	if j.want == nil && r.Name != "" {
+		j.have = sealedNamed(r.Previous, r.Namespace, r.Name)
+	}
 	return j.run(ctx)
 }
 

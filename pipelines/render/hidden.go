@@ -1,0 +1,36 @@
+package render
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"kasou/pipelines/finding"
+	"kasou/pipelines/fleet"
+	"kasou/pipelines/toolchain"
+	"kasou/pipelines/tree"
+)
+
+// errHidden stands for an error that may quote a value.
+var errHidden = errors.New("helm failed on the values of valuesFrom; what it says may quote them, and is not shown")
+
+// Hidden renders a chart that Manifests rendered already, with values in it
+// that must not show. What goes wrong is said without Helm's own words.
+func Hidden(ctx context.Context, helm toolchain.Helm, c fleet.Cluster, ch toolchain.Chart, kubeVersion string, values []byte) (tree.Files, finding.List, error) {
+	files, err := helm.Template(ctx, toolchain.Release{
+		Name: c.Name, Namespace: c.Spec.Namespace,
+		Chart: ch, KubeVersion: kubeVersion, Values: values,
+	})
+	var wrong *toolchain.ChartError
+	switch {
+	case err == nil:
+		return files, nil, nil
+	case errors.As(err, &wrong):
+		return nil, finding.List{c.Finding(finding.Error, RuleHiddenValues, []string{"spec", "valuesFrom"},
+			fmt.Sprintf("chart %s %s renders with placeholders, and not with the values of valuesFrom", ch.Name, ch.Version),
+			"look whether the values have the form that the chart wants; Helm's own message may quote them, and is not shown")}, nil
+	case ctx.Err() != nil:
+		return nil, nil, ctx.Err()
+	}
+	return nil, nil, fmt.Errorf("render %s: %w", c.Name, errHidden)
+}

@@ -1,0 +1,189 @@
+package seal
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+
+	"kasou/pipelines/finding"
+	"kasou/pipelines/fleet"
+	"kasou/pipelines/tree"
+)
+
+// Hidden is a cluster's manifests once more, rendered with other values in the
+// place of placeholders. Where the two differ, a value goes: so it is seen in
+// whatever form a template puts it.
+type Hidden struct {
+	// Files have the same paths as those that Rendered is given.
+	Files tree.Files
+	// Known says that Files hold the real values, for the Secrets to be sealed.
+	// Otherwise no plaintext is at hand, and what is committed is kept.
+	Known bool
+	// Placeholders are those of the spec's valuesFrom, in its order.
+	Placeholders []string
+}
+
+// RenderedHidden is Rendered for a cluster with values that must not stand in
+// git. files were rendered with placeholders, and whatever is not sealed comes
+// from them; the Secrets that differ come from hidden. A value that reaches
+// anything else is a finding with the file, the line and the field. It is told
+// by the placeholder: no finding holds a value.
+func (s *Sealer) RenderedHidden(ctx context.Context, c fleet.Cluster, files tree.Files, hidden Hidden, previous func(path string) []byte) (tree.Files, finding.List, error) {
+	return s.rendered(ctx, c, files, &hidden, previous)
+}
+
+// sameFiles says whether both renders have the same paths. A path could hold a
+// value, so none is named.
+func (h *Hidden) sameFiles(c fleet.Cluster, files tree.Files) finding.List {
+	if h == nil || slices.Equal(files.Paths(), h.Files.Paths()) {
+		return nil
+	}
+	return finding.List{c.Finding(finding.Error, RuleUnsealedValue, inValuesFrom,
+		"which files the chart renders depends on a value that must not stand in git", unsealedHint)}
+}
+
+var inValuesFrom = []string{"spec", "valuesFrom"}
+
+const unsealedHint = "leave the value out of what the chart does not render into a Secret, or write it into spec.values if it is no secret"
+
+// leak says that a value reaches the field of an unsealed document.
+func (m *manifest) leak(line int, what string, placeholder any) {
+	field := inValuesFrom
+	source := "a value of valuesFrom"
+	for i, p := range m.hidden.Placeholders {
+		text, _ := placeholder.(string)
+		if strings.Contains(text, p) || len(m.hidden.Placeholders) == 1 {
+			field, source = append(slices.Clone(field), fmt.Sprint(i)), m.cluster.Spec.ValuesFrom[i].Source()
+		}
+	}
+	m.found = append(m.found, m.cluster.Finding(finding.Error, RuleUnsealedValue, field,
+		fmt.Sprintf("%s reaches %s:%d, %s, which is not sealed", source, m.path, line, what), unsealedHint))
+}
+
+// differing gives what stands in the place of a document that the two renders
+// have differently.
+func (m *manifest) differing(ctx context.Context, part, twin segment) ([]byte, error) {
+	d, err := part.read()
+	other, err2 := twin.read()
+	if err != nil || err2 != nil || d.object == nil || other.object == nil {
+		m.leak(part.line, "a document that cannot be taken apart", nil)
+		return part.bytes(), nil
+	}
+	if !holdsSecret(d.object) {
+		if n := len(m.found); !m.compare(d, part, other.object) && len(m.found) == n {
+			m.leak(part.line+firstDifferent(part.bytes(), twin.bytes()), "a comment or the form of "+objectName(d.object), nil)
+		}
+		return part.bytes(), nil
+	}
+	document, err := m.hiddenObject(ctx, d.object, other.object, d, part)
+	if err != nil || document == nil {
+		return nil, err
+	}
+	return part.with(document), nil
+}
+
+// firstDifferent gives how many lines the two have in common.
+func firstDifferent(a, b []byte) int {
+	n := 0
+	for n < len(a) && n < len(b) && a[n] == b[n] {
+		n++
+	}
+	return bytes.Count(a[:n], []byte("\n"))
+}
+
+// hiddenObject seals a Secret, or those of a List in their places. It gives nil
+// where a finding stops the cluster.
+func (m *manifest) hiddenObject(ctx context.Context, object, other map[string]any, d document, part segment) ([]byte, error) {
+	if isSecret(object) && isSecret(other) {
+		return m.hiddenSecret(ctx, object, other, d, part)
+	}
+	theirs := items(other)
+	if len(items(object)) != len(theirs) {
+		m.leak(d.kindLine, "the number of objects in "+objectName(object), nil)
+		return nil, nil
+	}
+	for i, item := range items(object) {
+		if !holdsSecret(item) {
+			m.compare(document{object: item, kindLine: d.kindLine}, segment{}, theirs[i])
+			continue
+		}
+		data, err := m.hiddenObject(ctx, item, theirs[i], d, part)
+		if err != nil || data == nil {
+			return nil, err
+		}
+		clear(item)
+		if err := yamlInto(data, item); err != nil {
+			return nil, err
+		}
+	}
+	if text(object, "kind") == "SecretList" {
+		object["kind"] = "List"
+	}
+	return marshal(object)
+}
+
+// hiddenSecret seals the Secret with the data of its twin. Everything else of
+// it becomes part of the SealedSecret as it is, and must not differ.
+func (m *manifest) hiddenSecret(ctx context.Context, object, other map[string]any, d document, part segment) ([]byte, error) {
+	if reflect.DeepEqual(object, other) {
+		return m.secret(ctx, object, d.kindLine, InGit)
+	}
+	before := len(m.found)
+	bare, with := maps.Clone(object), maps.Clone(object)
+	twin := maps.Clone(other)
+	for _, key := range []string{"data", "stringData"} {
+		if !sameKeys(object[key], other[key]) {
+			m.leak(d.kindLine, "the keys of "+objectName(object), nil)
+		}
+		delete(bare, key)
+		delete(twin, key)
+		if other[key] != nil {
+			with[key] = other[key]
+		}
+	}
+	m.compare(document{object: bare, kindLine: d.kindLine}, part, twin)
+	switch {
+	case len(m.found) > before:
+		return nil, nil
+	case m.hidden.Known:
+		return m.secret(ctx, with, d.kindLine, Guessable)
+	}
+	return m.unknown(ctx, object, d.kindLine)
+}
+
+func sameKeys(a, b any) bool {
+	first, ok1 := a.(map[string]any)
+	second, ok2 := b.(map[string]any)
+	return ok1 == ok2 && slices.Equal(slices.Sorted(maps.Keys(first)), slices.Sorted(maps.Keys(second)))
+}
+
+// unknown keeps the committed SealedSecret of a Secret whose plaintext is not
+// at hand.
+func (m *manifest) unknown(ctx context.Context, object map[string]any, line int) ([]byte, error) {
+	secret, problem := readSecret(object, m.cluster.Spec.Namespace)
+	if problem != "" {
+		return m.secret(ctx, object, line, Guessable) // says what is wrong
+	}
+	name := secret.Namespace + "/" + secret.Name
+	switch {
+	case sealedNamed(m.previous, secret.Namespace, secret.Name) == nil:
+		m.add(line, RuleUnverifiable, "there is no SealedSecret "+name+" here, and no value to make it with",
+			"run kasou build where the values of spec.valuesFrom and "+KeyEnv+" are, and commit what it writes")
+		return nil, nil
+	case m.recorded != "" && tree.Digest(m.previous) != m.recorded:
+		m.add(line, RuleTampered, "the file of SealedSecret "+name+" is not the one that the lock records",
+			"put it back from git's history, or run kasou build where the values of spec.valuesFrom are")
+		return nil, nil
+	}
+	result, found, err := m.sealer.Secret(ctx, Request{
+		Cluster: m.cluster, Path: m.path, Line: line, Entropy: Guessable,
+		Namespace: secret.Namespace, Name: secret.Name,
+		Previous: m.previous, Recorded: m.recorded,
+	})
+	m.found = append(m.found, found...)
+	return result.Document, err
+}
