@@ -1,0 +1,113 @@
+package pipelines
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"time"
+
+	"kasou/pipelines/finding"
+	"kasou/pipelines/host"
+	"kasou/pipelines/report"
+	"kasou/pipelines/seal"
+	"kasou/pipelines/tree"
+)
+
+const (
+	// RuleNoCertificateFile: fleet.yaml names no file for the sealing
+	// certificate.
+	RuleNoCertificateFile finding.Rule = "lock-no-certificate-file"
+	// RuleNewCertificate: the pinned sealing certificate is replaced.
+	RuleNewCertificate finding.Rule = "lock-new-certificate"
+)
+
+var certificateField = []string{"spec", "sealing", "certificate"}
+
+// LockCertificate pins the sealing certificate that source has now, in the file
+// that fleet.yaml names. source is a file, an https URL, or empty for the host's
+// controller. A certificate that cannot seal is a finding and changes nothing.
+// With DryRun it says what it would do. A source that cannot be read leaves the
+// report unfinished.
+func LockCertificate(ctx context.Context, o Options, source string) (*report.Report, error) {
+	out := &report.Report{Command: "lock", DryRun: o.DryRun}
+	r, findings, err := choose(o)
+	out.Findings = findings
+	if err != nil || r == nil {
+		return sorted(out), err
+	}
+	if r.fleet.Spec.Sealing == nil {
+		out.Findings = append(out.Findings, r.fleet.Finding(finding.Error, RuleNoCertificateFile, []string{"spec"},
+			"fleet.yaml names no file for the sealing certificate", "write spec.sealing.certificate: sealed-secrets.crt"))
+		return sorted(out), nil
+	}
+	data, from, err := o.certificateFrom(ctx, source)
+	if err != nil {
+		unfinished(out, "", err)
+		return sorted(out), ctx.Err()
+	}
+	return sorted(out), r.pinCertificate(ctx, out, data, from)
+}
+
+// certificateFrom reads the certificate, and says in words from where.
+func (o Options) certificateFrom(ctx context.Context, source string) (data []byte, from string, err error) {
+	if source != "" {
+		data, err = host.SealingCertificateFrom(ctx, source)
+		return data, "the given source", err
+	}
+	if o.OpenHost == nil {
+		return nil, "", errors.New("there is no host cluster to ask for its sealing certificate")
+	}
+	asked, err := o.OpenHost()
+	if err != nil {
+		return nil, "", err
+	}
+	data, err = asked.SealingCertificate(ctx, "", "")
+	return data, "the host's Sealed Secrets controller", err
+}
+
+// pinCertificate writes the certificate where it is good, and another one than
+// the pinned one.
+func (r *run) pinCertificate(ctx context.Context, out *report.Report, data []byte, from string) error {
+	file := path.Join(r.Dir, r.fleet.Spec.Sealing.Certificate)
+	fresh, problems := seal.ParseCertificate(data, time.Now())
+	for _, p := range problems {
+		out.Findings = append(out.Findings, r.fleet.Finding(p.Severity, p.Rule, certificateField, from+": "+p.Message, p.Hint))
+	}
+	old := r.committed(file)
+	if problems.Failed() || bytes.Equal(old, data) {
+		return nil
+	}
+	out.Findings = append(out.Findings, r.fleet.Finding(finding.Note, RuleNewCertificate, certificateField,
+		fmt.Sprintf("%s: %s replaces %s", file, describe(fresh), described(old)),
+		"look whether the controller's log names this certificate; kasou build then seals what is older than sealing.maxAge anew"))
+	plan := tree.Rewrite(r.Root, r.Dir, file, old, data)
+	out.Fleet = changes(plan)
+	var err error
+	if r.Diff {
+		if out.FleetDiff, err = r.diff(plan); err != nil {
+			return err
+		}
+	}
+	if r.DryRun {
+		return nil
+	}
+	return tree.Apply(ctx, plan)
+}
+
+func describe(c seal.Certificate) string {
+	return fmt.Sprintf("%s, valid until %s", c.Fingerprint, c.NotAfter.Format(time.DateOnly))
+}
+
+// described is describe for what is pinned, whatever state it is in.
+func described(data []byte) string {
+	if data == nil {
+		return "none"
+	}
+	c, _ := seal.ParseCertificate(data, time.Now())
+	if c.Fingerprint == "" {
+		return "a file that is no certificate"
+	}
+	return describe(c)
+}
