@@ -195,19 +195,18 @@ func (w *watch) finish(ctx context.Context) *report.Report {
 
 // settle gives each cluster the status that its rows ask for.
 func settle(out *report.Report) {
+	drifted, dark := map[string]bool{}, map[string]bool{}
+	for _, row := range out.Drift {
+		drifted[row.Cluster] = drifted[row.Cluster] || row.Drifted()
+		dark[row.Cluster] = dark[row.Cluster] || row.Unknown
+	}
 	for i := range out.Clusters {
 		c := &out.Clusters[i]
-		if c.Status == report.Removed {
-			c.Status = report.Drifted // it should be removed, and is not yet
-		}
-		for _, row := range out.Drift {
-			switch {
-			case row.Cluster != c.Name:
-			case row.Drifted():
-				c.Status = report.Drifted
-			case row.Unknown && c.Status != report.Drifted:
-				c.Status = report.Unknown
-			}
+		switch {
+		case drifted[c.Name], c.Status == report.Removed: // it should be removed, and is not yet
+			c.Status = report.Drifted
+		case dark[c.Name]:
+			c.Status = report.Unknown
 		}
 	}
 }

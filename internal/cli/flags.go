@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -28,7 +29,9 @@ type flags struct {
 	clusters  string
 	toolchain choice
 	output    report.Format
-	jobs      int
+	// outputFile takes the report instead of stdout, which gets it as text.
+	outputFile string
+	jobs       int
 	// hostContext is the kubeconfig context of the host cluster.
 	hostContext string
 }
@@ -44,12 +47,13 @@ func addCommonFlags(root *cobra.Command, env Env) *flags {
 	p := root.PersistentFlags()
 	p.StringVar(&f.clusters, "clusters", defaultClusters, "folder with fleet.yaml and one folder for each cluster")
 	p.Var(&f.toolchain, "toolchain", "who runs helm, kubeseal and kubeconform: "+strings.Join(f.toolchain.allowed, ", "))
-	p.Var(&f.output, "output", "how to print results: text, json, sarif or github")
+	p.Var(&f.output, "output", "how to print results: text, json, sarif, github or html")
+	p.StringVar(&f.outputFile, "output-file", "", "write the results to this file, and print them as text")
 	p.IntVar(&f.jobs, "jobs", runtime.GOMAXPROCS(0), "how many clusters to work on at once")
 	p.StringVar(&f.hostContext, "host-context", "", "kubeconfig context of the host cluster; default: the current one")
 	for name, values := range map[string][]string{
 		"toolchain": f.toolchain.allowed,
-		"output":    {"text", "json", "sarif", "github"},
+		"output":    {"text", "json", "sarif", "github", "html"},
 	} {
 		if err := root.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)); err != nil {
 			panic(err) // the flag is defined three lines above
@@ -133,7 +137,8 @@ func (s *session) close() {
 	}
 }
 
-// print writes the report to stdout and turns it into the command's error.
+// print writes the report to stdout, and to --output-file, and turns it into the
+// command's error.
 func (s *session) print(r *report.Report) error {
 	options := report.Options{
 		Format:  s.output,
@@ -144,7 +149,10 @@ func (s *session) print(r *report.Report) error {
 	if s.github != nil && s.output == "github" {
 		options.Format = "text" // the runner gets the annotations in any format
 	}
-	err := report.Write(s.env.Stdout, r, options)
+	err := s.writeFile(r, &options)
+	if err == nil {
+		err = report.Write(s.env.Stdout, r, options)
+	}
 	if err := s.github.Report(r, options); err != nil {
 		fmt.Fprintf(s.env.Stderr, "kasou: not everything is shown: %v\n", err)
 	}
@@ -157,6 +165,26 @@ func (s *session) print(r *report.Report) error {
 		return fmt.Errorf("%s could not be finished", plural(len(r.Unfinished), "part"))
 	}
 	return nil
+}
+
+// writeFile writes the report to --output-file, if there is one. What is left to
+// print is text then.
+func (s *session) writeFile(r *report.Report, options *report.Options) error {
+	if s.outputFile == "" {
+		return nil
+	}
+	inFile := *options
+	inFile.Color, inFile.Format = false, s.output
+	var b bytes.Buffer
+	if err := report.Write(&b, r, inFile); err != nil {
+		return err
+	}
+	options.Format = "text"
+	path := s.outputFile
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(s.env.Dir, path)
+	}
+	return os.WriteFile(path, b.Bytes(), 0o644)
 }
 
 // source gives a file of the repo for the line that a finding points at. It

@@ -54,7 +54,7 @@ func (r Row) Drifted() bool { return r.Severity == finding.Error && !r.Unknown &
 // Command gives what to type to repair the row; empty where a person has to
 // do more than that.
 func (r Row) Command() string {
-	if r.Repair == ByPerson || r.Unknown {
+	if r.Repair == "" || r.Repair == ByPerson || r.Unknown || r.Repaired {
 		return ""
 	}
 	return strings.TrimSpace("kasou " + string(r.Repair) + " " + r.Cluster)
@@ -92,13 +92,13 @@ func SortRows(rows []Row) {
 	})
 }
 
-// rowOf gives the row that a finding belongs to.
-func (r *Report) rowOf(f finding.Finding) (Row, bool) {
-	i := slices.IndexFunc(r.Drift, func(row Row) bool { return row.Finding == f })
-	if i < 0 {
-		return Row{}, false
+// rowsByFinding gives the rows by the findings that they belong to.
+func (r *Report) rowsByFinding() map[finding.Finding]Row {
+	rows := make(map[finding.Finding]Row, len(r.Drift))
+	for _, row := range r.Drift {
+		rows[row.Finding] = row
 	}
-	return r.Drift[i], true
+	return rows
 }
 
 // note gives what a row adds to its finding, on one line; empty where that is

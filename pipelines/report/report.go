@@ -1,5 +1,5 @@
 // Package report prints what a run found and did: as text for people, as json
-// and sarif for programs, as annotations for GitHub Actions.
+// and sarif for programs, as annotations for GitHub Actions, as html for a browser.
 package report
 
 import (
@@ -140,7 +140,7 @@ func (r *Report) Count(s Status) int {
 type Format string
 
 // Formats are the values of --output.
-var Formats = []Format{"text", "json", "sarif", "github"}
+var Formats = []Format{"text", "json", "sarif", "github", "html"}
 
 // Set makes Format a flag value. The error lists the formats there are.
 func (f *Format) Set(s string) error {
@@ -182,6 +182,8 @@ func Write(w io.Writer, r *Report, o Options) error {
 		return writeSARIF(w, r, o)
 	case "github":
 		return writeGitHub(w, r, o)
+	case "html":
+		return writeHTML(w, r, o)
 	default:
 		return writeText(w, r, o)
 	}

@@ -28,10 +28,11 @@ type textWriter struct {
 
 func writeText(w io.Writer, r *Report, o Options) error {
 	t := &textWriter{Writer: bufio.NewWriter(w), options: o, sources: map[string][]string{}}
+	rows := r.rowsByFinding()
 	for _, f := range r.Findings {
 		t.finding(f)
-		if row, ok := r.rowOf(f); ok && row.note() != "" {
-			fmt.Fprintf(t, "  %s\n", t.paint(faint, Inert(row.note())))
+		if note := rows[f].note(); note != "" {
+			fmt.Fprintf(t, "  %s\n", t.paint(faint, Inert(note)))
 		}
 	}
 	for _, u := range r.Unfinished {

@@ -1,0 +1,235 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"html/template"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"kasou/pipelines/finding"
+)
+
+// page is what the template shows.
+type page struct {
+	Policy        string
+	Style, Script template.HTML
+	Command       string
+	Verdict, At   string
+	Program       string
+	Counts        []pageCount
+	Clusters      []pageCluster
+	Parts         []pagePart
+}
+
+type pageCount struct {
+	Number      int
+	Word, Class string
+}
+
+// pageCluster is a line of the table. ID is that of its part, if it has one.
+type pageCluster struct {
+	Cluster
+	ID, Class string
+	Expiry    expiry
+	Drifted   int
+}
+
+// pagePart is what was found about one cluster, or about the fleet.
+type pagePart struct {
+	ID, Title string
+	Rows      []pageRow
+	Diff      []diffLine
+}
+
+type pageRow struct {
+	Row
+	Word, Class string
+}
+
+type diffLine struct{ Text, Class string }
+
+func pageOf(r *Report, o Options) page {
+	p := page{
+		Policy: policy(), Style: style(), Script: script(), Command: r.Command,
+		Verdict: verdict(r), At: r.At, Program: strings.TrimSpace("kasou " + o.Version),
+	}
+	for _, s := range []Status{Failed, Drifted, Unknown, Changed, Removed, Unchanged} {
+		if n := r.Count(s); n > 0 {
+			p.Counts = append(p.Counts, pageCount{Number: n, Word: string(s), Class: statusClass(s)})
+		}
+	}
+	rows := rowsByCluster(r)
+	p.part(Cluster{Diff: r.FleetDiff}, rows[""])
+	for _, c := range r.Clusters {
+		p.cluster(c, rows[c.Name], r.At)
+	}
+	return p
+}
+
+// cluster adds a line, and a part where there is anything to say.
+func (p *page) cluster(c Cluster, rows []pageRow, at string) {
+	line := pageCluster{Cluster: c, Class: statusClass(c.Status), Expiry: expiryOf(c.Facts, at)}
+	for _, row := range rows {
+		if row.Drifted() {
+			line.Drifted++
+		}
+		if row.Rule == "drift-credential-ends" {
+			line.Expiry.Class = "bad"
+		}
+	}
+	line.ID = p.part(c, rows)
+	p.Clusters = append(p.Clusters, line)
+}
+
+// part gives the new part's ID, which holds no text from outside.
+func (p *page) part(c Cluster, rows []pageRow) string {
+	if len(rows) == 0 && c.Diff == "" {
+		return ""
+	}
+	part := pagePart{ID: fmt.Sprintf("part-%d", len(p.Parts)+1), Title: cmp.Or(c.Name, "The fleet"), Rows: rows, Diff: diffLines(c.Diff)}
+	p.Parts = append(p.Parts, part)
+	return part.ID
+}
+
+func verdict(r *Report) string {
+	switch n := r.Count(Drifted) + r.Count(Failed); {
+	case n > 0:
+		return fmt.Sprintf("%d of %s not as they should be", n, plural(len(r.Clusters), "cluster"))
+	case r.Failed():
+		return "not all is as it should be"
+	case len(r.Unfinished) > 0 || r.Count(Unknown) > 0:
+		return "not everything could be found out"
+	}
+	return "all is as it should be"
+}
+
+func statusClass(s Status) string {
+	switch s {
+	case Failed, Drifted:
+		return "bad"
+	case Unknown, Changed, Removed:
+		return "odd"
+	case Unchanged:
+		return "good"
+	}
+	return ""
+}
+
+// rowsByCluster gives the drift, and what a report has beside it: findings and
+// unfinished work of any command.
+func rowsByCluster(r *Report) map[string][]pageRow {
+	rows := map[string][]pageRow{}
+	add := func(row Row) {
+		shown := pageRow{Row: row}
+		shown.Word, shown.Class = rowWord(row)
+		rows[row.Cluster] = append(rows[row.Cluster], shown)
+	}
+	known := map[finding.Finding]bool{}
+	for _, row := range r.Drift {
+		known[row.Finding] = true
+		add(row)
+	}
+	for _, f := range r.Findings {
+		if !known[f] {
+			add(Row{Finding: f, Repair: ByPerson})
+		}
+	}
+	for _, u := range r.Unfinished {
+		said := func(row pageRow) bool { return row.Unknown && row.Message == u.Message }
+		if !slices.ContainsFunc(rows[u.Cluster], said) {
+			add(Row{Finding: finding.Finding{Cluster: u.Cluster, Rule: "unfinished", Severity: finding.Error, Message: u.Message}, Repair: ByPerson})
+		}
+	}
+	return mine(rows, r)
+}
+
+// mine gives the fleet what belongs to no cluster in the table.
+func mine(rows map[string][]pageRow, r *Report) map[string][]pageRow {
+	shown := map[string]bool{"": true}
+	for _, c := range r.Clusters {
+		shown[c.Name] = true
+	}
+	for _, name := range slices.Sorted(maps.Keys(rows)) {
+		if !shown[name] {
+			rows[""] = append(rows[""], rows[name]...)
+		}
+	}
+	return rows
+}
+
+func rowWord(r Row) (word, class string) {
+	word = cmp.Or(string(r.Kind), r.Severity.String())
+	switch {
+	case r.Repaired:
+		return word + ", repaired", "good"
+	case r.Unknown:
+		return word + ", unknown", "odd"
+	case r.Severity == finding.Error:
+		return word, "bad"
+	case r.Severity == finding.Warning:
+		return word, "odd"
+	}
+	return word, "faint"
+}
+
+// expiry is the bar of a credential: how much of a year is left.
+type expiry struct {
+	Text, Label, Class string
+	// Key sorts: what ends first comes first, what is not known last.
+	Key     string
+	Known   bool
+	Percent int
+}
+
+func expiryOf(f *Facts, at string) expiry {
+	none := expiry{Text: "–", Key: "9999"}
+	if f == nil {
+		return none
+	}
+	if !f.Registered {
+		none.Text = "not registered"
+		return none
+	}
+	end, err := time.Parse(time.RFC3339, f.Expires)
+	now, errNow := time.Parse(time.RFC3339, at)
+	if err != nil || errNow != nil {
+		none.Text = "registered"
+		return none
+	}
+	days := int(end.Sub(now).Hours()) / 24
+	e := expiry{
+		Text: end.Format(time.DateOnly), Label: fmt.Sprintf("%d days left", days), Key: f.Expires,
+		Known: true, Percent: max(0, min(100, days*100/365)),
+	}
+	if !end.After(now) {
+		e.Label, e.Class = "has ended", "bad"
+	}
+	return e
+}
+
+// diffLines gives each line of a diff its class.
+func diffLines(diff string) []diffLine {
+	if diff == "" {
+		return nil
+	}
+	var lines []diffLine
+	for text := range strings.SplitSeq(strings.TrimSuffix(diff, "\n"), "\n") {
+		lines = append(lines, diffLine{Text: text, Class: diffClass(text)})
+	}
+	return lines
+}
+
+func diffClass(line string) string {
+	switch {
+	case strings.HasPrefix(line, "+++"), strings.HasPrefix(line, "---"), strings.HasPrefix(line, "@@"):
+		return "head"
+	case strings.HasPrefix(line, "+"):
+		return "add"
+	case strings.HasPrefix(line, "-"):
+		return "del"
+	}
+	return ""
+}
