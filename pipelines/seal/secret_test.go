@@ -217,7 +217,7 @@ func TestWithoutPlaintext(t *testing.T) {
 	}
 	for name, key := range map[string]*seal.Key{"no key": nil, "another key": keyFrom(t, 2)} {
 		result, found := check(key, first.Document)
-		if result.Decision.Outcome != seal.Unverifiable || !bytes.Equal(result.Document, first.Document) || len(found) != 1 || found[0].Severity != finding.Warning {
+		if result.Decision.Outcome != seal.Unverifiable || !bytes.Equal(result.Document, first.Document) || len(found) != 1 || found[0].Severity != finding.Warning || found[0].Rule != seal.RuleUnverifiable {
 			t.Errorf("%s: %+v %v", name, result.Decision, found)
 		}
 	}

@@ -1,0 +1,114 @@
+package pipelines_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"kasou/internal/fleettest"
+	"kasou/pipelines"
+	"kasou/pipelines/tree"
+)
+
+const confirmPrune = "Prune=confirm"
+
+// A cluster that leaves takes its own files along and nothing else, whether its
+// spec goes or its folder: neither another cluster's nor what people wrote.
+func TestARegisteredClusterLeaves(t *testing.T) {
+	for name, leave := range map[string]struct {
+		path string
+		rule string
+		kept bool
+	}{
+		"its spec":   {"clusters/one/spec.yaml", string(tree.RuleRetired), true},
+		"its folder": {"clusters/one", string(tree.RuleOrphan), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			repo := example(t, "one", "one-more")
+			options := built(t, repo)
+			fleettest.MustPass(t, register(t, options, fleettest.NewKubeconfig(t)), nil)
+			// Argo CD asks a person before it takes the registration away.
+			if sealed := string(repo.Read(t, registration)); strings.Count(sealed, confirmPrune) < 1 || !strings.Contains(sealed[:strings.Index(sealed, "\nspec:")], confirmPrune) {
+				t.Fatalf("the SealedSecret itself has no %s:\n%s", confirmPrune, sealed)
+			}
+			repo.Write(t, "clusters/one/NOTES.md", []byte("ours\n"))
+			repo.Write(t, "clusters/root/one.by-hand.yaml", []byte("kind: ConfigMap\n"))
+			others := listing(t, repo, "one-more")
+
+			if err := os.RemoveAll(filepath.Join(repo.Root, filepath.FromSlash(leave.path))); err != nil {
+				t.Fatal(err)
+			}
+			if r := pipe(t, pipelines.Check, options); !r.Failed() || !strings.Contains(rules(r), leave.rule) {
+				t.Errorf("check finds %s, not %s", rules(r), leave.rule)
+			}
+			fleettest.MustPass(t, pipe(t, pipelines.Build, options), nil)
+
+			for _, file := range []string{"clusters/root/one.yaml", registration, "clusters/one/manifests", "clusters/one/lock.yaml", "clusters/one/values.yaml"} {
+				if _, err := os.Stat(filepath.Join(repo.Root, file)); !os.IsNotExist(err) {
+					t.Errorf("%s is still there: %v", file, err)
+				}
+			}
+			if listing(t, repo, "one-more") != others {
+				t.Error("another cluster's files changed")
+			}
+			repo.Read(t, "clusters/root/one.by-hand.yaml")
+			if leave.kept {
+				repo.Read(t, "clusters/one/NOTES.md")
+			}
+			before := snapshot(t, repo.Root)
+			for _, p := range []pipelines.Pipeline{pipelines.Build, pipelines.Check} {
+				// Notes in a folder without a spec: the fleet asks about that one.
+				if r := pipe(t, p, options); r.Failed() && !(leave.kept && rules(r) == "fleet-missing-spec") {
+					fleettest.Print(t, r)
+					t.Error("a second run must find nothing")
+				}
+			}
+			if snapshot(t, repo.Root) != before {
+				t.Error("a second build wrote something")
+			}
+		})
+	}
+}
+
+// A registration that was edited is not taken for kasou's once the folder with
+// its lock is gone.
+func TestAnEditedRegistrationStays(t *testing.T) {
+	repo := example(t, "one")
+	options := built(t, repo)
+	fleettest.MustPass(t, register(t, options, fleettest.NewKubeconfig(t)), nil)
+	repo.Write(t, registration, append(repo.Read(t, registration), "# mine\n"...))
+	if err := os.RemoveAll(filepath.Join(repo.Root, "clusters", "one")); err != nil {
+		t.Fatal(err)
+	}
+	if r := pipe(t, pipelines.Build, options); !has(r, tree.RuleOrphanEdited) {
+		t.Errorf("the build finds %s", rules(r))
+	}
+	repo.Read(t, registration)
+}
+
+// What leaves with an Application is said by deletion: nothing, or everything
+// once a person confirms.
+func TestDeletion(t *testing.T) {
+	const finalizer = "resources-finalizer.argocd.argoproj.io"
+	for deletion, cascades := range map[string]bool{"orphan": false, "cascade": true} {
+		repo := example(t)
+		repo.Cluster(t, "one", "  argocd: {deletion: "+deletion+"}\n")
+		built(t, repo)
+		application := string(repo.Read(t, "clusters/root/one.yaml"))
+		metadata, _, _ := strings.Cut(application, "\nspec:")
+		if strings.Contains(metadata, finalizer) != cascades || strings.Contains(metadata, confirmPrune) != cascades {
+			t.Errorf("%s: the Application has\n%s", deletion, metadata)
+		}
+		if strings.Contains(application, "- Delete=confirm") == cascades || !strings.Contains(application, "- "+confirmPrune) {
+			t.Errorf("%s: the Application has\n%s", deletion, application)
+		}
+	}
+}
+
+// listing gives the contents of a cluster's files.
+func listing(t *testing.T, repo fleettest.Repo, cluster string) string {
+	t.Helper()
+	all := snapshot(t, filepath.Join(repo.Root, "clusters", cluster))
+	return all + string(repo.Read(t, "clusters/root/"+cluster+".yaml"))
+}
