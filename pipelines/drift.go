@@ -136,7 +136,8 @@ func rows(cluster string, found finding.List) []report.Row {
 			continue
 		}
 		f.Cluster = cluster
-		all = append(all, report.Row{Finding: f, Kind: from.kind, Repair: from.repair, Unknown: f.Rule == seal.RuleUnverifiable})
+		unproved := f.Rule == seal.RuleUnverifiable || f.Rule == RuleValuesUnknown
+		all = append(all, report.Row{Finding: f, Kind: from.kind, Repair: from.repair, Unknown: unproved})
 	}
 	return all
 }

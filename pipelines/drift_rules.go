@@ -50,7 +50,8 @@ var origins = map[finding.Rule]origin{
 	seal.RuleTampered:            {report.DriftTrust, report.ByBuild},
 	seal.RuleCommittedPlain:      {report.DriftTrust, report.ByPerson},
 	seal.RuleUnverifiable:        {report.DriftTrust, report.ByPerson},
-	seal.RuleCertificateExpiring: {report.DriftTrust, report.ByPerson},
+	seal.RuleCertificateValidity: {report.DriftTrust, report.ByCertificate},
+	RuleValuesUnknown:            {report.DriftTrust, report.ByPerson},
 }
 
 // originOf gives what is known of the rule, else where its stage stands, for a
@@ -63,7 +64,7 @@ func originOf(rule finding.Rule) origin {
 	switch stage {
 	case "chart":
 		return origin{report.DriftUpstream, report.ByPerson}
-	case "seal", "register", "credential":
+	case "seal", "register", "credential", "values":
 		return origin{report.DriftTrust, report.ByPerson}
 	}
 	return origin{report.DriftTree, report.ByPerson}

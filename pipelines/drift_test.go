@@ -3,6 +3,7 @@ package pipelines_test
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -315,4 +316,53 @@ func TestDriftFindsTampering(t *testing.T) {
 	if got := row(t, drift(t, repo, options, pipelines.DriftOptions{}), seal.RuleTampered); got.Repair != report.ByRegister || !got.Drifted() {
 		t.Errorf("%+v", got)
 	}
+}
+
+// Without the values of valuesFrom, what is sealed of them is unknown; with
+// them, nothing of them shows.
+func TestDriftWithoutTheValues(t *testing.T) {
+	repo, options, env := hiding(t, map[string]string{"config.yaml": configSecret})
+	fleettest.MustPass(t, pipe(t, pipelines.Build, options), nil)
+	with := drift(t, repo, options, pipelines.DriftOptions{})
+	clean(t, with)
+	value := env["DATABASE"]
+	delete(env, "DATABASE")
+	without := drift(t, repo, options, pipelines.DriftOptions{})
+	if got := row(t, without, pipelines.RuleValuesUnknown); !got.Unknown || got.Cluster != "one" || without.Failed() || without.Count(report.Unknown) != 1 {
+		fleettest.Print(t, without)
+		t.Errorf("%+v", got)
+	}
+	noValue(t, repo, value, with, without)
+}
+
+func TestDriftOfRemovedClusters(t *testing.T) {
+	repo := example(t, "orphan", "retired", "stays")
+	options := built(t, repo)
+	if err := errors.Join(os.RemoveAll(filepath.Join(repo.Root, "clusters/orphan")), os.Remove(filepath.Join(repo.Root, "clusters/retired/spec.yaml"))); err != nil {
+		t.Fatal(err)
+	}
+	r := drift(t, repo, options, pipelines.DriftOptions{})
+	for rule, cluster := range map[finding.Rule]string{tree.RuleOrphan: "orphan", tree.RuleRetired: "retired"} {
+		if got := row(t, r, rule); got.Cluster != cluster || got.Repair != report.ByBuild || !got.Drifted() {
+			t.Errorf("%+v", got)
+		}
+	}
+	if r.Count(report.Drifted) != 2 || r.Count(report.Unchanged) != 1 {
+		fleettest.Print(t, r)
+		t.Error("want two drifted, one unchanged")
+	}
+
+	// More than one removal is not asked for plainly: --repair leaves them.
+	before := snapshot(t, repo.Root)
+	r = drift(t, repo, options, pipelines.DriftOptions{Repair: true})
+	if !has(r, tree.RulePrune) || snapshot(t, repo.Root) != before {
+		t.Errorf("two removals at once: %s", rules(r))
+	}
+	options.AllowPrune = true
+	r = drift(t, repo, options, pipelines.DriftOptions{Repair: true})
+	if r.Failed() || !row(t, r, tree.RuleRetired).Repaired || r.Count(report.Removed) != 2 {
+		fleettest.Print(t, r)
+		t.Error("want both removed")
+	}
+	clean(t, drift(t, repo, options, pipelines.DriftOptions{}))
 }

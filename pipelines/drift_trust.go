@@ -39,8 +39,8 @@ func (w *watch) certificateEnds() []report.Row {
 	}
 	f := w.fleet.Finding(finding.Error, RuleCertificateEnds, []string{"spec", "sealing", "certificate"},
 		"the sealing certificate "+w.ends(w.certificate.NotAfter),
-		"Fetch the controller's next certificate with `kubeseal --fetch-cert`, write it to the file that fleet.yaml names, and build.")
-	return []report.Row{{Finding: f, Kind: report.DriftTrust, Repair: report.ByPerson}}
+		"The controller renews its own every month; pin that one, and build.")
+	return []report.Row{{Finding: f, Kind: report.DriftTrust, Repair: report.ByCertificate}}
 }
 
 // trustRows looks at everything that was sealed for the cluster.
@@ -115,7 +115,7 @@ func (w *watch) sealedRows(c fleet.Cluster, file string, sealed seal.Sealed) []r
 			"It is sealed anew with the certificate of today.", by))
 	}
 	return append(all, row(finding.Warning, RuleSealedLongAgo, sealed.At.Add(limit), message+", with the certificate that fleet.yaml still names",
-		"If the controller has renewed its certificate, fetch it with `kubeseal --fetch-cert`; nothing is to be done otherwise.", report.ByPerson))
+		"If the controller has renewed its certificate, pin that one and build; nothing is to be done otherwise.", report.ByCertificate))
 }
 
 // facts say what the cluster is. A service range that the spec leaves to the

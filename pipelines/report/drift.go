@@ -22,13 +22,15 @@ const (
 // Repair is the command that makes a row true again.
 type Repair string
 
-// ByUpgrade moves to a newer chart. ByPerson is for what no command repairs.
+// ByUpgrade moves to a newer chart, ByCertificate pins the controller's
+// certificate of today. ByPerson is for what no command repairs.
 const (
-	ByBuild    Repair = "build"
-	ByLock     Repair = "lock"
-	ByUpgrade  Repair = "lock --upgrade"
-	ByRegister Repair = "register"
-	ByPerson   Repair = "person"
+	ByBuild       Repair = "build"
+	ByLock        Repair = "lock"
+	ByUpgrade     Repair = "lock --upgrade"
+	ByCertificate Repair = "lock --certificate"
+	ByRegister    Repair = "register"
+	ByPerson      Repair = "person"
 )
 
 // Row is one thing that is no longer true, or of which nothing is known.
@@ -56,6 +58,9 @@ func (r Row) Drifted() bool { return r.Severity == finding.Error && !r.Unknown &
 func (r Row) Command() string {
 	if r.Repair == "" || r.Repair == ByPerson || r.Unknown || r.Repaired {
 		return ""
+	}
+	if r.Repair == ByCertificate {
+		return "kasou " + string(r.Repair) // it is one for the fleet
 	}
 	return strings.TrimSpace("kasou " + string(r.Repair) + " " + r.Cluster)
 }

@@ -24,16 +24,15 @@ type textWriter struct {
 	*bufio.Writer
 	options Options
 	sources map[string][]string
+	// rows of drift, by the findings that they say more about.
+	rows map[finding.Finding]Row
 }
 
 func writeText(w io.Writer, r *Report, o Options) error {
 	t := &textWriter{Writer: bufio.NewWriter(w), options: o, sources: map[string][]string{}}
-	rows := r.rowsByFinding()
+	t.rows = r.rowsByFinding()
 	for _, f := range r.Findings {
 		t.finding(f)
-		if note := rows[f].note(); note != "" {
-			fmt.Fprintf(t, "  %s\n", t.paint(faint, Inert(note)))
-		}
 	}
 	for _, u := range r.Unfinished {
 		fmt.Fprintf(t, "%s\n", t.paint(red, indented(u.String())))
@@ -81,6 +80,9 @@ func (t *textWriter) finding(f finding.Finding) {
 	t.sourceLine(f)
 	if f.Hint != "" {
 		fmt.Fprintf(t, "  %s\n", indented(f.Hint))
+	}
+	if note := t.rows[f].note(); note != "" {
+		fmt.Fprintf(t, "  %s\n", t.paint(faint, Inert(note)))
 	}
 }
 
