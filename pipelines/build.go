@@ -31,7 +31,9 @@ func Build(ctx context.Context, o Options) (*report.Report, error) {
 		return sorted(out), nil
 	}
 	r.judge = func(p tree.Plan) finding.List { return p.HandEdits(finding.Warning) }
+	r.memory = r.openMemory()
 	r.buildAll(ctx, out)
+	r.memory.keep()
 	for _, plan := range removals {
 		r.remove(ctx, out, plan)
 	}
@@ -76,13 +78,20 @@ type written struct {
 }
 
 func (r *run) buildAll(ctx context.Context, out *report.Report) {
-	for i, w := range each(ctx, r.Jobs, r.clusters, r.buildAndWrite, r.step(len(r.clusters))) {
+	for i, w := range each(ctx, writers*r.Jobs, r.clusters, r.buildAndWrite, r.step(len(r.clusters))) {
 		addCluster(out, r.clusters[i], w)
 	}
 }
 
-func (r *run) buildAndWrite(ctx context.Context, c fleet.Cluster) written {
-	w := written{outcome: r.build(ctx, c)}
+// writers is how many clusters are in hand for each one that is being rendered:
+// the others wait for the disk, which is better asked for many things at once.
+const writers = 4
+
+func (r *run) buildAndWrite(ctx context.Context, c fleet.Cluster) (w written) {
+	r.atWork <- struct{}{}
+	w = written{outcome: r.build(ctx, c)}
+	<-r.atWork
+	defer func() { r.remember(c, w) }()
 	if !w.usable() || w.plan.Empty() {
 		return w
 	}

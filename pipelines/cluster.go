@@ -21,6 +21,8 @@ type outcome struct {
 	plan     tree.Plan
 	reasons  []report.Reason
 	findings finding.List
+	// lasting says that the files stay as they are until an input changes.
+	lasting bool
 	// err is why the cluster could not be finished.
 	err error
 }
@@ -31,6 +33,7 @@ func (o outcome) usable() bool { return o.err == nil && !o.findings.Failed() }
 // build takes one cluster through the stages up to the comparison with disk.
 func (r *run) build(ctx context.Context, c fleet.Cluster) outcome {
 	o := outcome{cluster: c.Name}
+	ctx = toolchain.WithCluster(ctx, c.Name)
 	keep := func(found finding.List, err error) bool {
 		o.findings = append(o.findings, found...)
 		o.err = err
@@ -48,6 +51,10 @@ func (r *run) build(ctx context.Context, c fleet.Cluster) outcome {
 	if !keep(found, err) {
 		return o
 	}
+	if found, same := r.unchanged(c, ch, lock); same {
+		o.findings = append(o.findings, found...)
+		return o
+	}
 	values, found, err := r.hide(ctx, &c)
 	if !keep(found, err) {
 		return o
@@ -56,6 +63,7 @@ func (r *run) build(ctx context.Context, c fleet.Cluster) outcome {
 	if !keep(found, err) {
 		return o
 	}
+	o.lasting = r.lasting(files)
 	inputs, err := inputs(c, ch)
 	if !keep(nil, err) {
 		return o

@@ -41,6 +41,8 @@ type Options struct {
 	InProcess func() (toolchain.Helm, error)
 	// SealKey is KASOU_SEAL_KEY, as given; empty where there is none.
 	SealKey string
+	// NoCache builds every cluster in full, whatever was built before.
+	NoCache bool
 	// DryRun keeps Build from writing.
 	DryRun bool
 	// AllowPrune lets Build remove the files of more than one cluster.

@@ -14,6 +14,7 @@ import (
 	"kasou/pipelines/host"
 	"kasou/pipelines/report"
 	"kasou/pipelines/seal"
+	"kasou/pipelines/toolchain"
 	"kasou/pipelines/tree"
 	"kasou/pipelines/vcluster"
 )
@@ -66,6 +67,7 @@ func (r *run) registration(cluster string) string {
 
 func (r *run) register(ctx context.Context, c fleet.Cluster, from Registration) written {
 	w := written{outcome: outcome{cluster: c.Name}}
+	ctx = toolchain.WithCluster(ctx, c.Name)
 	keep := func(found finding.List, err error) bool {
 		w.findings, w.err = append(w.findings, found...), err
 		return w.usable() && ctx.Err() == nil

@@ -30,6 +30,10 @@ type run struct {
 	// onlyLooks lets a run go on without the values of valuesFrom: it compares
 	// what it can.
 	onlyLooks bool
+	// memory is nil where every cluster is to be built in full.
+	memory *memory
+	// atWork has a place for each cluster that may be rendered at once.
+	atWork chan struct{}
 	// judge says what a plan's changes mean for this pipeline.
 	judge func(tree.Plan) finding.List
 }
@@ -41,7 +45,7 @@ func choose(o Options) (*run, finding.List, error) {
 	if err != nil || findings.Failed() {
 		return nil, findings, err
 	}
-	r := &run{Options: o, fleet: f}
+	r := &run{Options: o, fleet: f, atWork: make(chan struct{}, max(o.Jobs, 1))}
 	return r, findings, r.choose()
 }
 

@@ -7,7 +7,7 @@ import (
 )
 
 func newBuild(f *flags) *cobra.Command {
-	var dryRun, allowPrune bool
+	var dryRun, allowPrune, noCache bool
 	c := &cobra.Command{
 		Use:   "build [NAME...]",
 		Short: "Render, seal and validate clusters, and write what Argo CD deploys",
@@ -20,7 +20,7 @@ func newBuild(f *flags) *cobra.Command {
 				return err
 			}
 			defer s.close()
-			s.options.AllowPrune = allowPrune
+			s.options.AllowPrune, s.options.NoCache = allowPrune, noCache
 			if dryRun {
 				s.options.DryRun = true
 				s.options.Diff = true
@@ -30,6 +30,7 @@ func newBuild(f *flags) *cobra.Command {
 		},
 	}
 	c.Flags().BoolVar(&dryRun, "dry-run", false, "show what would change and write nothing")
+	c.Flags().BoolVar(&noCache, "no-cache", false, "build every cluster in full, also those that have not changed")
 	c.Flags().BoolVar(&allowPrune, "allow-prune", false, "allow the files of more than one cluster to be removed")
 	return c
 }
