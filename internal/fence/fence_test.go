@@ -17,6 +17,7 @@ import (
 var heavy = map[string][]string{
 	"helm.sh/helm":                           {"pipelines/chart", "pipelines/render", "pipelines/toolchain"},
 	"dagger.io/dagger":                       {"pipelines/toolchain/dagger"},
+	"go.opentelemetry.io":                    {"pipelines/toolchain/dagger"},
 	"github.com/bitnami-labs":                {"pipelines/seal", "pipelines/toolchain", "internal/sealtest"},
 	"github.com/yannh/kubeconform":           {"pipelines/conform", "pipelines/toolchain"},
 	"k8s.io/client-go":                       {"pipelines/host"},

@@ -90,19 +90,21 @@ func withEnvironment(c *sdk.Container) *sdk.Container {
 	return c
 }
 
-// run calls work when there is a free slot, with a context that ends in time.
-// An error tells which of engine, command and context it is from.
-func (t *Toolchain) run(ctx context.Context, work func(context.Context) error) error {
+// run calls work when there is a free slot, with a context that ends in time, as
+// a span of the name. An error tells which of engine, command and context it is
+// from.
+func (t *Toolchain) run(ctx context.Context, name string, work func(context.Context) error) (err error) {
 	select {
 	case t.slots <- struct{}{}:
 		defer func() { <-t.slots }()
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
+	ctx, end := t.trace.start(ctx, name)
+	defer func() { end(err) }()
 	bounded, cancel := context.WithTimeoutCause(ctx, t.opts.Timeout, errTimeout)
 	defer cancel()
-	err := work(bounded)
-	if err == nil {
+	if err = work(bounded); err == nil {
 		return nil
 	}
 	err = t.engine.why(ctx, err)

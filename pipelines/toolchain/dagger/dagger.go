@@ -23,6 +23,7 @@ var _ toolchain.Toolchain = (*Toolchain)(nil)
 type Toolchain struct {
 	opts     Options
 	engine   *engine
+	trace    *tracing
 	platform sdk.Platform
 	// binaries are the tools on this machine, by name; a tool with an image has
 	// none.
@@ -45,13 +46,25 @@ func Connect(ctx context.Context, o Options) (*Toolchain, error) {
 		return nil, err
 	}
 	o = o.withDefaults()
+	trace := openTrace(ctx, os.Getenv)
+	ctx, end := trace.start(ctx, "prepare the tools")
+	t, err := open(ctx, o, trace)
+	end(err)
+	if err != nil {
+		trace.close()
+		return nil, err
+	}
+	return t, nil
+}
+
+func open(ctx context.Context, o Options, trace *tracing) (*Toolchain, error) {
 	e, err := connect(ctx, o)
 	if err != nil {
 		return nil, err
 	}
-	t := &Toolchain{opts: o, engine: e, binaries: map[string]string{}, slots: make(chan struct{}, o.Jobs)}
+	t := &Toolchain{opts: o, engine: e, trace: trace, binaries: map[string]string{}, slots: make(chan struct{}, o.Jobs)}
 	if err := t.prepare(ctx); err != nil {
-		return nil, errors.Join(err, t.Close())
+		return nil, errors.Join(err, t.end())
 	}
 	return t, nil
 }
@@ -81,5 +94,10 @@ func (t *Toolchain) Name() string { return "dagger" }
 
 // Close ends the session. Calls still running fail.
 func (t *Toolchain) Close() error {
+	t.trace.close()
+	return t.end()
+}
+
+func (t *Toolchain) end() error {
 	return errors.Join(t.engine.close(), os.RemoveAll(t.dir))
 }

@@ -35,7 +35,11 @@ func (t *Toolchain) Template(ctx context.Context, r toolchain.Release) (tree.Fil
 		return nil, errors.New("the chart has no digest")
 	}
 	var files tree.Files
-	err := t.run(ctx, func(ctx context.Context) error {
+	name := named(ctx, "helm template", r.Name)
+	if r.Again > 0 {
+		name += " again"
+	}
+	err := t.run(ctx, name, func(ctx context.Context) error {
 		out, err := t.template(ctx, r)
 		if err == nil {
 			files, err = t.export(ctx, out)

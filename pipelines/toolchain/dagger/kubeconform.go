@@ -29,13 +29,14 @@ func (t *Toolchain) Validate(ctx context.Context, schemas toolchain.Schemas, doc
 		return nil, nil
 	}
 	var stdout string
-	err := t.run(ctx, func(ctx context.Context) error {
+	mount := shownAs(documents)
+	err := t.run(ctx, named(ctx, "kubeconform", strings.TrimPrefix(mount, "/in/")), func(ctx context.Context) error {
 		dir, err := t.documents(documents)
 		if err != nil {
 			return err
 		}
 		defer func() { _ = os.RemoveAll(dir) }()
-		stdout, err = t.kubeconform(ctx, schemas, dir, shownAs(documents))
+		stdout, err = t.kubeconform(ctx, schemas, dir, mount)
 		return err
 	})
 	if err != nil {

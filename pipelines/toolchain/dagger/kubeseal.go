@@ -17,14 +17,16 @@ const secretFile = "/run/secrets/secret"
 
 // Seal runs `kubeseal` in a container. The Secret goes there as a Dagger secret
 // only, under a name that says nothing about it, and only ciphertext comes
-// back: what kubeseal says of an error is thrown away in the container, for it
-// quotes what it reads.
+// back. What kubeseal says of an error is left in the container, for it quotes
+// what it reads; the engine shows it in the details of a trace all the same, so
+// the request is checked before.
 func (t *Toolchain) Seal(ctx context.Context, r toolchain.SealRequest) ([]byte, error) {
-	if _, _, _, err := verdict.SealRequest(r); err != nil {
+	secret, _, _, err := verdict.SealRequest(r)
+	if err != nil {
 		return nil, err
 	}
 	var sealed string
-	err := t.run(ctx, func(ctx context.Context) error {
+	err = t.run(ctx, named(ctx, "kubeseal", secret.Namespace)+" "+secret.Name, func(ctx context.Context) error {
 		kubeseal, err := t.base(ctx, "kubeseal")
 		if err != nil {
 			return err
