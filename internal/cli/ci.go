@@ -23,7 +23,7 @@ func CI(args []string, env Env) int {
 }
 
 // ciPipelines are what `ci` can run.
-var ciPipelines = []string{"build", "check", "register"}
+var ciPipelines = []string{"build", "check", "register", "drift"}
 
 func newCI(env Env, github *report.GitHub) *cobra.Command {
 	c := &ciCommand{github: github, publish: choice{value: "", allowed: []string{"commit", "fail", "none"}}}
@@ -33,7 +33,7 @@ func newCI(env Env, github *report.GitHub) *cobra.Command {
 		Long: `Run a pipeline over the whole fleet.
 
 With no argument the GitHub event decides: a push builds and commits, a pull
-request is checked. Elsewhere the fleet is built and nothing is published.`,
+request is checked, a schedule looks for drift. Elsewhere the fleet is built and nothing is published.`,
 		Args:      c.args,
 		ValidArgs: ciPipelines,
 		RunE:      func(cmd *cobra.Command, args []string) error { return c.failed(c.run(cmd, args)) },
@@ -71,10 +71,12 @@ func byEvent(event string) (pipeline, publish string, err error) {
 		return "build", "commit", nil
 	case "pull_request", "merge_group":
 		return "check", "none", nil
+	case "schedule":
+		return "drift", "none", nil
 	case "":
 		return "build", "none", nil
 	}
-	return "", "", usagef("nothing is to be run by itself on the event %q: say build or check", event)
+	return "", "", usagef("nothing is to be run by itself on the event %q: say build, check, register or drift", event)
 }
 
 // decide gives the pipeline and the way to publish: as said, else by the event.
@@ -90,8 +92,8 @@ func (c *ciCommand) decide(args []string) (pipeline, publish string, err error) 
 		publish = c.publish.value
 	}
 	switch {
-	case pipeline == "check" && publish == "commit":
-		return "", "", usagef("a check writes nothing that could be committed: use --publish with build")
+	case (pipeline == "check" || pipeline == "drift") && publish == "commit":
+		return "", "", usagef("%s writes nothing that could be committed: use --publish with build", pipeline)
 	case pipeline == "register" && publish == "fail":
 		return "", "", usagef("a registration has to be written to be compared: use --publish commit or none")
 	}
@@ -115,6 +117,11 @@ func (c *ciCommand) run(cmd *cobra.Command, args []string) error {
 	s.github = c.github
 	fmt.Fprintf(c.env.Stderr, "kasou: ci %s, toolchain %s, publish %s\n", pipeline, s.tools.Name(), mode)
 	s.options.Shard, s.options.AllowPrune, s.options.Diff = part, c.allowPrune, true
+	if pipeline == "drift" {
+		return s.run(cmd, "looking", func(ctx context.Context, o pipelines.Options) (*report.Report, error) {
+			return pipelines.Drift(ctx, o, pipelines.DriftOptions{Within: pipelines.DriftWithin})
+		})
+	}
 	if pipeline == "check" || mode == "fail" {
 		return s.run(cmd, "checking", pipelines.Check)
 	}

@@ -119,11 +119,12 @@ func (t *textWriter) line(path string, number int) (string, bool) {
 
 func (t *textWriter) changes(r *Report) {
 	for _, c := range r.Clusters {
-		if c.Diff != "" {
+		switch {
+		case c.Diff != "":
 			t.WriteString(c.Diff)
-		} else if len(c.Changes) == 1 {
+		case len(c.Changes) == 1:
 			fmt.Fprintf(t, "%s: %s %sd\n", t.paint(bold, Inert(c.Name)), Inert(c.Changes[0].Path), c.Changes[0].Kind)
-		} else if len(c.Changes) > 0 {
+		case len(c.Changes) > 0:
 			fmt.Fprintf(t, "%s: %s\n", t.paint(bold, Inert(c.Name)), countChanges(c.Changes))
 		}
 	}
