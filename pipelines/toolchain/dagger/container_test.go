@@ -12,6 +12,7 @@ import (
 
 	sdk "dagger.io/dagger"
 
+	"kasou/internal/charttest"
 	"kasou/pipelines/toolchain"
 )
 
@@ -90,7 +91,7 @@ func TestAnImageThatIsNotThere(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = d.Close() }()
-	_, err = d.Template(t.Context(), release(pack(t, nil), ""))
+	_, err = d.Template(t.Context(), release(charttest.Pack(t, nil), ""))
 	var chart *toolchain.ChartError
 	if err == nil || errors.As(err, &chart) || !strings.Contains(err.Error(), "toolchain.helm.image") {
 		t.Errorf("error %v", err)

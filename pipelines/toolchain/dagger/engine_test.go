@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"kasou/internal/charttest"
 	"kasou/pipelines/toolchain"
 )
 
@@ -180,10 +181,10 @@ func TestAnEngineThatIsLostHalfWay(t *testing.T) {
 		t.Fatal(err)
 	}
 	start := time.Now()
-	if _, err := d.Template(t.Context(), release(pack(t, nil), "")); err != nil {
+	if _, err := d.Template(t.Context(), release(charttest.Pack(t, nil), "")); err != nil {
 		t.Fatal(err)
 	}
-	endless := pack(t, map[string]string{"templates/a.yaml": `{{ range until 100000 }}{{ range until 100000 }}{{ end }}{{ end }}`})
+	endless := charttest.Pack(t, map[string]string{"templates/a.yaml": `{{ range until 100000 }}{{ range until 100000 }}{{ end }}{{ end }}`})
 	time.AfterFunc(2*time.Second, p.cut)
 	_, err = d.Template(t.Context(), release(endless, ""))
 	var chart *toolchain.ChartError

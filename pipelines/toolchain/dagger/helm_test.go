@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sync/errgroup"
 
+	"kasou/internal/charttest"
 	"kasou/internal/upstream"
 	"kasou/pipelines/toolchain"
 )
@@ -75,15 +76,15 @@ func TestFaultsAreTheSame(t *testing.T) {
 		{"a template that does not parse", "", map[string]string{"templates/a.yaml": "a: b\nx: {{ nope }}\n"}},
 		{"output that is no YAML", "", map[string]string{"templates/a.yaml": "kind: A\na: [\n"}},
 		{"values that break the schema", "a: {b: text, \"it's/~\": 1}\neither: w\nlist: [true, 1]\nodd: 1\nodder: 1\n", map[string]string{"values.schema.json": schema}},
-		{"a kube version that does not fit", "", map[string]string{"Chart.yaml": chartYAML + "kubeVersion: '>= 2'\n"}},
-		{"a library chart", "", map[string]string{"Chart.yaml": chartYAML + "type: library\n"}},
-		{"dependencies that lack", "", map[string]string{"Chart.yaml": chartYAML + "dependencies: [{name: d, version: 1.0.0, repository: 'https://a.example.com'}]\n"}},
+		{"a kube version that does not fit", "", map[string]string{"Chart.yaml": charttest.ChartYAML + "kubeVersion: '>= 2'\n"}},
+		{"a library chart", "", map[string]string{"Chart.yaml": charttest.ChartYAML + "type: library\n"}},
+		{"dependencies that lack", "", map[string]string{"Chart.yaml": charttest.ChartYAML + "dependencies: [{name: d, version: 1.0.0, repository: 'https://a.example.com'}]\n"}},
 		{"hooks, CRDs, tests and notes", "", map[string]string{
 			"crds/a.yaml": "kind: C\n", "templates/NOTES.txt": "hello", "templates/t.yaml": "kind: T\nmetadata: {annotations: {helm.sh/hook: test}}\n",
 			"templates/h.yaml": "kind: H\nmetadata: {annotations: {helm.sh/hook: pre-install}}\n", "templates/sub/x.yaml": configMap("x", "a: ä")}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			ch := pack(t, c.files)
+			ch := charttest.Pack(t, c.files)
 			ch.Name = "c"
 			same(t, c.name, e, d, release(ch, c.values))
 		})
@@ -96,7 +97,7 @@ func configMap(name, data string) string {
 
 func TestSubchartSchemasNameTheSubchart(t *testing.T) {
 	e, d := both(t)
-	ch := pack(t, map[string]string{"charts/sub/Chart.yaml": strings.Replace(chartYAML, "name: c", "name: sub", 1),
+	ch := charttest.Pack(t, map[string]string{"charts/sub/Chart.yaml": strings.Replace(charttest.ChartYAML, "name: c", "name: sub", 1),
 		"charts/sub/values.schema.json": `{"properties":{"n":{"type":"integer"}}}`, "values.schema.json": `{"required":["top"]}`})
 	same(t, "sub", e, d, release(ch, "sub: {n: x}\n"))
 }
@@ -108,7 +109,7 @@ func TestAHostileChartFailsAlone(t *testing.T) {
 		{"nothing at all", "", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			_, err := d.Template(t.Context(), release(pack(t, map[string]string{"templates/a.yaml": c.template}), "loop: '{{ tpl .Values.loop . }}'\n"))
+			_, err := d.Template(t.Context(), release(charttest.Pack(t, map[string]string{"templates/a.yaml": c.template}), "loop: '{{ tpl .Values.loop . }}'\n"))
 			var fault *toolchain.ChartError
 			switch {
 			case c.says == "" && err != nil:
@@ -122,7 +123,7 @@ func TestAHostileChartFailsAlone(t *testing.T) {
 
 func TestRandomChartsDifferFromThemselves(t *testing.T) {
 	d := connected(t)
-	r := release(pack(t, map[string]string{"templates/a.yaml": configMap("a", "x: {{ randAlphaNum 20 }}")}), "")
+	r := release(charttest.Pack(t, map[string]string{"templates/a.yaml": configMap("a", "x: {{ randAlphaNum 20 }}")}), "")
 	var said []string
 	for r.Again = range 3 {
 		files, err := d.Template(t.Context(), r)
@@ -140,8 +141,8 @@ func TestRandomChartsDifferFromThemselves(t *testing.T) {
 func TestArgumentsAreNotTheChartsFault(t *testing.T) {
 	_, d := both(t)
 	for _, r := range []toolchain.Release{
-		{Name: "dev", Namespace: "a", KubeVersion: "one", Chart: pack(t, nil)},
-		{Name: "Dev_", Namespace: "a", KubeVersion: "1.34.1", Chart: pack(t, nil)},
+		{Name: "dev", Namespace: "a", KubeVersion: "one", Chart: charttest.Pack(t, nil)},
+		{Name: "Dev_", Namespace: "a", KubeVersion: "1.34.1", Chart: charttest.Pack(t, nil)},
 		{Name: "dev", Namespace: "a", KubeVersion: "1.34.1", Chart: toolchain.Chart{Archive: []byte("x")}},
 	} {
 		var fault *toolchain.ChartError
@@ -158,10 +159,10 @@ func TestATemplateThatDoesNotEndIsStopped(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = impatient.Close() }()
-	if _, err := impatient.Template(t.Context(), release(pack(t, nil), "")); err != nil {
+	if _, err := impatient.Template(t.Context(), release(charttest.Pack(t, nil), "")); err != nil {
 		t.Fatal(err)
 	}
-	endless := pack(t, map[string]string{"templates/a.yaml": `{{ range until 100000 }}{{ range until 100000 }}{{ end }}{{ end }}`})
+	endless := charttest.Pack(t, map[string]string{"templates/a.yaml": `{{ range until 100000 }}{{ range until 100000 }}{{ end }}{{ end }}`})
 	_, err = impatient.Template(t.Context(), release(endless, "in: time\n"))
 	var fault *toolchain.ChartError
 	if !errors.As(err, &fault) || !strings.Contains(fault.Message, "did not end within 4s") {
@@ -171,7 +172,7 @@ func TestATemplateThatDoesNotEndIsStopped(t *testing.T) {
 
 func TestACancelledRenderIsNoFinding(t *testing.T) {
 	d := connected(t)
-	endless := pack(t, map[string]string{"templates/a.yaml": `{{ range until 100000 }}{{ range until 100000 }}{{ end }}{{ end }}`})
+	endless := charttest.Pack(t, map[string]string{"templates/a.yaml": `{{ range until 100000 }}{{ range until 100000 }}{{ end }}{{ end }}`})
 	ctx, cancel := context.WithCancel(t.Context())
 	time.AfterFunc(time.Second, cancel)
 	if _, err := d.Template(ctx, release(endless, "and: cancelled\n")); !errors.Is(err, context.Canceled) {

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"kasou/internal/charttest"
 	"kasou/pipelines/toolchain/embedded"
 )
 
@@ -64,15 +65,15 @@ var syntheticCharts = []struct {
 		"templates/c.yaml": configMap("c", "lookup: '{{ lookup \"v1\" \"Secret\" \"a\" \"b\" | toJson }}'\n  dns: '{{ getHostByName \"localhost\" }}'\n  chart: '{{ .Chart | toJson }}'"),
 	}},
 	{name: "Kubernetes version too new for the chart", fails: "kubeVersion", files: map[string]string{
-		"Chart.yaml": chartYAML + "kubeVersion: '<1.30.0'\n", "templates/a.yaml": configMap("a", "x: y"),
+		"Chart.yaml": charttest.ChartYAML + "kubeVersion: '<1.30.0'\n", "templates/a.yaml": configMap("a", "x: y"),
 	}},
-	{name: "library chart itself", fails: "library", files: map[string]string{"Chart.yaml": chartYAML + "type: library\n"}},
-	{name: "deprecated chart", files: map[string]string{"Chart.yaml": chartYAML + "deprecated: true\n", "templates/a.yaml": configMap("a", "x: y")}},
+	{name: "library chart itself", fails: "library", files: map[string]string{"Chart.yaml": charttest.ChartYAML + "type: library\n"}},
+	{name: "deprecated chart", files: map[string]string{"Chart.yaml": charttest.ChartYAML + "deprecated: true\n", "templates/a.yaml": configMap("a", "x: y")}},
 	{name: "dependency not in the archive", fails: "sub", files: map[string]string{
-		"Chart.yaml": chartYAML + "dependencies: [{name: sub, version: '*', repository: ''}]\n",
+		"Chart.yaml": charttest.ChartYAML + "dependencies: [{name: sub, version: '*', repository: ''}]\n",
 	}},
 	{name: "subcharts: conditions, tags, aliases, globals, imports", values: "sub: {on: false}\ntags: {extra: true}\nother: {x: from-user}\nglobal: {g: user}\nsecond: {enabled: true}\n", files: map[string]string{
-		"Chart.yaml": chartYAML + `dependencies:
+		"Chart.yaml": charttest.ChartYAML + `dependencies:
 - {name: sub, version: '>0', condition: sub.on}
 - {name: sub, version: '>0', alias: second, condition: second.enabled}
 - {name: sub, version: '>0', alias: other, tags: [extra], import-values: [data, {child: inner, parent: taken}]}
@@ -129,7 +130,7 @@ func TestSyntheticChartsRenderAsHelmDoes(t *testing.T) {
 	tc := newToolchain(t, embedded.Options{})
 	for _, c := range syntheticCharts {
 		t.Run(c.name, func(t *testing.T) {
-			files, err := sameAsHelm(t, tc, release(pack(t, c.files), c.values))
+			files, err := sameAsHelm(t, tc, release(charttest.Pack(t, c.files), c.values))
 			switch {
 			case c.fails == "" && len(files) == 0:
 				t.Error("nothing was rendered")
@@ -144,8 +145,8 @@ func TestSyntheticChartsRenderAsHelmDoes(t *testing.T) {
 
 func TestARenderLeavesNothingForTheNext(t *testing.T) {
 	tc := newToolchain(t, embedded.Options{Workers: 1})
-	ch := pack(t, map[string]string{
-		"Chart.yaml":                  chartYAML + "dependencies: [{name: sub, version: '>0', condition: sub.on, import-values: [data]}]\n",
+	ch := charttest.Pack(t, map[string]string{
+		"Chart.yaml":                  charttest.ChartYAML + "dependencies: [{name: sub, version: '>0', condition: sub.on, import-values: [data]}]\n",
 		"values.yaml":                 "a: {b: c}\nsub: {on: true}\n",
 		"templates/a.yaml":            configMap("a", `{{ $_ := set .Values.a "b" .Values.own }}v: {{ .Values | toJson | squote }}`),
 		"charts/sub/Chart.yaml":       subchartYAML,

@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"kasou/internal/charttest"
 	"kasou/pipelines/toolchain"
 	"kasou/pipelines/toolchain/embedded"
 )
@@ -32,7 +33,7 @@ func chartError(t *testing.T, err error, says string) {
 
 func TestAHostileChartFailsAlone(t *testing.T) {
 	tc := newToolchain(t, embedded.Options{Workers: 1, Timeout: 5 * time.Second, Memory: 1 << 30, Output: 1 << 20})
-	good := release(pack(t, map[string]string{"templates/a.yaml": configMap("a", "x: y")}), "")
+	good := release(charttest.Pack(t, map[string]string{"templates/a.yaml": configMap("a", "x: y")}), "")
 	for _, c := range []struct{ name, template, says string }{
 		{"tpl that calls itself", `x: {{ tpl .Values.loop . }}`, "recurse without end"},
 		{"repeat of a huge count", `x: {{ repeat 1000000000 "yy" }}`, "memory"},
@@ -42,7 +43,7 @@ func TestAHostileChartFailsAlone(t *testing.T) {
 		{"more output than allowed", `x: {{ repeat 1100000 "y" }}`, "at most 1048576"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			bad := release(pack(t, map[string]string{"templates/a.yaml": c.template}), "loop: '{{ tpl .Values.loop . }}'\n")
+			bad := release(charttest.Pack(t, map[string]string{"templates/a.yaml": c.template}), "loop: '{{ tpl .Values.loop . }}'\n")
 			start := time.Now()
 			_, err := tc.Template(t.Context(), bad)
 			chartError(t, err, c.says)
@@ -69,7 +70,7 @@ func TestASchemaReachesNothingOutside(t *testing.T) {
 	tc := newToolchain(t, embedded.Options{Workers: 1})
 	for _, ref := range []string{"file:///etc/passwd", "other.json", server.URL + "/s.json", "https://127.0.0.1:1/s.json"} {
 		t.Run(ref, func(t *testing.T) {
-			ch := pack(t, map[string]string{"values.schema.json": fmt.Sprintf(`{"properties":{"num":{"$ref":%q}}}`, ref)})
+			ch := charttest.Pack(t, map[string]string{"values.schema.json": fmt.Sprintf(`{"properties":{"num":{"$ref":%q}}}`, ref)})
 			_, err := tc.Template(t.Context(), release(ch, "num: 1\n"))
 			chartError(t, err, "outside of the chart")
 			if strings.Contains(err.Error(), "root:") {
@@ -84,7 +85,7 @@ func TestASchemaReachesNothingOutside(t *testing.T) {
 
 func TestSchemaErrorsNameEveryValue(t *testing.T) {
 	tc := newToolchain(t, embedded.Options{Workers: 1})
-	ch := pack(t, map[string]string{"values.schema.json": `{"additionalProperties":false,"properties":{
+	ch := charttest.Pack(t, map[string]string{"values.schema.json": `{"additionalProperties":false,"properties":{
 		"a":{"type":"object","properties":{"b":{"type":"integer"}}},
 		"either":{"anyOf":[{"type":"integer"},{"enum":["x","z"]}]},
 		"list":{"items":{"type":"boolean"}}}}`})
@@ -107,7 +108,7 @@ func TestSchemaErrorsNameEveryValue(t *testing.T) {
 
 func TestErrorsNameTheTemplateAndLine(t *testing.T) {
 	tc := newToolchain(t, embedded.Options{Workers: 1})
-	ch := pack(t, map[string]string{
+	ch := charttest.Pack(t, map[string]string{
 		"templates/a.yaml": "x: y\nz: {{ include \"h\" . }}\n",
 		"templates/_h.tpl": "{{ define \"h\" }}\n\n{{ index .Values.list 5 }}{{ end }}",
 	})
@@ -125,7 +126,7 @@ func TestTheHostIsNotVisible(t *testing.T) {
 	t.Setenv("TZ", "Asia/Tokyo")
 	t.Setenv("KASOU_TEST_SECRET", "hidden")
 	tc := newToolchain(t, embedded.Options{Workers: 1})
-	ch := pack(t, map[string]string{"templates/a.yaml": configMap("a", `t: "{{ date "2006-01-02 15:04 MST" 0 }}"`)})
+	ch := charttest.Pack(t, map[string]string{"templates/a.yaml": configMap("a", `t: "{{ date "2006-01-02 15:04 MST" 0 }}"`)})
 	if _, err := sameAsHelm(t, tc, release(ch, "")); err != nil {
 		t.Fatal(err)
 	}
@@ -133,7 +134,7 @@ func TestTheHostIsNotVisible(t *testing.T) {
 
 func TestACancelledRenderIsNoFinding(t *testing.T) {
 	tc := newToolchain(t, embedded.Options{Workers: 1})
-	ch := pack(t, map[string]string{"templates/a.yaml": `{{ range until 100000 }}{{ range until 100000 }}{{ end }}{{ end }}`})
+	ch := charttest.Pack(t, map[string]string{"templates/a.yaml": `{{ range until 100000 }}{{ range until 100000 }}{{ end }}{{ end }}`})
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
 	if _, err := tc.Template(ctx, release(ch, "")); !errors.Is(err, context.DeadlineExceeded) {
@@ -145,7 +146,7 @@ func TestManyRendersAtOnce(t *testing.T) {
 	tc := newToolchain(t, embedded.Options{Workers: 3})
 	charts := make([]toolchain.Chart, 20) // more than a worker keeps
 	for i := range charts {
-		charts[i] = pack(t, map[string]string{"templates/a.yaml": configMap("a", fmt.Sprintf("x: %d-{{ .Values.own }}", i))})
+		charts[i] = charttest.Pack(t, map[string]string{"templates/a.yaml": configMap("a", fmt.Sprintf("x: %d-{{ .Values.own }}", i))})
 	}
 	var group sync.WaitGroup
 	for i := range 120 {
@@ -168,14 +169,14 @@ func TestAClosedToolchainRendersNothing(t *testing.T) {
 	if err := tc.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := tc.Template(t.Context(), release(pack(t, nil), "")); err == nil {
+	if _, err := tc.Template(t.Context(), release(charttest.Pack(t, nil), "")); err == nil {
 		t.Error("it renders")
 	}
 }
 
 func TestABrokenArchiveIsTheChartsFault(t *testing.T) {
 	tc := newToolchain(t, embedded.Options{Workers: 1})
-	for name, data := range map[string]string{"empty": "", "no gzip": "hello", "cut": string(pack(t, nil).Archive[:40])} {
+	for name, data := range map[string]string{"empty": "", "no gzip": "hello", "cut": string(charttest.Pack(t, nil).Archive[:40])} {
 		t.Run(name, func(t *testing.T) {
 			_, err := tc.Template(t.Context(), release(toolchain.Chart{Digest: "sha256:" + name, Archive: []byte(data)}, ""))
 			chartError(t, err, "does not load")

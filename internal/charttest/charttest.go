@@ -1,4 +1,5 @@
-package embedded_test
+// Package charttest packs small Helm charts for tests.
+package charttest
 
 import (
 	"archive/tar"
@@ -12,19 +13,19 @@ import (
 	"kasou/pipelines/tree"
 )
 
-// chartYAML is for charts that say nothing special about themselves.
-const chartYAML = "apiVersion: v2\nname: c\nversion: 1.0.0\n"
+// ChartYAML is for charts that say nothing special about themselves.
+const ChartYAML = "apiVersion: v2\nname: c\nversion: 1.0.0\n"
 
-// pack makes a chart of files below the chart's folder; Chart.yaml is added
+// Pack makes a chart of files below the chart's folder; Chart.yaml is added
 // where there is none.
-func pack(t testing.TB, files map[string]string) toolchain.Chart {
+func Pack(t testing.TB, files map[string]string) toolchain.Chart {
 	t.Helper()
 	files = maps.Clone(files)
 	if files == nil {
 		files = map[string]string{}
 	}
 	if files["Chart.yaml"] == "" {
-		files["Chart.yaml"] = chartYAML
+		files["Chart.yaml"] = ChartYAML
 	}
 	var b bytes.Buffer
 	zipped := gzip.NewWriter(&b)
