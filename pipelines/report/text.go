@@ -180,9 +180,13 @@ func (t *textWriter) summary(r *Report) {
 func changedWord(r *Report) string {
 	switch {
 	case r.DryRun:
-		return "to build"
+		return "to change"
 	case r.Command == "check":
 		return "stale"
+	case r.Command == "register":
+		return "registered"
+	case r.Command == "lock":
+		return "pinned"
 	default:
 		return "built"
 	}
