@@ -1,0 +1,34 @@
+package tree
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// The same content behind a link is not what kasou wrote.
+func TestIntactFollowsNoLink(t *testing.T) {
+	for _, swapped := range []string{"clusters/dev/manifests", "clusters/dev/values.yaml", "clusters/root"} {
+		t.Run(swapped, func(t *testing.T) {
+			root := repo(t, nil)
+			mustBuild(t, root, generation("a"))
+			lock, _, err := ReadLock(root, "clusters", "dev")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if ok, err := Intact(root, "clusters", "dev", *lock); !ok || err != nil {
+				t.Fatalf("%v, %v before", ok, err)
+			}
+			at := filepath.Join(root, swapped)
+			if err := os.Rename(at, at+".moved"); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Symlink(filepath.Base(at)+".moved", at); err != nil {
+				t.Fatal(err)
+			}
+			if ok, err := Intact(root, "clusters", "dev", *lock); ok || err != nil {
+				t.Errorf("%v, %v behind a link", ok, err)
+			}
+		})
+	}
+}
