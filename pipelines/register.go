@@ -65,8 +65,8 @@ func (r *run) registration(cluster string) string {
 	return path.Join(r.Dir, "root", cluster+".cluster.yaml")
 }
 
-func (r *run) register(ctx context.Context, c fleet.Cluster, from Registration) written {
-	w := written{outcome: outcome{cluster: c.Name}}
+func (r *run) register(ctx context.Context, c fleet.Cluster, from Registration) (w written) {
+	w = written{outcome: outcome{cluster: c.Name}}
 	ctx = toolchain.WithCluster(ctx, c.Name)
 	keep := func(found finding.List, err error) bool {
 		w.findings, w.err = append(w.findings, found...), err
@@ -80,6 +80,8 @@ func (r *run) register(ctx context.Context, c fleet.Cluster, from Registration) 
 	if !keep(found, err) {
 		return w
 	}
+	// It is told besides: the credential is as good as before.
+	defer func() { w.findings = append(w.findings, r.serviceRange.moved(ctx, c, lock, from.Host)...) }()
 	data, reason, found, err := r.sealCredential(ctx, c, *cred, lock, from.Reseal)
 	if !keep(found, err) {
 		return w

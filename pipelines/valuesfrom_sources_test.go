@@ -22,15 +22,25 @@ import (
 // hostWith answers for the one Secret one/db, whose key url has the value.
 func hostWith(t *testing.T, repo fleettest.Repo, value string) func() (*host.Host, error) {
 	t.Helper()
+	return hostOf(t, repo, map[string]string{"/api/v1/namespaces/one/secrets/db": secretJSON("db", "url", value)})
+}
+
+func secretJSON(name, key, value string) string {
+	return fmt.Sprintf(`{"kind":"Secret","apiVersion":"v1","metadata":{"name":%q,"namespace":"one"},"data":{%q:%q}}`,
+		name, key, base64.StdEncoding.EncodeToString([]byte(value)))
+}
+
+// hostOf answers with the JSON for a path of the API, and 404 for any other.
+func hostOf(t *testing.T, repo fleettest.Repo, answers map[string]string) func() (*host.Host, error) {
+	t.Helper()
 	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
-		if r.URL.Path != "/api/v1/namespaces/one/secrets/db" {
+		answer, ok := answers[r.URL.Path]
+		if !ok {
 			w.WriteHeader(http.StatusNotFound)
-			fmt.Fprint(w, `{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"NotFound","code":404}`)
-			return
+			answer = `{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"NotFound","code":404}`
 		}
-		fmt.Fprintf(w, `{"kind":"Secret","apiVersion":"v1","metadata":{"name":"db","namespace":"one"},"data":{"url":%q}}`,
-			base64.StdEncoding.EncodeToString([]byte(value)))
+		fmt.Fprint(w, answer)
 	}))
 	t.Cleanup(server.Close)
 	ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
