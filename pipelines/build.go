@@ -78,7 +78,13 @@ type written struct {
 }
 
 func (r *run) buildAll(ctx context.Context, out *report.Report) {
-	for i, w := range each(ctx, writers*r.Jobs, r.clusters, r.buildAndWrite, r.step(len(r.clusters))) {
+	r.forAll(ctx, out, writers*r.Jobs, r.buildAndWrite)
+}
+
+// forAll does the work for every cluster, jobs at a time, and enters what comes
+// of it into the report.
+func (r *run) forAll(ctx context.Context, out *report.Report, jobs int, work func(context.Context, fleet.Cluster) written) {
+	for i, w := range each(ctx, jobs, r.clusters, work, r.step(len(r.clusters))) {
 		addCluster(out, r.clusters[i], w)
 	}
 }

@@ -39,9 +39,7 @@ func Lock(ctx context.Context, o Options, upgrade bool) (*report.Report, error) 
 			return sorted(out), err
 		}
 	}
-	for i, w := range each(ctx, o.Jobs, r.clusters, r.pin, r.step(len(r.clusters))) {
-		addCluster(out, r.clusters[i], w)
-	}
+	r.forAll(ctx, out, o.Jobs, r.pin)
 	return sorted(out), ctx.Err()
 }
 

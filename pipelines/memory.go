@@ -31,7 +31,9 @@ type memory struct {
 	file string
 	// base is the digest of what all clusters are built with.
 	base string
-	mu   sync.Mutex
+	// fleet is the digest of fleet.yaml's text.
+	fleet string
+	mu    sync.Mutex
 	// old was read, now is to be written, by cluster.
 	old, now map[string]memo
 }
@@ -55,8 +57,9 @@ func (r *run) openMemory() *memory {
 	}
 	where := sha256.Sum256([]byte(r.Root + "\x00" + r.Dir))
 	m := &memory{
-		file: filepath.Join(r.Cache, "built", hex.EncodeToString(where[:])+".json"),
-		old:  map[string]memo{}, now: map[string]memo{},
+		fleet: tree.Digest(r.committed(r.fleet.File)),
+		file:  filepath.Join(r.Cache, "built", hex.EncodeToString(where[:])+".json"),
+		old:   map[string]memo{}, now: map[string]memo{},
 	}
 	h := sha256.New()
 	field := func(text string) { fmt.Fprintf(h, "%d %s\n", len(text), text) }
@@ -111,7 +114,7 @@ func selfDigest() (string, error) {
 
 // digest is what the memory holds of a cluster whose lock is as given.
 func (m *memory) digest(inputs string, lock *tree.Lock) (string, error) {
-	data, err := lock.Marshal()
+	data, err := json.Marshal(lock) // sorts the keys of maps
 	if err != nil {
 		return "", err
 	}
@@ -147,7 +150,7 @@ func (r *run) unchanged(c fleet.Cluster, ch toolchain.Chart, lock *tree.Lock) (f
 // text gives the digest of the files that findings about a cluster's inputs
 // point into: a comment that moves a line changes no input.
 func (r *run) text(c fleet.Cluster) string {
-	return tree.Digest(append(r.committed(c.File), r.committed(r.fleet.File)...))
+	return tree.Digest([]byte(tree.Digest(r.committed(c.File)) + r.memory.fleet))
 }
 
 // repeats says whether a stage will find the same again as long as its inputs

@@ -52,10 +52,7 @@ func Register(ctx context.Context, o Options, from Registration) (*report.Report
 	if err != nil || r == nil {
 		return sorted(out), err
 	}
-	register := func(ctx context.Context, c fleet.Cluster) written { return r.register(ctx, c, from) }
-	for i, w := range each(ctx, o.Jobs, r.clusters, register, r.step(len(r.clusters))) {
-		addCluster(out, r.clusters[i], w)
-	}
+	r.forAll(ctx, out, o.Jobs, func(ctx context.Context, c fleet.Cluster) written { return r.register(ctx, c, from) })
 	return sorted(out), ctx.Err()
 }
 

@@ -11,37 +11,21 @@ import (
 // lock.yaml and changes nothing else: the files are then stale until the next
 // build. Findings are about the lock; with any, the plan is not to be applied.
 func Repin(ctx context.Context, root, dir, cluster string, pin ChartLock) (Plan, finding.List, error) {
-	p := newPlan(root, dir, cluster)
-	d, err := openDisk(root)
-	if err != nil {
-		return p, nil, err
-	}
-	defer d.Close()
-	unlock, err := d.lockToRead(ctx, p)
-	if found := obstacleIn(err, cluster); found != nil {
-		return p, finding.List{*found}, nil
-	}
-	if err != nil {
-		return p, nil, err
-	}
-	defer unlock()
-	lock, raw, findings, err := d.readLock(dir, cluster)
-	if err != nil || len(findings) > 0 {
-		return p, findings, err
-	}
-	if lock == nil {
-		lock = &Lock{}
-	}
+	return compare(ctx, root, dir, Wanted{Cluster: cluster}, func(c *comparison) error { return c.repin(pin) })
+}
+
+// repin plans for the lock alone.
+func (c *comparison) repin(pin ChartLock) (err error) {
+	lock := c.old
 	if lock.Chart == pin {
-		return p, nil, nil
+		return nil
 	}
 	lock.Chart = pin
-	p.lockOld = raw
-	if p.lockNew, err = lock.Marshal(); err != nil {
-		return p, nil, fmt.Errorf("lock of %s: %w", cluster, err)
+	if c.plan.lockNew, err = lock.Marshal(); err != nil {
+		return fmt.Errorf("lock of %s: %w", c.wanted.Cluster, err)
 	}
-	p.add(Change{Path: p.lockPath, Old: raw, New: p.lockNew, Cause: Stale})
-	return p, nil, nil
+	c.plan.add(Change{Path: c.plan.lockPath, Old: c.plan.lockOld, New: c.plan.lockNew, Cause: Stale})
+	return nil
 }
 
 // Rewrite gives the plan that replaces the content of one file in the clusters
