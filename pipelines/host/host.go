@@ -44,6 +44,7 @@ type Host struct {
 	config  *rest.Config
 	client  *rest.RESTClient
 	backoff wait.Backoff
+	kinds   kinds
 }
 
 // Open reads the configuration as kubectl does, and makes no request yet. As
@@ -69,10 +70,12 @@ func Open(o Options) (*Host, error) {
 	if err != nil {
 		return nil, &ConfigError{Reason: "it cannot be used: " + plain(err.Error())}
 	}
-	return &Host{
-		options: o, config: config, client: client,
-		backoff: wait.Backoff{Duration: 200 * time.Millisecond, Factor: 2, Jitter: 0.2, Steps: 16, Cap: 5 * time.Second},
-	}, nil
+	return &Host{options: o, config: config, client: client, backoff: patience()}, nil
+}
+
+// patience gives the pauses between attempts.
+func patience() wait.Backoff {
+	return wait.Backoff{Duration: 200 * time.Millisecond, Factor: 2, Jitter: 0.2, Steps: 16, Cap: 5 * time.Second}
 }
 
 func (o Options) withDefaults() Options {

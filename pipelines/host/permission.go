@@ -16,10 +16,15 @@ type Permission struct {
 	Names []string
 	// Namespace is empty for what has none.
 	Namespace string
+	// URL is set instead for what is no resource.
+	URL string
 }
 
 // Rule gives the RBAC rule to add, as YAML for the rules of a Role.
 func (p Permission) Rule() string {
+	if p.URL != "" {
+		return fmt.Sprintf("- nonResourceURLs: [%q]\n  verbs: [%q]\n", p.URL, p.Verb)
+	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "- apiGroups: [%q]\n  resources: [%q]\n", p.Group, p.Resource)
 	if len(p.Names) > 0 {
@@ -39,6 +44,9 @@ func (p Permission) Kind() string {
 
 // String gives the permission in words: get secrets vc-dev in namespace dev.
 func (p Permission) String() string {
+	if p.URL != "" {
+		return p.Verb + " " + p.URL
+	}
 	words := []string{p.Verb, p.Resource}
 	if p.Group != "" {
 		words[1] += "." + p.Group

@@ -12,11 +12,12 @@ import (
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
 )
 
-// maximumAnswer bounds what is read: an object has at most 1.5 MiB, a list of
-// ServiceCIDRs a few.
-const maximumAnswer = 8 << 20
+// maximumAnswer bounds what is read: an object has at most 1.5 MiB, a page of
+// 500 objects' metadata a few.
+const maximumAnswer = 32 << 20
 
 // maximumDelay bounds what a server can ask for in Retry-After.
 const maximumDelay = 30 * time.Second
@@ -28,9 +29,13 @@ type call struct {
 	// doing says what for, as "reading …".
 	doing string
 	path  string
-	// query and body make it a POST where there is a body.
+	// query and body make it a POST where there is a body, and a server-side
+	// apply where apply is set.
 	query map[string]string
 	body  []byte
+	apply bool
+	// accept is the form of the answer, where it is not plain JSON.
+	accept string
 	// needs is the permission that it takes.
 	needs Permission
 	// limit of the answer, in bytes; 0 means maximumAnswer.
@@ -75,11 +80,17 @@ func (h *Host) once(ctx context.Context, c call) (data []byte, err error) {
 	ctx, cancel := context.WithTimeout(ctx, h.options.Timeout)
 	defer cancel()
 	request := h.client.Get()
-	if c.body != nil {
+	switch {
+	case c.apply:
+		request = h.client.Patch(types.ApplyPatchType).Body(c.body)
+	case c.body != nil:
 		request = h.client.Post().Body(c.body).SetHeader("Content-Type", "application/json")
 	}
 	for key, value := range c.query {
 		request = request.Param(key, value)
+	}
+	if c.accept != "" {
+		request.SetHeader("Accept", c.accept)
 	}
 	// client-go's own retries know no limit to Retry-After.
 	stream, err := request.AbsPath(c.path).MaxRetries(0).Stream(ctx)

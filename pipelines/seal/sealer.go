@@ -110,16 +110,24 @@ type Result struct {
 // Decision says it to the caller, whose `check` must fail on it. The error is
 // one of the tool. Neither holds any part of the plaintext.
 func (s *Sealer) Secret(ctx context.Context, r Request) (Result, finding.List, error) {
+	j, err := s.job(r)
+	if err != nil {
+		return Result{}, nil, err
+	}
+	return j.run(ctx)
+}
+
+func (s *Sealer) job(r Request) (*job, error) {
 	var scope ssv1alpha1.SealingScope
 	if err := scope.Set(r.Scope); err != nil {
-		return Result{}, nil, fmt.Errorf("scope %q: %w", r.Scope, err)
+		return nil, fmt.Errorf("scope %q: %w", r.Scope, err)
 	}
 	j := &job{sealer: s, request: r, scope: scope, place: r.Cluster.Name + " " + fromClusters(r.Cluster, r.Path)}
 	if r.Secret != nil {
 		j.secret = cleaned(r.Secret, scope)
 		want, err := wanted(j.secret, scope)
 		if err != nil {
-			return Result{}, nil, errors.New("the Secret cannot be written as JSON")
+			return nil, errors.New("the Secret cannot be written as JSON")
 		}
 		j.want = want
 	}
@@ -127,7 +135,7 @@ func (s *Sealer) Secret(ctx context.Context, r Request) (Result, finding.List, e
 	if j.want == nil && r.Name != "" {
 		j.have = sealedNamed(r.Previous, r.Namespace, r.Name)
 	}
-	return j.run(ctx)
+	return j, nil
 }
 
 // fromClusters gives a path from the clusters folder, so that renaming that

@@ -120,7 +120,7 @@ func TestSemanticIsBounded(t *testing.T) {
 		alias := "*a" + string(rune('0'+i))
 		bomb += "a" + string(rune('1'+i)) + ": &a" + string(rune('1'+i)) + " [" + strings.Repeat(alias+", ", 9) + alias + "]\n"
 	}
-	if _, ok := flatten([]byte(bomb)); ok {
+	if _, _, ok := flatten([]byte(bomb)); ok {
 		t.Error("unfolded")
 	}
 }

@@ -2,6 +2,7 @@ package tree
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -29,12 +30,12 @@ func semantic(c Change) (text string, ok bool) {
 	if c.Kind != KindUpdate || path.Ext(c.Path) != ".yaml" {
 		return "", false
 	}
-	before, ok := flatten(c.Old)
-	if !ok {
+	before, lines, ok := flatten(c.Old)
+	if !ok || lines {
 		return "", false
 	}
-	after, ok := flatten(c.New)
-	if !ok {
+	after, lines, ok := flatten(c.New)
+	if !ok || lines {
 		return "", false
 	}
 	name := visible(strings.ReplaceAll(c.Path, "\n", `\n`))
@@ -42,19 +43,15 @@ func semantic(c Change) (text string, ok bool) {
 }
 
 func differences(before, after map[string]string) string {
-	keys := maps.Clone(before)
-	maps.Copy(keys, after)
 	var b strings.Builder
-	for _, key := range slices.Sorted(maps.Keys(keys)) {
-		was, had := before[key]
-		is, has := after[key]
+	for _, d := range compared(before, after) {
 		switch {
-		case !had:
-			fmt.Fprintf(&b, "+%s: %s\n", key, is)
-		case !has:
-			fmt.Fprintf(&b, "-%s: %s\n", key, was)
-		case was != is:
-			fmt.Fprintf(&b, "~%s: %s → %s\n", key, was, is)
+		case d.Old == "":
+			fmt.Fprintf(&b, "+%s: %s\n", d.Path, d.New)
+		case d.New == "":
+			fmt.Fprintf(&b, "-%s: %s\n", d.Path, d.Old)
+		default:
+			fmt.Fprintf(&b, "~%s: %s → %s\n", d.Path, d.Old, d.New)
 		}
 	}
 	if b.Len() == 0 {
@@ -63,41 +60,76 @@ func differences(before, after map[string]string) string {
 	return visible(b.String())
 }
 
+// Difference is one value in which two YAML files differ, as YAML writes it on
+// one line; empty where a file does not have it.
+type Difference struct{ Path, Old, New string }
+
+// Differences gives the values in which two YAML files differ, by their paths;
+// lists are compared by index. It is not ok where one does not parse, or has
+// too many values.
+func Differences(before, after []byte) (differing []Difference, ok bool) {
+	a, _, ok := flatten(before)
+	if !ok {
+		return nil, false
+	}
+	b, _, ok := flatten(after)
+	return compared(a, b), ok
+}
+
+func compared(before, after map[string]string) []Difference {
+	keys := maps.Clone(before)
+	maps.Copy(keys, after)
+	var all []Difference
+	for _, key := range slices.Sorted(maps.Keys(keys)) {
+		if before[key] != after[key] {
+			all = append(all, Difference{Path: key, Old: before[key], New: after[key]})
+		}
+	}
+	return all
+}
+
 // flatten gives each scalar, and each empty map or list, of all documents by
-// its path.
-func flatten(data []byte) (map[string]string, bool) {
-	values := map[string]string{}
+// its path, and whether a text of several lines is among them.
+func flatten(data []byte) (values map[string]string, lines, ok bool) {
+	f := flat{values: map[string]string{}}
 	decoder := yaml.NewDecoder(bytes.NewReader(data))
 	for n := 1; ; n++ {
 		var document yaml.Node
 		if err := decoder.Decode(&document); errors.Is(err, io.EOF) {
-			return values, true
+			return f.values, f.lines, true
 		} else if err != nil {
-			return nil, false
+			return nil, false, false
 		}
 		prefix := ""
 		if n > 1 {
 			prefix = fmt.Sprintf("(document %d) ", n)
 		}
-		if !flattenNode(&document, prefix, values, 0) {
-			return nil, false
+		if !f.add(&document, prefix, 0) {
+			return nil, false, false
 		}
 	}
 }
 
-func flattenNode(n *yaml.Node, at string, values map[string]string, depth int) bool {
+// flat is what flatten fills.
+type flat struct {
+	values map[string]string
+	lines  bool
+}
+
+func (f *flat) add(n *yaml.Node, at string, depth int) bool {
 	const deep = 200
-	if depth > deep || len(values) > maxValues {
+	if depth > deep || len(f.values) > maxValues {
 		return false
 	}
 	switch {
 	case n.Kind == yaml.AliasNode:
-		return flattenNode(n.Alias, at, values, depth+1)
+		return f.add(n.Alias, at, depth+1)
 	case n.Kind == yaml.ScalarNode:
-		values[at] = scalar(n)
-		return !strings.Contains(n.Value, "\n")
+		f.values[at] = scalar(n)
+		f.lines = f.lines || strings.Contains(n.Value, "\n")
+		return true
 	case len(n.Content) == 0:
-		values[at] = map[bool]string{true: "[]", false: "{}"}[n.Kind == yaml.SequenceNode]
+		f.values[at] = map[bool]string{true: "[]", false: "{}"}[n.Kind == yaml.SequenceNode]
 		return true
 	}
 	step := 1
@@ -105,7 +137,7 @@ func flattenNode(n *yaml.Node, at string, values map[string]string, depth int) b
 		step = 2
 	}
 	for i := 0; i+step <= len(n.Content); i += step {
-		if !flattenNode(n.Content[i+step-1], below(n, at, i), values, depth+1) {
+		if !f.add(n.Content[i+step-1], below(n, at, i), depth+1) {
 			return false
 		}
 	}
@@ -130,10 +162,10 @@ func below(n *yaml.Node, at string, i int) string {
 	return at + "." + key
 }
 
-// scalar writes a string quoted, so that "1" and 1 differ.
+// scalar writes a string quoted, so that "1" and 1 differ. It is never empty.
 func scalar(n *yaml.Node) string {
 	if n.ShortTag() == "!!str" {
 		return strconv.Quote(n.Value)
 	}
-	return n.Value
+	return cmp.Or(n.Value, "null")
 }
