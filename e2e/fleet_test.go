@@ -136,6 +136,12 @@ func accept(t *testing.T, env *environment, repo fleettest.Repo) {
 // object names no namespace it gets that of its Application.
 func generated(t *testing.T, repo fleettest.Repo) []*unstructured.Unstructured {
 	t.Helper()
+	return generatedOf(t, repo, "")
+}
+
+// generatedOf is generated for one cluster, or for all where that is empty.
+func generatedOf(t *testing.T, repo fleettest.Repo, cluster string) []*unstructured.Unstructured {
+	t.Helper()
 	var all []*unstructured.Unstructured
 	clusters := filepath.Join(repo.Root, "clusters")
 	err := filepath.WalkDir(clusters, func(path string, d fs.DirEntry, err error) error {
@@ -146,6 +152,9 @@ func generated(t *testing.T, repo fleettest.Repo) []*unstructured.Unstructured {
 		parts := strings.Split(filepath.ToSlash(name), "/")
 		if err != nil || parts[0] != "root" && (len(parts) < 3 || parts[1] != "manifests") {
 			return err
+		}
+		if cluster != "" && parts[0] != cluster && !strings.HasPrefix(name, filepath.Join("root", cluster+".")) {
+			return nil
 		}
 		data, err := os.ReadFile(path)
 		if err != nil {

@@ -34,7 +34,11 @@ var binaries = map[string]string{}
 func TestMain(m *testing.M) {
 	embedded.WorkerMain()
 	flag.Parse()
-	if err := buildParts(context.Background()); err != nil {
+	err := startWorld(context.Background())
+	if err == nil {
+		err = buildParts(context.Background())
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "e2e:", err)
 		os.Exit(1)
 	}

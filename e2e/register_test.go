@@ -35,7 +35,7 @@ const (
 )
 
 var virtual = sync.OnceValues(func() (*cluster.Cluster, error) {
-	return startCluster(cluster.Options{Name: "virtual", ServiceCIDR: "10.43.0.0/16", Hostnames: []string{virtualName}}, newest)
+	return startCluster(cluster.Options{Name: "virtual", ServiceCIDR: "10.43.0.0/16", Hostnames: []string{virtualName, "live.k8s.example.com"}}, newest)
 })
 
 func virtualCluster(t *testing.T) *cluster.Cluster {

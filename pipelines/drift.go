@@ -22,6 +22,8 @@ type DriftOptions struct {
 	// Within is how long before its end a credential or the sealing certificate
 	// counts as drift; 0 means DriftWithin.
 	Within time.Duration
+	// Live compares with the host cluster, which Options.OpenHost gives.
+	Live bool
 	// Now is the time of the report; zero means the clock's.
 	Now time.Time
 	// Repair runs Build for what it repairs, and looks again. Nothing else is
@@ -30,7 +32,7 @@ type DriftOptions struct {
 }
 
 // Drift finds what is no longer true of each cluster: of its files, of its
-// chart and the tools, and of what was sealed. Each row that is drift is also a
+// chart and the tools, of what was sealed, and of the host. Each row that is drift is also a
 // finding of error severity; what could not be found out is unfinished. It
 // writes nothing, unless Repair asks for it.
 func Drift(ctx context.Context, o Options, d DriftOptions) (*report.Report, error) {
@@ -58,6 +60,9 @@ func Drift(ctx context.Context, o Options, d DriftOptions) (*report.Report, erro
 		w.add(r.clusters[i], seen)
 	}
 	err = w.fleetWide(ctx)
+	if err == nil && d.Live {
+		w.liveRows(ctx)
+	}
 	if err == nil {
 		err = ctx.Err()
 	}

@@ -27,6 +27,24 @@ const (
 	RuleSealedLongAgo finding.Rule = "drift-sealed-long-ago"
 	// RuleCredentialEnds: Argo CD's credential for a cluster ends soon.
 	RuleCredentialEnds finding.Rule = "drift-credential-ends"
+	// RuleCredentialRotated: a registration of today would seal something else.
+	RuleCredentialRotated finding.Rule = "drift-credential-rotated"
+	// RuleCertificateRenewed: the Sealed Secrets controller has another
+	// certificate than the pinned one.
+	RuleCertificateRenewed finding.Rule = "drift-certificate-renewed"
+	// RuleLiveMissing: an object in git is not on the host.
+	RuleLiveMissing finding.Rule = "drift-live-missing"
+	// RuleLiveChanged: an object on the host is not as in git.
+	RuleLiveChanged finding.Rule = "drift-live-changed"
+	// RuleLiveRefused: the host would not take the object in git.
+	RuleLiveRefused finding.Rule = "drift-live-refused"
+	// RuleLiveLeftover: an object of the Application is on the host alone.
+	RuleLiveLeftover finding.Rule = "drift-live-leftover"
+	// RuleLiveSecret: Argo CD's cluster Secret is not what was sealed.
+	RuleLiveSecret finding.Rule = "drift-live-secret"
+	// RuleLiveSilent: the virtual cluster does not answer at its server with the
+	// registered credential.
+	RuleLiveSilent finding.Rule = "drift-live-silent"
 )
 
 // origin says what kind of drift a rule of another stage is, and what repairs
@@ -46,6 +64,7 @@ var origins = map[finding.Rule]origin{
 	tree.RuleOrphan:              {report.DriftTree, report.ByBuild},
 	chart.RuleDigest:             {report.DriftUpstream, report.ByLock},
 	RuleRegistrationEdited:       {report.DriftTrust, report.ByRegister},
+	RuleServiceCIDRMoved:         {report.DriftLive, report.ByPerson},
 	RuleRegistrationMissing:      {report.DriftTrust, report.ByRegister},
 	seal.RuleTampered:            {report.DriftTrust, report.ByBuild},
 	seal.RuleCommittedPlain:      {report.DriftTrust, report.ByPerson},

@@ -40,19 +40,23 @@ func (h *hostRange) ask(ctx context.Context, open func() (*host.Host, error)) (h
 const RuleServiceCIDRMoved finding.Rule = "register-service-cidr-moved"
 
 // moved gives a finding where the host answers with another range than the one
-// that the lock holds for a spec that says auto. A host that cannot be asked
-// says nothing of it: the run will say so where it needs the host.
+// in the spec, or in the lock where the spec says auto. A host that cannot be
+// asked says nothing of it: the run will say so where it needs the host.
 func (h *hostRange) moved(ctx context.Context, c fleet.Cluster, lock *tree.Lock, asked *host.Host) finding.List {
-	if asked == nil || lock == nil || c.Spec.ServiceCIDR != fleet.AutoCIDR || lock.Host.ServiceCIDR == "" {
+	had, how := c.Spec.ServiceCIDR, "write the new one into its spec and build"
+	if had == fleet.AutoCIDR && lock != nil {
+		had, how = lock.Host.ServiceCIDR, "delete host.serviceCIDR from "+c.Name+"'s lock.yaml and build"
+	}
+	if asked == nil || had == "" || had == fleet.AutoCIDR {
 		return nil
 	}
 	now, err := h.ask(ctx, func() (*host.Host, error) { return asked, nil })
-	if err != nil || now.CIDR == lock.Host.ServiceCIDR {
+	if err != nil || now.CIDR == had || c.Spec.ServiceCIDR != fleet.AutoCIDR && now.Has(had) {
 		return nil
 	}
 	return finding.List{c.Finding(finding.Error, RuleServiceCIDRMoved, []string{"spec", "serviceCIDR"},
-		fmt.Sprintf("the host's service range is %s now; the cluster was built with %s", now.CIDR, lock.Host.ServiceCIDR),
-		"A running virtual cluster does not follow. Find out why the host's range changed; to take the new one, delete host.serviceCIDR from "+c.Name+"'s lock.yaml and build.")}
+		fmt.Sprintf("the host's service range is %s now; the cluster was built with %s", now.CIDR, had),
+		"A running virtual cluster does not follow. Find out why the host's range changed; to take the new one, "+how+".")}
 }
 
 // resolve puts the host's service range in the place of auto: the one that the

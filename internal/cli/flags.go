@@ -34,6 +34,8 @@ type flags struct {
 	jobs       int
 	// hostContext is the kubeconfig context of the host cluster.
 	hostContext string
+	// hostQPS bounds the requests to it for each second.
+	hostQPS float32
 }
 
 const defaultClusters = "clusters"
@@ -51,6 +53,7 @@ func addCommonFlags(root *cobra.Command, env Env) *flags {
 	p.StringVar(&f.outputFile, "output-file", "", "write the results to this file, and print them as text")
 	p.IntVar(&f.jobs, "jobs", runtime.GOMAXPROCS(0), "how many clusters to work on at once")
 	p.StringVar(&f.hostContext, "host-context", "", "kubeconfig context of the host cluster; default: the current one")
+	p.Float32Var(&f.hostQPS, "host-qps", host.DefaultQPS, "how many requests a second the host cluster gets at most")
 	for name, values := range map[string][]string{
 		"toolchain": f.toolchain.allowed,
 		"output":    {"text", "json", "sarif", "github", "html"},
@@ -89,6 +92,9 @@ func (f *flags) open(c *cobra.Command, names []string) (*session, error) {
 	if f.jobs < 1 {
 		return nil, usagef("--jobs %d: at least 1", f.jobs)
 	}
+	if f.hostQPS <= 0 {
+		return nil, usagef("--host-qps %v: more than 0", f.hostQPS)
+	}
 	where, err := f.locate(c)
 	if err != nil {
 		return nil, err
@@ -108,7 +114,7 @@ func (f *flags) open(c *cobra.Command, names []string) (*session, error) {
 		options: pipelines.Options{
 			Root: where.root, Dir: where.dir, Names: names, Jobs: f.jobs,
 			Cache: cache, Toolchain: tools, Charts: chart.NewStore(where.root, chart.WithCache(cache)),
-			OpenHost: sync.OnceValues(func() (*host.Host, error) { return host.Open(host.Options{Context: f.hostContext}) }),
+			OpenHost: sync.OnceValues(func() (*host.Host, error) { return host.Open(host.Options{Context: f.hostContext, QPS: f.hostQPS}) }),
 			SealKey:  f.env.Getenv(seal.KeyEnv),
 			Getenv:   f.env.Getenv,
 		},

@@ -119,3 +119,17 @@ func configOf(cred credential.Credential) ([]byte, error) {
 	}
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }
+
+// ReadClusterSecret gives the server and the credential in a cluster Secret, as
+// ClusterSecret writes them. The error quotes nothing of the Secret.
+func ReadClusterSecret(secret *corev1.Secret) (server string, cred credential.Credential, err error) {
+	var config clusterConfig
+	if json.Unmarshal(secret.Data["config"], &config) != nil {
+		return "", credential.Credential{}, fmt.Errorf("the key config of the Secret %s/%s cannot be read", secret.Namespace, secret.Name)
+	}
+	tls := config.TLSClientConfig
+	return string(secret.Data["server"]), credential.Credential{
+		BearerToken: config.BearerToken, ServerName: tls.ServerName,
+		CertData: tls.CertData, KeyData: tls.KeyData, CAData: tls.CAData,
+	}, nil
+}

@@ -15,6 +15,9 @@ import (
 	"k8s.io/client-go/rest"
 )
 
+// DefaultQPS is kubectl's.
+const DefaultQPS = 50
+
 // Options say which host to ask, and how patiently.
 type Options struct {
 	// Kubeconfig is a file to read instead of those that KUBECONFIG or
@@ -25,7 +28,8 @@ type Options struct {
 	// InCluster uses the ServiceAccount of the pod that kasou runs in, and no
 	// kubeconfig. Where there is no kubeconfig at all, that is tried anyway.
 	InCluster bool
-	// QPS and Burst bound the requests for each second. Default: 10 and 20.
+	// QPS and Burst bound the requests for each second. Default: DefaultQPS, and
+	// twice the QPS at once.
 	QPS   float32
 	Burst int
 	// Timeout of one attempt. Default: 15 seconds.
@@ -79,8 +83,8 @@ func patience() wait.Backoff {
 }
 
 func (o Options) withDefaults() Options {
-	o.QPS = cmp.Or(o.QPS, 10)
-	o.Burst = cmp.Or(o.Burst, 20)
+	o.QPS = cmp.Or(o.QPS, DefaultQPS)
+	o.Burst = cmp.Or(o.Burst, max(1, int(2*o.QPS)))
 	o.Timeout = cmp.Or(o.Timeout, 15*time.Second)
 	o.Retries = cmp.Or(o.Retries, 3)
 	o.ProbeNamespace = cmp.Or(o.ProbeNamespace, "default")

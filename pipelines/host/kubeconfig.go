@@ -94,6 +94,16 @@ func (h *Host) Kubeconfig(ctx context.Context, r KubeconfigRequest) (Kubeconfig,
 	return result, nil
 }
 
+// Secret gives a Secret of the host, nil where there is none. The errors are
+// those of a host that cannot be asked; none holds any part of it.
+func (h *Host) Secret(ctx context.Context, namespace, name string) (*corev1.Secret, error) {
+	secret, err := h.secret(ctx, namespace, name)
+	if apierrors.IsNotFound(err) {
+		return nil, nil
+	}
+	return secret, err
+}
+
 func (h *Host) secret(ctx context.Context, namespace, name string) (*corev1.Secret, error) {
 	secret := &corev1.Secret{}
 	c := call{

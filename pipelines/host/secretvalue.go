@@ -3,8 +3,6 @@ package host
 import (
 	"context"
 	"fmt"
-
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 )
 
 // NoSecretError is a Secret, or a key in it, that the host does not have.
@@ -18,11 +16,11 @@ func (e *NoSecretError) Error() string {
 // *NoSecretError, and those of a host that cannot be asked; none holds any part
 // of the Secret.
 func (h *Host) SecretValue(ctx context.Context, namespace, name, key string) ([]byte, error) {
-	secret, err := h.secret(ctx, namespace, name)
-	if err != nil && !apierrors.IsNotFound(err) {
+	secret, err := h.Secret(ctx, namespace, name)
+	if err != nil {
 		return nil, err
 	}
-	if err == nil {
+	if secret != nil {
 		if value, ok := secret.Data[key]; ok {
 			return value, nil
 		}

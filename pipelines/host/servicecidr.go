@@ -129,3 +129,16 @@ func join(cidrs []string) (string, error) {
 	}
 	return strings.Join(parts, ","), nil
 }
+
+// Has says whether every range in cidr, joined by commas as in a spec, is one of
+// the host's: a person may write one family of two, or a range that was added.
+func (r ServiceRange) Has(cidr string) bool {
+	known := append(strings.Split(r.CIDR, ","), r.Others...)
+	for _, part := range strings.Split(cidr, ",") {
+		prefix, err := netip.ParsePrefix(strings.TrimSpace(part))
+		if err != nil || !slices.Contains(known, prefix.Masked().String()) {
+			return false
+		}
+	}
+	return true
+}

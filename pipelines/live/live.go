@@ -57,7 +57,7 @@ func Objects(files tree.Files) ([]Object, error) {
 				return nil, &FileError{File: file, Line: d.Line, Message: "it is no Kubernetes object"}
 			}
 			for _, o := range objects {
-				if !hook(o) {
+				if !isHook(o.GetAnnotations()) {
 					all = append(all, Object{Unstructured: o, File: file, Line: d.Line})
 				}
 			}
@@ -89,8 +89,7 @@ func parse(data []byte) ([]*unstructured.Unstructured, error) {
 	return items, nil
 }
 
-func hook(o *unstructured.Unstructured) bool {
-	annotations := o.GetAnnotations()
+func isHook(annotations map[string]string) bool {
 	_, argo := annotations["argocd.argoproj.io/hook"]
 	_, helm := annotations["helm.sh/hook"]
 	return argo || helm

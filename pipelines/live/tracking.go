@@ -34,9 +34,12 @@ func (t *Tracking) Learn(app string, want, live *unstructured.Unstructured) {
 }
 
 // Claims says whether Argo CD counts an object to the Application, by its
-// annotation or, where t has learned one, its label. What another object owns
-// is that one's, whatever label it has inherited.
+// annotation or, where t has learned one, its label, and would miss it in git.
+// What another object owns is that one's, whatever label it has inherited.
 func (t Tracking) Claims(app string, kind schema.GroupVersionKind, o metav1.ObjectMeta) bool {
+	if isHook(o.Annotations) || strings.Contains(o.Annotations["argocd.argoproj.io/compare-options"], "IgnoreExtraneous") {
+		return false
+	}
 	if id := o.Annotations[trackingAnnotation]; id != "" {
 		return appOf(id, kind, o) == app
 	}

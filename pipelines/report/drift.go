@@ -12,11 +12,12 @@ import (
 type DriftKind string
 
 // The kinds: the files on disk, the chart's source and the tools, the sealing
-// certificate and what was sealed.
+// certificate and what was sealed, the host cluster.
 const (
 	DriftTree     DriftKind = "tree"
 	DriftUpstream DriftKind = "upstream"
 	DriftTrust    DriftKind = "trust"
+	DriftLive     DriftKind = "live"
 )
 
 // Repair is the command that makes a row true again.

@@ -88,7 +88,7 @@ func (a *Applier) Object(ctx context.Context, object *unstructured.Unstructured,
 		return nil, err
 	}
 	yes := true
-	options := metav1.PatchOptions{FieldManager: "kasou-e2e", FieldValidation: metav1.FieldValidationStrict, Force: &yes}
+	options := metav1.PatchOptions{FieldManager: "argocd-controller", FieldValidation: metav1.FieldValidationStrict, Force: &yes}
 	if dryRun {
 		options.DryRun = []string{metav1.DryRunAll}
 	}
