@@ -233,7 +233,7 @@ func TestDriftOnTheHost(t *testing.T) {
 			w.clean(t)
 		})
 		t.Run("no more in git", func(t *testing.T) {
-			file := "clusters/live/manifests/vcluster/templates/service.yaml"
+			file := "clusters/live/manifests/vcluster/templates/network.yaml"
 			before := w.repo.Read(t, file)
 			labelled := strings.Replace(string(before), "  labels:\n", "  labels:\n    example.com/once: git\n", 1)
 			if labelled == string(before) {

@@ -1,15 +1,22 @@
 package e2e
 
 import (
+	"bytes"
 	"errors"
 	"os"
 	"regexp"
+	"strings"
 	"testing"
+	"time"
 
 	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/kubernetes"
 
 	"kasou/e2e/internal/apply"
+	"kasou/pipelines"
 	"kasou/pipelines/host"
 )
 
@@ -44,12 +51,16 @@ func TestTheDocumentedRolesAreEnough(t *testing.T) {
 	})
 }
 
-// bindDocumented applies every role of the documentation and gives it to the
-// user.
-func bindDocumented(t *testing.T, env *environment, user string) {
+// bindDocumented applies every role and policy of the documentation, with texts
+// replaced, and gives the roles to the user.
+func bindDocumented(t *testing.T, env *environment, user string, replaced ...[2]string) {
 	t.Helper()
 	text, err := os.ReadFile("../docs/rbac.md")
 	must(t, err)
+	text = bytes.ReplaceAll(text, []byte("system:serviceaccount:kasou:kasou"), []byte(user))
+	for _, pair := range replaced {
+		text = bytes.ReplaceAll(text, []byte(pair[0]), []byte(pair[1]))
+	}
 	blocks := yamlBlock.FindAllSubmatch(text, -1)
 	if len(blocks) < 4 {
 		t.Fatalf("docs/rbac.md has only %d roles", len(blocks))
@@ -63,12 +74,50 @@ func bindDocumented(t *testing.T, env *environment, user string) {
 		for _, o := range objects {
 			meta := metav1.ObjectMeta{GenerateName: "kasou-e2e-"}
 			ref := rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: o.GetKind(), Name: o.GetName()}
-			if o.GetKind() == "ClusterRole" {
+			switch o.GetKind() {
+			case "ClusterRole":
 				_, err = rbac.ClusterRoleBindings().Create(t.Context(), &rbacv1.ClusterRoleBinding{ObjectMeta: meta, Subjects: subjects, RoleRef: ref}, metav1.CreateOptions{})
-			} else {
+			case "Role":
 				_, err = rbac.RoleBindings(o.GetNamespace()).Create(t.Context(), &rbacv1.RoleBinding{ObjectMeta: meta, Subjects: subjects, RoleRef: ref}, metav1.CreateOptions{})
 			}
 			must(t, err)
 		}
 	}
+}
+
+// With the documented rights, and the policy that makes them good for dry runs
+// alone, live drift finds all that an administrator finds, and stores nothing.
+func TestTheDocumentedRolesAreEnoughForLiveDrift(t *testing.T) {
+	onEveryVersion(t, func(t *testing.T, env *environment) {
+		w := watchedFleet(t, env, "")
+		user := "kasou-drifts-" + env.version.minor
+		bindDocumented(t, env, user, [2]string{"development", "live"}, [2]string{"name: kasou-", "name: " + user + "-"}, [2]string{"policyName: kasou-", "policyName: " + user + "-"})
+		pair, err := env.host.Credential(user, nil, time.Hour)
+		must(t, err)
+		file := kubeconfigFile(t, env.host, pair)
+		w.options.OpenHost = func() (*host.Host, error) { return open(t, file), nil }
+		w.clean(t)
+		patch(t, w, "apps/v1", "StatefulSet", "live", "live", `{"spec":{"replicas":0}}`)
+		want(t, w.drift(t), pipelines.RuleLiveChanged)
+		w.sync(t, "live", track)
+
+		config, err := env.host.Admin()
+		must(t, err)
+		config.CertData, config.KeyData = pair.Certificate, pair.Key
+		client, err := kubernetes.NewForConfig(config)
+		must(t, err)
+		scale := []byte(`{"spec":{"replicas":0}}`)
+		sets := client.AppsV1().StatefulSets("live")
+		for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(100 * time.Millisecond) { // a policy takes a moment to hold
+			_, err = sets.Patch(t.Context(), "live", types.MergePatchType, scale, metav1.PatchOptions{})
+			if apierrors.IsInvalid(err) || apierrors.IsForbidden(err) || time.Now().After(deadline) {
+				break
+			}
+		}
+		if err == nil || !strings.Contains(err.Error(), "kasou stores nothing on the host") {
+			t.Errorf("a write that is no dry run: %v", err)
+		}
+		_, err = sets.Patch(t.Context(), "live", types.MergePatchType, scale, metav1.PatchOptions{DryRun: []string{metav1.DryRunAll}})
+		must(t, err)
+	})
 }
