@@ -87,8 +87,10 @@ func (w *watch) prepare() (bool, error) {
 	var found finding.List
 	w.certificate, found = seal.LoadCertificate(w.fleet, w.options.Now)
 	found = slices.DeleteFunc(found, func(f finding.Finding) bool { return f.Rule == seal.RuleCertificateExpiring })
-	w.out.Drift = append(w.out.Drift, rows("", found)...)
-	w.out.Drift = append(w.out.Drift, w.certificateEnds()...)
+	if w.Shard.Index <= 1 { // it is one for the fleet
+		w.out.Drift = append(w.out.Drift, rows("", found)...)
+		w.out.Drift = append(w.out.Drift, w.certificateEnds()...)
+	}
 	w.schemas, found, err = conform.Open(w.fleet, w.Cache)
 	w.out.Findings = append(w.out.Findings, found...)
 	return !found.Failed(), err
@@ -119,14 +121,23 @@ func (w *watch) look(ctx context.Context, c fleet.Cluster) seen {
 // does not know.
 func (w *watch) treeRows(ctx context.Context, c fleet.Cluster, b written) []report.Row {
 	found, err := tree.Unknown(w.Root, w.Dir, c.Name)
+	errs := []error{b.err, err}
+	stopped := b.plan.Empty() && (b.err != nil || b.findings.Failed())
+	if stopped {
+		edited, err := tree.AgainstLock(w.Root, w.Dir, c.Name)
+		said := func(f finding.Finding) bool {
+			return slices.ContainsFunc(b.findings, func(other finding.Finding) bool { return other.File == f.File })
+		}
+		found, errs = append(found, slices.DeleteFunc(edited, said)...), append(errs, err)
+	}
 	all := rows(c.Name, append(b.findings, found...))
-	for _, err := range []error{b.err, err} {
+	for _, err := range errs {
 		if err != nil && ctx.Err() == nil {
 			all = append(all, unknown(c.Name, report.DriftTree, err.Error()))
 		}
 	}
-	if b.err == nil && b.findings.Failed() && b.plan.Empty() {
-		all = append(all, unknown(c.Name, report.DriftTree, "its files could not be compared: see what is wrong above"))
+	if stopped && b.err == nil {
+		all = append(all, unknown(c.Name, report.DriftTree, "it does not build, so its files were compared with its lock alone"))
 	}
 	return all
 }

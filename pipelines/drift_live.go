@@ -57,7 +57,9 @@ func (w *watch) liveRows(ctx context.Context) {
 		l.lose(err)
 	}
 	w.out.Drift = append(w.out.Drift, l.rangeRows(ctx)...)
-	w.out.Drift = append(w.out.Drift, l.controllerRows(ctx)...)
+	if w.Shard.Index <= 1 {
+		w.out.Drift = append(w.out.Drift, l.controllerRows(ctx)...)
+	}
 	if !l.argoCDIsHere() {
 		w.out.Drift = append(w.out.Drift, unknown("", report.DriftLive, "Argo CD runs on another cluster than the host (spec.argocd.destination is "+
 			w.fleet.Spec.ArgoCD.Destination+"): its Applications and cluster Secrets were not compared"))

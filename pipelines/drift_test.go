@@ -308,9 +308,17 @@ func TestDriftFindsTampering(t *testing.T) {
 		t.Fatalf("nothing was edited in\n%s", old)
 	}
 	repo.Write(t, registration, edited)
-	if got := row(t, drift(t, repo, options, pipelines.DriftOptions{}), pipelines.RuleRegistrationEdited); got.Kind != report.DriftTrust || got.Repair != report.ByRegister {
+	manifest := repo.Read(t, "clusters/one/manifests/namespace.yaml")
+	repo.Write(t, "clusters/one/manifests/namespace.yaml", append([]byte("# edited\n"), manifest...))
+	r := drift(t, repo, options, pipelines.DriftOptions{})
+	if got := row(t, r, pipelines.RuleRegistrationEdited); got.Kind != report.DriftTrust || got.Repair != report.ByRegister {
 		t.Errorf("%+v", got)
 	}
+	// It stops the build; what the lock tells is told all the same.
+	if got := row(t, r, tree.RuleHandEdit); got.File != "clusters/one/manifests/namespace.yaml" {
+		t.Errorf("%+v", got)
+	}
+	repo.Write(t, "clusters/one/manifests/namespace.yaml", manifest)
 	lock := "clusters/one/lock.yaml"
 	repo.Write(t, lock, []byte(strings.ReplaceAll(string(repo.Read(t, lock)), tree.Digest(old), tree.Digest(edited))))
 	if got := row(t, drift(t, repo, options, pipelines.DriftOptions{}), seal.RuleTampered); got.Repair != report.ByRegister || !got.Drifted() {
