@@ -34,10 +34,7 @@ type watched struct {
 	there   *cluster.Cluster
 }
 
-const (
-	liveServer = "https://live.k8s.example.com"
-	liveFile   = "clusters/root/live.cluster.yaml"
-)
+const liveServer = "https://live.k8s.example.com"
 
 // watchedFleet builds, syncs and registers.
 func watchedFleet(t *testing.T, env *environment, spec string) watched {
@@ -67,7 +64,7 @@ func (w watched) register(t *testing.T) {
 	o.Names = []string{"live"}
 	r, err := pipelines.Register(t.Context(), o, pipelines.Registration{Host: asked(t, w.env.host)})
 	fleettest.MustPass(t, r, err)
-	must(t, applierOf(t, w.env.host).YAML(t.Context(), w.repo.Read(t, liveFile), ""))
+	w.sync(t, "live", track)
 	w.unsealed(t)
 }
 
@@ -353,7 +350,14 @@ func TestDriftOfTheRegistration(t *testing.T) {
 			if row.Command() != "kasou register live" || row.Object != "argocd/cluster-live" {
 				t.Errorf("%+v, %s", row, row.Command())
 			}
-			w.register(t)
+			repaired, err := pipelines.Drift(t.Context(), w.options, pipelines.DriftOptions{Live: true, Repair: true})
+			must(t, err)
+			// What it registered is not synced yet.
+			if row := want(t, repaired, pipelines.RuleCredentialRotated, pipelines.RuleLiveChanged, pipelines.RuleLiveSecret); !row.Repaired {
+				t.Errorf("%+v", row)
+			}
+			w.sync(t, "live", track)
+			w.unsealed(t)
 			w.clean(t)
 		})
 		t.Run("another secret", func(t *testing.T) {

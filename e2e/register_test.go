@@ -1,12 +1,9 @@
 package e2e
 
 import (
-	"context"
 	"crypto/x509"
 	"encoding/json"
 	"errors"
-	"net"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -81,17 +78,11 @@ func argoRestConfig(t *testing.T, secret *corev1.Secret, c *cluster.Cluster) *re
 	var config argoConfig
 	must(t, json.Unmarshal(secret.Data["config"], &config))
 	tls := config.TLSClientConfig
+	world.route(virtualName, c.URL)
 	return &rest.Config{
 		Host: string(secret.Data["server"]), Username: config.Username, Password: config.Password, BearerToken: config.BearerToken,
 		TLSClientConfig: rest.TLSClientConfig{Insecure: tls.Insecure, ServerName: tls.ServerName, CertData: tls.CertData, KeyData: tls.KeyData, CAData: tls.CAData},
 		Timeout:         20 * time.Second,
-		// The world's DNS and ingress: the name leads to the server here.
-		Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
-			if address != virtualName+":443" {
-				return nil, &net.AddrError{Err: "not the virtual cluster", Addr: address}
-			}
-			return (&net.Dialer{}).DialContext(ctx, network, strings.TrimPrefix(c.URL, "https://"))
-		},
 	}
 }
 

@@ -26,9 +26,13 @@ type DriftOptions struct {
 	Live bool
 	// Now is the time of the report; zero means the clock's.
 	Now time.Time
-	// Repair runs Build for what it repairs, and looks again. Nothing else is
-	// repaired: a digest that moved, a credential, a certificate want a person.
+	// Repair runs Build for what it repairs and, with Live, Register for what
+	// that does, and looks again. Nothing else is repaired: a digest that moved,
+	// a newer chart, a certificate want a person.
 	Repair bool
+	// Write runs a pipeline that repairs, with what belongs around it; nil runs
+	// it alone. CI publishes what it wrote.
+	Write func(ctx context.Context, o Options, repair Pipeline) (*report.Report, error)
 }
 
 // Drift finds what is no longer true of each cluster: of its files, of its
@@ -45,6 +49,10 @@ func Drift(ctx context.Context, o Options, d DriftOptions) (*report.Report, erro
 	if d.Repair {
 		return repairDrift(ctx, o, d)
 	}
+	return lookForDrift(ctx, o, d)
+}
+
+func lookForDrift(ctx context.Context, o Options, d DriftOptions) (*report.Report, error) {
 	o.DryRun, o.Diff = true, true
 	out := &report.Report{Command: "drift", At: d.Now.UTC().Format(time.RFC3339)}
 	r, findings, err := choose(o)

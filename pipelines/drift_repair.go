@@ -8,50 +8,110 @@ import (
 	"kasou/pipelines/report"
 )
 
-// repairDrift builds where a row says that this helps, and looks again. What
+// repairDrift runs the pipelines that the rows ask for, and looks again. What
 // is gone then stays in the report, as repaired.
 func repairDrift(ctx context.Context, o Options, d DriftOptions) (*report.Report, error) {
-	d.Repair = false
-	before, err := Drift(ctx, o, d)
-	if err != nil || !slices.ContainsFunc(before.Drift, byBuild) {
+	before, err := lookForDrift(ctx, o, d)
+	if err != nil {
 		return before, err
 	}
-	o.DryRun, o.Diff = false, true
-	built, err := Build(ctx, o)
-	if err != nil {
-		return built, err
+	repairs := repairsFor(before, d)
+	if len(repairs) == 0 {
+		return before, nil
 	}
-	after, err := Drift(ctx, o, d)
+	write := d.Write
+	if write == nil {
+		write = func(ctx context.Context, o Options, repair Pipeline) (*report.Report, error) { return repair(ctx, o) }
+	}
+	var done []*report.Report
+	for _, repair := range repairs {
+		o.DryRun, o.Diff = false, true
+		r, err := write(ctx, o, repair)
+		if err != nil {
+			return r, err
+		}
+		done = append(done, r)
+	}
+	after, err := lookForDrift(ctx, o, d)
 	if err != nil {
 		return after, err
 	}
 	for _, row := range before.Drift {
-		if byBuild(row) && !slices.ContainsFunc(after.Drift, func(other report.Row) bool { return sameRow(row, other) }) {
+		if repairable(row, d) && !slices.ContainsFunc(after.Drift, func(other report.Row) bool { return sameRow(row, other) }) {
 			row.Repaired, row.Severity = true, finding.Note
+			row.Line, row.Column = 0, 0 // the place is another now
 			after.Drift = append(after.Drift, row)
 			after.Findings = append(after.Findings, row.Finding)
 		}
 	}
-	for _, f := range built.Findings {
-		if f.Severity == finding.Error && !slices.Contains(after.Findings, f) {
-			after.Findings = append(after.Findings, f)
-		}
+	for _, r := range done {
+		keepRepair(after, r)
 	}
-	for _, c := range built.Clusters {
-		keepWritten(after, c)
-	}
-	after.Fleet, after.FleetDiff = built.Fleet, built.FleetDiff
 	report.SortRows(after.Drift)
 	return sorted(after), nil
 }
 
-func byBuild(r report.Row) bool { return r.Repair == report.ByBuild && r.Drifted() }
+// repairsFor gives the pipelines that make rows true again.
+func repairsFor(r *report.Report, d DriftOptions) []Pipeline {
+	var repairs []Pipeline
+	var unregistered []string
+	build := false
+	for _, row := range r.Drift {
+		switch {
+		case !repairable(row, d):
+		case row.Repair == report.ByBuild:
+			build = true
+		case !slices.Contains(unregistered, row.Cluster):
+			unregistered = append(unregistered, row.Cluster)
+		}
+	}
+	if build {
+		repairs = append(repairs, Build)
+	}
+	if len(unregistered) > 0 {
+		repairs = append(repairs, func(ctx context.Context, o Options) (*report.Report, error) {
+			asked, err := o.OpenHost()
+			if err != nil {
+				return nil, err
+			}
+			o.Names, o.Shard = unregistered, Shard{}
+			return Register(ctx, o, Registration{Host: asked})
+		})
+	}
+	return repairs
+}
+
+// repairable says whether a pipeline makes the row true again without a person
+// who asked why. A registration takes the host.
+func repairable(r report.Row, d DriftOptions) bool {
+	return r.Drifted() && (r.Repair == report.ByBuild || r.Repair == report.ByRegister && d.Live && r.Cluster != "")
+}
 
 func sameRow(a, b report.Row) bool {
 	return a.Cluster == b.Cluster && a.Rule == b.Rule && a.File == b.File && a.Message == b.Message
 }
 
-// keepWritten puts what a build wrote for a cluster into the report.
+// keepRepair puts what a repair found and wrote into the report.
+func keepRepair(into, repair *report.Report) {
+	for _, f := range repair.Findings {
+		if f.Severity == finding.Error && !slices.Contains(into.Findings, f) {
+			into.Findings = append(into.Findings, f)
+		}
+	}
+	for _, u := range repair.Unfinished {
+		if !slices.Contains(into.Unfinished, u) {
+			into.Unfinished = append(into.Unfinished, u)
+		}
+	}
+	for _, c := range repair.Clusters {
+		keepWritten(into, c)
+	}
+	if len(repair.Fleet) > 0 {
+		into.Fleet, into.FleetDiff = repair.Fleet, repair.FleetDiff
+	}
+}
+
+// keepWritten puts what was written for a cluster into the report.
 func keepWritten(into *report.Report, c report.Cluster) {
 	if c.Status != report.Changed && c.Status != report.Removed {
 		return
@@ -62,7 +122,7 @@ func keepWritten(into *report.Report, c report.Cluster) {
 		return
 	}
 	entry := &into.Clusters[i]
-	entry.Changes, entry.Reasons, entry.Diff = c.Changes, c.Reasons, c.Diff
+	entry.Changes, entry.Reasons, entry.Diff = append(entry.Changes, c.Changes...), append(entry.Reasons, c.Reasons...), entry.Diff+c.Diff
 	if entry.Status == report.Unchanged {
 		entry.Status = c.Status
 	}

@@ -43,6 +43,8 @@ request is checked, a schedule looks for drift. Elsewhere the fleet is built and
 	root.Flags().StringVar(&c.shard, "shard", "", "i/n: only the i-th of n parts of the fleet")
 	root.Flags().StringVar(&c.author, "author", "", "author of the commit, as in \"Name <mail>\"; default: git's configuration")
 	root.Flags().BoolVar(&c.allowPrune, "allow-prune", false, "allow the files of more than one cluster to be removed")
+	c.drift.flags(root)
+	root.Flags().BoolVar(&c.issue, "issue", false, "drift: keep one GitHub issue that says what was found; takes GITHUB_TOKEN")
 	return root
 }
 
@@ -54,6 +56,9 @@ type ciCommand struct {
 	shard      string
 	author     string
 	allowPrune bool
+	drift      driftFlags
+	// issue asks for the GitHub issue.
+	issue bool
 }
 
 func (c *ciCommand) args(_ *cobra.Command, args []string) error {
@@ -81,23 +86,40 @@ func byEvent(event string) (pipeline, publish string, err error) {
 
 // decide gives the pipeline and the way to publish: as said, else by the event.
 func (c *ciCommand) decide(args []string) (pipeline, publish string, err error) {
+	event := c.env.Getenv("GITHUB_EVENT_NAME")
 	if len(args) == 0 {
-		if pipeline, publish, err = byEvent(c.env.Getenv("GITHUB_EVENT_NAME")); err != nil {
+		if pipeline, publish, err = byEvent(event); err != nil {
 			return "", "", err
 		}
 	} else {
 		pipeline, publish = args[0], "none"
 	}
+	if pipeline == "drift" && c.drift.repair && event == "schedule" {
+		publish = "commit"
+	}
 	if c.publish.value != "" {
 		publish = c.publish.value
 	}
+	return pipeline, publish, c.contradiction(pipeline, publish)
+}
+
+// contradiction says which of the flags do not go together.
+func (c *ciCommand) contradiction(pipeline, publish string) error {
 	switch {
-	case (pipeline == "check" || pipeline == "drift") && publish == "commit":
-		return "", "", usagef("%s writes nothing that could be committed: use --publish with build", pipeline)
+	case pipeline != "drift" && c.drift != driftFlags{within: c.drift.within}, pipeline != "drift" && c.issue:
+		return usagef("--live, --repair and --issue are for drift, not for %s", pipeline)
+	case pipeline == "drift" && publish == "commit" && !c.drift.repair:
+		return usagef("drift writes nothing that could be committed, unless it is told to --repair")
+	case pipeline == "drift" && publish == "fail" && c.drift.repair:
+		return usagef("what is repaired has to be written: use --publish commit or none with --repair")
+	case pipeline == "check" && publish == "commit":
+		return usagef("check writes nothing that could be committed: use --publish with build")
 	case pipeline == "register" && publish == "fail":
-		return "", "", usagef("a registration has to be written to be compared: use --publish commit or none")
+		return usagef("a registration has to be written to be compared: use --publish commit or none")
+	case c.issue && c.shard != "":
+		return usagef("the issue is about the whole fleet: leave out --shard, or --issue")
 	}
-	return pipeline, publish, nil
+	return c.drift.check()
 }
 
 func (c *ciCommand) run(cmd *cobra.Command, args []string) error {
@@ -118,9 +140,7 @@ func (c *ciCommand) run(cmd *cobra.Command, args []string) error {
 	fmt.Fprintf(c.env.Stderr, "kasou: ci %s, toolchain %s, publish %s\n", pipeline, s.tools.Name(), mode)
 	s.options.Shard, s.options.AllowPrune, s.options.Diff = part, c.allowPrune, true
 	if pipeline == "drift" {
-		return s.run(cmd, "looking", func(ctx context.Context, o pipelines.Options) (*report.Report, error) {
-			return pipelines.Drift(ctx, o, pipelines.DriftOptions{Within: pipelines.DriftWithin})
-		})
+		return c.lookForDrift(cmd, s, mode)
 	}
 	if pipeline == "check" || mode == "fail" {
 		return s.run(cmd, "checking", pipelines.Check)
@@ -177,14 +197,22 @@ func (c *ciCommand) writeAndPublish(ctx context.Context, s *session, write pipel
 	if err := s.print(r); err != nil {
 		return err
 	}
+	if err := c.publishBuilt(ctx, s, p, r, write); err != nil {
+		return c.unpublished(s, err)
+	}
+	return nil
+}
+
+// publishBuilt publishes what write gave, and says so. The errors are those of
+// publish.
+func (c *ciCommand) publishBuilt(ctx context.Context, s *session, p *publish.Publisher, r *report.Report, write pipelines.Pipeline) error {
 	result, err := p.Publish(ctx, built(s, r), func(ctx context.Context, root string) (publish.Built, error) {
 		return s.rebuild(ctx, root, write)
 	})
-	if err != nil {
-		return c.unpublished(s, err)
+	if err == nil {
+		c.sayPublished(result, r)
 	}
-	c.sayPublished(result, r)
-	return nil
+	return err
 }
 
 func (c *ciCommand) sayPublished(result publish.Result, r *report.Report) {

@@ -11,8 +11,7 @@ import (
 )
 
 func newDrift(f *flags) *cobra.Command {
-	var within time.Duration
-	var repair, live bool
+	var d driftFlags
 	c := &cobra.Command{
 		Use:   "drift [NAME...]",
 		Short: "Find what is no longer true: files, charts, tools, credentials, the host",
@@ -33,8 +32,8 @@ unknown, it is 3.`,
   kasou drift --repair`,
 		ValidArgsFunction: f.completeClusters,
 		RunE: func(c *cobra.Command, names []string) error {
-			if within <= 0 {
-				return usagef("--within %s: it takes a duration such as 720h", within)
+			if err := d.check(); err != nil {
+				return err
 			}
 			s, err := f.open(c, names)
 			if err != nil {
@@ -43,12 +42,33 @@ unknown, it is 3.`,
 			defer s.close()
 			s.options.Color = colors(f.env, f.env.Stdout) && f.output == "text"
 			return s.run(c, "looking", func(ctx context.Context, o pipelines.Options) (*report.Report, error) {
-				return pipelines.Drift(ctx, o, pipelines.DriftOptions{Within: within, Repair: repair, Live: live})
+				return pipelines.Drift(ctx, o, d.options())
 			})
 		},
 	}
-	c.Flags().DurationVar(&within, "within", pipelines.DriftWithin, "how long before its end a credential or certificate counts as drift")
-	c.Flags().BoolVar(&live, "live", false, "compare with the host cluster, too")
-	c.Flags().BoolVar(&repair, "repair", false, "build where that repairs what was found; nothing else is repaired")
+	d.flags(c)
 	return c
+}
+
+// driftFlags are those of drift, here and in CI.
+type driftFlags struct {
+	within       time.Duration
+	live, repair bool
+}
+
+func (d *driftFlags) flags(c *cobra.Command) {
+	c.Flags().DurationVar(&d.within, "within", pipelines.DriftWithin, "drift: how long before its end a credential or certificate counts")
+	c.Flags().BoolVar(&d.live, "live", false, "drift: compare with the host cluster, too")
+	c.Flags().BoolVar(&d.repair, "repair", false, "drift: build where that repairs what was found, and with --live register; nothing else is repaired")
+}
+
+func (d *driftFlags) check() error {
+	if d.within <= 0 {
+		return usagef("--within %s: it takes a duration such as 720h", d.within)
+	}
+	return nil
+}
+
+func (d *driftFlags) options() pipelines.DriftOptions {
+	return pipelines.DriftOptions{Within: d.within, Live: d.live, Repair: d.repair}
 }

@@ -26,6 +26,7 @@ var heavy = map[string][]string{
 	"github.com/santhosh-tekuri":             {"pipelines/fleet", "pipelines/conform", "pipelines/render", "pipelines/toolchain"},
 	"oras.land/oras-go":                      {"pipelines/chart"},
 	"github.com/google/go-containerregistry": {"pipelines/chart"},
+	"github.com/google/go-github":            {"pipelines/tracker"},
 }
 
 // values are the packages that any stage may import.

@@ -24,7 +24,7 @@ func TestPermissionsAreTheLeast(t *testing.T) {
 		"build.yaml/build": {"contents": "write"},
 		"check.yaml/shard": {"contents": "read"},
 		"check.yaml/check": {},
-		"drift.yaml/drift": {"contents": "read"},
+		"drift.yaml/drift": {"contents": "read", "issues": "write"},
 	}
 	got := map[string]map[string]string{}
 	for file, w := range load(t) {

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"kasou/internal/githubtest"
 )
 
 // hub is a bare repository with this working copy's files as its main, and the
@@ -185,9 +187,19 @@ func TestRun(t *testing.T) {
 		}
 	})
 	t.Run("drift is reported", func(t *testing.T) {
-		r := newRunner(t, h.checkout("main", false), "schedule")
+		fake := githubtest.Start(t)
+		clone := h.checkout("main", false)
+		r := newRunner(t, clone, "schedule", "GITHUB_API_URL="+fake.URL)
 		expect(t, r, r.run(workflows["drift.yaml"]), "drift", "success")
 		contains(t, r.read("drift.html"), "kasou drift", "development", "team-a")
+		if fake.Count() > 0 {
+			t.Errorf("nothing drifts, and there is the issue %+v", fake.Issue(1))
+		}
+		if err := os.Remove(filepath.Join(clone, "clusters", "team-a", "values.yaml")); err != nil {
+			t.Fatal(err)
+		}
+		expect(t, r, r.run(workflows["drift.yaml"]), "drift", "failure")
+		contains(t, fake.Issue(1).Body, "tree-missing", "team-a")
 	})
 }
 

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"kasou/internal/githubtest"
 )
 
 // runner runs the scripts of a workflow as GitHub's does, in one clone. What
@@ -60,7 +62,7 @@ func (r *runner) run(w workflow) map[string]string {
 }
 
 func (r *runner) job(w workflow, j job, results map[string]string) string {
-	values := map[string]string{"runner.temp": r.files, "runner.os": "Linux"}
+	values := map[string]string{"runner.temp": r.files, "runner.os": "Linux", "github.token": githubtest.Token}
 	if j.Needs != "" {
 		values["needs."+j.Needs+".result"] = results[j.Needs]
 		if results[j.Needs] != "success" && j.If != "always()" {

@@ -9,8 +9,11 @@ import (
 // what GitHub adds to them (mentions, issue numbers, links) have no meaning: as
 // a code of plain characters, and in a fenced block.
 
-// plainName gives a name in the characters that names have; all others are
-// percent-encoded. It fits into a table and into HTML.
+// PlainName gives a name in the characters that names have; all others are
+// percent-encoded. It fits into a table, into HTML, and into an HTML comment.
+func PlainName(s string) string { return strings.ReplaceAll(plainName(s), "--", "%2D%2D") }
+
+// plainName is PlainName where no comment is.
 func plainName(s string) string {
 	var b strings.Builder
 	for _, c := range []byte(s) {

@@ -1,0 +1,107 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"kasou/pipelines"
+	"kasou/pipelines/publish"
+	"kasou/pipelines/report"
+	"kasou/pipelines/tracker"
+)
+
+// lookForDrift runs drift, publishes what it repaired, and keeps the issue.
+func (c *ciCommand) lookForDrift(cmd *cobra.Command, s *session, mode string) error {
+	issue, err := c.openIssue(s)
+	if err != nil {
+		return err
+	}
+	d := c.drift.options()
+	if mode == "commit" {
+		if _, err := c.publisher(cmd.Context(), s); err != nil {
+			return err // before the long look
+		}
+		d.Write = func(ctx context.Context, o pipelines.Options, repair pipelines.Pipeline) (*report.Report, error) {
+			return c.repairAndPublish(ctx, s, o, repair)
+		}
+	}
+	return s.run(cmd, "looking", func(ctx context.Context, o pipelines.Options) (*report.Report, error) {
+		r, err := pipelines.Drift(ctx, o, d)
+		if err == nil && issue != nil {
+			err = c.updateIssue(ctx, s, issue, r)
+		}
+		return r, err
+	})
+}
+
+// repairAndPublish publishes a repair that went well. What did not, or was not
+// published, the report says: it must not hide what else drifts.
+func (c *ciCommand) repairAndPublish(ctx context.Context, s *session, o pipelines.Options, repair pipelines.Pipeline) (*report.Report, error) {
+	p, err := c.publisher(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	r, err := repair(ctx, o)
+	if err != nil || r.Failed() || len(r.Unfinished) > 0 {
+		return r, err
+	}
+	err = c.publishBuilt(ctx, s, p, r, repair)
+	var findings *publish.FindingsError
+	switch {
+	case errors.As(err, &findings):
+		r.Findings = append(r.Findings, findings.Findings...)
+	case err != nil && ctx.Err() == nil:
+		r.Unfinished = append(r.Unfinished, report.Unfinished{Message: errNothingPublished.Error() + ": " + err.Error()})
+	}
+	return r, ctx.Err()
+}
+
+// openIssue gives the tracker of the issue; nil where nobody asks for it.
+func (c *ciCommand) openIssue(s *session) (*tracker.Tracker, error) {
+	if !c.issue {
+		return nil, nil
+	}
+	token, repository := c.env.Getenv("GITHUB_TOKEN"), c.env.Getenv("GITHUB_REPOSITORY")
+	if token == "" || repository == "" {
+		return nil, usagef("--issue takes GITHUB_TOKEN, of a job with the permission issues: write, and GITHUB_REPOSITORY, which Actions sets")
+	}
+	c.github.Mask(token)
+	kept, err := tracker.New(tracker.Options{API: c.env.Getenv("GITHUB_API_URL"), Repository: repository, Token: token, Key: report.PlainName(s.dir)})
+	if err != nil {
+		return nil, usageError{err}
+	}
+	return kept, nil
+}
+
+// updateIssue makes the issue say what the report does. A tracker that fails
+// hides nothing of it: that is unfinished.
+func (c *ciCommand) updateIssue(ctx context.Context, s *session, issue *tracker.Tracker, r *report.Report) error {
+	result, err := issue.Update(ctx, tracker.State{
+		Drift: r.Failed(), Unknown: len(r.Unfinished) > 0, Run: c.runURL(),
+		Title: "Drift of the virtual clusters in " + report.PlainName(s.dir),
+		Body:  report.Issue(r, report.Options{Source: s.source}, tracker.Room),
+	})
+	var failed *tracker.Error
+	switch {
+	case errors.As(err, &failed):
+		r.Unfinished = append(r.Unfinished, report.Unfinished{Message: "the GitHub issue: " + failed.Error()})
+		return nil
+	case err != nil:
+		return err
+	case result.Action != tracker.None:
+		fmt.Fprintf(c.env.Stderr, "kasou: %s the issue %s\n", result.Action, result.URL)
+	}
+	return nil
+}
+
+// runURL is the page of the workflow's run; a word outside Actions.
+func (c *ciCommand) runURL() string {
+	server, id := c.env.Getenv("GITHUB_SERVER_URL"), c.env.Getenv("GITHUB_RUN_ID")
+	if server == "" || id == "" {
+		return "a run outside Actions"
+	}
+	return server + "/" + c.env.Getenv("GITHUB_REPOSITORY") + "/actions/runs/" + id
+}

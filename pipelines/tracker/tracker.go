@@ -1,0 +1,228 @@
+// Package tracker keeps one GitHub issue in step with what drift found: opens
+// it, edits it, closes it. It asks GitHub's API and needs a token that may write
+// issues, and nothing else.
+package tracker
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/go-github/v84/github"
+)
+
+// Options say which issue, and how to reach it.
+type Options struct {
+	// API is the address of GitHub's API, as GITHUB_API_URL has it. Default:
+	// https://api.github.com.
+	API string
+	// Repository is OWNER/NAME.
+	Repository string
+	// Token may write the repository's issues. It is never printed.
+	Token string
+	// Key tells the issue from other issues of kasou in the repository, such as
+	// those of another clusters folder. It has no line breaks and no --.
+	Key string
+	// Patience is how long GitHub can ask to wait. Default: one minute.
+	Patience time.Duration
+}
+
+// State is what the issue should say.
+type State struct {
+	// Drift opens the issue, or keeps it open.
+	Drift bool
+	// Unknown leaves an issue open that is, and opens none.
+	Unknown bool
+	Title   string
+	// Body is Markdown, of at most Room bytes.
+	Body string
+	// Run is a link to the run that looked. It is not compared: an issue whose
+	// body would be the same is left alone, with the run that first said so.
+	Run string
+}
+
+// Room is how long a State's Body can be, in bytes. GitHub takes 65,536
+// characters; the rest is for what the tracker writes itself.
+const Room = 60_000
+
+// Action is what was done to the issue.
+type Action string
+
+// The actions. None means that it is as it should be, or that there is none.
+const (
+	None   Action = ""
+	Opened Action = "opened"
+	Edited Action = "edited"
+	Closed Action = "closed"
+)
+
+// Result is the issue and what was done to it.
+type Result struct {
+	Action Action
+	// URL is the issue's page; empty where there is none.
+	URL string
+}
+
+// Tracker keeps one issue.
+type Tracker struct {
+	options     Options
+	owner, name string
+	issues      *github.IssuesService
+}
+
+// New gives a tracker and asks nothing yet. The error is an Options that make no
+// sense.
+func New(o Options) (*Tracker, error) {
+	owner, name, ok := strings.Cut(o.Repository, "/")
+	if !ok || owner == "" || name == "" || strings.Contains(name, "/") {
+		return nil, fmt.Errorf("the repository %q is not of the form OWNER/NAME", o.Repository)
+	}
+	if o.Patience == 0 {
+		o.Patience = time.Minute
+	}
+	client := github.NewClient(&http.Client{Timeout: 30 * time.Second}).WithAuthToken(o.Token)
+	if o.API != "" {
+		base, err := url.Parse(strings.TrimSuffix(o.API, "/") + "/")
+		if err != nil || base.Host == "" {
+			return nil, fmt.Errorf("%q is no address of GitHub's API", o.API)
+		}
+		client.BaseURL = base
+	}
+	return &Tracker{options: o, owner: owner, name: name, issues: client.Issues}, nil
+}
+
+// Update makes the issue say what s says. Where nothing drifts any more it is
+// closed; later drift opens another one, so that each has its own dates and
+// talk. Of several open ones the oldest goes on and the others are closed. The
+// error is an *Error, or ctx's.
+func (t *Tracker) Update(ctx context.Context, s State) (Result, error) {
+	open, err := t.open(ctx)
+	if err != nil {
+		return Result{}, err
+	}
+	if len(open) == 0 {
+		if !s.Drift {
+			return Result{}, nil
+		}
+		return t.create(ctx, s)
+	}
+	oldest := open[0]
+	for _, other := range open[1:] {
+		if err := t.close(ctx, other, fmt.Sprintf("It goes on in #%d.", oldest.GetNumber()), "not_planned"); err != nil {
+			return Result{}, err
+		}
+	}
+	result := Result{URL: oldest.GetHTMLURL()}
+	switch {
+	case !s.Drift && !s.Unknown:
+		result.Action = Closed
+		err = t.close(ctx, oldest, "Nothing drifts any more: "+s.Run, "completed")
+	case t.digestIn(oldest.GetBody()) != digest(s):
+		result.Action = Edited
+		err = t.edit(ctx, oldest, s)
+	}
+	if err != nil {
+		return Result{}, err
+	}
+	return result, nil
+}
+
+// open gives the tracker's open issues, the oldest first.
+func (t *Tracker) open(ctx context.Context) ([]*github.Issue, error) {
+	var found []*github.Issue
+	list := &github.IssueListByRepoOptions{State: "open", ListOptions: github.ListOptions{PerPage: 100}}
+	for {
+		var page []*github.Issue
+		var response *github.Response
+		err := t.ask(ctx, "listing the issues", func() (err error) {
+			page, response, err = t.issues.ListByRepo(ctx, t.owner, t.name, list)
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+		for _, issue := range page {
+			if !issue.IsPullRequest() && t.mine(issue) {
+				found = append(found, issue)
+			}
+		}
+		if response.NextPage == 0 {
+			break
+		}
+		list.ListOptions.Page = response.NextPage
+	}
+	slices.SortFunc(found, func(a, b *github.Issue) int { return a.GetNumber() - b.GetNumber() })
+	return found, nil
+}
+
+// trusted are GitHub's words for authors who could write the issue themselves:
+// a stranger's issue with our mark in it is not ours.
+var trusted = []string{"OWNER", "MEMBER", "COLLABORATOR"}
+
+func (t *Tracker) mine(issue *github.Issue) bool {
+	author := issue.GetUser().GetType() == "Bot" || slices.Contains(trusted, issue.GetAuthorAssociation())
+	return author && strings.HasPrefix(issue.GetBody(), t.mark())
+}
+
+// mark starts the first line of the body, which does not show.
+func (t *Tracker) mark() string { return "<!-- kasou drift " + t.options.Key + " " }
+
+func (t *Tracker) digestIn(body string) string {
+	rest, _ := strings.CutPrefix(body, t.mark())
+	found, _, _ := strings.Cut(rest, " ")
+	return found
+}
+
+func digest(s State) string {
+	sum := sha256.Sum256([]byte(s.Title + "\x00" + s.Body))
+	return hex.EncodeToString(sum[:])
+}
+
+func (t *Tracker) body(s State) string {
+	text := t.mark() + digest(s) + " -->\n" + s.Body
+	if s.Run != "" {
+		text += "\nFound by " + s.Run + ". kasou keeps this issue: it is edited when something changes, and closed when nothing drifts.\n"
+	}
+	return text
+}
+
+func (t *Tracker) create(ctx context.Context, s State) (Result, error) {
+	var made *github.Issue
+	err := t.ask(ctx, "opening an issue", func() (err error) {
+		made, _, err = t.issues.Create(ctx, t.owner, t.name, &github.IssueRequest{Title: &s.Title, Body: github.Ptr(t.body(s))})
+		return err
+	})
+	if err != nil {
+		return Result{}, err
+	}
+	return Result{Action: Opened, URL: made.GetHTMLURL()}, nil
+}
+
+func (t *Tracker) edit(ctx context.Context, issue *github.Issue, s State) error {
+	return t.ask(ctx, fmt.Sprintf("editing issue #%d", issue.GetNumber()), func() error {
+		_, _, err := t.issues.Edit(ctx, t.owner, t.name, issue.GetNumber(), &github.IssueRequest{Title: &s.Title, Body: github.Ptr(t.body(s))})
+		return err
+	})
+}
+
+// close says why, and closes. Cut off in between, the next run says it again.
+func (t *Tracker) close(ctx context.Context, issue *github.Issue, why, reason string) error {
+	n := issue.GetNumber()
+	err := t.ask(ctx, fmt.Sprintf("commenting on issue #%d", n), func() error {
+		_, _, err := t.issues.CreateComment(ctx, t.owner, t.name, n, &github.IssueComment{Body: &why})
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return t.ask(ctx, fmt.Sprintf("closing issue #%d", n), func() error {
+		_, _, err := t.issues.Edit(ctx, t.owner, t.name, n, &github.IssueRequest{State: github.Ptr("closed"), StateReason: &reason})
+		return err
+	})
+}
