@@ -1,6 +1,6 @@
 tools := go tool -modfile=tools/go.mod
 
-.PHONY: help test e2e lint bench generate
+.PHONY: help test e2e lint bench bench-stages generate
 help: ## list the targets
 	@grep -E '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
 
@@ -18,7 +18,10 @@ lint: ## golangci-lint and actionlint
 	cd e2e && go tool -modfile=../tools/go.mod golangci-lint run ./...
 	go tool -modfile=tools/actionlint/go.mod actionlint
 
-bench: ## what a cluster of a fleet costs: cold, unchanged, checked
+bench: ## kasou beside the command-line tools; BENCH="-sizes 100 -runs 1" for a short one
+	go run ./internal/sidebyside $(BENCH)
+
+bench-stages: ## what a cluster of a fleet costs in kasou's own stages
 	go test ./pipelines -run none -bench Fleet -benchtime 3x -timeout 30m
 
 generate: ## JSON schemas and schema bundles, from types and upstream definitions
