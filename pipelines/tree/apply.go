@@ -102,11 +102,10 @@ func lockFolder(ctx context.Context, root, folder string, try func(*flock.Flock,
 // lockToRead is lockFolder for a look at the cluster's files, where its folder
 // is there at all.
 func (d *disk) lockToRead(ctx context.Context, p Plan) (unlock func(), err error) {
-	if _, err := d.list(p.folder()); err != nil {
-		return nil, err
-	}
-	if _, err := d.root.Lstat(p.folder()); errors.Is(err, fs.ErrNotExist) {
+	if _, err := d.at(p.folder()); errors.Is(err, fs.ErrNotExist) {
 		return func() {}, nil
+	} else if err != nil {
+		return nil, err
 	}
 	return lockFolder(ctx, p.root, p.folder(), (*flock.Flock).TryRLockContext)
 }

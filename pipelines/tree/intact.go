@@ -20,14 +20,8 @@ func Intact(root, dir, cluster string, lock Lock) (bool, error) {
 		return false, err
 	}
 	defer d.Close()
-	folders := map[string]*disk{}
-	defer func() {
-		for _, folder := range folders {
-			_ = folder.Close()
-		}
-	}()
 	for _, p := range slices.Sorted(maps.Keys(lock.Files)) {
-		data, err := d.readIn(folders, path.Join(dir, p))
+		data, err := d.read(path.Join(dir, p))
 		if errors.Is(err, fs.ErrNotExist) || obstacleIn(err, cluster) != nil {
 			return false, nil
 		}
@@ -39,26 +33,4 @@ func Intact(root, dir, cluster string, lock Lock) (bool, error) {
 		}
 	}
 	return true, nil
-}
-
-// readIn is read with every folder looked at and opened once: for the thousands
-// of files of a fleet in which nothing has changed, walking to each from the
-// repo's root is most of the work. The folders are the caller's to close.
-func (d *disk) readIn(folders map[string]*disk, p string) ([]byte, error) {
-	at := path.Dir(p)
-	folder, ok := folders[at]
-	if !ok {
-		for _, dir := range append(parents(at), at) {
-			if err := d.folder(dir); err != nil {
-				return nil, err
-			}
-		}
-		root, err := d.root.OpenRoot(at)
-		if err != nil {
-			return nil, err
-		}
-		folder = &disk{root: root}
-		folders[at] = folder
-	}
-	return folder.read(path.Base(p))
 }

@@ -37,7 +37,7 @@ func Retire(ctx context.Context, root, dir, cluster string) (Plan, finding.List,
 	if err != nil || lock == nil {
 		return p, findings, err
 	}
-	if _, err := d.root.Lstat(path.Join(p.folder(), specName)); err == nil {
+	if _, err := d.lstat(path.Join(p.folder(), specName)); err == nil {
 		return p, nil, fmt.Errorf("cluster %s has a spec.yaml: it is not retired", cluster)
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return p, nil, err
@@ -134,7 +134,7 @@ func (d *disk) orphan(plans map[string]*Plan, root, dir string, entry fs.DirEntr
 	if !isYAML || !entry.Type().IsRegular() || cluster == "" {
 		return nil, nil
 	}
-	if _, err := d.root.Lstat(path.Join(dir, cluster)); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := d.lstat(path.Join(dir, cluster)); !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
 	at, spec := path.Join(dir, rootName, entry.Name()), path.Join(dir, cluster, specName)

@@ -49,7 +49,7 @@ func (w *writer) sweep() error {
 		if !isTemp(w.plan.Cluster, entry) {
 			return nil
 		}
-		return w.disk.root.Remove(at)
+		return w.disk.remove(at)
 	}
 	if w.plan.lockPath != "" {
 		if err := w.disk.walk(w.plan.folder(), remove); err != nil {
@@ -65,12 +65,7 @@ func (w *writer) sweep() error {
 func (w *writer) sweepShared() error {
 	for target := range w.sharedTargets() {
 		temp := w.temp(target)
-		if err := w.disk.folder(path.Dir(temp)); errors.Is(err, fs.ErrNotExist) {
-			continue
-		} else if err != nil {
-			return err
-		}
-		if err := w.disk.root.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := w.disk.remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 	}
@@ -157,7 +152,7 @@ func (w *writer) stage(target string, data []byte) (err error) {
 	}
 	step("stage " + target)
 	temp := w.temp(target)
-	f, err := w.disk.root.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, fileMode)
+	f, err := w.disk.open(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, fileMode)
 	if err != nil {
 		return fmt.Errorf("write %s: %w", target, err)
 	}
@@ -176,8 +171,11 @@ func (w *writer) stage(target string, data []byte) (err error) {
 
 // mkdir makes the folder p and those above it, where they are not there.
 func (w *writer) mkdir(p string) error {
+	if _, err := w.disk.at(p); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
 	for _, dir := range append(parents(p), p) {
-		err := w.disk.folder(dir)
+		_, err := w.disk.at(dir)
 		if err == nil {
 			continue
 		}
@@ -185,15 +183,12 @@ func (w *writer) mkdir(p string) error {
 			return err
 		}
 		step("mkdir " + dir)
-		if err := w.disk.root.Mkdir(dir, dirMode); errors.Is(err, fs.ErrExist) {
+		if err := w.disk.mkdir(dir); errors.Is(err, fs.ErrExist) {
 			continue // another cluster's build was faster
 		} else if err != nil {
 			return fmt.Errorf("make folder: %w", err)
 		}
 		w.made = append(w.made, dir)
-		if err := w.disk.root.Chmod(dir, dirMode); err != nil {
-			return fmt.Errorf("make folder: %w", err)
-		}
 		w.dirty[path.Dir(dir)] = true
 	}
 	return nil
@@ -203,10 +198,10 @@ func (w *writer) mkdir(p string) error {
 // remove, the next run sweeps.
 func (w *writer) discard() {
 	for _, m := range w.staged {
-		_ = w.disk.root.Remove(m.temp)
+		_ = w.disk.remove(m.temp)
 	}
 	for _, dir := range slices.Backward(w.made) {
-		_ = w.disk.root.Remove(dir)
+		_ = w.disk.remove(dir)
 	}
 }
 
@@ -214,7 +209,7 @@ func (w *writer) rename(moves []move) error {
 	dirs := map[string]bool{}
 	for _, m := range moves {
 		step("rename " + m.target)
-		if err := w.disk.root.Rename(m.temp, m.target); err != nil {
+		if err := w.disk.rename(m.temp, m.target); err != nil {
 			return fmt.Errorf("put %s in place: %w", m.target, err)
 		}
 		dirs[path.Dir(m.target)] = true
@@ -231,7 +226,7 @@ func (w *writer) remove(match func(p string) bool) error {
 			continue
 		}
 		step("remove " + c.Path)
-		if err := w.disk.root.Remove(c.Path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := w.disk.remove(c.Path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("remove %s: %w", c.Path, err)
 		}
 		kept, err := w.removeEmpty(path.Dir(c.Path))
@@ -250,7 +245,7 @@ func (w *writer) removeEmpty(dir string) (string, error) {
 	folder := w.plan.folder()
 	for dir == folder || strings.HasPrefix(dir, folder+"/") {
 		step("rmdir " + dir)
-		err := w.disk.root.Remove(dir)
+		err := w.disk.remove(dir)
 		if errors.Is(err, fs.ErrExist) { // also says: not empty
 			return dir, nil
 		}
@@ -283,7 +278,7 @@ func (w *writer) syncAll(dirs map[string]bool, staged []move) error {
 }
 
 func (w *writer) sync(p, what string) error {
-	f, err := w.disk.root.Open(p)
+	f, err := w.disk.open(p, os.O_RDONLY, 0)
 	if err != nil {
 		return err
 	}
