@@ -19,7 +19,7 @@ lint: ## golangci-lint and actionlint
 	go tool -modfile=tools/actionlint/go.mod actionlint
 
 bench: ## kasou beside the command-line tools; BENCH="-sizes 100 -runs 1" for a short one
-	go run ./internal/sidebyside $(BENCH)
+	@go run ./internal/sidebyside $(BENCH)
 
 bench-stages: ## what a cluster of a fleet costs in kasou's own stages
 	go test ./pipelines -run none -bench Fleet -benchtime 3x -timeout 30m

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
@@ -10,159 +9,148 @@ import (
 	"fmt"
 	"math/big"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
 
 	"kasou/pipelines/conform"
-	loaded "kasou/pipelines/fleet"
+	"kasou/pipelines/fleet"
 )
 
-// tools are the paths of what is timed.
-type tools struct{ helm, kubeconform, kubeseal, kasou string }
-
-// buildTools compiles the tools of go.mod, and kasou, which has the same ones
-// built in.
-func buildTools(ctx context.Context, dir string) (tools, error) {
-	bin := filepath.Join(dir, "bin")
-	build := exec.CommandContext(ctx, "go", "build", "-o", bin+string(filepath.Separator), "kasou",
-		"helm.sh/helm/v3/cmd/helm", "github.com/yannh/kubeconform/cmd/kubeconform", "github.com/bitnami-labs/sealed-secrets/cmd/kubeseal")
-	if out, err := build.CombinedOutput(); err != nil {
-		return tools{}, fmt.Errorf("go build: %w\n%s", err, out)
-	}
-	at := func(name string) string { return filepath.Join(bin, name) }
-	return tools{helm: at("helm"), kubeconform: at("kubeconform"), kubeseal: at("kubeseal"), kasou: at("kasou")}, nil
-}
-
-// kubernetesVersion is the hosts'.
+// kubernetesVersion is that of the fleets' host.
 const kubernetesVersion = "1.34.1"
 
-// testFleet is a generated repository.
-type testFleet struct {
-	root, chart string
-	size        int
+// repo is a generated repository with a fleet in it.
+type repo struct {
+	root string
+	// chart is the chart's path below the root.
+	chart string
+	size  int
+	// mark is in every spec: no cache has seen two fleets with different ones.
+	mark string
 }
 
-func newFleet(root, archive string, size int) (testFleet, error) {
-	f := testFleet{root: root, chart: "charts/" + filepath.Base(archive), size: size}
-	data, err := os.ReadFile(archive)
-	if err != nil {
-		return f, err
+// newRepo writes a fleet of the size below root, with nothing built.
+func newRepo(root, chart string, size int, mark string) (repo, error) {
+	r := repo{root: root, chart: "charts/" + filepath.Base(chart), size: size, mark: mark}
+	if err := copyChart(filepath.Join(root, filepath.FromSlash(r.chart)), chart); err != nil {
+		return r, err
 	}
 	certificate, err := selfSigned()
 	if err != nil {
-		return f, err
+		return r, err
 	}
-	files := map[string][]byte{
-		f.chart:                       data,
-		"clusters/sealed-secrets.crt": certificate,
-		"clusters/fleet.yaml": fmt.Appendf(nil, `apiVersion: kasou/v1
+	if err := r.write("clusters/sealed-secrets.crt", certificate); err != nil {
+		return r, err
+	}
+	err = r.write("clusters/fleet.yaml", fmt.Appendf(nil, `apiVersion: kasou/v1
 kind: Fleet
 spec:
   repository: {url: "https://git.example.com/platform.git"}
   host: {kubernetesVersion: %s, serviceCIDR: 10.96.0.0/16}
   sealing: {certificate: sealed-secrets.crt}
-`, kubernetesVersion),
+`, kubernetesVersion))
+	for i := 0; i < size && err == nil; i++ {
+		err = r.writeSpec(i, mark)
 	}
-	for i := range size {
-		files["clusters/"+f.name(i)+"/spec.yaml"] = f.spec(i, "")
-	}
-	for name, data := range files {
-		if err := write(filepath.Join(root, name), data); err != nil {
-			return f, err
-		}
-	}
-	return f, nil
+	return r, err
 }
 
-func write(file string, data []byte) error {
-	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+// copyChart copies an archive or a folder.
+func copyChart(to, from string) error {
+	if info, err := os.Stat(from); err != nil || info.IsDir() {
+		return os.CopyFS(to, os.DirFS(from))
+	}
+	data, err := os.ReadFile(from)
+	if err != nil {
 		return err
 	}
-	return os.WriteFile(file, data, 0o644)
+	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(to, data, 0o644)
 }
 
-func (f testFleet) name(i int) string { return fmt.Sprintf("team-%05d", i) }
+func (r repo) write(file string, data []byte) error {
+	path := filepath.Join(r.root, filepath.FromSlash(file))
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(path, data, 0o644)
+}
 
-// spec differs between clusters, in what a vcluster is told and in its ingress.
-func (f testFleet) spec(i int, suffix string) []byte {
-	return fmt.Appendf(nil, `apiVersion: kasou/v1
+func (r repo) name(i int) string { return fmt.Sprintf("team-%05d", i) }
+
+// folder is where a cluster's files are.
+func (r repo) folder(i int) string { return filepath.Join(r.root, "clusters", r.name(i)) }
+
+// writeSpec writes the spec of one cluster: each has its own service range,
+// ingress host and values.
+func (r repo) writeSpec(i int, mark string) error {
+	return r.write("clusters/"+r.name(i)+"/spec.yaml", fmt.Appendf(nil, `apiVersion: kasou/v1
 kind: VirtualCluster
 metadata: {name: %s}
 spec:
   chart: {path: %s}
-  serviceCIDR: 10.%d.0.0/16
-  ingress: {enabled: true, host: t%d%s.k8s.example.com, className: nginx}
-`, f.name(i), f.chart, i%250, i, suffix)
+  serviceCIDR: 10.%d.%d.0/20
+  ingress: {enabled: true, host: %s.%s.example.com, className: nginx}
+  values: %s
+`, r.name(i), r.chart, i/16%256, i%16*16, r.name(i), mark, values(r.chart, i)))
 }
 
-// change edits one spec so that it asks for something that it never did.
-func (f testFleet) change(round int) error {
-	i := f.size / 2
-	return write(filepath.Join(f.root, "clusters", f.name(i), "spec.yaml"), f.spec(i, fmt.Sprintf("-%d-%d", round, time.Now().UnixNano())))
+// values are raw chart values, in YAML. The charts up to 0.19 know other ones
+// than those after them.
+func values(chart string, i int) string {
+	minor := 0
+	if _, err := fmt.Sscanf(filepath.Base(chart), "vcluster-0.%d", &minor); err != nil || minor < 20 {
+		return fmt.Sprintf("{storage: {size: %dGi}, vcluster: {resources: {limits: {memory: %dMi}}}}", 5+i%20, 1024+i%512)
+	}
+	return fmt.Sprintf("{sync: {toHost: {ingresses: {enabled: %t}, priorityClasses: {enabled: %t}}}, controlPlane: {statefulSet: {persistence: {volumeClaim: {size: %dGi}}}}}",
+		i%2 == 0, i%3 == 0, 5+i%20)
 }
 
-// clear removes all that was generated, and all caches.
-func (f testFleet) clear() error {
-	for i := range f.size {
-		for _, name := range []string{"manifests", "values.yaml", "lock.yaml"} {
-			if err := os.RemoveAll(filepath.Join(f.root, "clusters", f.name(i), name)); err != nil {
-				return err
-			}
-		}
-	}
-	for _, name := range []string{"clusters/root", "clusters/fleet.lock.yaml", ".cache"} {
-		if err := os.RemoveAll(filepath.Join(f.root, name)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
+// change edits one spec.
+func (r repo) change() error { return r.writeSpec(r.size/2, r.mark+"-changed") }
 
-func (f testFleet) cache() string { return "KASOU_CACHE=" + filepath.Join(f.root, ".cache") }
-
-// schemaLocations gives what kasou validates against, for kubeconform's flag.
-func (f testFleet) schemaLocations() ([]string, error) {
-	fleet, findings, err := loaded.Load(f.root, "clusters")
-	if err != nil || findings.Failed() {
-		return nil, fmt.Errorf("the fleet does not load: %w %v", err, findings)
+// schemaLocations gives the flags by which kubeconform validates against the
+// schemas that kasou uses. They are unpacked below dir.
+func (r repo) schemaLocations(dir string) ([]string, error) {
+	f, findings, err := fleet.Load(r.root, "clusters")
+	if err != nil {
+		return nil, err
 	}
-	schemas, _, err := conform.Open(fleet, filepath.Join(f.root, "schemas"))
+	if findings.Failed() {
+		return nil, fmt.Errorf("the generated fleet is not right: %v", findings)
+	}
+	schemas, _, err := conform.Open(f, dir)
+	if err != nil {
+		return nil, err
+	}
 	var flags []string
 	for _, location := range schemas.Locations {
 		flags = append(flags, "-schema-location", location)
 	}
-	return flags, err
+	return flags, nil
 }
 
-// secrets gives the rendered files below dir that hold a Secret.
-func secrets(dir string) ([]string, error) {
-	var found []string
-	err := filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
-		}
-		data, err := os.ReadFile(path)
-		if strings.Contains(string(data), "\nkind: Secret\n") {
-			found = append(found, path)
-		}
-		return err
-	})
-	return found, err
-}
-
-// selfSigned makes a certificate as the Sealed Secrets controller does.
+// selfSigned makes a certificate as the Sealed Secrets controller does: RSA
+// with 4096 bits.
 func selfSigned() ([]byte, error) {
 	key, err := rsa.GenerateKey(rand.Reader, 4096)
 	if err != nil {
 		return nil, err
 	}
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "kasou bench"},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().AddDate(10, 0, 0),
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "sidebyside"},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().AddDate(1, 0, 0),
 		KeyUsage: x509.KeyUsageEncipherOnly,
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), err
+	if err != nil {
+		return nil, err
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), nil
 }
+
+// chartName is what the tables call a chart.
+func chartName(path string) string { return strings.TrimSuffix(filepath.Base(path), ".tgz") }

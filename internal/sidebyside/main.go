@@ -1,7 +1,6 @@
-// Command sidebyside times kasou against the procedure that it replaces, in one
-// run on one machine: `make bench`. It generates fleets, renders, validates and
-// seals them by the command-line tools and by kasou, and prints a table of
-// ratios. docs/performance.md has results.
+// Command sidebyside times kasou against the command-line tools that it takes
+// the place of, in one run on one machine: `make bench`. Progress goes to
+// stderr, results as Markdown to stdout. docs/performance.md has the last ones.
 package main
 
 import (
@@ -15,110 +14,117 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+
+	"kasou/internal/upstream"
 )
 
 // settings say what is timed.
 type settings struct {
-	charts, sizes string
-	chartsDir     string
-	runs, sample  int
-	daggerUpTo    int
-	jobs          int
+	// charts are paths of .tgz files and folders.
+	charts []string
+	sizes  []int
+	// runs is how often each contestant is timed, largeRuns the same for fleets
+	// of at least large clusters.
+	runs, largeRuns int
+	// sample is the most clusters that the command-line tools are timed on.
+	sample int
+	// daggerUpTo is the largest fleet that is timed in containers.
+	daggerUpTo int
+	jobs       int
 }
 
+// large fleets are timed less often.
+const large = 10_000
+
 func main() {
-	s := settings{}
-	flag.StringVar(&s.charts, "charts", "vcluster-0.4.3,vcluster-0.36.1", "archives to make fleets of, without .tgz")
-	flag.StringVar(&s.sizes, "sizes", "100,1000,10000", "numbers of clusters")
-	flag.StringVar(&s.chartsDir, "charts-dir", chartsDir(), "folder with the archives")
-	flag.IntVar(&s.runs, "runs", 3, "how often each is timed; fleets of 10,000 and more once")
-	flag.IntVar(&s.sample, "sample", 100, "how many clusters the command-line tools get; the rest is scaled")
-	flag.IntVar(&s.daggerUpTo, "dagger-up-to", 100, "the largest fleet for the dagger toolchain")
-	flag.IntVar(&s.jobs, "jobs", runtime.GOMAXPROCS(0), "clusters at once, for all")
-	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	if err := run(ctx, s, os.Stdout, os.Stderr); err != nil {
+	s, err := parse(os.Args[1:], os.Stderr)
+	if err == nil {
+		err = run(ctx, s, os.Stdout, os.Stderr)
+	}
+	stop()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "sidebyside:", err)
 		os.Exit(1)
 	}
 }
 
-func chartsDir() string {
-	if dir := os.Getenv("KASOU_UPSTREAM_CHARTS"); dir != "" {
-		return dir
+// parse reads the command line. Charts that are not there it leaves out, and
+// says so on progress.
+func parse(args []string, progress io.Writer) (settings, error) {
+	s := settings{}
+	flags := flag.NewFlagSet("sidebyside", flag.ExitOnError)
+	dir := flags.String("charts-dir", upstream.Dir(), "folder with the charts as .tgz files")
+	charts := flags.String("charts", "vcluster-0.4.3,vcluster-0.36.1", "charts: names in -charts-dir without .tgz, or paths with a slash")
+	sizes := flags.String("sizes", "100,1000,10000", "numbers of clusters")
+	flags.IntVar(&s.runs, "runs", 3, "how often each is timed")
+	flags.IntVar(&s.largeRuns, "large-runs", 1, fmt.Sprintf("how often each is timed in fleets of %d and more", large))
+	flags.IntVar(&s.sample, "sample", 100, "the most clusters that the command-line tools get; their times are scaled to the fleet")
+	flags.IntVar(&s.daggerUpTo, "dagger-up-to", 1000, "the largest fleet that is timed in containers")
+	flags.IntVar(&s.jobs, "jobs", runtime.GOMAXPROCS(0), "clusters at once, for every contestant")
+	_ = flags.Parse(args) // it exits
+	if s.runs < 1 || s.largeRuns < 1 || s.sample < 1 || s.jobs < 1 {
+		return s, fmt.Errorf("-runs, -large-runs, -sample and -jobs are at least 1")
 	}
-	return filepath.Join("..", "shared", "charts")
+	for size := range strings.SplitSeq(*sizes, ",") {
+		n, err := strconv.Atoi(size)
+		if err != nil || n < 1 {
+			return s, fmt.Errorf("-sizes: %q is no number of clusters", size)
+		}
+		s.sizes = append(s.sizes, n)
+	}
+	for chart := range strings.SplitSeq(*charts, ",") {
+		path := chart
+		if !strings.Contains(chart, "/") {
+			path = filepath.Join(*dir, chart+".tgz")
+		}
+		if _, err := os.Stat(path); err != nil {
+			fmt.Fprintf(progress, "SKIPPED: no chart %s: set %s or -charts-dir to a folder with vcluster-*.tgz\n", path, upstream.Env)
+			continue
+		}
+		s.charts = append(s.charts, path)
+	}
+	if len(s.charts) == 0 {
+		return s, fmt.Errorf("no charts, nothing to time")
+	}
+	return s, nil
 }
 
-// run times every fleet and prints the tables to out, progress to progress.
+// run times every contestant on every fleet. Each fleet's table is printed when
+// it is known, the summary at the end.
 func run(ctx context.Context, s settings, out, progress io.Writer) error {
-	sizes, err := numbers(s.sizes)
-	if err != nil {
-		return err
-	}
 	dir, err := os.MkdirTemp("", "kasou-bench-")
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
-	tools, err := buildTools(ctx, dir)
+	defer func() { _ = os.RemoveAll(dir) }()
+	fmt.Fprintln(progress, "building kasou, helm, kubeseal and kubeconform")
+	tools, err := buildTools(ctx, filepath.Join(dir, "bin"))
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "%s\n\n", machine())
-	start, err := startUp(ctx, tools)
+	b := &bench{settings: s, tools: tools, dir: dir, progress: progress}
+	described, err := describe(ctx, tools)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "`kasou version`: %s\n\n", start)
-	for chart := range strings.SplitSeq(s.charts, ",") {
-		archive := filepath.Join(s.chartsDir, chart+".tgz")
-		if _, err := os.Stat(archive); err != nil {
-			fmt.Fprintf(progress, "SKIPPED: %v\n", err)
-			continue
-		}
-		for _, n := range sizes {
-			fmt.Fprintf(progress, "%s, %d clusters\n", chart, n)
-			f, err := newFleet(filepath.Join(dir, fmt.Sprintf("%s-%d", chart, n)), archive, n)
+	fmt.Fprintf(out, "%s\n", described)
+	if err := b.startUp(ctx); err != nil {
+		return err
+	}
+	if err := b.openDagger(ctx); err != nil {
+		return err
+	}
+	for _, chart := range s.charts {
+		for _, size := range s.sizes {
+			r, err := b.fleet(ctx, chart, size)
 			if err != nil {
-				return err
+				return fmt.Errorf("%s, %d clusters: %w", chartName(chart), size, err)
 			}
-			b := &bench{settings: s, tools: tools, fleet: f, progress: progress, times: map[string][]measure{}}
-			if err := b.run(ctx); err != nil {
-				return fmt.Errorf("%s, %d clusters: %w", chart, n, err)
-			}
-			b.table(out)
-			if err := os.RemoveAll(f.root); err != nil {
-				return err
-			}
+			b.results = append(b.results, r)
+			writeFleet(out, r)
 		}
 	}
+	writeSummary(out, b.version, b.results)
 	return nil
-}
-
-func numbers(text string) ([]int, error) {
-	var all []int
-	for part := range strings.SplitSeq(text, ",") {
-		n, err := strconv.Atoi(part)
-		if err != nil || n < 1 {
-			return nil, fmt.Errorf("%q is no number of clusters", part)
-		}
-		all = append(all, n)
-	}
-	return all, nil
-}
-
-// machine says where the figures are from.
-func machine() string {
-	model := "unknown processor"
-	if data, err := os.ReadFile("/proc/cpuinfo"); err == nil {
-		for line := range strings.Lines(string(data)) {
-			if name, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(name) == "model name" {
-				model = strings.TrimSpace(value)
-				break
-			}
-		}
-	}
-	return fmt.Sprintf("%s/%s, %d cores, %s, %s", runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), model, runtime.Version())
 }

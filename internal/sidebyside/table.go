@@ -3,69 +3,120 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"time"
 )
 
-// rows are the table's, with what kasou is to reach: how many times faster than
-// the loop and than the clever shell, by the chart; 0 where nothing is said.
-var rows = []struct {
-	name        string
-	loop, shell map[string]float64
-}{
-	{loop, nil, nil},
-	{shell, nil, nil},
-	{cold, byChart(40, 20), byChart(10, 6)},
-	{unchanged, byChart(500, 500), nil},
-	{oneChanged, byChart(300, 300), nil},
-	{check, byChart(40, 20), byChart(10, 6)},
-	{daggerCold, byChart(1, 1), nil},
-	{daggerCheck, byChart(30, 30), nil},
-	{daggerCached, byChart(30, 30), nil},
-}
-
-func byChart(old, newest float64) map[string]float64 {
-	return map[string]float64{"charts/vcluster-0.4.3.tgz": old, "charts/vcluster-0.36.1.tgz": newest}
-}
-
-// table prints the fleet's results as Markdown.
-func (b *bench) table(out io.Writer) {
-	fmt.Fprintf(out, "## %s, %d clusters\n\n", b.fleet.chart, b.fleet.size)
-	if b.sampled() < b.fleet.size {
-		fmt.Fprintf(out, "The command-line tools had %d of the clusters; their times are scaled to all.\n\n", b.sampled())
+// writeFleet prints what was measured on one fleet.
+func writeFleet(out io.Writer, r *result) {
+	fmt.Fprintf(out, "\n### %s, %d clusters\n\n", r.chart, r.size)
+	if r.sampled < r.size {
+		fmt.Fprintf(out, "(a) and (b) were timed on %d of the clusters and scaled to all.\n\n", r.sampled)
 	}
-	fmt.Fprintln(out, "| | median | spread | a cluster | CPU a cluster | faster than the loop | faster than the shell | target | peak memory |")
-	fmt.Fprintln(out, "|---|---|---|---|---|---|---|---|---|")
-	for _, row := range rows {
-		all := b.times[row.name]
-		if len(all) == 0 {
+	fmt.Fprintln(out, "| | time | a cluster | CPU a cluster | times faster than (a) | than (b) | peak memory | with mapped files |")
+	fmt.Fprintln(out, "|---|---|---|---|---|---|---|---|")
+	for _, c := range contestants {
+		runs := r.runs[c]
+		if len(runs) == 0 {
 			continue
 		}
-		m, n := median(all), time.Duration(b.fleet.size)
-		toLoop, toShell := b.ratio(loop, m), b.ratio(shell, m)
-		fmt.Fprintf(out, "| %s | %s | %s | %s | %s | %.3g | %.3g | %s | %d MiB |\n", row.name, short(m.wall), spread(all),
-			short(m.wall/n), short(m.cpu/n), toLoop, toShell, verdict(toLoop, row.loop[b.fleet.chart], toShell, row.shell[b.fleet.chart]), m.peak>>20)
+		walls := column(runs, wall)
+		fmt.Fprintf(out, "| %s | %s | %s | %s | %s | %s | %s | %s |\n", c, withSpread(median(walls), walls, short),
+			short(r.perCluster(c)), cpuPerCluster(runs, r.size), faster(r, loop, c), faster(r, shell, c),
+			mebibytes(slices.Max(column(runs, own))), mebibytes(slices.Max(column(runs, resident))))
 	}
-	fmt.Fprintln(out)
+	if len(r.steps) > 0 {
+		fmt.Fprintf(out, "\nOf (a), for a cluster, with the others at work beside it: helm %s, kubeseal %s, kubeconform %s.\n",
+			step(r.steps, func(s steps) time.Duration { return s.helm }),
+			step(r.steps, func(s steps) time.Duration { return s.kubeseal }),
+			step(r.steps, func(s steps) time.Duration { return s.kubeconform }))
+	}
 }
 
-func (b *bench) ratio(to string, m measure) float64 {
-	if len(b.times[to]) == 0 || m.wall == 0 {
-		return 0
+func step(all []steps, one func(steps) time.Duration) string {
+	var times []time.Duration
+	for _, s := range all {
+		times = append(times, one(s))
 	}
-	return float64(median(b.times[to]).wall) / float64(m.wall)
+	if m := median(times); m > 0 {
+		return short(m)
+	}
+	return "not called"
 }
 
-// verdict names the targets and says whether both are met.
-func verdict(toLoop, wantLoop, toShell, wantShell float64) string {
-	if wantLoop == 0 {
-		return ""
+func cpuPerCluster(runs []measure, size int) string {
+	if m := median(column(runs, cpu)); m > 0 {
+		return short(m / time.Duration(size))
 	}
-	text := fmt.Sprintf("%g", wantLoop)
-	if wantShell > 0 {
-		text += fmt.Sprintf(" / %g", wantShell)
+	return "–"
+}
+
+func faster(r *result, than, c contestant) string {
+	if than == c {
+		return "1"
 	}
-	if toLoop >= wantLoop && toShell >= wantShell {
-		return text + ", met"
+	all := ratios(r.runs[than], r.runs[c])
+	if len(all) == 0 {
+		return "–"
 	}
-	return text + ", not met"
+	return withSpread(median(all), all, digits)
+}
+
+// writeSummary prints how the cost of a cluster grows, and each target.
+func writeSummary(out io.Writer, version []measure, results []*result) {
+	fmt.Fprintln(out, "\n### Cost of a cluster as the fleet grows")
+	for _, chart := range chartsOf(results) {
+		writeGrowth(out, chart, results)
+	}
+	fmt.Fprint(out, "\n### Targets\n\n| | chart | wanted | got | |\n|---|---|---|---|---|\n")
+	for _, t := range targets(version, results) {
+		fmt.Fprintf(out, "| %s | %s | %s | %s | %s |\n", t.what, t.chart, t.wanted, t.got, t.verdict)
+	}
+}
+
+func writeGrowth(out io.Writer, chart string, results []*result) {
+	var of []*result
+	for _, r := range results {
+		if r.chart == chart {
+			of = append(of, r)
+		}
+	}
+	fmt.Fprintf(out, "\n| %s |", chart)
+	for _, r := range of {
+		fmt.Fprintf(out, " %d |", r.size)
+	}
+	fmt.Fprint(out, " peak memory |\n|---|")
+	for range of {
+		fmt.Fprint(out, "---|")
+	}
+	fmt.Fprintln(out, "---|")
+	for _, c := range contestants {
+		if c == loop || c == shell || !slices.ContainsFunc(of, func(r *result) bool { return len(r.runs[c]) > 0 }) {
+			continue
+		}
+		fmt.Fprintf(out, "| %s |", c)
+		memory := ""
+		for _, r := range of {
+			if len(r.runs[c]) == 0 {
+				fmt.Fprint(out, " – |")
+				continue
+			}
+			fmt.Fprintf(out, " %s |", short(r.perCluster(c)))
+			if memory != "" {
+				memory += ", "
+			}
+			memory += mebibytes(slices.Max(column(r.runs[c], own)))
+		}
+		fmt.Fprintf(out, " %s |\n", memory)
+	}
+}
+
+func chartsOf(results []*result) []string {
+	var names []string
+	for _, r := range results {
+		if !slices.Contains(names, r.chart) {
+			names = append(names, r.chart)
+		}
+	}
+	return names
 }

@@ -11,15 +11,21 @@ import (
 // Env names the environment variable that says where the charts are.
 const Env = "KASOU_UPSTREAM_CHARTS"
 
+// Dir gives the folder in which upstream charts are looked for, whether it is
+// there or not.
+func Dir() string {
+	if dir := os.Getenv(Env); dir != "" {
+		return dir
+	}
+	_, file, _, _ := runtime.Caller(0)
+	return filepath.Join(filepath.Dir(file), "..", "..", "..", "shared", "charts")
+}
+
 // Charts gives the folder with the upstream charts as .tgz files. It skips the
 // test, with the reason, where there is none.
 func Charts(t testing.TB) string {
 	t.Helper()
-	dir := os.Getenv(Env)
-	if dir == "" {
-		_, file, _, _ := runtime.Caller(0)
-		dir = filepath.Join(filepath.Dir(file), "..", "..", "..", "shared", "charts")
-	}
+	dir := Dir()
 	if found, _ := filepath.Glob(filepath.Join(dir, "*.tgz")); len(found) == 0 {
 		t.Skipf("SKIPPED: no upstream charts in %s; set %s to a folder with vcluster-*.tgz", dir, Env)
 	}

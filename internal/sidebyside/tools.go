@@ -1,0 +1,23 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os/exec"
+	"path/filepath"
+)
+
+// tools are the paths of the programs that are timed.
+type tools struct{ kasou, helm, kubeseal, kubeconform string }
+
+// buildTools compiles kasou and the tools of go.mod's tool directives into dir:
+// the same versions as those that are linked into kasou.
+func buildTools(ctx context.Context, dir string) (tools, error) {
+	cmd := exec.CommandContext(ctx, "go", "build", "-o", dir+string(filepath.Separator), "kasou",
+		"helm.sh/helm/v3/cmd/helm", "github.com/bitnami-labs/sealed-secrets/cmd/kubeseal", "github.com/yannh/kubeconform/cmd/kubeconform")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return tools{}, fmt.Errorf("go build: %w\n%s", err, out)
+	}
+	at := func(name string) string { return filepath.Join(dir, name) }
+	return tools{kasou: at("kasou"), helm: at("helm"), kubeseal: at("kubeseal"), kubeconform: at("kubeconform")}, nil
+}
