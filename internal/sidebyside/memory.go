@@ -46,8 +46,10 @@ func watchMemory() (stop func() memory) {
 }
 
 // ofDescendants sums the memory of all processes below one. Those that end
-// meanwhile count nothing.
+// meanwhile count nothing. Nor does a child that has its parent's command line:
+// until it starts its own program, its memory is its parent's.
 func ofDescendants(pid int) (sum memory) {
+	started := commandLine(pid)
 	lists, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid)) // the pattern is good
 	for _, list := range lists {
 		data, _ := os.ReadFile(list)
@@ -56,12 +58,23 @@ func ofDescendants(pid int) (sum memory) {
 			if err != nil {
 				continue
 			}
-			own, below := ofProcess(id), ofDescendants(id)
-			sum.own += own.own + below.own
-			sum.resident += own.resident + below.resident
+			below := ofDescendants(id)
+			if commandLine(id) != started {
+				below = below.plus(ofProcess(id))
+			}
+			sum = sum.plus(below)
 		}
 	}
 	return sum
+}
+
+func (m memory) plus(other memory) memory {
+	return memory{own: m.own + other.own, resident: m.resident + other.resident}
+}
+
+func commandLine(pid int) string {
+	data, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+	return string(data)
 }
 
 func ofProcess(pid int) (m memory) {

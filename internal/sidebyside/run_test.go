@@ -134,3 +134,26 @@ func TestAFailureSaysWhatTheCommandSaid(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 }
+
+func TestAChildThatHasNotStartedItsProgramCountsNothing(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("SKIPPED: there is no /proc")
+	}
+	const mine = 512 << 20
+	held := bytes.Repeat([]byte{1}, mine)
+	m, err := timed(func() (time.Duration, error) {
+		for end := time.Now().Add(time.Second); time.Now().Before(end); {
+			if _, err := (command{args: []string{"true"}}).run(t.Context()); err != nil {
+				return 0, err
+			}
+		}
+		return 0, nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m.own >= mine {
+		t.Errorf("`true` takes %s", mebibytes(m.own))
+	}
+	runtime.KeepAlive(held)
+}

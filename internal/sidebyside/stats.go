@@ -21,17 +21,17 @@ func (m measure) times(factor float64) measure {
 func scaleShell(made, one, all measure, sampled, size int) measure {
 	total := made.times(float64(size) / float64(sampled))
 	if sampled == size {
-		return total.plus(all)
+		return total.then(all)
 	}
 	if sampled == 1 {
-		return total.plus(one.times(float64(size)))
+		return total.then(one.times(float64(size)))
 	}
 	more := measure{wall: max(0, all.wall-one.wall), cpu: max(0, all.cpu-one.cpu), memory: all.memory}
-	return total.plus(one).plus(more.times(float64(size-1) / float64(sampled-1)))
+	return total.then(one).then(more.times(float64(size-1) / float64(sampled-1)))
 }
 
-// plus adds what ran after it.
-func (m measure) plus(other measure) measure {
+// then adds what ran after it.
+func (m measure) then(other measure) measure {
 	return measure{wall: m.wall + other.wall, cpu: m.cpu + other.cpu,
 		memory: memory{own: max(m.own, other.own), resident: max(m.resident, other.resident)}}
 }

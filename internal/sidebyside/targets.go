@@ -15,8 +15,8 @@ const (
 	notMeasured = "not measured"
 )
 
-// The targets of speed are for a fleet of this size; growth is from the small to
-// the large.
+// The targets of speed are for a fleet of targetSize; growth is from the small
+// to the large.
 const (
 	targetSize           = 1000
 	growthFrom, growthTo = 100, 10_000
@@ -75,13 +75,32 @@ func speedTargets(chart string, results []*result) []target {
 			continue
 		}
 		var got []float64
-		if r := sized(results, chart, targetSize); r != nil {
+		size := speedSize(results, chart, s.contestant)
+		if r := sized(results, chart, size); r != nil {
 			got = ratios(r.runs[s.than], r.runs[s.contestant])
 		}
-		all = append(all, judge(fmt.Sprintf("%s, %d clusters", s.contestant, targetSize), chart, wantedSpeed(want, s.than),
+		all = append(all, judge(fmt.Sprintf("%s, %d clusters", s.contestant, size), chart, wantedSpeed(want, s.than),
 			withSpread(median(got), got, digits), len(got) > 0, median(got) >= want))
 	}
 	return all
+}
+
+// speedSize is the fleet that a contestant is judged by: in containers the
+// largest that was timed, which may be small.
+func speedSize(results []*result, chart string, c contestant) int {
+	if c != daggerCold && c != daggerCached {
+		return targetSize
+	}
+	size := 0
+	for _, r := range results {
+		if r.chart == chart && len(r.runs[c]) > 0 {
+			size = max(size, r.size)
+		}
+	}
+	if size == 0 {
+		return targetSize
+	}
+	return size
 }
 
 func wantedSpeed(want float64, than contestant) string {
