@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"strings"
 	"syscall"
 
@@ -63,6 +64,9 @@ func Main(args []string, env Env) int {
 }
 
 func execute(root *cobra.Command, args []string, env Env) int {
+	// A build lives for seconds, and lets go of most of what it holds: to collect
+	// it less often saves a tenth of the work.
+	debug.SetGCPercent(300)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	go func() {

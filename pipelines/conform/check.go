@@ -25,12 +25,15 @@ const maxFile = 32 << 20
 // repo's root, the manifests only. Findings are about the files, and sorted.
 // The error is the tool's, or says that an object went unchecked.
 func Check(ctx context.Context, kc toolchain.Kubeconform, schemas toolchain.Schemas, c fleet.Cluster, files tree.Files) (finding.List, error) {
-	check := &checker{cluster: c, version: schemas.KubernetesVersion}
-	for _, name := range files.Paths() {
-		check.read(name, files[name])
+	// Most objects are valid, and then nobody asks where in the file they stand:
+	// positions take a parse of their own.
+	check := &checker{cluster: c, version: schemas.KubernetesVersion, glances: true}
+	err := check.run(ctx, kc, schemas, files)
+	if err == nil && check.doubt {
+		check = &checker{cluster: c, version: schemas.KubernetesVersion}
+		err = check.run(ctx, kc, schemas, files)
 	}
-	check.duplicates()
-	if err := check.validate(ctx, kc, schemas); err != nil {
+	if err != nil {
 		return nil, err
 	}
 	check.findings.Sort()
@@ -42,6 +45,20 @@ type checker struct {
 	version  string
 	objects  []object
 	findings finding.List
+	// glances makes it pass by positions where it can; doubt says that it should
+	// not have.
+	glances, doubt bool
+}
+
+func (c *checker) run(ctx context.Context, kc toolchain.Kubeconform, schemas toolchain.Schemas, files tree.Files) error {
+	for _, name := range files.Paths() {
+		c.read(name, files[name])
+	}
+	c.duplicates()
+	if c.doubt {
+		return nil
+	}
+	return c.validate(ctx, kc, schemas)
 }
 
 func (c *checker) add(rule finding.Rule, file string, line, column int, message, hint string) {
@@ -76,6 +93,12 @@ func (c *checker) read(name string, data []byte) {
 const syntaxHint = "mend the chart's template, or the values that make it render this"
 
 func (c *checker) readDocument(d toolchain.Document) {
+	if c.glances {
+		if seen, ok := glance(d.Data); ok {
+			c.objects = append(c.objects, object{document: d, head: seen})
+			return
+		}
+	}
 	positions, err := position.Parse(d.Data, d.Line-1)
 	if syntax := (*position.SyntaxError)(nil); errors.As(err, &syntax) {
 		c.add(RuleSyntax, d.File, syntax.Line, 0, syntax.Message, syntaxHint)
@@ -125,6 +148,9 @@ func (c *checker) duplicates() {
 			first[id] = o
 			continue
 		}
+		if c.doubt = c.doubt || o.positions == nil || earlier.positions == nil; c.doubt {
+			return
+		}
 		line, column := o.at("metadata", "name")
 		firstLine, _ := earlier.at("metadata", "name")
 		c.add(RuleDuplicate, o.document.File, line, column,
@@ -146,6 +172,9 @@ func (c *checker) validate(ctx context.Context, kc toolchain.Kubeconform, schema
 		return fmt.Errorf("validate the manifests of %s: %d objects, %d results", c.cluster.Name, len(documents), len(results))
 	}
 	for i, result := range results {
+		if c.doubt = c.doubt || c.objects[i].positions == nil && result.Status != toolchain.Valid; c.doubt {
+			return nil
+		}
 		if err := c.judge(c.objects[i], result); err != nil {
 			return err
 		}

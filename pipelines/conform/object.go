@@ -19,6 +19,8 @@ type object struct {
 	// leads to it there: items and an index, for an item of a List.
 	positions *position.Document
 	prefix    []string
+	// head is read instead where there are no positions.
+	head head
 }
 
 // at gives line and column of a field of the object.
@@ -28,6 +30,11 @@ func (o object) at(path ...string) (line, column int) {
 
 // text gives a field's value where it is a scalar.
 func (o object) text(path ...string) string {
+	if o.positions == nil {
+		return map[string]string{
+			"apiVersion": o.head.apiVersion, "kind": o.head.kind, "metadata.namespace": o.head.namespace, "metadata.name": o.head.name,
+		}[strings.Join(path, ".")]
+	}
 	value, _ := o.positions.Scalar(append(append([]string{}, o.prefix...), path...)...)
 	return value
 }

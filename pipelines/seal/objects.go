@@ -98,6 +98,9 @@ func allSealed(file []byte) []*sealed {
 
 // holdsPlain says whether a committed file has the Secret unsealed.
 func holdsPlain(file []byte, namespace, name string) bool {
+	if !mayHoldSecret(bytes.ReplaceAll(file, []byte(sealedKind), nil)) {
+		return false // the common case: kasou sealed it
+	}
 	plain := false
 	eachIn(file, func(object map[string]any) {
 		there := text(object, "metadata", "namespace")

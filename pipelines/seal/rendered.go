@@ -95,9 +95,13 @@ func (m *manifest) seal(ctx context.Context, data []byte) ([]byte, error) {
 			out.Write(document)
 			continue
 		}
+		if !mayHoldSecret(part.bytes()) {
+			out.Write(part.bytes())
+			continue
+		}
 		d, err := part.read()
 		switch {
-		case err != nil && mayHoldSecret(part.bytes()):
+		case err != nil:
 			m.add(max(d.kindLine, part.line), RuleUnreadableDocument,
 				fmt.Sprintf("this document may hold a Secret, and cannot be taken apart: %v", err),
 				"the chart's template renders it; change the values that lead to it, or the chart")

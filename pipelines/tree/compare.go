@@ -270,21 +270,24 @@ func foreign(p, cluster string, old, data []byte) finding.Finding {
 func (c *comparison) lock(digests map[string]string) error {
 	final := c.wanted.Lock
 	final.Files, final.Writing = digests, false
+	var err error
+	if c.plan.lockNew, err = final.Marshal(); err != nil {
+		return fmt.Errorf("lock of %s: %w", c.wanted.Cluster, err)
+	}
+	if !same(c.plan.lockOld, c.plan.lockNew) {
+		c.plan.add(Change{Path: c.plan.lockPath, Old: c.plan.lockOld, New: c.plan.lockNew, Cause: c.lockCause()})
+	}
+	if c.plan.Empty() {
+		return nil
+	}
 	intent := final
 	intent.Files, intent.Writing = maps.Clone(c.old.Files), true
 	if intent.Files == nil {
 		intent.Files = map[string]string{}
 	}
 	maps.Copy(intent.Files, digests)
-	var err error
-	if c.plan.lockNew, err = final.Marshal(); err != nil {
-		return fmt.Errorf("lock of %s: %w", c.wanted.Cluster, err)
-	}
 	if c.plan.lockIntent, err = intent.Marshal(); err != nil {
 		return fmt.Errorf("lock of %s: %w", c.wanted.Cluster, err)
-	}
-	if !same(c.plan.lockOld, c.plan.lockNew) {
-		c.plan.add(Change{Path: c.plan.lockPath, Old: c.plan.lockOld, New: c.plan.lockNew, Cause: c.lockCause()})
 	}
 	return nil
 }

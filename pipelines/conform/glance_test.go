@@ -1,0 +1,101 @@
+package conform
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"kasou/internal/realtool"
+	"kasou/internal/upstream"
+	"kasou/pipelines/document"
+	"kasou/pipelines/position"
+	"kasou/pipelines/toolchain"
+)
+
+const deployment = "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  labels:\n    name: other\n  name: \"dev-1\"\n  namespace: team\nspec:\n  name: no\n"
+
+func TestGlance(t *testing.T) {
+	if h, ok := glance([]byte("# Source: x\n" + deployment)); !ok || h != (head{"apps/v1", "Deployment", "team", "dev-1"}) {
+		t.Errorf("%+v, %t", h, ok)
+	}
+	for name, text := range map[string]string{
+		"flow":                "{apiVersion: v1, kind: ConfigMap, metadata: {name: a}}\n",
+		"flow metadata":       "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n",
+		"kind twice":          deployment + "kind: Secret\n",
+		"name twice":          "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\n  name: b\n",
+		"metadata twice":      "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\nmetadata:\n  name: b\n",
+		"no name":             "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  labels: {}\n",
+		"generated name":      "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\n  generateName: a-\n",
+		"a list":              "apiVersion: v1\nkind: ConfigMapList\nmetadata:\n  name: a\n",
+		"a number":            "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: 12\n",
+		"a boolean":           "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: On\n",
+		"an alias":            "apiVersion: v1\nkind: ConfigMap\nmetadata: &a\n  name: a\n",
+		"a tag":               "apiVersion: v1\nkind: !!str ConfigMap\nmetadata:\n  name: a\n",
+		"a quote goes on":     "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  annotations:\n    a: \"x\n  name: b\n  \"\n",
+		"a quoted key":        "\"apiVersion\": v1\nkind: ConfigMap\nmetadata:\n  name: a\n",
+		"a comment behind":    "apiVersion: v1\nkind: ConfigMap # really\nmetadata:\n  name: a\n",
+		"a merge":             "apiVersion: v1\nkind: ConfigMap\n<<: {}\nmetadata:\n  name: a\n",
+		"a path as a version": "apiVersion: ../v1\nkind: ConfigMap\nmetadata:\n  name: a\n",
+		"two documents":       deployment + "...\n" + deployment,
+		"tabs":                "apiVersion: v1\nkind: ConfigMap\nmetadata:\n\tname: a\n",
+	} {
+		if h, ok := glance([]byte(text)); ok {
+			t.Errorf("%s: sure of %+v", name, h)
+		}
+	}
+}
+
+// agrees compares with a parser, where glance is sure.
+func agrees(t *testing.T, data []byte) (sure bool) {
+	t.Helper()
+	h, ok := glance(data)
+	if !ok {
+		return false
+	}
+	parsed, err := position.Parse(data, 0)
+	if err != nil || len(parsed.Duplicates()) > 0 {
+		return true // the validator refuses it
+	}
+	for path, want := range map[string]string{"apiVersion": h.apiVersion, "kind": h.kind, "metadata.name": h.name, "metadata.namespace": h.namespace} {
+		if got, _ := parsed.Scalar(strings.Split(path, ".")...); got != want {
+			t.Errorf("%s is %q, and a parser reads %q in\n%s", path, want, got, data)
+		}
+	}
+	return true
+}
+
+func FuzzGlance(f *testing.F) {
+	f.Add([]byte(deployment))
+	f.Add([]byte("apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\n  annotations:\n    x: |\n      name: b\n"))
+	f.Fuzz(func(t *testing.T, data []byte) { agrees(t, data) })
+}
+
+// It is worth it: what real charts render is mostly written so.
+func TestGlanceOnUpstreamCharts(t *testing.T) {
+	sure, all := 0, 0
+	for _, path := range upstream.All(t) {
+		archive, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files, err := realtool.HelmTemplate(t, toolchain.Release{Name: "dev", Namespace: "dev", Chart: toolchain.Chart{Archive: archive}, KubeVersion: "1.34.1"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, data := range files {
+			documents, err := document.Split(name, data)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, d := range documents {
+				if all++; agrees(t, d.Data) {
+					sure++
+				}
+			}
+		}
+	}
+	if sure < all*3/4 {
+		t.Errorf("sure of %d of %d documents", sure, all)
+	}
+	t.Logf("sure of %d of %d documents", sure, all)
+}
