@@ -35,8 +35,8 @@ type bench struct {
 	// dir is for all files of the run.
 	dir      string
 	progress io.Writer
-	// engine says that the containers are timed, too.
-	engine  bool
+	// without says why containers are not timed; empty where they are.
+	without string
 	version []measure
 	results []*result
 	fleets  int
@@ -87,10 +87,13 @@ func (b *bench) fleet(ctx context.Context, chart string, size int) (*result, err
 			return nil, err
 		}
 		// A thousand clusters in containers take minutes: once is enough.
-		if b.engine && size <= b.daggerUpTo && (round == 0 || size < targetSize) {
-			if err := b.daggerRound(ctx, r, chart); err != nil {
-				return nil, err
+		if b.without == "" && size <= b.daggerUpTo && (round == 0 || size < targetSize) {
+			if err := b.daggerRound(ctx, r, chart); err != nil && ctx.Err() == nil {
+				b.leaveOut(err.Error())
 			}
+		}
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
 		}
 	}
 	return r, nil

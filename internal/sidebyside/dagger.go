@@ -13,7 +13,7 @@ import (
 // else here builds helm in the measured time.
 func (b *bench) openDagger(ctx context.Context) error {
 	if reason := noEngine(); reason != "" {
-		fmt.Fprintf(b.progress, "SKIPPED: the dagger toolchain: %s\n", reason)
+		b.leaveOut(reason)
 		return nil
 	}
 	fmt.Fprintln(b.progress, "bringing the tools to the Dagger engine")
@@ -23,10 +23,19 @@ func (b *bench) openDagger(ctx context.Context) error {
 		return err
 	}
 	if _, err := b.inContainers(warm, "build").run(ctx); err != nil {
-		return err
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		b.leaveOut(err.Error())
 	}
-	b.engine = true
 	return nil
+}
+
+// leaveOut goes on without containers: an engine that is gone should not cost
+// what was measured before.
+func (b *bench) leaveOut(reason string) {
+	b.without = reason
+	fmt.Fprintf(b.progress, "SKIPPED: the dagger toolchain: %s\n", reason)
 }
 
 // noEngine says why there are no containers; it is empty where there can be.

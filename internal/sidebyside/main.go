@@ -126,5 +126,8 @@ func run(ctx context.Context, s settings, out, progress io.Writer) error {
 		}
 	}
 	writeSummary(out, b.version, b.results)
+	if b.without != "" {
+		fmt.Fprintf(out, "\nContainers were left out: %s\n", strings.TrimSpace(b.without))
+	}
 	return nil
 }

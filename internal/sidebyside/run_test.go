@@ -38,6 +38,9 @@ func TestARun(t *testing.T) {
 					t.Errorf("no row of %s", c)
 				}
 			}
+			if !strings.Contains(out.String(), "Containers were left out: no engine") {
+				t.Error("it does not say that containers were not timed")
+			}
 			// The charts up to 0.19 render no Secret.
 			if sealed := !strings.Contains(out.String(), "kubeseal not called"); sealed != (name == "newest") {
 				t.Errorf("kubeseal was called: %t", sealed)
@@ -125,6 +128,17 @@ func TestMemoryOfAllProcessesIsSeen(t *testing.T) {
 	}
 	if m.wall < 500*time.Millisecond || m.cpu == 0 {
 		t.Errorf("wall %s, cpu %s", m.wall, m.cpu)
+	}
+}
+
+func TestAnEngineThatIsNotThereEndsNothing(t *testing.T) {
+	t.Setenv("DAGGER_SESSION_PORT", "")
+	t.Setenv("_EXPERIMENTAL_DAGGER_RUNNER_HOST", "unix://"+filepath.Join(t.TempDir(), "engine.sock"))
+	t.Setenv("_EXPERIMENTAL_DAGGER_CLI_BIN", "false")
+	b := &bench{settings: settings{charts: []string{filepath.Join("..", "..", "charts", "vcluster")}, jobs: 1},
+		tools: tools{kasou: "false"}, dir: t.TempDir(), progress: io.Discard}
+	if err := b.openDagger(t.Context()); err != nil || b.without == "" {
+		t.Errorf("error %v, left out: %q", err, b.without)
 	}
 }
 
