@@ -38,6 +38,9 @@ func (f *Fleet) assemble(shared *source, specs []*source) finding.List {
 		f.Clusters = append(f.Clusters, k.cluster)
 	}
 	checkAcross(f, read)
+	for _, c := range f.Clusters {
+		c.document.Fold() // there may be thousands, and most have no findings
+	}
 	return findings
 }
 

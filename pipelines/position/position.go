@@ -15,6 +15,8 @@ import (
 
 // Document is one YAML document with the positions of its nodes.
 type Document struct {
+	data []byte
+	// root is nil once the document is folded.
 	root *yaml.Node
 	// offset is added to every line: the document may be a part of a file.
 	offset int
@@ -38,7 +40,7 @@ var yamlLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?(.*)`)
 // for YAML that does not parse, or for more than one document. Empty data
 // gives a document that knows only 1:1.
 func Parse(data []byte, lineOffset int) (*Document, error) {
-	d := &Document{root: &yaml.Node{}, offset: lineOffset}
+	d := &Document{data: data, root: &yaml.Node{}, offset: lineOffset}
 	decoder := yaml.NewDecoder(bytes.NewReader(data))
 	if err := decoder.Decode(d.root); err != nil && !errors.Is(err, io.EOF) {
 		return nil, syntaxError(err, lineOffset)
@@ -50,6 +52,23 @@ func Parse(data []byte, lineOffset int) (*Document, error) {
 		return nil, syntaxError(err, lineOffset)
 	}
 	return d, nil
+}
+
+// Fold lets go of all but the text, which is a twentieth of the rest. Who asks
+// afterwards is answered as before, after another parse. Nobody else may be
+// asking at the time.
+func (d *Document) Fold() { d.root = nil }
+
+// tree gives the document's nodes.
+func (d *Document) tree() *yaml.Node {
+	if d.root != nil {
+		return d.root
+	}
+	again, err := Parse(d.data, d.offset)
+	if err != nil {
+		return &yaml.Node{} // not possible: it did parse
+	}
+	return again.root
 }
 
 // parserMessage matches what the library's parser says. It counts lines from 0
@@ -120,7 +139,7 @@ func (d *Document) place(n *yaml.Node) (line, column int) {
 
 // find walks as far as path goes and gives the last key and value it met.
 func (d *Document) find(path []string) (key, value *yaml.Node, whole bool) {
-	value = d.root
+	value = d.tree()
 	if value.Kind == yaml.DocumentNode && len(value.Content) > 0 {
 		value = value.Content[0]
 	}
@@ -195,7 +214,7 @@ type Duplicate struct {
 // Duplicates gives every key that repeats an earlier key of its mapping.
 func (d *Document) Duplicates() []Duplicate {
 	var found []Duplicate
-	d.walk(d.root, func(n *yaml.Node) {
+	d.walk(d.tree(), func(n *yaml.Node) {
 		if n.Kind != yaml.MappingNode {
 			return
 		}

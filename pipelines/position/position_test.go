@@ -2,6 +2,7 @@ package position
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 )
 
@@ -46,6 +47,23 @@ func TestAt(t *testing.T) {
 				t.Errorf("KeyAt gives %d:%d, want %d:%d", line, column, test.keyLine, test.key)
 			}
 		})
+	}
+}
+
+func TestFoldedAnswersTheSame(t *testing.T) {
+	d, err := Parse([]byte("a: 1\nb: {c: 2, c: 3}\n"), 7)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask := func() string {
+		line, column := d.KeyAt("b", "c")
+		text, ok := d.Scalar("a")
+		return fmt.Sprint(line, column, text, ok, d.Has("b", "d"), d.Duplicates())
+	}
+	before := ask()
+	d.Fold()
+	if after := ask(); after != before {
+		t.Errorf("%s, folded %s", before, after)
 	}
 }
 
