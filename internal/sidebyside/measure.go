@@ -17,6 +17,8 @@ type measure struct {
 	wall time.Duration
 	// cpu is that of all processes, without an engine's.
 	cpu time.Duration
+	// others is the processor time that all else on the machine took meanwhile.
+	others time.Duration
 	memory
 }
 
@@ -49,9 +51,22 @@ func (c command) run(ctx context.Context) (time.Duration, error) {
 func timed(work func() (cpu time.Duration, err error)) (measure, error) {
 	unix.Sync()
 	stop := watchMemory()
-	start := time.Now()
+	busy, start := machineBusy(), time.Now()
 	cpu, err := work()
 	m := measure{wall: time.Since(start), cpu: cpu}
+	m.others = max(0, machineBusy()-busy-cpu)
 	m.memory = stop()
 	return m, err
+}
+
+// machineBusy is the processor time that everything took since the start of the
+// machine, with what a host gave to other machines: /proc/stat, proc_stat(5). It
+// is 0 where there is none.
+func machineBusy() time.Duration {
+	var user, nice, system, idle, iowait, irq, softirq, steal int64
+	if _, err := fmt.Sscanf(line("/proc/stat"), "cpu %d %d %d %d %d %d %d %d", &user, &nice, &system, &idle, &iowait, &irq, &softirq, &steal); err != nil {
+		return 0
+	}
+	const tick = time.Second / 100 // USER_HZ
+	return time.Duration(user+nice+system+irq+softirq+steal) * tick
 }

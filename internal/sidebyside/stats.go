@@ -10,7 +10,9 @@ import (
 // times scales what was measured on a sample. Memory stays: the tools' processes
 // end with their cluster.
 func (m measure) times(factor float64) measure {
-	m.wall, m.cpu = time.Duration(float64(m.wall)*factor), time.Duration(float64(m.cpu)*factor)
+	for _, d := range []*time.Duration{&m.wall, &m.cpu, &m.others} {
+		*d = time.Duration(float64(*d) * factor)
+	}
 	return m
 }
 
@@ -26,13 +28,13 @@ func scaleShell(made, one, all measure, sampled, size int) measure {
 	if sampled == 1 {
 		return total.then(one.times(float64(size)))
 	}
-	more := measure{wall: max(0, all.wall-one.wall), cpu: max(0, all.cpu-one.cpu), memory: all.memory}
+	more := measure{wall: max(0, all.wall-one.wall), cpu: max(0, all.cpu-one.cpu), others: max(0, all.others-one.others), memory: all.memory}
 	return total.then(one).then(more.times(float64(size-1) / float64(sampled-1)))
 }
 
 // then adds what ran after it.
 func (m measure) then(other measure) measure {
-	return measure{wall: m.wall + other.wall, cpu: m.cpu + other.cpu,
+	return measure{wall: m.wall + other.wall, cpu: m.cpu + other.cpu, others: m.others + other.others,
 		memory: memory{own: max(m.own, other.own), resident: max(m.resident, other.resident)}}
 }
 
@@ -74,6 +76,24 @@ func ratios(a, b []measure) []float64 {
 		all = append(all, float64(a[i].wall)/float64(b[i].wall))
 	}
 	return all
+}
+
+// disturbed says which part of the machine others had, of 1, while the
+// contestants that run on it alone were timed.
+func (r *result) disturbed(cores int) float64 {
+	var others, all time.Duration
+	for c, runs := range r.runs {
+		if c == daggerCold || c == daggerCached || c == daggerUnchanged {
+			continue // the engine is another
+		}
+		for _, m := range runs {
+			others, all = others+m.others, all+m.wall*time.Duration(cores)
+		}
+	}
+	if all == 0 {
+		return 0
+	}
+	return float64(others) / float64(all)
 }
 
 // perCluster is the median time for one cluster; 0 where nothing was measured.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"runtime"
 	"slices"
 	"testing"
 	"time"
@@ -34,8 +35,8 @@ func TestRatiosAreOfTheSameRound(t *testing.T) {
 }
 
 func TestTheLoopIsScaledAndItsMemoryIsNot(t *testing.T) {
-	got := measure{wall: 3 * ms, cpu: 5 * ms, memory: memory{own: 7, resident: 9}}.times(10)
-	if want := (measure{wall: 30 * ms, cpu: 50 * ms, memory: memory{own: 7, resident: 9}}); got != want {
+	got := measure{wall: 3 * ms, cpu: 5 * ms, others: ms, memory: memory{own: 7, resident: 9}}.times(10)
+	if want := (measure{wall: 30 * ms, cpu: 50 * ms, others: 10 * ms, memory: memory{own: 7, resident: 9}}); got != want {
 		t.Errorf("%+v, want %+v", got, want)
 	}
 }
@@ -91,5 +92,28 @@ func TestFigures(t *testing.T) {
 	}
 	if got := mebibytes(3<<20 - 1); got != "3 MiB" {
 		t.Error(got)
+	}
+}
+
+func TestABusyMachineIsSeen(t *testing.T) {
+	r := &result{runs: map[contestant][]measure{
+		cold: {{wall: 100 * ms, others: 50 * ms}}, check: {{wall: 300 * ms, others: 30 * ms}}, daggerCold: {{wall: ms, others: time.Hour}}}}
+	if got := r.disturbed(2); got != 0.1 {
+		t.Errorf("%v of the processors, want 0.1", got)
+	}
+	if got := (&result{}).disturbed(2); got != 0 {
+		t.Errorf("%v of nothing", got)
+	}
+	if runtime.GOOS != "linux" {
+		t.Skip("SKIPPED: there is no /proc")
+	}
+	m, err := timed(func() (time.Duration, error) {
+		for end := time.Now().Add(300 * ms); time.Now().Before(end); {
+			_ = median([]float64{2, 1}) // this process is another one for a contestant
+		}
+		return 0, nil
+	})
+	if err != nil || m.others < 100*ms {
+		t.Errorf("busy for %s, seen %s, error %v", m.wall, m.others, err)
 	}
 }

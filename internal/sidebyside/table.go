@@ -3,9 +3,13 @@ package main
 import (
 	"fmt"
 	"io"
+	"runtime"
 	"slices"
 	"time"
 )
+
+// quiet is the part of the machine that others may have without a remark.
+const quiet = 0.05
 
 // writeFleet prints what was measured on one fleet.
 func writeFleet(out io.Writer, r *result) {
@@ -24,6 +28,9 @@ func writeFleet(out io.Writer, r *result) {
 		fmt.Fprintf(out, "| %s | %s | %s | %s | %s | %s | %s | %s |\n", c, withSpread(median(walls), walls, short),
 			short(r.perCluster(c)), cpuPerCluster(runs, r.size), faster(r, loop, c), faster(r, shell, c),
 			mebibytes(slices.Max(column(runs, own))), mebibytes(slices.Max(column(runs, resident))))
+	}
+	if part := r.disturbed(runtime.NumCPU()); part > quiet {
+		fmt.Fprintf(out, "\n**The machine was busy**: other programs had %.0f%% of its processors meanwhile. CPU times stand that better than the ratios.\n", 100*part)
 	}
 	if len(r.steps) > 0 {
 		fmt.Fprintf(out, "\nOf (a), for a cluster, with the others at work beside it: helm %s, kubeseal %s, kubeconform %s.\n",
