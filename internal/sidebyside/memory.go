@@ -19,16 +19,20 @@ type memory struct {
 	resident int64
 }
 
-// watchEvery is small against the life of a helm command, and leaves the
-// watching below a hundredth of a core.
-const watchEvery = 20 * time.Millisecond
+// A short run is watched closely, which takes some hundredths of a core; a long
+// one less so, for it should not show.
+const (
+	closely   = 20 * time.Millisecond
+	loosely   = 100 * time.Millisecond
+	closelyIn = 2 * time.Second
+)
 
 // watchMemory samples the memory of all descendants of this process until the
 // function that it returns is called, which gives the peaks.
 func watchMemory() (stop func() memory) {
 	done, peaks := make(chan struct{}), make(chan memory)
 	go func() {
-		ticker := time.NewTicker(watchEvery)
+		ticker, relax := time.NewTicker(closely), time.After(closelyIn)
 		defer ticker.Stop()
 		var peak memory
 		for {
@@ -36,6 +40,8 @@ func watchMemory() (stop func() memory) {
 			case <-done:
 				peaks <- peak
 				return
+			case <-relax:
+				ticker.Reset(loosely)
 			case <-ticker.C:
 				now := ofDescendants(os.Getpid())
 				peak.own, peak.resident = max(peak.own, now.own), max(peak.resident, now.resident)
