@@ -253,6 +253,26 @@ func TestPageSortsAndFilters(t *testing.T) {
 	b.wantRows("gamma")
 }
 
+// A fleet of 10,000 clusters can be sorted and filtered like one of three.
+func TestPageOfALargeFleet(t *testing.T) {
+	const clusters = 10_000
+	r := driftReport()
+	for i := range clusters {
+		name := fmt.Sprintf("team-%05d", i)
+		r.Clusters = append(r.Clusters, Cluster{Name: name, Status: Unchanged, Facts: facts("0.4.3", "https://"+name+".example.com", "2027-09-01T00:00:00Z")})
+	}
+	b := show(t, r)
+	shown := func() string { return eval[string](b, `document.getElementById("shown").innerText`) }
+	b.do(chromedp.SendKeys(chromedp.CSS("#search"), "team-0999"))
+	if got := shown(); got != "10 of 10003 shown" {
+		t.Errorf("it says %q", got)
+	}
+	b.do(chromedp.Click(chromedp.CSS("th:nth-child(1) button")), chromedp.Click(chromedp.CSS("th:nth-child(1) button")))
+	if got := eval[string](b, visible); !strings.HasPrefix(got, "team-09999 team-09998") {
+		t.Errorf("sorted down: %.60s", got)
+	}
+}
+
 func TestPageShowsEverything(t *testing.T) {
 	b := show(t, driftReport())
 	b.openAll()
