@@ -50,14 +50,17 @@ type ChartLock struct {
 // ParseLock reads a lock.yaml. It fails on unknown keys and on a format of
 // another version.
 func ParseLock(data []byte) (*Lock, error) {
-	var l Lock
-	if err := yaml.UnmarshalStrict(data, &l); err != nil {
-		return nil, err
+	l, ok := plainLock(data)
+	if !ok {
+		l = &Lock{}
+		if err := yaml.UnmarshalStrict(data, l); err != nil {
+			return nil, err
+		}
 	}
 	if l.APIVersion != LockVersion || l.Kind != LockKind {
 		return nil, fmt.Errorf("apiVersion %q, kind %q: this kasou reads %s, %s", l.APIVersion, l.Kind, LockVersion, LockKind)
 	}
-	return &l, nil
+	return l, nil
 }
 
 // Marshal gives the lock as YAML, keys sorted.
@@ -67,5 +70,8 @@ func (l Lock) Marshal() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return append([]byte("# Written by kasou. Do not edit.\n"), data...), nil
+	return append([]byte(lockHead+"\n"), data...), nil
 }
+
+// lockHead is the first line of every lock.
+const lockHead = "# Written by kasou. Do not edit."
