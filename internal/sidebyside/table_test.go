@@ -45,6 +45,8 @@ func TestTargets(t *testing.T) {
 		{chart: oldest, size: 1000, runs: map[contestant][]measure{
 			loop: took(40_000), shell: took(9999), cold: took(1000), unchanged: took(80)}},
 		{chart: oldest, size: 10_000, runs: map[contestant][]measure{cold: took(11_000), check: took(11_200), unchanged: took(599)}},
+		{chart: newest, size: 1000, runs: map[contestant][]measure{
+			loop: took(40_000), cold: {{wall: time.Second, others: time.Hour}}}},
 		{chart: "other", size: 10_000, runs: map[contestant][]measure{cold: took(599)}},
 	}
 	got := map[string]target{}
@@ -64,6 +66,8 @@ func TestTargets(t *testing.T) {
 		oldest + " peak memory, 10000 clusters under 600 MiB":                                    {"11200 MiB", notMet},
 		"other peak memory, 10000 clusters under 600 MiB":                                        {"599 MiB", met},
 		"other `kasou build`, cold, time of a cluster, 10000 clusters " + growth:                 {"–", notMeasured},
+		newest + " `kasou build`, cold, 1000 clusters 20 times faster than (a)":                  {"40.0", met + onBusy},
+		newest + " `kasou build`, cold, 1000 clusters 6 times faster than (b)":                   {"–", notMeasured},
 		" `kasou version` under 50.0 ms":                                                         {"49.0 ms (47.0 ms to 51.0 ms)", met},
 	} {
 		v, ok := got[name]

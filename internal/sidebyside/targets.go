@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"runtime"
 	"slices"
 	"time"
 )
@@ -13,6 +14,8 @@ const (
 	met         = "met"
 	notMet      = "**not met**"
 	notMeasured = "not measured"
+	// onBusy follows a verdict that another run may turn.
+	onBusy = ", machine was busy"
 )
 
 // The targets of speed are for a fleet of targetSize; growth is from the small
@@ -56,6 +59,15 @@ func targets(version []measure, results []*result) []target {
 		len(walls) > 0, median(walls) < versionLimit))
 }
 
+// busy adds to a verdict that others disturbed what it rests on.
+func (t target) busy(results ...*result) target {
+	disturbed := func(r *result) bool { return r != nil && r.disturbed(runtime.NumCPU()) > quiet }
+	if t.verdict != notMeasured && slices.ContainsFunc(results, disturbed) {
+		t.verdict += onBusy
+	}
+	return t
+}
+
 func judge(what, chart, wanted, got string, measured, reached bool) target {
 	t := target{what: what, chart: chart, wanted: wanted, got: got, verdict: met}
 	switch {
@@ -76,11 +88,12 @@ func speedTargets(chart string, results []*result) []target {
 		}
 		var got []float64
 		size := speedSize(results, chart, s.contestant)
-		if r := sized(results, chart, size); r != nil {
+		r := sized(results, chart, size)
+		if r != nil {
 			got = ratios(r.runs[s.than], r.runs[s.contestant])
 		}
 		all = append(all, judge(fmt.Sprintf("%s, %d clusters", s.contestant, size), chart, wantedSpeed(want, s.than),
-			withSpread(median(got), got, digits), len(got) > 0, median(got) >= want))
+			withSpread(median(got), got, digits), len(got) > 0, median(got) >= want).busy(r))
 	}
 	return all
 }
@@ -123,7 +136,7 @@ func growthTargets(chart string, results []*result) []target {
 			from, to = few.perCluster(c), many.perCluster(c)
 		}
 		all = append(all, judge(fmt.Sprintf("%s, time of a cluster, %d clusters", c, growthTo), chart, fmt.Sprintf("at most that of %d, with 10%% for noise", growthFrom),
-			short(from)+" → "+short(to), from > 0 && to > 0, float64(to) <= noise*float64(from)))
+			short(from)+" → "+short(to), from > 0 && to > 0, float64(to) <= noise*float64(from)).busy(few, many))
 	}
 	return all
 }
