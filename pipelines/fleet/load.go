@@ -8,8 +8,11 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
+
+	"golang.org/x/sync/errgroup"
 
 	"kasou/pipelines/finding"
 )
@@ -97,7 +100,7 @@ func (l *loader) fleetFile(entries []fs.DirEntry) *source {
 
 // folders reads the spec.yaml of every folder that is a cluster's.
 func (l *loader) folders(entries []fs.DirEntry) []*source {
-	var specs []*source
+	var names []string
 	first := map[string]string{}
 	for _, e := range entries {
 		name := e.Name()
@@ -114,11 +117,29 @@ func (l *loader) folders(entries []fs.DirEntry) []*source {
 				"rename one: on many machines they are the same folder")
 		}
 		first[lower] = name
-		if spec := l.cluster(name); spec != nil {
-			specs = append(specs, spec)
-		}
+		names = append(names, name)
 	}
-	return specs
+	return l.clusters(names)
+}
+
+// clusters reads the folders side by side, and keeps their order.
+func (l *loader) clusters(names []string) []*source {
+	specs, each := make([]*source, len(names)), make([]loader, len(names))
+	var group errgroup.Group
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for i, name := range names {
+		group.Go(func() error {
+			each[i] = loader{folder: l.folder, dir: l.dir, fleet: &Fleet{}}
+			specs[i] = each[i].cluster(name)
+			return nil
+		})
+	}
+	_ = group.Wait() // reading gives findings, and no error
+	for _, one := range each {
+		l.findings = append(l.findings, one.findings...)
+		l.fleet.Retired = append(l.fleet.Retired, one.fleet.Retired...)
+	}
+	return slices.DeleteFunc(specs, func(s *source) bool { return s == nil })
 }
 
 // isFolder passes real folders, ignores plain files, and reports the rest.
