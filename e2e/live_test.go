@@ -140,9 +140,9 @@ func (w watched) drift(t *testing.T) *report.Report {
 
 func (w watched) clean(t *testing.T) {
 	t.Helper()
-	if r := w.drift(t); r.Failed() || len(r.Unfinished) > 0 {
+	if r := w.drift(t); r.Failed() || len(r.Unfinished) > 0 || r.Count(report.Unchanged) != len(r.Clusters) {
 		fleettest.Print(t, r)
-		t.Error("want no drift")
+		t.Error("want no drift, and nothing unknown")
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 	"kasou/pipelines/host"
 	"kasou/pipelines/live"
 	"kasou/pipelines/report"
+	"kasou/pipelines/seal"
 	"kasou/pipelines/tree"
 )
 
@@ -47,6 +48,8 @@ type onHost struct {
 	objects  map[objectKey]bool
 	kinds    map[schema.GroupVersionKind]bool
 	tracking live.Tracking
+	// proved says that the registration's seal was held against the credential.
+	proved bool
 }
 
 // liveRows compares the fleet with the host. A host that does not answer makes
@@ -68,6 +71,11 @@ func (w *watch) liveRows(ctx context.Context) {
 	for i, on := range each(ctx, liveJobs, w.clusters, l.look, w.step(len(w.clusters))) {
 		c := w.clusters[i]
 		found[c.Name] = on
+		if on.proved {
+			w.out.Drift = slices.DeleteFunc(w.out.Drift, func(r report.Row) bool {
+				return r.Rule == seal.RuleUnverifiable && r.Cluster == c.Name && r.File == w.registration(c.Name)
+			})
+		}
 		w.out.Drift = append(w.out.Drift, on.rows...)
 		entry := slices.IndexFunc(w.out.Clusters, func(other report.Cluster) bool { return other.Name == c.Name })
 		if entry >= 0 {
@@ -139,7 +147,8 @@ func (l *liveWatch) look(ctx context.Context, c fleet.Cluster) onHost {
 		on.rows = append(on.rows, rows(c.Name, finding.List{f})...)
 	}
 	on.rows = append(on.rows, l.objectRows(ctx, c, files, &on)...)
-	on.rows = append(on.rows, l.registrationRows(ctx, c, lock, files)...)
+	found, proved := l.registrationRows(ctx, c, lock, files)
+	on.rows, on.proved = append(on.rows, found...), proved
 	on.rows = once(on.rows)
 	return on
 }

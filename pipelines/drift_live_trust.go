@@ -49,28 +49,31 @@ func (l *liveWatch) controllerRows(ctx context.Context) []report.Row {
 }
 
 // registrationRows follows a registered credential: from the host's kubeconfig
-// to what was sealed, to Argo CD's Secret, to the virtual cluster's answer.
-func (l *liveWatch) registrationRows(ctx context.Context, c fleet.Cluster, lock *tree.Lock, files tree.Files) []report.Row {
+// to what was sealed, to Argo CD's Secret, to the virtual cluster's answer. It
+// says whether the seal was proved on the way: the plaintext is there.
+func (l *liveWatch) registrationRows(ctx context.Context, c fleet.Cluster, lock *tree.Lock, files tree.Files) (all []report.Row, proved bool) {
 	file := l.registration(c.Name)
 	data := files[file]
 	if data == nil || lock == nil || l.lost.Load() != nil {
-		return nil
+		return nil, false
 	}
 	look := func(secret *corev1.Secret) (seal.Decision, error) {
-		return l.sealer(lock, false).Look(seal.Request{
+		d, err := l.sealer(lock, false).Look(seal.Request{
 			Cluster: c, Path: file, Secret: secret, Entropy: seal.Strong, Previous: data, Recorded: l.recorded(lock)(file),
 		})
+		proved = proved || err == nil && d.Proved
+		return d, err
 	}
-	all := l.rotation(ctx, c, file, look)
+	all = l.rotation(ctx, c, file, look)
 	if !l.argoCDIsHere() {
-		return all
+		return all, proved
 	}
 	secret, found := l.argoCDSecret(ctx, c, files, look)
 	all = append(all, found...)
-	if secret == nil {
-		return all
+	if secret != nil {
+		all = append(all, l.answer(ctx, c, file, secret)...)
 	}
-	return append(all, l.answer(ctx, c, file, secret)...)
+	return all, proved
 }
 
 // rotation says whether a registration of today would seal something else.

@@ -38,6 +38,8 @@ type call struct {
 	accept string
 	// needs is the permission that it takes.
 	needs Permission
+	// alone has the request make a connection of its own.
+	alone bool
 	// limit of the answer, in bytes; 0 means maximumAnswer.
 	limit int64
 	// final says which errors no second attempt would change.
@@ -91,6 +93,9 @@ func (h *Host) once(ctx context.Context, c call) (data []byte, err error) {
 	}
 	if c.accept != "" {
 		request.SetHeader("Accept", c.accept)
+	}
+	if c.alone {
+		request.SetHeader("Connection", "close")
 	}
 	// client-go's own retries know no limit to Retry-After.
 	stream, err := request.AbsPath(c.path).MaxRetries(0).Stream(ctx)
