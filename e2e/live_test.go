@@ -379,6 +379,21 @@ func TestDriftOfTheRegistration(t *testing.T) {
 			w.unsealed(t)
 			w.clean(t)
 		})
+		t.Run("cannot be unsealed", func(t *testing.T) {
+			patch(t, w, "bitnami.com/v1alpha1", "SealedSecret", "argocd", "cluster-live", `{"spec":{"encryptedData":{"config":"AgAAAAAA"}}}`)
+			for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+				r := w.drift(t)
+				if has(r, pipelines.RuleLiveUnsealed) || time.Now().After(deadline) {
+					want(t, r, pipelines.RuleLiveUnsealed, pipelines.RuleLiveChanged)
+					break
+				}
+			}
+			w.sync(t, "live", track)
+			for deadline := time.Now().Add(30 * time.Second); has(w.drift(t), pipelines.RuleLiveUnsealed) && time.Now().Before(deadline); {
+				time.Sleep(50 * time.Millisecond)
+			}
+			w.clean(t)
+		})
 		t.Run("another cluster answers", func(t *testing.T) {
 			world.route("live.k8s.example.com", env.host.URL)
 			defer world.route("live.k8s.example.com", w.there.URL)
@@ -435,6 +450,17 @@ func TestDriftThatTheHostDoesNotTell(t *testing.T) {
 	if text := fmt.Sprint(r.Unfinished); !strings.Contains(text, `resources: ["statefulsets"]`) || !strings.Contains(text, `verbs: ["patch"]`) && !strings.Contains(text, `verbs: ["get"]`) {
 		t.Errorf("the rule to add is not named: %s", text)
 	}
+	elsewhere := w
+	fleetFile := string(w.repo.Read(t, "clusters/fleet.yaml"))
+	w.repo.Write(t, "clusters/fleet.yaml", []byte(fleetFile+"  argocd: {destination: \"https://host.example.com\"}\n"))
+	elsewhere.build(t)
+	if r := elsewhere.drift(t); !strings.Contains(fmt.Sprint(r.Unfinished), "Argo CD runs on another cluster") || has(r, pipelines.RuleLiveSecret) {
+		fleettest.Print(t, r)
+		t.Error("what is on another cluster cannot be compared, and that is to be said")
+	}
+	w.repo.Write(t, "clusters/fleet.yaml", []byte(fleetFile))
+	elsewhere.build(t)
+
 	o.options.OpenHost = func() (*host.Host, error) { return nil, errors.New("there is no kubeconfig here") }
 	if r = o.drift(t); r.Failed() || r.Count(report.Unknown) != 2 {
 		fleettest.Print(t, r)

@@ -69,18 +69,14 @@ func (w *watch) liveRows(ctx context.Context) {
 	}
 	found := map[string]onHost{}
 	for i, on := range each(ctx, liveJobs, w.clusters, l.look, w.step(len(w.clusters))) {
-		c := w.clusters[i]
-		found[c.Name] = on
-		if on.proved {
-			w.out.Drift = slices.DeleteFunc(w.out.Drift, func(r report.Row) bool {
-				return r.Rule == seal.RuleUnverifiable && r.Cluster == c.Name && r.File == w.registration(c.Name)
-			})
-		}
-		w.out.Drift = append(w.out.Drift, on.rows...)
-		entry := slices.IndexFunc(w.out.Clusters, func(other report.Cluster) bool { return other.Name == c.Name })
-		if entry >= 0 {
-			w.out.Clusters[entry].Diff += on.diff
-		}
+		found[w.clusters[i].Name] = on
+	}
+	w.out.Drift = slices.DeleteFunc(w.out.Drift, func(r report.Row) bool {
+		return r.Rule == seal.RuleUnverifiable && found[r.Cluster].proved && r.File == w.registration(r.Cluster)
+	})
+	for i, c := range w.out.Clusters {
+		w.out.Drift = append(w.out.Drift, found[c.Name].rows...)
+		w.out.Clusters[i].Diff += found[c.Name].diff
 	}
 	w.out.Drift = append(w.out.Drift, l.leftovers(ctx, found)...)
 }
@@ -196,19 +192,17 @@ func (l *liveWatch) objectRows(ctx context.Context, c fleet.Cluster, files tree.
 		if gone[o.GetNamespace()] {
 			continue
 		}
-		found, diff, err := l.compare(ctx, c, o, ignored, deployed, &on.tracking)
+		found, difference, err := l.compare(ctx, c, o, ignored, deployed, &on.tracking)
+		all, on.diff = append(all, found...), on.diff+difference
 		if err != nil {
 			all = append(all, l.objectError(ctx, c, o, err)...)
 			if l.lost.Load() != nil || ctx.Err() != nil {
 				return all
 			}
-			continue
 		}
-		if found != nil {
-			all = append(all, *found)
-			gone[o.GetName()] = gone[o.GetName()] || o.GetKind() == "Namespace" && found.Rule == RuleLiveMissing
+		if o.GetKind() == "Namespace" && len(found) > 0 && found[0].Rule == RuleLiveMissing {
+			gone[o.GetName()] = true
 		}
-		on.diff += diff
 	}
 	return all
 }
@@ -248,28 +242,32 @@ func (l *liveWatch) place(ctx context.Context, c fleet.Cluster, o live.Object) e
 }
 
 // compare asks the host for one object, and what a sync would make of it.
-func (l *liveWatch) compare(ctx context.Context, c fleet.Cluster, o live.Object, ignored []live.Ignored, learn bool, tracking *live.Tracking) (*report.Row, string, error) {
+func (l *liveWatch) compare(ctx context.Context, c fleet.Cluster, o live.Object, ignored []live.Ignored, learn bool, tracking *live.Tracking) (found []report.Row, diff string, err error) {
 	have, err := l.asked.Object(ctx, o.Unstructured)
 	if err != nil {
 		return nil, "", err
 	}
 	if have == nil {
-		return l.missing(c, o, ""), "", nil
+		return []report.Row{*l.missing(c, o, "")}, "", nil
 	}
 	if learn {
 		tracking.Learn(c.Name, o.Unstructured, have)
 	}
+	if why := live.NotUnsealed(have); why != "" {
+		found = append(found, *l.objectRow(c, o, RuleLiveUnsealed, o.Name()+" cannot be unsealed: "+why,
+			"Look whether it was sealed with the certificate of this host's controller; then build, or register, anew."))
+	}
 	want, err := live.Wanted(o.Unstructured, have, ignored)
 	if err != nil {
-		return nil, "", err
+		return found, "", err
 	}
 	predicted, err := l.asked.Predict(ctx, want)
 	if err != nil {
-		return nil, "", err
+		return found, "", err
 	}
 	change, err := live.Compare(o.Unstructured, have, predicted)
 	if err != nil || change == nil {
-		return nil, "", err
+		return found, "", err
 	}
 	by, at := live.Touched(have)
 	message := o.Name() + " is not as in git: " + fields(change.Fields)
@@ -280,10 +278,10 @@ func (l *liveWatch) compare(ctx context.Context, c fleet.Cluster, o live.Object,
 	if !at.IsZero() {
 		row.Since = stamped(at)
 	}
-	diff, err := l.diff(tree.Plan{Changes: []tree.Change{{
+	diff, err = l.diff(tree.Plan{Changes: []tree.Change{{
 		Path: "host/" + strings.ReplaceAll(o.Name(), " ", "/") + ".yaml", Kind: tree.KindUpdate, Old: change.Live, New: change.Git,
 	}}})
-	return row, diff, err
+	return append(found, *row), diff, err
 }
 
 // fields names what differs, the first few with their values.

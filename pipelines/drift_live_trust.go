@@ -132,7 +132,7 @@ func (l *liveWatch) argoCDSecret(ctx context.Context, c fleet.Cluster, files tre
 	}
 	name := want.Namespace + "/" + want.Name
 	if have == nil {
-		return nil, row("Argo CD's cluster Secret "+name+" is sealed in git, and not on the host"+l.notUnsealed(ctx, file),
+		return nil, row("Argo CD's cluster Secret "+name+" is sealed in git, and not on the host",
 			"Sync the app of apps, and look into the Sealed Secrets controller's log.")
 	}
 	same := want.DeepCopy()
@@ -146,7 +146,7 @@ func (l *liveWatch) argoCDSecret(ctx context.Context, c fleet.Cluster, files tre
 	case d.Outcome == seal.Tampered:
 		return nil, nil // proof says so
 	case d.Outcome == seal.Seal && d.Reason == seal.ReasonPlaintext:
-		return nil, row("Argo CD's cluster Secret "+name+" holds something else than was sealed"+l.notUnsealed(ctx, file),
+		return nil, row("Argo CD's cluster Secret "+name+" holds something else than was sealed",
 			"Find out who edited it: Argo CD dials what it says. Where the sealed one is right, delete the Secret, and the controller makes it anew.")
 	}
 	for key, value := range want.Labels {
@@ -178,22 +178,6 @@ func sealedTemplate(files tree.Files, file string) (*corev1.Secret, live.Object)
 		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Secret"}, Type: corev1.SecretType(text("type")),
 		ObjectMeta: metav1.ObjectMeta{Name: o.GetName(), Namespace: o.GetNamespace(), Labels: texts("labels"), Annotations: texts("annotations")},
 	}, o
-}
-
-// notUnsealed adds what the controller says of the SealedSecret, if it could
-// not unseal it.
-func (l *liveWatch) notUnsealed(ctx context.Context, o live.Object) string {
-	have, err := l.asked.Object(ctx, o.Unstructured)
-	if err != nil || have == nil {
-		return ""
-	}
-	conditions, _, _ := unstructured.NestedSlice(have.Object, "status", "conditions")
-	for _, c := range conditions {
-		if c, ok := c.(map[string]any); ok && c["type"] == "Synced" && c["status"] == "False" {
-			return fmt.Sprintf("; the controller could not unseal it: %v", c["message"])
-		}
-	}
-	return ""
 }
 
 // answer asks the virtual cluster itself, with what Argo CD has.

@@ -42,6 +42,8 @@ const (
 	RuleLiveLeftover finding.Rule = "drift-live-leftover"
 	// RuleLiveSecret: Argo CD's cluster Secret is not what was sealed.
 	RuleLiveSecret finding.Rule = "drift-live-secret"
+	// RuleLiveUnsealed: the controller could not unseal a SealedSecret.
+	RuleLiveUnsealed finding.Rule = "drift-live-unsealed"
 	// RuleLiveSilent: the virtual cluster does not answer at its server with the
 	// registered credential.
 	RuleLiveSilent finding.Rule = "drift-live-silent"

@@ -151,3 +151,18 @@ func Touched(live *unstructured.Unstructured) (by string, at time.Time) {
 
 // argoCD are the names by which Argo CD changes objects.
 var argoCD = []string{"argocd-controller", "argocd-application-controller"}
+
+// NotUnsealed gives the Sealed Secrets controller's reason where it could not
+// unseal the host's SealedSecret; empty for anything else.
+func NotUnsealed(live *unstructured.Unstructured) string {
+	if live.GetKind() != "SealedSecret" {
+		return ""
+	}
+	conditions, _, _ := unstructured.NestedSlice(live.Object, "status", "conditions")
+	for _, c := range conditions {
+		if c, ok := c.(map[string]any); ok && c["type"] == "Synced" && c["status"] == "False" {
+			return fmt.Sprint(c["message"])
+		}
+	}
+	return ""
+}
