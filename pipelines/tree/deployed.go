@@ -3,6 +3,7 @@ package tree
 import (
 	"io/fs"
 	"path"
+	"slices"
 )
 
 // Deployed gives what Argo CD deploys for a cluster as it stands on disk,
@@ -22,15 +23,22 @@ func Deployed(root, dir, cluster string) (Files, error) {
 		}
 		return err
 	}
-	for _, name := range []string{cluster + ".yaml", cluster + ".cluster.yaml"} {
-		if err := keep(path.Join(dir, "root", name)); err != nil {
+	for _, file := range sharedFiles(cluster) {
+		if err := keep(path.Join(dir, file)); err != nil {
 			return nil, err
 		}
 	}
-	return files, d.walk(path.Join(dir, cluster, "manifests"), func(at string, entry fs.DirEntry) error {
-		if isTemp(cluster, entry) || !deployed(entry.Name()) {
+	return files, d.manifests(dir, cluster, keep)
+}
+
+// manifests calls visit for each file in a cluster's manifests folder that Argo
+// CD deploys.
+func (d *disk) manifests(dir, cluster string, visit func(p string) error) error {
+	return d.walk(path.Join(dir, cluster, "manifests"), func(p string, entry fs.DirEntry) error {
+		read := slices.Contains([]string{".yaml", ".yml", ".json", ".jsonnet"}, path.Ext(entry.Name()))
+		if !read || isTemp(cluster, entry) {
 			return nil
 		}
-		return keep(at)
+		return visit(p)
 	})
 }

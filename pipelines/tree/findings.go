@@ -19,7 +19,7 @@ func (p Plan) Findings() finding.List {
 		switch c.Cause {
 		case HandEdit:
 		case Missing:
-			list = append(list, p.finding(finding.Error, RuleMissing, c.Path, "kasou wrote this file, and it is gone"))
+			list = append(list, p.missing(c.Path))
 		default:
 			counts[c.Cause] = append(counts[c.Cause], c.Path)
 		}
@@ -39,7 +39,7 @@ func (p Plan) HandEdits(severity finding.Severity) finding.List {
 		if c.Cause != HandEdit {
 			continue
 		}
-		f := p.finding(severity, RuleHandEdit, c.Path, "edited since kasou wrote it")
+		f := p.finding(severity, RuleHandEdit, c.Path, editedMessage)
 		f.Line, f.Column = firstDifference(c.Old, c.New)
 		f.Hint = "kasou build undoes the edit."
 		if p.Cluster != "" {
@@ -48,6 +48,12 @@ func (p Plan) HandEdits(severity finding.Severity) finding.List {
 		list = append(list, f)
 	}
 	return list
+}
+
+const editedMessage = "edited since kasou wrote it"
+
+func (p Plan) missing(file string) finding.Finding {
+	return p.finding(finding.Error, RuleMissing, file, "kasou wrote this file, and it is gone")
 }
 
 func (p Plan) finding(severity finding.Severity, rule finding.Rule, file, message string) finding.Finding {

@@ -1,8 +1,6 @@
 package tree
 
 import (
-	"errors"
-	"io/fs"
 	"maps"
 	"path"
 	"slices"
@@ -21,15 +19,8 @@ func Intact(root, dir, cluster string, lock Lock) (bool, error) {
 	}
 	defer d.Close()
 	for _, p := range slices.Sorted(maps.Keys(lock.Files)) {
-		data, err := d.read(path.Join(dir, p))
-		if errors.Is(err, fs.ErrNotExist) || obstacleIn(err, cluster) != nil {
-			return false, nil
-		}
-		if err != nil {
+		if f, err := d.differs(cluster, path.Join(dir, p), lock.Files[p]); err != nil || f != nil {
 			return false, err
-		}
-		if Digest(data) != lock.Files[p] {
-			return false, nil
 		}
 	}
 	return true, nil

@@ -18,13 +18,13 @@ func plainLock(data []byte) (l *Lock, ok bool) {
 			continue
 		}
 		key, value, ok := strings.Cut(text, ":")
-		inner, below := strings.CutPrefix(key, "  ")
+		name, below := strings.CutPrefix(key, "  ")
 		if below {
-			key = section + " " + inner
+			key = section + " " + name
 		} else {
 			section = key
 		}
-		if !ok || !ended || !plainText(strings.TrimPrefix(key, section+" ")) || seen[key] {
+		if !ok || !ended || !plainText(name) || seen[key] {
 			return nil, false
 		}
 		seen[key] = true
@@ -35,36 +35,49 @@ func plainLock(data []byte) (l *Lock, ok bool) {
 			continue
 		}
 		value, ok = plainValue(value)
-		if !ok || !l.set(section, inner, below, value) {
+		if !ok {
 			return nil, false
 		}
+		if section == "files" && below {
+			if l.Files == nil {
+				l.Files = map[string]string{}
+			}
+			l.Files[name] = value
+			continue
+		}
+		field := l.field(key)
+		if field == nil {
+			return nil, false
+		}
+		*field = value
 	}
 	return l, true
 }
 
-// set takes one value; false for a key that it does not know.
-func (l *Lock) set(section, inner string, below bool, value string) bool {
-	if section == "files" && below {
-		if l.Files == nil {
-			l.Files = map[string]string{}
-		}
-		l.Files[inner] = value
-		return true
+// field is where a value goes, by its key and the section's before it; nil for a
+// key that it does not know.
+func (l *Lock) field(key string) *string {
+	switch key {
+	case "apiVersion":
+		return &l.APIVersion
+	case "kind":
+		return &l.Kind
+	case "inputs":
+		return &l.Inputs
+	case "host serviceCIDR":
+		return &l.Host.ServiceCIDR
+	case "chart repository":
+		return &l.Chart.Repository
+	case "chart name":
+		return &l.Chart.Name
+	case "chart version":
+		return &l.Chart.Version
+	case "chart path":
+		return &l.Chart.Path
+	case "chart digest":
+		return &l.Chart.Digest
 	}
-	key := section
-	if below {
-		key += " " + inner
-	}
-	field := map[string]*string{
-		"apiVersion": &l.APIVersion, "kind": &l.Kind, "inputs": &l.Inputs, "host serviceCIDR": &l.Host.ServiceCIDR,
-		"chart repository": &l.Chart.Repository, "chart name": &l.Chart.Name, "chart version": &l.Chart.Version,
-		"chart path": &l.Chart.Path, "chart digest": &l.Chart.Digest,
-	}[key]
-	if field == nil {
-		return false
-	}
-	*field = value
-	return true
+	return nil
 }
 
 // plainValue gives what stands behind a colon, where it is a text to every

@@ -3,6 +3,7 @@ package tree
 import (
 	"io/fs"
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -14,11 +15,17 @@ const (
 	rootName = "root"
 )
 
+// sharedFiles are a cluster's files outside its own folder, from the clusters
+// folder: the Application and the sealed cluster Secret.
+func sharedFiles(cluster string) []string {
+	return []string{path.Join(rootName, cluster+".yaml"), path.Join(rootName, cluster+".cluster.yaml")}
+}
+
 // owned says whether p, a path from the clusters folder, can be a generated
 // file of the cluster. Lock files come from git, so from anyone: what they list
 // is deleted and overwritten, and must not reach further than this.
 func owned(cluster, p string) bool {
-	if p == path.Join(rootName, cluster+".yaml") || p == path.Join(rootName, cluster+".cluster.yaml") {
+	if slices.Contains(sharedFiles(cluster), p) {
 		return true
 	}
 	inside, ok := strings.CutPrefix(p, cluster+"/")

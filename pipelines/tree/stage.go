@@ -77,8 +77,8 @@ func (w *writer) sweepShared() error {
 func (w *writer) sharedTargets() map[string]bool {
 	targets := map[string]bool{}
 	if w.plan.Cluster != "" {
-		for _, suffix := range []string{".yaml", ".cluster.yaml"} {
-			targets[path.Join(w.plan.dir, rootName, w.plan.Cluster+suffix)] = true
+		for _, file := range sharedFiles(w.plan.Cluster) {
+			targets[path.Join(w.plan.dir, file)] = true
 		}
 	}
 	for _, c := range w.plan.Changes {

@@ -1,9 +1,6 @@
 package tree
 
 import (
-	"io/fs"
-	"path"
-	"slices"
 	"strings"
 
 	"kasou/pipelines/finding"
@@ -13,19 +10,14 @@ import (
 // its lock does not list. Argo CD deploys every file there, whoever wrote it. A
 // cluster without a lock has none: nothing is kasou's yet.
 func Unknown(root, dir, cluster string) (finding.List, error) {
-	d, err := openDisk(root)
-	if err != nil {
-		return nil, err
-	}
-	defer d.Close()
-	lock, _, _, err := d.readLock(dir, cluster)
+	d, lock, err := openLocked(root, dir, cluster)
 	if err != nil || lock == nil {
 		return nil, err
 	}
+	defer d.Close()
 	var found finding.List
-	err = d.walk(path.Join(dir, cluster, "manifests"), func(at string, entry fs.DirEntry) error {
-		_, ours := lock.Files[strings.TrimPrefix(at, dir+"/")]
-		if !ours && !isTemp(cluster, entry) && deployed(entry.Name()) {
+	err = d.manifests(dir, cluster, func(at string) error {
+		if _, ours := lock.Files[strings.TrimPrefix(at, dir+"/")]; !ours {
 			found = append(found, finding.Finding{
 				File: at, Cluster: cluster, Rule: RuleUnknownFile, Severity: finding.Error,
 				Message: "kasou did not write this file, and Argo CD deploys it",
@@ -38,9 +30,4 @@ func Unknown(root, dir, cluster string) (finding.List, error) {
 		return append(found, *obstacle), nil
 	}
 	return found, err
-}
-
-// deployed says whether Argo CD reads a file of that name as manifests.
-func deployed(name string) bool {
-	return slices.Contains([]string{".yaml", ".yml", ".json", ".jsonnet"}, path.Ext(name))
 }
