@@ -96,6 +96,23 @@ func inputs(c fleet.Cluster, ch toolchain.Chart) (string, error) {
 // manifests, kasou's own objects, every Secret sealed, every document valid.
 // With a finding that is an error there are none.
 func (r *run) files(ctx context.Context, c fleet.Cluster, ch toolchain.Chart, lock *tree.Lock, h hidden) (tree.Files, finding.List, error) {
+	files, findings, err := r.filesOnce(ctx, c, ch, lock, h, true)
+	if err == nil && findings.Failed() {
+		// What helm says of it comes first.
+		return r.filesOnce(ctx, c, ch, lock, h, false)
+	}
+	return files, findings, err
+}
+
+// release is what a cluster is to helm.
+func (r *run) release(c fleet.Cluster, ch toolchain.Chart, values []byte) toolchain.Release {
+	return toolchain.Release{
+		Name: c.Name, Namespace: c.Spec.Namespace,
+		Chart: ch, KubeVersion: r.fleet.Spec.Host.KubernetesVersion, Values: values,
+	}
+}
+
+func (r *run) filesOnce(ctx context.Context, c fleet.Cluster, ch toolchain.Chart, lock *tree.Lock, h hidden, willValidate bool) (tree.Files, finding.List, error) {
 	plan, findings := vcluster.Plan(c, ch)
 	if findings.Failed() {
 		return nil, findings, nil
@@ -104,7 +121,9 @@ func (r *run) files(ctx context.Context, c fleet.Cluster, ch toolchain.Chart, lo
 	if err != nil {
 		return nil, findings, err
 	}
-	rendered, found, err := render.Manifests(ctx, r.Toolchain, c, ch, r.fleet.Spec.Host.KubernetesVersion, values)
+	release := r.release(c, ch, values)
+	release.WillValidate = willValidate
+	rendered, found, err := render.Manifests(ctx, r.Toolchain, c, release)
 	findings = append(findings, found...)
 	if err != nil || findings.Failed() {
 		return nil, findings, err

@@ -219,7 +219,7 @@ func (r *run) renderHidden(ctx context.Context, h hidden, ch toolchain.Chart, va
 			return nil, nil, err
 		}
 	}
-	return render.Hidden(ctx, helm, h.cluster, ch, r.fleet.Spec.Host.KubernetesVersion, text)
+	return render.Hidden(ctx, helm, h.cluster, r.release(h.cluster, ch, text))
 }
 
 // plain looks whether a value stands in what is about to be written.

@@ -94,7 +94,7 @@ const syntaxHint = "mend the chart's template, or the values that make it render
 
 func (c *checker) readDocument(d toolchain.Document) {
 	if c.glances {
-		if seen, ok := glance(d.Data); ok {
+		if seen, ok := document.Glance(d.Data); ok {
 			c.objects = append(c.objects, object{document: d, head: seen})
 			return
 		}

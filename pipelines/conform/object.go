@@ -8,6 +8,7 @@ import (
 
 	"sigs.k8s.io/yaml"
 
+	"kasou/pipelines/document"
 	"kasou/pipelines/position"
 	"kasou/pipelines/toolchain"
 )
@@ -20,7 +21,7 @@ type object struct {
 	positions *position.Document
 	prefix    []string
 	// head is read instead where there are no positions.
-	head head
+	head document.Head
 }
 
 // at gives line and column of a field of the object.
@@ -32,7 +33,7 @@ func (o object) at(path ...string) (line, column int) {
 func (o object) text(path ...string) string {
 	if o.positions == nil {
 		return map[string]string{
-			"apiVersion": o.head.apiVersion, "kind": o.head.kind, "metadata.namespace": o.head.namespace, "metadata.name": o.head.name,
+			"apiVersion": o.head.APIVersion, "kind": o.head.Kind, "metadata.namespace": o.head.Namespace, "metadata.name": o.head.Name,
 		}[strings.Join(path, ".")]
 	}
 	value, _ := o.positions.Scalar(append(append([]string{}, o.prefix...), path...)...)

@@ -16,11 +16,9 @@ var errHidden = errors.New("helm failed on the values of valuesFrom; what it say
 
 // Hidden renders a chart that Manifests rendered already, with values in it
 // that must not show. What goes wrong is said without Helm's own words.
-func Hidden(ctx context.Context, helm toolchain.Helm, c fleet.Cluster, ch toolchain.Chart, kubeVersion string, values []byte) (tree.Files, finding.List, error) {
-	files, err := helm.Template(ctx, toolchain.Release{
-		Name: c.Name, Namespace: c.Spec.Namespace,
-		Chart: ch, KubeVersion: kubeVersion, Values: values,
-	})
+func Hidden(ctx context.Context, helm toolchain.Helm, c fleet.Cluster, release toolchain.Release) (tree.Files, finding.List, error) {
+	files, err := helm.Template(ctx, release)
+	ch := release.Chart
 	var wrong *toolchain.ChartError
 	switch {
 	case err == nil:

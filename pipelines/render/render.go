@@ -14,19 +14,14 @@ import (
 	"kasou/pipelines/tree"
 )
 
-// Manifests renders the chart with the effective values for a Kubernetes
-// version such as 1.34.1. The files have Helm's own paths, which start with the
-// chart's name: vcluster/templates/…. There are none where a finding is an
-// error. The error is the tool's, or the context's.
-func Manifests(ctx context.Context, helm toolchain.Helm, c fleet.Cluster, ch toolchain.Chart, kubeVersion string, values []byte) (tree.Files, finding.List, error) {
-	release := toolchain.Release{
-		Name: c.Name, Namespace: c.Spec.Namespace,
-		Chart: ch, KubeVersion: kubeVersion, Values: values,
-	}
+// Manifests renders the release that a cluster is. The files have Helm's own
+// paths, which start with the chart's name: vcluster/templates/…. There are none
+// where a finding is an error. The error is the tool's, or the context's.
+func Manifests(ctx context.Context, helm toolchain.Helm, c fleet.Cluster, release toolchain.Release) (tree.Files, finding.List, error) {
 	files, err := helm.Template(ctx, release)
 	var wrong *toolchain.ChartError
 	if errors.As(err, &wrong) {
-		found := chartFindings(c, ch, wrong)
+		found := chartFindings(c, release.Chart, wrong)
 		found.Sort()
 		return nil, found, nil
 	}
@@ -34,6 +29,7 @@ func Manifests(ctx context.Context, helm toolchain.Helm, c fleet.Cluster, ch too
 		return nil, nil, fmt.Errorf("render %s: %w", c.Name, err)
 	}
 	found := pathFindings(c, files)
+	release.WillValidate = false // nobody validates what is rendered once more
 	impure, err := purity(ctx, helm, c, release)
 	if err != nil {
 		return nil, nil, fmt.Errorf("render %s once more: %w", c.Name, err)

@@ -46,10 +46,14 @@ func chartOf(t *testing.T, files map[string]string) toolchain.Chart {
 	return toolchain.Chart{Name: "c", Version: "1.0.0", Digest: tree.Digest(archive), Archive: archive}
 }
 
+func releaseOf(c fleet.Cluster, ch toolchain.Chart, values string) toolchain.Release {
+	return toolchain.Release{Name: c.Name, Namespace: c.Spec.Namespace, Chart: ch, KubeVersion: "1.34.1", Values: []byte(values), WillValidate: true}
+}
+
 func render(t *testing.T, helm toolchain.Helm, ch toolchain.Chart, values string) (tree.Files, finding.List) {
 	t.Helper()
 	c := fleet.Cluster{Name: "dev", File: "clusters/dev/spec.yaml", Spec: fleet.ClusterSpec{Namespace: "team"}}
-	files, found, err := Manifests(t.Context(), helm, c, ch, "1.34.1", []byte(values))
+	files, found, err := Manifests(t.Context(), helm, c, releaseOf(c, ch, values))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -195,7 +199,7 @@ func TestAToolThatFailsIsAnError(t *testing.T) {
 	if err := tc.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if _, found, err := Manifests(t.Context(), tc, fleet.Cluster{Name: "dev"}, chartOf(t, map[string]string{}), "1.34.1", nil); err == nil || len(found) > 0 {
+	if _, found, err := Manifests(t.Context(), tc, fleet.Cluster{Name: "dev"}, releaseOf(fleet.Cluster{Name: "dev"}, chartOf(t, map[string]string{}), "")); err == nil || len(found) > 0 {
 		t.Errorf("findings %v, error %v", found, err)
 	}
 }

@@ -29,6 +29,11 @@ type Release struct {
 	KubeVersion string
 	// Values is a values.yaml.
 	Values []byte
+	// WillValidate says that every document is validated afterwards, and the
+	// release rendered again without it where one is not valid. A toolchain may
+	// then leave it to that to say what is no YAML, and need not parse what plainly
+	// is no hook.
+	WillValidate bool
 	// Again makes a toolchain that remembers results render anew, for each
 	// number above 0: to see whether a chart renders the same every time.
 	Again int

@@ -6,6 +6,8 @@ import (
 
 	"helm.sh/helm/v3/pkg/chart"
 	"helm.sh/helm/v3/pkg/chart/loader"
+	"helm.sh/helm/v3/pkg/chartutil"
+	"helm.sh/helm/v3/pkg/engine"
 )
 
 // loadedChart is a chart unpacked once, to be rendered many times.
@@ -15,6 +17,9 @@ type loadedChart struct {
 	// has dependencies, which Helm enables, renames and merges in place.
 	shared  *chart.Chart
 	schemas *schemas
+	// templates are those of shared; nil before the first render, and after one
+	// that failed.
+	templates *keptTemplates
 }
 
 // loadChart unpacks an archive with Helm's own checks of paths and sizes.
@@ -50,4 +55,18 @@ func (c *loadedChart) fresh() (*chart.Chart, error) {
 		return c.shared, nil
 	}
 	return c.load()
+}
+
+// execute gives the text of each template, as Helm's engine does.
+func (c *loadedChart) execute(ch *chart.Chart, top chartutil.Values, caps *chartutil.Capabilities) (map[string]string, error) {
+	if ch == c.shared {
+		if c.templates == nil {
+			c.templates = keepTemplates(ch, caps)
+		}
+		if rendered, ok := c.templates.execute(top); ok {
+			return rendered, nil
+		}
+		c.templates = nil
+	}
+	return engine.Engine{}.Render(ch, top)
 }

@@ -12,11 +12,11 @@ import (
 	"helm.sh/helm/v3/pkg/action"
 	"helm.sh/helm/v3/pkg/chart"
 	"helm.sh/helm/v3/pkg/chartutil"
-	"helm.sh/helm/v3/pkg/engine"
 	"helm.sh/helm/v3/pkg/release"
 	"helm.sh/helm/v3/pkg/releaseutil"
 	"sigs.k8s.io/yaml"
 
+	"kasou/pipelines/document"
 	"kasou/pipelines/toolchain"
 	"kasou/pipelines/tree"
 )
@@ -53,7 +53,11 @@ func renderRelease(c *loadedChart, r toolchain.Release) (tree.Files, error) {
 	if err != nil {
 		return nil, err
 	}
-	files, err := renderFiles(ch, top, caps)
+	rendered, err := c.renderTemplates(ch, top, caps)
+	if err != nil {
+		return nil, chartError(err)
+	}
+	files, err := layOut(ch, rendered, r.WillValidate)
 	if err != nil {
 		return nil, chartError(err)
 	}
@@ -103,15 +107,12 @@ func (c *loadedChart) renderValues(ch *chart.Chart, values map[string]any, r too
 	return top, nil
 }
 
-// renderFiles executes the templates and lays their documents out in files as
-// --output-dir does: CRDs, then manifests, then hooks, each appended to what
-// its file holds already. A first manifest replaces a CRD of the same path only
-// where Helm's own bookkeeping does.
-func renderFiles(ch *chart.Chart, top chartutil.Values, caps *chartutil.Capabilities) (tree.Files, error) {
+// renderTemplates gives the text of each template but the notes.
+func (c *loadedChart) renderTemplates(ch *chart.Chart, top chartutil.Values, caps *chartutil.Capabilities) (map[string]string, error) {
 	if want := ch.Metadata.KubeVersion; want != "" && !chartutil.IsCompatibleRange(want, caps.KubeVersion.String()) {
 		return nil, fmt.Errorf("chart requires kubeVersion: %s which is incompatible with Kubernetes %s", want, caps.KubeVersion.String())
 	}
-	rendered, err := engine.Engine{}.Render(ch, top)
+	rendered, err := c.execute(ch, top, caps)
 	if err != nil {
 		return nil, err
 	}
@@ -120,13 +121,24 @@ func renderFiles(ch *chart.Chart, top chartutil.Values, caps *chartutil.Capabili
 			delete(rendered, name)
 		}
 	}
-	hooks, manifests, err := releaseutil.SortManifests(rendered, nil, releaseutil.InstallOrder)
-	if err != nil {
-		return nil, err
-	}
+	return rendered, nil
+}
+
+// layOut puts the documents into files as --output-dir does: CRDs, then
+// manifests, then hooks, each appended to what its file holds already. A first
+// manifest replaces a CRD of the same path only where Helm's own bookkeeping
+// does. With willValidate it parses only what may be more than one manifest.
+func layOut(ch *chart.Chart, rendered map[string]string, willValidate bool) (tree.Files, error) {
 	out := output{}
 	for _, crd := range ch.CRDObjects() {
 		out.add(crd.Filename, string(crd.File.Data))
+	}
+	if willValidate {
+		out.addPlain(rendered)
+	}
+	hooks, manifests, err := releaseutil.SortManifests(rendered, nil, releaseutil.InstallOrder)
+	if err != nil {
+		return nil, err
 	}
 	for _, m := range manifests {
 		out.add(m.Name, m.Content)
@@ -150,6 +162,29 @@ func (o output) add(name, document string) {
 		o[key] = b
 	}
 	fmt.Fprintf(b, "---\n# Source: %s\n%s\n", name, document)
+}
+
+// addPlain moves the files that hold one manifest, and plainly no hook, out of
+// rendered.
+func (o output) addPlain(rendered map[string]string) {
+	for name, text := range rendered {
+		if manifest, ok := onlyManifest(text); ok {
+			o.add(name, manifest)
+			delete(rendered, name)
+		}
+	}
+}
+
+// onlyManifest gives a file's manifest as Helm cuts it out (SplitManifests in
+// helm's pkg/releaseutil), where it is the only one and there is nothing to sort.
+func onlyManifest(text string) (string, bool) {
+	text = strings.TrimSpace(text)
+	if strings.Contains(text, "\n---") {
+		return "", false
+	}
+	text = strings.TrimSpace(strings.TrimPrefix(text, "---"))
+	head, ok := document.Glance([]byte(text))
+	return text, ok && head.NoHook
 }
 
 func (o output) files() tree.Files {

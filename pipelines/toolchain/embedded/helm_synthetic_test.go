@@ -159,3 +159,31 @@ func TestARenderLeavesNothingForTheNext(t *testing.T) {
 		}
 	}
 }
+
+// Templates that are kept see what Helm's own Render lets them see: each other's
+// changes within a release, and nothing of another one, not even of one that
+// failed.
+func TestKeptTemplatesLeaveNothingForTheNext(t *testing.T) {
+	tc := newToolchain(t, embedded.Options{Workers: 1})
+	ch := charttest.Pack(t, map[string]string{
+		"values.yaml":           "a: {b: c}\n",
+		"templates/_set.tpl":    `{{ define "set" }}{{ $_ := set . "Found" .Values.own }}{{ $_ := set .Values.a "b" .Values.own }}{{ $_ := set .Release "Own" .Values.own }}{{ $_ := set .Subcharts "x" .Values.own }}{{ end }}`,
+		"templates/a/deep.yaml": configMap("a", `d: "{{ .Found }} {{ .Template.Name }}"{{ include "set" . }}`),
+		"templates/b.yaml":      configMap("b", `v: '{{ toJson .Values }} {{ .Found }} {{ toJson .Release }} {{ toJson .Subcharts }}'`),
+		"templates/c.yaml":      configMap("c", `v: {{ tpl .Values.text . | quote }}{{ if .Values.bad }}{{ fail "bad" }}{{ end }}`),
+	})
+	for _, c := range []struct {
+		values string
+		fails  bool
+	}{
+		{"own: one\ntext: '{{ define \"x\" }}1{{ end }}{{ include \"x\" . }}'\n", false},
+		{"own: two\ntext: '{{ include \"x\" . }}'\n", true}, // defined by the one before, and gone
+		{"own: three\ntext: '{{ .Found }}'\nbad: true\n", true},
+		{"text: '{{ .Found }}'\n", false},
+		{"own: one\ntext: '{{ include \"set\" . }}{{ .Release.Own }}'\n", false},
+	} {
+		if _, err := sameAsHelm(t, tc, release(ch, c.values)); (err != nil) != c.fails {
+			t.Errorf("%s: %v", c.values, err)
+		}
+	}
+}

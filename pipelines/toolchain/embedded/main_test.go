@@ -70,5 +70,11 @@ func sameAsHelm(t *testing.T, tc toolchain.Helm, r toolchain.Release) (tree.File
 			t.Errorf("%s differs (-helm +kasou):\n%s", name, cmp.Diff(string(want[name]), string(got[name])))
 		}
 	}
+	if r.WillValidate = true; wantErr == nil {
+		quick, err := tc.Template(context.Background(), r)
+		if err != nil || !cmp.Equal(got, quick) {
+			t.Errorf("another result where all is validated afterwards: %v\n%s", err, cmp.Diff(got, quick))
+		}
+	}
 	return got, gotErr
 }

@@ -90,7 +90,11 @@ func (j job) encode() []byte {
 	for _, s := range []string{r.Name, r.Namespace, r.KubeVersion, r.Chart.Digest} {
 		b = appendString(b, s)
 	}
-	return appendString(appendString(b, r.Values), r.Chart.Archive)
+	b = appendString(appendString(b, r.Values), r.Chart.Archive)
+	if r.WillValidate {
+		return append(b, 1)
+	}
+	return append(b, 0)
 }
 
 func decodeJob(payload []byte) (job, error) {
@@ -101,6 +105,7 @@ func decodeJob(payload []byte) (job, error) {
 		*s = f.string()
 	}
 	r.Values, r.Chart.Archive = f.bytes(), f.bytes()
+	r.WillValidate = f.number() == 1
 	return j, f.err
 }
 
