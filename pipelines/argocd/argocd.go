@@ -8,8 +8,7 @@ import (
 	"path"
 	"strings"
 
-	"sigs.k8s.io/yaml"
-
+	"kasou/pipelines/document"
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
 	"kasou/pipelines/tree"
@@ -49,7 +48,7 @@ func Objects(f *fleet.Fleet, c fleet.Cluster, extras []Extra) (tree.Files, findi
 			return nil, nil, err
 		}
 	}
-	body, err := yaml.Marshal(application(f, c))
+	body, err := document.Marshal(application(f, c))
 	if err != nil {
 		return nil, nil, fmt.Errorf("application of %s: %w", c.Name, err)
 	}
@@ -79,7 +78,7 @@ func (e Extra) check() error {
 // Marshal gives an object of kasou's own as YAML, keys sorted, below the header
 // that says which spec it comes from.
 func Marshal(c fleet.Cluster, object any) ([]byte, error) {
-	data, err := yaml.Marshal(object)
+	data, err := document.Marshal(object)
 	if err != nil {
 		return nil, err
 	}

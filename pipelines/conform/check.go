@@ -172,7 +172,7 @@ func (c *checker) validate(ctx context.Context, kc toolchain.Kubeconform, schema
 		return fmt.Errorf("validate the manifests of %s: %d objects, %d results", c.cluster.Name, len(documents), len(results))
 	}
 	for i, result := range results {
-		if c.doubt = c.doubt || c.objects[i].positions == nil && result.Status != toolchain.Valid; c.doubt {
+		if c.doubt = c.doubt || c.objects[i].positions == nil && !c.objects[i].agrees(result); c.doubt {
 			return nil
 		}
 		if err := c.judge(c.objects[i], result); err != nil {

@@ -40,6 +40,12 @@ func (o object) text(path ...string) string {
 	return value
 }
 
+// agrees says whether the validator, which parses all of it, finds the object
+// that was read at a glance, and nothing wrong with it.
+func (o object) agrees(result toolchain.Validation) bool {
+	return result.Status == toolchain.Valid && result.Kind == o.head.Kind && result.APIVersion == o.head.APIVersion
+}
+
 func (o object) apiVersion() string { return o.text("apiVersion") }
 func (o object) kind() string       { return o.text("kind") }
 

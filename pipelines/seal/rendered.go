@@ -28,10 +28,11 @@ func (s *Sealer) rendered(ctx context.Context, c fleet.Cluster, files tree.Files
 	}
 	out := maps.Clone(files)
 	for _, path := range files.Paths() {
-		f := &manifest{sealer: s, cluster: c, path: path, previous: previous(path), hidden: hidden, seen: map[string]bool{}}
+		f := &manifest{sealer: s, cluster: c, path: path, hidden: hidden, seen: map[string]bool{}}
 		if !mayHoldSecret(files[path]) && !f.differs(files[path]) {
 			continue
 		}
+		f.previous = previous(path)
 		if o := s.options.Recorded; o != nil {
 			f.recorded = o(path)
 		}
@@ -95,7 +96,7 @@ func (m *manifest) seal(ctx context.Context, data []byte) ([]byte, error) {
 			out.Write(document)
 			continue
 		}
-		if !mayHoldSecret(part.bytes()) {
+		if !mayHoldSecret(part.bytes()) || part.isOther() {
 			out.Write(part.bytes())
 			continue
 		}

@@ -8,6 +8,8 @@ import (
 
 	"go.yaml.in/yaml/v3"
 	sigsyaml "sigs.k8s.io/yaml"
+
+	docs "kasou/pipelines/document"
 )
 
 // segment is a part of a file that holds at most one document: its --- line, if
@@ -94,9 +96,41 @@ type document struct {
 	kindLine int
 }
 
+// head reads the head of a segment that is written plainly, as every parser
+// reads it.
+func (s segment) head() (docs.Head, bool) {
+	if marker := bytes.TrimSpace(s.marker); len(marker) > 0 && string(marker) != "---" {
+		return docs.Head{}, false
+	}
+	return docs.Glance(s.body)
+}
+
+// isOther says that the segment plainly holds an object that is no Secret, nor a
+// List.
+func (s segment) isOther() bool {
+	head, ok := s.head()
+	return ok && head.Kind != "Secret"
+}
+
+// plain reads a segment that is written plainly, and so by one parser.
+func (s segment) plain() (document, bool) {
+	head, ok := s.head()
+	if !ok {
+		return document{}, false
+	}
+	before, _, _ := bytes.Cut(append([]byte("\n"), s.body...), []byte("\nkind:"))
+	d := document{kindLine: s.line + bytes.Count(s.marker, []byte("\n")) + bytes.Count(before, []byte("\n"))}
+	// A key that stands twice is an error here.
+	ok = sigsyaml.UnmarshalStrict(s.body, &d.object) == nil && text(d.object, "kind") == head.Kind
+	return d, ok
+}
+
 // read parses a segment the way the API server does, and makes sure that
 // another parser finds the same. The errors quote nothing.
 func (s segment) read() (document, error) {
+	if d, ok := s.plain(); ok {
+		return d, nil
+	}
 	data := s.bytes()
 	node, err := onlyNode(data)
 	if err != nil {

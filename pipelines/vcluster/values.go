@@ -4,7 +4,7 @@ import (
 	"maps"
 	"slices"
 
-	"sigs.k8s.io/yaml"
+	"kasou/pipelines/document"
 )
 
 // MarshalValues gives a values.yaml: one line that says whose it is, and the
@@ -13,7 +13,7 @@ func MarshalValues(values map[string]any) ([]byte, error) {
 	if values == nil {
 		values = map[string]any{}
 	}
-	data, err := yaml.Marshal(values)
+	data, err := document.Marshal(values)
 	if err != nil {
 		return nil, err
 	}
