@@ -32,12 +32,25 @@ func (o object) at(path ...string) (line, column int) {
 // text gives a field's value where it is a scalar.
 func (o object) text(path ...string) string {
 	if o.positions == nil {
-		return map[string]string{
-			"apiVersion": o.head.APIVersion, "kind": o.head.Kind, "metadata.namespace": o.head.Namespace, "metadata.name": o.head.Name,
-		}[strings.Join(path, ".")]
+		return o.glanced(path[len(path)-1])
 	}
 	value, _ := o.positions.Scalar(append(append([]string{}, o.prefix...), path...)...)
 	return value
+}
+
+// glanced gives a field of the head.
+func (o object) glanced(name string) string {
+	switch name {
+	case "apiVersion":
+		return o.head.APIVersion
+	case "kind":
+		return o.head.Kind
+	case "namespace":
+		return o.head.Namespace
+	case "name":
+		return o.head.Name
+	}
+	return ""
 }
 
 // agrees says whether the validator, which parses all of it, finds the object

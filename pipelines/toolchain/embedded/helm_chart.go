@@ -70,3 +70,42 @@ func (c *loadedChart) execute(ch *chart.Chart, top chartutil.Values, caps *chart
 	}
 	return engine.Engine{}.Render(ch, top)
 }
+
+// split gives the chart with those of its default values that the release says
+// something about, for Helm to merge, and a copy of the others, which no merge
+// changes. Helm copies what it merges by reflection, which takes a quarter of a
+// render's values.
+func (c *loadedChart) split(ch *chart.Chart, values map[string]any) (merged *chart.Chart, rest map[string]any) {
+	if ch != c.shared {
+		return ch, nil // subcharts share the values
+	}
+	merged = &chart.Chart{Metadata: ch.Metadata, Values: map[string]any{}}
+	rest = map[string]any{}
+	for key, value := range ch.Values {
+		if _, both := values[key]; both {
+			merged.Values[key] = value
+		} else {
+			rest[key] = copied(value)
+		}
+	}
+	return merged, rest
+}
+
+// copied gives a value of a values.yaml that a template may change.
+func copied(value any) any {
+	switch v := value.(type) {
+	case map[string]any:
+		out := make(map[string]any, len(v))
+		for key, inner := range v {
+			out[key] = copied(inner)
+		}
+		return out
+	case []any:
+		out := make([]any, len(v))
+		for i, inner := range v {
+			out[i] = copied(inner)
+		}
+		return out
+	}
+	return value
+}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"log"
+	"maps"
 	"path"
 	"path/filepath"
 	"slices"
@@ -93,7 +94,8 @@ func installable(ch *chart.Chart) error {
 // renderValues gives what the templates see, after the schemas agreed.
 func (c *loadedChart) renderValues(ch *chart.Chart, values map[string]any, r toolchain.Release, caps *chartutil.Capabilities) (chartutil.Values, error) {
 	options := chartutil.ReleaseOptions{Name: r.Name, Namespace: r.Namespace, Revision: 1, IsInstall: true}
-	top, err := chartutil.ToRenderValuesWithSchemaValidation(ch, values, options, caps, true)
+	merged, rest := c.split(ch, values)
+	top, err := chartutil.ToRenderValuesWithSchemaValidation(merged, values, options, caps, true)
 	if err != nil {
 		return nil, chartError(err)
 	}
@@ -101,6 +103,7 @@ func (c *loadedChart) renderValues(ch *chart.Chart, values map[string]any, r too
 	if !ok {
 		return nil, fmt.Errorf("helm gives the values as %T", top["Values"])
 	}
+	maps.Copy(coalesced, rest)
 	if err := c.schemas.validate(ch, coalesced); err != nil {
 		return nil, err
 	}
