@@ -8,8 +8,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
-	"sigs.k8s.io/yaml"
 
+	"kasou/pipelines/document"
 	"kasou/pipelines/toolchain"
 	"kasou/pipelines/toolchain/verdict"
 )
@@ -39,7 +39,7 @@ func (kubesealTool) Seal(ctx context.Context, r toolchain.SealRequest) ([]byte, 
 		return nil, fmt.Errorf("kubeseal: %w", err)
 	}
 	sealed.SetGroupVersionKind(ssv1alpha1.SchemeGroupVersion.WithKind("SealedSecret"))
-	data, err := yaml.Marshal(sealed)
+	data, err := document.Marshal(sealed)
 	if err != nil {
 		return nil, fmt.Errorf("kubeseal: %w", err)
 	}

@@ -3,6 +3,7 @@ package verdict
 import (
 	"crypto/rsa"
 	"crypto/x509"
+	"encoding/json"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -35,7 +36,8 @@ func SealRequest(r toolchain.SealRequest) (*corev1.Secret, ssv1alpha1.SealingSco
 
 func plainSecret(data []byte) (*corev1.Secret, error) {
 	secret := &corev1.Secret{}
-	if yaml.Unmarshal(data, secret) != nil {
+	// Package seal gives JSON, which needs no parser of YAML.
+	if json.Unmarshal(data, secret) != nil && yaml.Unmarshal(data, secret) != nil {
 		return nil, errors.New("the input is not a Secret in YAML or JSON")
 	}
 	if secret.APIVersion != "v1" || secret.Kind != "Secret" {
