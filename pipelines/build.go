@@ -21,6 +21,7 @@ func Build(ctx context.Context, o Options) (*report.Report, error) {
 	if err != nil || r == nil {
 		return sorted(out), err
 	}
+	defer r.close()
 	removals, found, err := r.removals(ctx)
 	if err != nil {
 		return nil, err
@@ -54,6 +55,7 @@ func Check(ctx context.Context, o Options) (*report.Report, error) {
 	if err != nil || r == nil {
 		return sorted(out), err
 	}
+	defer r.close()
 	r.judge, r.onlyLooks = tree.Plan.Findings, true
 	r.buildAll(ctx, out)
 	removals, found, err := r.removals(ctx)
@@ -122,7 +124,7 @@ func (r *run) removals(ctx context.Context) ([]tree.Plan, finding.List, error) {
 	var plans []tree.Plan
 	var findings finding.List
 	for _, name := range r.retired {
-		plan, found, err := tree.Retire(ctx, r.Root, r.Dir, name)
+		plan, found, err := r.disk.Retire(ctx, name)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -131,7 +133,7 @@ func (r *run) removals(ctx context.Context) ([]tree.Plan, finding.List, error) {
 	if !r.wholeFleet() {
 		return plans, findings, nil
 	}
-	orphans, found, err := tree.Orphans(r.Root, r.Dir)
+	orphans, found, err := r.disk.Orphans()
 	return append(plans, orphans...), append(findings, found...), err
 }
 
@@ -143,7 +145,7 @@ func (r *run) remove(ctx context.Context, out *report.Report, plan tree.Plan) {
 		c.Diff, err = r.diff(plan)
 	}
 	if !r.DryRun && err == nil {
-		err = tree.Apply(ctx, plan)
+		err = r.disk.Apply(ctx, plan)
 	}
 	if err != nil {
 		c.Status = report.Failed

@@ -12,7 +12,6 @@ import (
 	"kasou/pipelines/host"
 	"kasou/pipelines/report"
 	"kasou/pipelines/seal"
-	"kasou/pipelines/tree"
 )
 
 const (
@@ -37,6 +36,7 @@ func LockCertificate(ctx context.Context, o Options, source string) (*report.Rep
 	if err != nil || r == nil {
 		return sorted(out), err
 	}
+	defer r.close()
 	if r.fleet.Spec.Sealing == nil {
 		out.Findings = append(out.Findings, r.fleet.Finding(finding.Error, RuleNoCertificateFile, []string{"spec"},
 			"fleet.yaml names no file for the sealing certificate", "write spec.sealing.certificate: sealed-secrets.crt"))
@@ -82,7 +82,7 @@ func (r *run) pinCertificate(ctx context.Context, out *report.Report, data []byt
 	out.Findings = append(out.Findings, r.fleet.Finding(finding.Note, RuleNewCertificate, certificateField,
 		fmt.Sprintf("%s: %s replaces %s", file, describe(fresh), described(old)),
 		"look whether the controller's log names this certificate; kasou build then seals what is older than sealing.maxAge anew"))
-	plan := tree.Rewrite(r.Root, r.Dir, file, old, data)
+	plan := r.disk.Rewrite(file, old, data)
 	out.Fleet = changes(plan)
 	var err error
 	if r.Diff {
@@ -93,7 +93,7 @@ func (r *run) pinCertificate(ctx context.Context, out *report.Report, data []byt
 	if r.DryRun {
 		return nil
 	}
-	return tree.Apply(ctx, plan)
+	return r.disk.Apply(ctx, plan)
 }
 
 func describe(c seal.Certificate) string {

@@ -39,7 +39,7 @@ func (r *run) build(ctx context.Context, c fleet.Cluster) outcome {
 		o.err = err
 		return o.usable() && ctx.Err() == nil
 	}
-	lock, found, err := tree.ReadLock(r.Root, r.Dir, c.Name)
+	lock, found, err := r.disk.ReadLock(c.Name)
 	if !keep(found, err) {
 		return o
 	}
@@ -69,7 +69,7 @@ func (r *run) build(ctx context.Context, c fleet.Cluster) outcome {
 		return o
 	}
 	wanted := tree.Wanted{Cluster: c.Name, Files: files, Lock: tree.Lock{Chart: pin, Inputs: inputs, Host: hostLock}}
-	o.plan, found, err = tree.Compare(ctx, r.Root, r.Dir, wanted)
+	o.plan, found, err = r.disk.Compare(ctx, wanted)
 	if keep(found, err) {
 		o.reasons = reasons(lock, wanted.Lock, o.plan)
 	}

@@ -35,6 +35,7 @@ func Doctor(ctx context.Context, o Options) (*report.Report, error) {
 		d.probe("fleet", fmt.Errorf("%d errors in %s", findings.Count(finding.Error), o.Dir), "")
 		return sorted(d.out), nil
 	}
+	defer r.close()
 	d.probe("fleet", nil, fmt.Sprintf("%d clusters in %s, Kubernetes %s", len(r.fleet.Clusters), o.Dir, r.fleet.Spec.Host.KubernetesVersion))
 	d.sealing(r)
 	d.charts(ctx, r)
@@ -97,7 +98,7 @@ func (d *doctor) sealing(r *run) {
 func (d *doctor) charts(ctx context.Context, r *run) {
 	pinned := 0
 	for _, c := range r.clusters {
-		lock, found, err := tree.ReadLock(d.Root, d.Dir, c.Name)
+		lock, found, err := r.disk.ReadLock(c.Name)
 		d.out.Findings = append(d.out.Findings, found...)
 		if err != nil {
 			unfinished(d.out, c.Name, err)

@@ -59,6 +59,7 @@ func lookForDrift(ctx context.Context, o Options, d DriftOptions) (*report.Repor
 	if out.Findings = findings; err != nil || r == nil {
 		return sorted(out), err
 	}
+	defer r.close()
 	w := &watch{run: r, options: d, out: out, git: openHistory(ctx, o.Root)}
 	if ok, err := w.prepare(); err != nil || !ok {
 		return w.finish(ctx), err
@@ -115,7 +116,7 @@ type seen struct {
 func (w *watch) look(ctx context.Context, c fleet.Cluster) seen {
 	s := seen{written: w.buildAndWrite(ctx, c)}
 	s.rows = w.treeRows(ctx, c, s.written)
-	lock, _, err := tree.ReadLock(w.Root, w.Dir, c.Name)
+	lock, _, err := w.disk.ReadLock(c.Name)
 	if err != nil || ctx.Err() != nil {
 		lock = nil // the build has said so
 	}
@@ -128,11 +129,11 @@ func (w *watch) look(ctx context.Context, c fleet.Cluster) seen {
 // treeRows gives what a check says of the cluster, and the files that kasou
 // does not know.
 func (w *watch) treeRows(ctx context.Context, c fleet.Cluster, b written) []report.Row {
-	found, err := tree.Unknown(w.Root, w.Dir, c.Name)
+	found, err := w.disk.Unknown(c.Name)
 	errs := []error{b.err, err}
 	stopped := b.plan.Empty() && (b.err != nil || b.findings.Failed())
 	if stopped {
-		edited, err := tree.AgainstLock(w.Root, w.Dir, c.Name)
+		edited, err := w.disk.AgainstLock(c.Name)
 		said := func(f finding.Finding) bool {
 			return slices.ContainsFunc(b.findings, func(other finding.Finding) bool { return other.File == f.File })
 		}

@@ -130,12 +130,12 @@ func (l *liveWatch) look(ctx context.Context, c fleet.Cluster) onHost {
 		on.rows = l.unknownRow(ctx, c.Name, *lost)
 		return on
 	}
-	files, err := tree.Deployed(l.Root, l.Dir, c.Name)
+	files, err := l.disk.Deployed(c.Name)
 	if err != nil {
 		on.rows = l.unknownRow(ctx, c.Name, err)
 		return on
 	}
-	lock, _, err := tree.ReadLock(l.Root, l.Dir, c.Name)
+	lock, _, err := l.disk.ReadLock(c.Name)
 	if err != nil {
 		lock = nil // the files' comparison has said so
 	}

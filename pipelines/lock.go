@@ -11,7 +11,6 @@ import (
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
 	"kasou/pipelines/report"
-	"kasou/pipelines/tree"
 )
 
 const (
@@ -34,10 +33,12 @@ func Lock(ctx context.Context, o Options, upgrade bool) (*report.Report, error) 
 	if err != nil || r == nil {
 		return sorted(out), err
 	}
+	defer r.close()
 	if upgrade {
 		if r, err = r.upgrade(ctx, out); err != nil || r == nil {
 			return sorted(out), err
 		}
+		defer r.close()
 	}
 	r.forAll(ctx, out, o.Jobs, r.pin)
 	return sorted(out), ctx.Err()
@@ -51,7 +52,7 @@ func (r *run) pin(ctx context.Context, c fleet.Cluster) written {
 	if !w.usable() {
 		return w
 	}
-	w.plan, found, w.err = tree.Repin(ctx, r.Root, r.Dir, c.Name, pin)
+	w.plan, found, w.err = r.disk.Repin(ctx, c.Name, pin)
 	w.findings = append(w.findings, found...)
 	if w.usable() && !w.plan.Empty() {
 		r.write(ctx, &w)
@@ -65,7 +66,7 @@ func (r *run) write(ctx context.Context, w *written) {
 		w.diff, w.err = r.diff(w.plan)
 	}
 	if !r.DryRun && w.err == nil {
-		w.err = tree.Apply(ctx, w.plan)
+		w.err = r.disk.Apply(ctx, w.plan)
 	}
 }
 
@@ -140,7 +141,7 @@ func (r *run) refuse(c fleet.Cluster, edit fleet.Edit, err error) finding.List {
 func (r *run) rewrite(ctx context.Context, out *report.Report, edits map[string]fleet.Edit) error {
 	for _, file := range sortedKeys(edits) {
 		edit := edits[file]
-		plan := tree.Rewrite(r.Root, r.Dir, file, edit.Old, edit.New)
+		plan := r.disk.Rewrite(file, edit.Old, edit.New)
 		out.Fleet = append(out.Fleet, changes(plan)...)
 		diff, err := r.diff(plan)
 		if err != nil {
@@ -150,7 +151,7 @@ func (r *run) rewrite(ctx context.Context, out *report.Report, edits map[string]
 		if r.DryRun {
 			continue
 		}
-		if err := tree.Apply(ctx, plan); err != nil {
+		if err := r.disk.Apply(ctx, plan); err != nil {
 			return err
 		}
 	}

@@ -143,7 +143,7 @@ func (r *run) unchanged(c fleet.Cluster, ch toolchain.Chart, lock *tree.Lock) (f
 	if err != nil || known.Digest != digest || len(known.Findings) > 0 && known.Text != r.text(c) {
 		return nil, false
 	}
-	intact, err := tree.Intact(r.Root, r.Dir, c.Name, *lock)
+	intact, err := r.disk.Intact(c.Name, *lock)
 	return known.Findings, err == nil && intact
 }
 
@@ -167,7 +167,7 @@ func (r *run) remember(c fleet.Cluster, w written) {
 		slices.ContainsFunc(w.findings, func(f finding.Finding) bool { return !repeats(f) }) {
 		return
 	}
-	lock, findings, err := tree.ReadLock(r.Root, r.Dir, c.Name)
+	lock, findings, err := r.disk.ReadLock(c.Name)
 	if err != nil || lock == nil || len(findings) > 0 {
 		return
 	}

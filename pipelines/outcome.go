@@ -52,7 +52,7 @@ func (r *run) fleetLock() (tree.Plan, finding.List, error) {
 	if err != nil {
 		return tree.Plan{}, nil, err
 	}
-	return tree.CompareFleetLock(r.Root, r.Dir, tree.FleetLock{Tools: r.Toolchain.Versions(), Schemas: schemas})
+	return r.disk.CompareFleetLock(tree.FleetLock{Tools: r.Toolchain.Versions(), Schemas: schemas})
 }
 
 // writeFleetLock keeps fleet.lock.yaml true, once every cluster of the fleet
@@ -75,7 +75,7 @@ func (r *run) writeFleetLock(ctx context.Context, out *report.Report) error {
 	if r.DryRun {
 		return nil
 	}
-	return tree.Apply(ctx, plan)
+	return r.disk.Apply(ctx, plan)
 }
 
 // checkFleetLock adds to the report what is wrong with fleet.lock.yaml.

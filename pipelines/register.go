@@ -52,6 +52,7 @@ func Register(ctx context.Context, o Options, from Registration) (*report.Report
 	if err != nil || r == nil {
 		return sorted(out), err
 	}
+	defer r.close()
 	r.forAll(ctx, out, o.Jobs, func(ctx context.Context, c fleet.Cluster) written { return r.register(ctx, c, from) })
 	return sorted(out), ctx.Err()
 }
@@ -73,7 +74,7 @@ func (r *run) register(ctx context.Context, c fleet.Cluster, from Registration) 
 	if !keep(found, err) || cred == nil {
 		return w
 	}
-	lock, found, err := tree.ReadLock(r.Root, r.Dir, c.Name)
+	lock, found, err := r.disk.ReadLock(c.Name)
 	if !keep(found, err) {
 		return w
 	}
@@ -83,7 +84,7 @@ func (r *run) register(ctx context.Context, c fleet.Cluster, from Registration) 
 	if !keep(found, err) {
 		return w
 	}
-	w.plan, found, err = tree.Put(ctx, r.Root, r.Dir, c.Name, r.registration(c.Name), data)
+	w.plan, found, err = r.disk.Put(ctx, c.Name, r.registration(c.Name), data)
 	if !keep(found, err) || w.plan.Empty() {
 		return w
 	}

@@ -19,6 +19,7 @@ import (
 type run struct {
 	Options
 	fleet    *fleet.Fleet
+	disk     *tree.Disk
 	clusters []fleet.Cluster
 	// retired are the names of the clusters to take away.
 	retired     []string
@@ -39,13 +40,14 @@ type run struct {
 }
 
 // choose reads the fleet and picks the clusters that Options.Names name. With a
-// finding that is an error, nothing may be done and the run is nil.
+// finding that is an error, nothing may be done and the run is nil. The caller
+// closes the run.
 func choose(o Options) (*run, finding.List, error) {
 	f, findings, err := fleet.Load(o.Root, o.Dir)
 	if err != nil || findings.Failed() {
 		return nil, findings, err
 	}
-	r := &run{Options: o, fleet: f, atWork: make(chan struct{}, max(o.Jobs, 1))}
+	r := &run{Options: o, fleet: f, disk: tree.At(o.Root, o.Dir), atWork: make(chan struct{}, max(o.Jobs, 1))}
 	return r, findings, r.choose()
 }
 
@@ -68,6 +70,9 @@ func start(o Options) (*run, finding.List, error) {
 	}
 	return r, findings, nil
 }
+
+// close lets go of the disk, of which nothing is held before it is looked at.
+func (r *run) close() { _ = r.disk.Close() }
 
 func sealKey(value string) (*seal.Key, error) {
 	if value == "" {

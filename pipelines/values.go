@@ -40,7 +40,9 @@ func oneChart(ctx context.Context, o Options) (fleet.Cluster, toolchain.Chart, f
 	if !ok {
 		return c, toolchain.Chart{}, nil, &UnknownClusterError{Name: o.Names[0], Known: f.Names()}
 	}
-	lock, found, err := tree.ReadLock(o.Root, o.Dir, c.Name)
+	disk := tree.At(o.Root, o.Dir)
+	defer disk.Close()
+	lock, found, err := disk.ReadLock(c.Name)
 	if findings = append(findings, found...); err != nil || findings.Failed() {
 		return c, toolchain.Chart{}, findings, err
 	}

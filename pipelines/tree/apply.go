@@ -4,13 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"slices"
-	"time"
-
-	"github.com/gofrs/flock"
 )
 
 // ErrChanged is what Apply gives when the disk is no longer as it was when the
@@ -26,20 +20,18 @@ var step = func(string) {}
 // and the new takes the place of lock.yaml, the files follow by rename, what is
 // not wanted goes, and the final lock comes last. A process that dies on the
 // way leaves each file old or new, and that lock, by which the next run knows.
-// Two processes at work on one cluster take turns. ctx is heeded until the
-// first rename. It fails with ErrChanged when someone was faster.
-func Apply(ctx context.Context, p Plan) error {
-	d, err := openDisk(p.root)
-	if err != nil {
+// Two processes at work on one cluster take turns; clusters that are applied at
+// once share the syncs. ctx is heeded until the first rename. It fails with
+// ErrChanged when someone was faster.
+func (d *Disk) Apply(ctx context.Context, p Plan) error {
+	d.group.writers.Add(1)
+	defer d.group.writers.Add(-1)
+	v := d.visit()
+	defer v.Close()
+	w := &writer{visit: v, plan: p, dirty: map[string]bool{}}
+	if err := w.lock(ctx); err != nil {
 		return err
 	}
-	defer d.Close()
-	w := &writer{disk: d, plan: p, dirty: map[string]bool{}}
-	unlock, err := w.lock(ctx)
-	if err != nil {
-		return err
-	}
-	defer unlock()
 	if err := w.outstanding(); err != nil {
 		return err
 	}
@@ -59,8 +51,8 @@ func Apply(ctx context.Context, p Plan) error {
 
 // writer is one Apply at work.
 type writer struct {
-	disk *disk
-	plan Plan
+	visit *visit
+	plan  Plan
 	// todo are the changes that are not on disk yet, the lock's left out.
 	todo []Change
 	// made are the folders that it created, outermost first.
@@ -74,47 +66,22 @@ type writer struct {
 type move struct{ temp, target string }
 
 // lock keeps other processes off the cluster.
-func (w *writer) lock(ctx context.Context) (unlock func(), err error) {
+func (w *writer) lock(ctx context.Context) error {
 	folder := w.plan.dir
 	if w.plan.lockPath != "" {
 		folder = w.plan.folder()
 	}
 	if err := w.mkdir(folder); err != nil {
-		return nil, err
+		return err
 	}
-	return lockFolder(ctx, w.plan.root, folder, (*flock.Flock).TryLockContext)
-}
-
-const lockPoll = 20 * time.Millisecond
-
-// lockFolder waits for a lock of the folder itself, so that no lock file
-// litters the repo. try is TryLockContext for who writes, TryRLockContext for
-// who reads.
-func lockFolder(ctx context.Context, root, folder string, try func(*flock.Flock, context.Context, time.Duration) (bool, error)) (unlock func(), err error) {
-	// A folder cannot be opened for writing.
-	mutex := flock.New(filepath.Join(root, filepath.FromSlash(folder)), flock.SetFlag(os.O_RDONLY))
-	if _, err := try(mutex, ctx, lockPoll); err != nil {
-		return nil, fmt.Errorf("wait for another kasou at work in %s: %w", folder, err)
-	}
-	return func() { _ = mutex.Close() }, nil
-}
-
-// lockToRead is lockFolder for a look at the cluster's files, where its folder
-// is there at all.
-func (d *disk) lockToRead(ctx context.Context, p Plan) (unlock func(), err error) {
-	if _, err := d.at(p.folder()); errors.Is(err, fs.ErrNotExist) {
-		return func() {}, nil
-	} else if err != nil {
-		return nil, err
-	}
-	return lockFolder(ctx, p.root, p.folder(), (*flock.Flock).TryRLockContext)
+	return w.visit.lock(ctx, folder, true)
 }
 
 // outstanding looks at the disk again, now that nobody else writes.
 func (w *writer) outstanding() error {
 	locked := w.plan.lockPath == ""
 	for _, c := range w.plan.Changes {
-		now, err := w.disk.readMaybe(c.Path)
+		now, err := w.visit.lookMaybe(c.Path)
 		if err != nil {
 			return err
 		}
@@ -130,7 +97,7 @@ func (w *writer) outstanding() error {
 	if locked {
 		return nil
 	}
-	now, err := w.disk.readMaybe(w.plan.lockPath)
+	now, err := w.visit.lookMaybe(w.plan.lockPath)
 	if err == nil && !same(now, w.plan.lockOld) {
 		err = fmt.Errorf("%s: %w", w.plan.lockPath, ErrChanged)
 	}
@@ -138,21 +105,31 @@ func (w *writer) outstanding() error {
 }
 
 // commit moves everything into place. From here on it only renames, removes
-// and syncs.
+// and syncs: the intent lock lasts before a file changes, and all files do
+// before the final lock comes.
 func (w *writer) commit() error {
 	intent, files, final := w.phases()
-	for _, moves := range [][]move{intent, files} {
-		if err := w.rename(moves); err != nil {
+	isLock := func(p string) bool { return p == w.plan.lockPath }
+	for _, phase := range []struct {
+		moves   []move
+		removes func(p string) bool
+	}{
+		{intent, func(string) bool { return false }},
+		{files, func(p string) bool { return !isLock(p) }},
+		{final, isLock},
+	} {
+		dirs := map[string]bool{}
+		if err := w.rename(phase.moves, dirs); err != nil {
+			return err
+		}
+		if err := w.remove(phase.removes, dirs); err != nil {
+			return err
+		}
+		if err := w.settle(dirs, nil); err != nil {
 			return err
 		}
 	}
-	if err := w.remove(func(p string) bool { return p != w.plan.lockPath }); err != nil {
-		return err
-	}
-	if err := w.rename(final); err != nil {
-		return err
-	}
-	return w.remove(func(p string) bool { return p == w.plan.lockPath })
+	return nil
 }
 
 // phases splits what is staged: the intent lock is the first move to lock.yaml

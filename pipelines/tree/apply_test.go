@@ -101,7 +101,7 @@ func TestApplyRefusesAStalePlan(t *testing.T) {
 			plan := mustCompare(t, root, generation("b"))
 			change(root)
 			before := snapshot(t, root)
-			if err := Apply(t.Context(), plan); !errors.Is(err, ErrChanged) {
+			if err := at(t, root).Apply(t.Context(), plan); !errors.Is(err, ErrChanged) {
 				t.Errorf("got %v", err)
 			}
 			if diff := cmp.Diff(before, snapshot(t, root)); diff != "" {
@@ -121,7 +121,7 @@ func TestRepairRefusesAnotherBuildsLock(t *testing.T) {
 	w.Lock.Inputs = "newer"
 	delete(w.Files, "clusters/dev/values.yaml")
 	mustBuild(t, root, w)
-	if err := Apply(t.Context(), plan); !errors.Is(err, ErrChanged) {
+	if err := at(t, root).Apply(t.Context(), plan); !errors.Is(err, ErrChanged) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -138,7 +138,7 @@ func TestCancelledApplyLeavesTheOldFiles(t *testing.T) {
 		}
 	}
 	defer func() { step = func(string) {} }()
-	if err := Apply(ctx, plan); !errors.Is(err, context.Canceled) {
+	if err := at(t, root).Apply(ctx, plan); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
 	if diff := cmp.Diff(before, snapshot(t, root)); diff != "" {
@@ -155,17 +155,17 @@ func TestFullDisk(t *testing.T) {
 	if err := syscall.Mount("tmpfs", root, "tmpfs", 0, "size=256k"); err != nil {
 		t.Skipf("NOT TESTED, a full disk: mounting a tmpfs needs root: %v", err)
 	}
-	defer func() {
+	t.Cleanup(func() {
 		if err := syscall.Unmount(root, 0); err != nil {
 			t.Error(err)
 		}
-	}()
+	})
 	put(t, root, "clusters/dev/spec.yaml", "spec: {}\n")
 	mustBuild(t, root, generation("a"))
 	before := snapshot(t, root)
 	w := generation("b")
 	w.Files["clusters/dev/manifests/large.yaml"] = []byte(strings.Repeat("x", 1<<20))
-	if err := Apply(t.Context(), mustCompare(t, root, w)); !errors.Is(err, syscall.ENOSPC) {
+	if err := at(t, root).Apply(t.Context(), mustCompare(t, root, w)); !errors.Is(err, syscall.ENOSPC) {
 		t.Errorf("got %v", err)
 	}
 	if diff := cmp.Diff(before, snapshot(t, root)); diff != "" {

@@ -13,22 +13,20 @@ import (
 	"kasou/pipelines/finding"
 )
 
-// ReadLock reads DIR/CLUSTER/lock.yaml below root; nil where there is none. A
-// lock that does not parse, or that claims files which cannot be the
-// cluster's, gives findings and no lock.
-func ReadLock(root, dir, cluster string) (*Lock, finding.List, error) {
-	d, err := openDisk(root)
-	if err != nil {
-		return nil, nil, err
-	}
-	defer d.Close()
-	lock, _, findings, err := d.readLock(dir, cluster)
+// ReadLock reads the cluster's lock.yaml; nil where there is none. A lock that
+// does not parse, or that claims files which cannot be the cluster's, gives
+// findings and no lock.
+func (d *Disk) ReadLock(cluster string) (*Lock, finding.List, error) {
+	v := d.visit()
+	defer v.Close()
+	lock, _, findings, err := v.readLock(cluster)
 	return lock, findings, err
 }
 
-func (d *disk) readLock(dir, cluster string) (*Lock, []byte, finding.List, error) {
-	p := path.Join(dir, cluster, lockName)
-	data, err := d.readMaybe(p)
+// readLock gives the lock and its text, until the next look.
+func (v *visit) readLock(cluster string) (*Lock, []byte, finding.List, error) {
+	p := path.Join(v.disk.dir, cluster, lockName)
+	data, err := v.lookMaybe(p)
 	if found := obstacleIn(err, cluster); found != nil {
 		return nil, nil, finding.List{*found}, nil
 	}
@@ -86,46 +84,43 @@ func obstacleIn(err error, cluster string) *finding.Finding {
 	return &found
 }
 
-// Compare gives what Apply must do so that the files on disk, below root, are
-// the wanted ones. dir is the clusters folder, relative to root. It only reads, and
-// waits for a build of the cluster that is at work.
+// Compare gives what Apply must do so that the cluster's files on disk are the
+// wanted ones. It only reads, and waits for a build of the cluster that is at
+// work.
 // Findings are what stands in the way: with any, the plan must not be applied.
 // What a check has to say about the plan is in Plan.Findings.
-func Compare(ctx context.Context, root, dir string, wanted Wanted) (Plan, finding.List, error) {
-	return compare(ctx, root, dir, wanted, (*comparison).run)
+func (d *Disk) Compare(ctx context.Context, wanted Wanted) (Plan, finding.List, error) {
+	return d.compare(ctx, wanted, (*comparison).run)
 }
 
 // Put gives the plan that writes one generated file of a cluster, leaves its
-// others alone, and enters it into the lock. file is relative to root. Findings
-// stand in the way, as in Compare; a cluster that was never built is one.
-func Put(ctx context.Context, root, dir, cluster, file string, data []byte) (Plan, finding.List, error) {
+// others alone, and enters it into the lock. file is relative to the repo's
+// root. Findings stand in the way, as in Compare; a cluster that was never built
+// is one.
+func (d *Disk) Put(ctx context.Context, cluster, file string, data []byte) (Plan, finding.List, error) {
 	wanted := Wanted{Cluster: cluster, Files: Files{file: data}}
-	return compare(ctx, root, dir, wanted, (*comparison).put)
+	return d.compare(ctx, wanted, (*comparison).put)
 }
 
-func compare(ctx context.Context, root, dir string, wanted Wanted, plan func(*comparison) error) (Plan, finding.List, error) {
-	d, err := openDisk(root)
-	if err != nil {
-		return Plan{}, nil, err
-	}
-	defer d.Close()
-	c := comparison{disk: d, wanted: wanted, plan: newPlan(root, dir, wanted.Cluster)}
+func (d *Disk) compare(ctx context.Context, wanted Wanted, plan func(*comparison) error) (Plan, finding.List, error) {
+	v := d.visit()
+	defer v.Close()
+	c := comparison{visit: v, wanted: wanted, paths: wanted.Files.Paths(), plan: newPlan(d.dir, wanted.Cluster)}
 	if c.checkPaths(); len(c.findings) > 0 {
 		return c.plan, c.findings, nil
 	}
-	unlock, err := d.lockToRead(ctx, c.plan)
+	err := v.lockToRead(ctx, c.plan)
 	if found := obstacleIn(err, wanted.Cluster); found != nil {
 		return c.plan, finding.List{*found}, nil
 	}
 	if err != nil {
 		return c.plan, nil, err
 	}
-	defer unlock()
-	old, raw, findings, err := d.readLock(dir, wanted.Cluster)
+	old, raw, findings, err := v.readLock(wanted.Cluster)
 	if err != nil || len(findings) > 0 {
 		return c.plan, findings, err
 	}
-	c.plan.lockOld = raw
+	c.plan.lockOld = bytes.Clone(raw)
 	if old != nil {
 		c.old, c.hadLock = *old, true
 	}
@@ -137,14 +132,15 @@ func compare(ctx context.Context, root, dir string, wanted Wanted, plan func(*co
 	return c.plan, c.findings, nil
 }
 
-func newPlan(root, dir, cluster string) Plan {
-	return Plan{Cluster: cluster, root: root, dir: dir, lockPath: path.Join(dir, cluster, lockName)}
+func newPlan(dir, cluster string) Plan {
+	return Plan{Cluster: cluster, dir: dir, lockPath: path.Join(dir, cluster, lockName)}
 }
 
 // comparison is one Compare at work.
 type comparison struct {
-	disk     *disk
+	visit    *visit
 	wanted   Wanted
+	paths    []string // of what is wanted, sorted
 	old      Lock
 	hadLock  bool
 	plan     Plan
@@ -161,19 +157,19 @@ func (c *comparison) checkPaths() {
 			Hint:    "The chart has a template of a name that kasou refuses; use another chart or version.",
 		})
 	}
-	for _, p := range c.wanted.Files.Paths() {
+	for _, p := range c.paths {
 		if inside, ok := strings.CutPrefix(p, c.plan.dir+"/"); !ok || !owned(c.wanted.Cluster, inside) {
 			bad(p, "would stand outside the cluster's place")
 		}
 	}
-	if p := c.wanted.Files.blocked(); p != "" {
+	if p := c.wanted.Files.blocked(c.paths); p != "" {
 		bad(p, "would have to be a folder, too")
 	}
 }
 
 func (c *comparison) run() error {
 	digests := make(map[string]string, len(c.wanted.Files))
-	for _, p := range c.wanted.Files.Paths() {
+	for _, p := range c.paths {
 		data := c.wanted.Files[p]
 		if data == nil {
 			data = []byte{}
@@ -204,7 +200,7 @@ func (c *comparison) put() error {
 		return nil
 	}
 	digests := maps.Clone(c.old.Files)
-	for _, p := range c.wanted.Files.Paths() {
+	for _, p := range c.paths {
 		digests[c.inside(p)] = Digest(c.wanted.Files[p])
 		if err := c.file(p, c.wanted.Files[p]); err != nil {
 			return err
@@ -218,7 +214,7 @@ func (c *comparison) inside(p string) string { return strings.TrimPrefix(p, c.pl
 
 // file plans for one file; a nil data is one that is not wanted.
 func (c *comparison) file(p string, data []byte) error {
-	old, err := c.disk.readMaybe(p)
+	old, err := c.visit.lookMaybe(p)
 	if found := obstacleIn(err, c.wanted.Cluster); found != nil {
 		c.findings = append(c.findings, *found)
 		return nil
@@ -226,6 +222,7 @@ func (c *comparison) file(p string, data []byte) error {
 	if err != nil || same(old, data) {
 		return err
 	}
+	old = bytes.Clone(old)
 	digest, listed := c.old.Files[c.inside(p)]
 	if old != nil && !listed && !c.stamped(p, old) {
 		c.findings = append(c.findings, foreign(p, c.wanted.Cluster, old, data))

@@ -151,7 +151,7 @@ func TestForeignThings(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			root := repo(t, nil)
 			test.change(t, root)
-			_, findings, err := Compare(t.Context(), root, "clusters", generation("a"))
+			_, findings, err := at(t, root).Compare(t.Context(), generation("a"))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -172,7 +172,7 @@ func TestLinkAfterCompare(t *testing.T) {
 	if err := os.Symlink(outside, filepath.Join(root, "clusters/dev/manifests")); err != nil {
 		t.Fatal(err)
 	}
-	if err := Apply(t.Context(), plan); err == nil {
+	if err := at(t, root).Apply(t.Context(), plan); err == nil {
 		t.Error("applied through a link")
 	}
 	if got := snapshot(t, outside); len(got) != 0 {
@@ -194,16 +194,16 @@ func TestHostileLocks(t *testing.T) {
 			}
 			root := repo(t, map[string]string{"victim": "x", "clusters/dev/lock.yaml": string(lock)})
 			before := snapshot(t, root)
-			_, findings, err := Compare(t.Context(), root, "clusters", generation("a"))
+			_, findings, err := at(t, root).Compare(t.Context(), generation("a"))
 			if err != nil || len(findings) != 1 || findings[0].Rule != RuleBadLock {
 				t.Errorf("compare: %v, %v", findings, err)
 			}
 			remove(t, root, "clusters/dev/spec.yaml")
-			plan, findings, err := Retire(t.Context(), root, "clusters", "dev")
+			plan, findings, err := at(t, root).Retire(t.Context(), "dev")
 			if err != nil || len(findings) != 1 || !plan.Empty() {
 				t.Errorf("retire: %v, %v, %v", causes(plan), findings, err)
 			}
-			if ok, err := Intact(root, "clusters", "dev", Lock{Files: map[string]string{p: digest}}); ok || err != nil {
+			if ok, err := at(t, root).Intact("dev", Lock{Files: map[string]string{p: digest}}); ok || err != nil {
 				t.Errorf("intact: %v, %v", ok, err)
 			}
 			delete(before, "clusters/dev/spec.yaml")
@@ -223,7 +223,7 @@ func TestLocksThatDoNotParse(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			root := repo(t, map[string]string{"clusters/dev/lock.yaml": content})
-			_, findings, err := Compare(t.Context(), root, "clusters", generation("a"))
+			_, findings, err := at(t, root).Compare(t.Context(), generation("a"))
 			if err != nil || len(findings) != 1 || findings[0].Rule != RuleBadLock {
 				t.Errorf("%v, %v", findings, err)
 			}
@@ -238,7 +238,7 @@ func TestWantedPathsAreFenced(t *testing.T) {
 	} {
 		w := generation("a")
 		w.Files[p] = []byte("x")
-		_, findings, err := Compare(t.Context(), repo(t, nil), "clusters", w)
+		_, findings, err := at(t, repo(t, nil)).Compare(t.Context(), w)
 		if err != nil || len(findings) != 1 || findings[0].Rule != RuleBadPath {
 			t.Errorf("%s: %v, %v", p, findings, err)
 		}
@@ -248,13 +248,13 @@ func TestWantedPathsAreFenced(t *testing.T) {
 func TestIntact(t *testing.T) {
 	root := repo(t, nil)
 	mustBuild(t, root, generation("a"))
-	lock, _, err := ReadLock(root, "clusters", "dev")
+	lock, _, err := at(t, root).ReadLock("dev")
 	if err != nil || lock == nil {
 		t.Fatal(lock, err)
 	}
 	check := func(when string, want bool) {
 		t.Helper()
-		if got, err := Intact(root, "clusters", "dev", *lock); got != want || err != nil {
+		if got, err := at(t, root).Intact("dev", *lock); got != want || err != nil {
 			t.Errorf("%s: %v, %v", when, got, err)
 		}
 	}

@@ -1,7 +1,6 @@
 package tree
 
 import (
-	"io/fs"
 	"path"
 	"slices"
 )
@@ -9,34 +8,31 @@ import (
 // Deployed gives what Argo CD deploys for a cluster as it stands on disk,
 // whoever wrote it: all manifests, the Application, and the sealed cluster
 // Secret where there is one. A link or a folder in the way is an error.
-func Deployed(root, dir, cluster string) (Files, error) {
-	d, err := openDisk(root)
-	if err != nil {
-		return nil, err
-	}
-	defer d.Close()
+func (d *Disk) Deployed(cluster string) (Files, error) {
+	v := d.visit()
+	defer v.Close()
 	files := Files{}
 	keep := func(p string) error {
-		data, err := d.readMaybe(p)
+		data, err := v.readMaybe(p)
 		if data != nil {
 			files[p] = data
 		}
 		return err
 	}
 	for _, file := range sharedFiles(cluster) {
-		if err := keep(path.Join(dir, file)); err != nil {
+		if err := keep(path.Join(d.dir, file)); err != nil {
 			return nil, err
 		}
 	}
-	return files, d.manifests(dir, cluster, keep)
+	return files, v.manifests(cluster, keep)
 }
 
 // manifests calls visit for each file in a cluster's manifests folder that Argo
 // CD deploys.
-func (d *disk) manifests(dir, cluster string, visit func(p string) error) error {
-	return d.walk(path.Join(dir, cluster, "manifests"), func(p string, entry fs.DirEntry) error {
-		read := slices.Contains([]string{".yaml", ".yml", ".json", ".jsonnet"}, path.Ext(entry.Name()))
-		if !read || isTemp(cluster, entry) {
+func (v *visit) manifests(cluster string, visit func(p string) error) error {
+	return v.walk(path.Join(v.disk.dir, cluster, "manifests"), func(p string, e entry) error {
+		read := slices.Contains([]string{".yaml", ".yml", ".json", ".jsonnet"}, path.Ext(e.name))
+		if !read || isTemp(cluster, e) {
 			return nil
 		}
 		return visit(p)

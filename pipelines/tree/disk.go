@@ -3,133 +3,122 @@ package tree
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"os"
 	"path"
+	"strings"
 	"sync"
 
 	"kasou/pipelines/finding"
 )
 
-// disk is the repo, reached through os.Root: nothing it does can leave it. On
-// top of that it follows no symbolic link within. Each folder is looked at and
-// opened once: for the thousands of files of a fleet, walking to each from the
-// repo's root would be most of the work.
-type disk struct {
-	mu sync.Mutex
-	// folders are those that are open, by their path; "." is the repo's root.
-	folders map[string]*os.Root
+// Disk is a repo's clusters folder, for one run: what all clusters share is
+// opened once. Nothing that it does can leave the repo, and it follows no
+// symbolic link within. Any number of goroutines may use it.
+type Disk struct {
+	root, dir string
+	mu        sync.Mutex
+	// kept are the folders that all clusters share, by their path from the
+	// root: "." and those down to the clusters folder.
+	kept    map[string]*folder
+	group   group
+	buffers sync.Pool
 }
 
-func openDisk(root string) (*disk, error) {
-	r, err := os.OpenRoot(root)
-	if err != nil {
-		return nil, fmt.Errorf("open the repo's root: %w", err)
+// At gives the clusters folder dir, slash-separated, of the repo at root. It
+// looks at nothing yet: what is wrong there shows when it is used. The caller
+// closes it.
+func At(root, dir string) *Disk {
+	return &Disk{
+		root: root, dir: dir, kept: map[string]*folder{},
+		group: group{slots: make(chan struct{}, atOnce)},
 	}
-	return &disk{folders: map[string]*os.Root{".": r}}, nil
 }
 
-func (d *disk) Close() error {
+// Close lets go of the repo. Nobody may be using it any more.
+func (d *Disk) Close() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	var all []error
-	for _, folder := range d.folders {
-		all = append(all, folder.Close())
+	for p, f := range d.kept {
+		delete(d.kept, p)
+		all = append(all, f.close())
 	}
 	return errors.Join(all...)
 }
 
-// at gives the folder p. The error is fs.ErrNotExist where it is not there, and
-// an *obstacle where it, or one above it, is no real folder.
-func (d *disk) at(p string) (*os.Root, error) {
+// shared says whether p is a folder that all clusters share.
+func (d *Disk) shared(p string) bool {
+	return p == "." || p == d.dir || strings.HasPrefix(d.dir, p) && d.dir[len(p)] == '/'
+}
+
+// keep gives the shared folder p.
+func (d *Disk) keep(p string) (*folder, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.reach(p)
 }
 
-func (d *disk) reach(p string) (*os.Root, error) {
-	if folder, ok := d.folders[p]; ok {
-		return folder, nil
+func (d *Disk) reach(p string) (f *folder, err error) {
+	if f, ok := d.kept[p]; ok {
+		return f, nil
 	}
+	if p == "." {
+		if f, err = openTop(d.root); err != nil {
+			return nil, fmt.Errorf("open the repo's root: %w", err)
+		}
+	} else {
+		parent, err := d.reach(path.Dir(p))
+		if err != nil {
+			return nil, err
+		}
+		if f, err = parent.sub(path.Base(p)); err != nil {
+			return nil, named(err, p, fs.ModeDir)
+		}
+	}
+	d.kept[p] = f
+	if p == d.dir {
+		d.group.open(f)
+	}
+	return f, nil
+}
+
+// make makes the shared folder p, in one that is there.
+func (d *Disk) make(p string) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	parent, err := d.reach(path.Dir(p))
 	if err != nil {
-		return nil, err
+		return err
 	}
-	info, err := parent.Lstat(path.Base(p))
+	f, err := parent.mkdir(path.Base(p))
 	if err != nil {
-		return nil, named(err, p)
+		return err
 	}
-	if err := obstacleOf(p, info.Mode(), fs.ModeDir); err != nil {
-		return nil, err
-	}
-	folder, err := parent.OpenRoot(path.Base(p))
-	if err != nil {
-		return nil, named(err, p)
-	}
-	d.folders[p] = folder
-	return folder, nil
+	_ = f.close()
+	_, err = d.reach(p)
+	return err
 }
 
-// named gives the error of an operation in a folder the path from the top.
-func named(err error, p string) error {
+// kindError is what stands where a file, or a folder, was to be opened.
+type kindError fs.FileMode
+
+func (e kindError) Error() string { return "not what kasou wrote: " + fs.FileMode(e).Type().String() }
+
+// named gives the error of an operation in a folder the path from the top, and
+// makes an *obstacle of a thing that is not of the kind that is wanted: 0 for a
+// regular file, fs.ModeDir for a folder.
+func named(err error, p string, want fs.FileMode) error {
+	var kind kindError
 	var bare *fs.PathError
-	if errors.As(err, &bare) {
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &kind):
+		return obstacleOf(p, fs.FileMode(kind), want)
+	case errors.As(err, &bare):
 		return &fs.PathError{Op: bare.Op, Path: p, Err: bare.Err}
 	}
-	return err
-}
-
-// in calls do with the folder that p stands in, and p's name there.
-func (d *disk) in(p string, do func(folder *os.Root, name string) error) error {
-	folder, err := d.at(path.Dir(p))
-	if err != nil {
-		return err
-	}
-	return named(do(folder, path.Base(p)), p)
-}
-
-func (d *disk) lstat(p string) (info fs.FileInfo, err error) {
-	return info, d.in(p, func(folder *os.Root, name string) (err error) {
-		info, err = folder.Lstat(name)
-		return err
-	})
-}
-
-func (d *disk) open(p string, flag int, mode fs.FileMode) (f *os.File, err error) {
-	return f, d.in(p, func(folder *os.Root, name string) (err error) {
-		f, err = folder.OpenFile(name, flag, mode)
-		return err
-	})
-}
-
-// mkdir makes one folder, whatever the umask.
-func (d *disk) mkdir(p string) error {
-	return d.in(p, func(folder *os.Root, name string) error {
-		if err := folder.Mkdir(name, dirMode); err != nil {
-			return err
-		}
-		return folder.Chmod(name, dirMode)
-	})
-}
-
-// rename moves a file within its folder.
-func (d *disk) rename(from, to string) error {
-	return d.in(from, func(folder *os.Root, name string) error { return folder.Rename(name, path.Base(to)) })
-}
-
-// remove deletes a file, or an empty folder.
-func (d *disk) remove(p string) error {
-	err := d.in(p, func(folder *os.Root, name string) error { return folder.Remove(name) })
-	if err == nil {
-		d.mu.Lock()
-		defer d.mu.Unlock()
-		if folder, ok := d.folders[p]; ok {
-			delete(d.folders, p)
-			_ = folder.Close() // it is gone
-		}
-	}
-	return err
+	return fmt.Errorf("%s: %w", p, err)
 }
 
 // obstacle is something on disk that kasou will neither follow nor replace.
@@ -148,53 +137,10 @@ func (o *obstacle) finding(cluster string) finding.Finding {
 	}
 }
 
-// read gives the content of the regular file at p, never nil. The error is
-// fs.ErrNotExist for no file, and an *obstacle for anything but a regular file
-// reached through real folders.
-func (d *disk) read(p string) ([]byte, error) {
-	info, err := d.regular(p)
-	if err != nil {
-		return nil, err
-	}
-	f, err := d.open(p, os.O_RDONLY, 0)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	// Whoever swapped in a link after the look above is found out here.
-	if opened, err := f.Stat(); err != nil {
-		return nil, err
-	} else if !os.SameFile(info, opened) {
-		return nil, &obstacle{p, RuleSymlink, "replaced while kasou read it"}
-	}
-	data, err := io.ReadAll(f)
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", p, err)
-	}
-	return data, nil
-}
-
-// readMaybe is read with nil for no file.
-func (d *disk) readMaybe(p string) ([]byte, error) {
-	data, err := d.read(p)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	return data, err
-}
-
-func (d *disk) regular(p string) (fs.FileInfo, error) {
-	info, err := d.lstat(p)
-	if err != nil {
-		return nil, err
-	}
-	return info, obstacleOf(p, info.Mode(), 0)
-}
-
 func obstacleOf(p string, mode, want fs.FileMode) error {
 	switch kind := mode.Type(); {
 	case kind == want:
-		return nil
+		return &obstacle{p, RuleSymlink, "replaced while kasou looked at it"}
 	case kind&fs.ModeSymlink != 0:
 		return &obstacle{p, RuleSymlink, "a symbolic link, which kasou does not follow"}
 	case want == fs.ModeDir:
@@ -203,36 +149,4 @@ func obstacleOf(p string, mode, want fs.FileMode) error {
 		return &obstacle{p, RuleNotAFile, "a folder where kasou writes a file"}
 	}
 	return &obstacle{p, RuleNotAFile, "not a regular file"}
-}
-
-// list gives the entries of the folder p, none where it is not there.
-func (d *disk) list(p string) ([]fs.DirEntry, error) {
-	folder, err := d.at(p)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	return fs.ReadDir(folder.FS(), ".")
-}
-
-// walk calls visit for each file below the folder p that is no folder itself.
-func (d *disk) walk(p string, visit func(p string, entry fs.DirEntry) error) error {
-	entries, err := d.list(p)
-	if err != nil {
-		return err
-	}
-	for _, entry := range entries {
-		at := path.Join(p, entry.Name())
-		if entry.IsDir() {
-			err = d.walk(at, visit)
-		} else {
-			err = visit(at, entry)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -18,6 +18,21 @@ func (f Files) Paths() []string { return slices.Sorted(maps.Keys(f)) }
 
 // Digest gives "sha256:" and the lower-case hex SHA-256 of data.
 func Digest(data []byte) string {
+	text := digest(data)
+	return string(text[:])
+}
+
+// hasDigest says whether want is data's digest.
+func hasDigest(data []byte, want string) bool {
+	text := digest(data)
+	return string(text[:]) == want
+}
+
+const digestPrefix = "sha256:"
+
+func digest(data []byte) (text [len(digestPrefix) + 2*sha256.Size]byte) {
 	sum := sha256.Sum256(data)
-	return "sha256:" + hex.EncodeToString(sum[:])
+	copy(text[:], digestPrefix)
+	hex.Encode(text[len(digestPrefix):], sum[:])
+	return text
 }

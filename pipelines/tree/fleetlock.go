@@ -50,19 +50,16 @@ func (l FleetLock) Marshal() ([]byte, error) {
 }
 
 // CompareFleetLock is Compare for fleet.lock.yaml.
-func CompareFleetLock(root, dir string, wanted FleetLock) (Plan, finding.List, error) {
-	p := Plan{root: root, dir: dir}
-	d, err := openDisk(root)
-	if err != nil {
-		return p, nil, err
-	}
-	defer d.Close()
-	at := path.Join(dir, FleetLockName)
+func (d *Disk) CompareFleetLock(wanted FleetLock) (Plan, finding.List, error) {
+	p := Plan{dir: d.dir}
+	v := d.visit()
+	defer v.Close()
+	at := path.Join(d.dir, FleetLockName)
 	data, err := wanted.Marshal()
 	if err != nil {
 		return p, nil, fmt.Errorf("%s: %w", at, err)
 	}
-	old, err := d.readMaybe(at)
+	old, err := v.readMaybe(at)
 	if found := obstacleIn(err, ""); found != nil {
 		return p, finding.List{*found}, nil
 	}

@@ -21,6 +21,14 @@ func repo(t *testing.T, files map[string]string) string {
 	return root
 }
 
+// at gives the repo's clusters as a run would see them that begins now.
+func at(t *testing.T, root string) *Disk {
+	t.Helper()
+	d := At(root, "clusters")
+	t.Cleanup(func() { _ = d.Close() })
+	return d
+}
+
 func put(t *testing.T, root, name, content string) {
 	t.Helper()
 	full := filepath.Join(root, name)
@@ -78,7 +86,7 @@ func generation(name string) Wanted {
 
 func mustCompare(t *testing.T, root string, w Wanted) Plan {
 	t.Helper()
-	p, findings, err := Compare(t.Context(), root, "clusters", w)
+	p, findings, err := at(t, root).Compare(t.Context(), w)
 	if err != nil || len(findings) > 0 {
 		t.Fatalf("compare: %v, %v", findings, err)
 	}
@@ -87,7 +95,7 @@ func mustCompare(t *testing.T, root string, w Wanted) Plan {
 
 func mustBuild(t *testing.T, root string, w Wanted) {
 	t.Helper()
-	if err := Apply(t.Context(), mustCompare(t, root, w)); err != nil {
+	if err := at(t, root).Apply(t.Context(), mustCompare(t, root, w)); err != nil {
 		t.Fatal(err)
 	}
 	if again := mustCompare(t, root, w); !again.Empty() {

@@ -12,21 +12,21 @@ func TestIntactFollowsNoLink(t *testing.T) {
 		t.Run(swapped, func(t *testing.T) {
 			root := repo(t, nil)
 			mustBuild(t, root, generation("a"))
-			lock, _, err := ReadLock(root, "clusters", "dev")
+			lock, _, err := at(t, root).ReadLock("dev")
 			if err != nil {
 				t.Fatal(err)
 			}
-			if ok, err := Intact(root, "clusters", "dev", *lock); !ok || err != nil {
+			if ok, err := at(t, root).Intact("dev", *lock); !ok || err != nil {
 				t.Fatalf("%v, %v before", ok, err)
 			}
-			at := filepath.Join(root, swapped)
-			if err := os.Rename(at, at+".moved"); err != nil {
+			file := filepath.Join(root, swapped)
+			if err := os.Rename(file, file+".moved"); err != nil {
 				t.Fatal(err)
 			}
-			if err := os.Symlink(filepath.Base(at)+".moved", at); err != nil {
+			if err := os.Symlink(filepath.Base(file)+".moved", file); err != nil {
 				t.Fatal(err)
 			}
-			if ok, err := Intact(root, "clusters", "dev", *lock); ok || err != nil {
+			if ok, err := at(t, root).Intact("dev", *lock); ok || err != nil {
 				t.Errorf("%v, %v behind a link", ok, err)
 			}
 		})

@@ -57,12 +57,15 @@ func parents(p string) []string {
 }
 
 // blocked gives a path of files that another of them needs as a folder; empty
-// where there is none.
-func (f Files) blocked() string {
-	for _, p := range f.Paths() {
-		for _, dir := range parents(p) {
-			if _, clash := f[dir]; clash {
-				return dir
+// where there is none. paths are all that f has.
+func (f Files) blocked(paths []string) string {
+	for _, p := range paths {
+		for i, c := range []byte(p) {
+			if c != '/' {
+				continue
+			}
+			if _, clash := f[p[:i]]; clash {
+				return p[:i]
 			}
 		}
 	}

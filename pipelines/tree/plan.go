@@ -64,7 +64,7 @@ type Plan struct {
 	// Changes are sorted by path; lock.yaml is among them.
 	Changes []Change
 
-	root, dir string
+	dir string
 	// lockPath is empty where no lock says what is kasou's: an orphan, and
 	// fleet.lock.yaml.
 	lockPath string

@@ -53,25 +53,27 @@ func child(root string) error {
 
 // run builds the generation, or retires the cluster, until nobody was faster.
 func run(root, want string) error {
+	d := At(root, "clusters")
+	defer d.Close()
 	for {
-		plan, err := planOf(root, want)
+		plan, err := planOf(d, want)
 		if err != nil {
 			return err
 		}
-		if err := Apply(context.Background(), plan); !errors.Is(err, ErrChanged) {
+		if err := d.Apply(context.Background(), plan); !errors.Is(err, ErrChanged) {
 			return err
 		}
 	}
 }
 
-func planOf(root, want string) (Plan, error) {
+func planOf(d *Disk, want string) (Plan, error) {
 	var plan Plan
 	var findings finding.List
 	var err error
 	if want == "retire" {
-		plan, findings, err = Retire(context.Background(), root, "clusters", "dev")
+		plan, findings, err = d.Retire(context.Background(), "dev")
 	} else {
-		plan, findings, err = Compare(context.Background(), root, "clusters", generation(want))
+		plan, findings, err = d.Compare(context.Background(), generation(want))
 	}
 	if err == nil && findings.Failed() {
 		err = errors.New(findings[0].String())
@@ -126,11 +128,11 @@ func TestKilledAtEveryStep(t *testing.T) {
 		"repair":      {func(root string) { built("a")(root); remove(t, root, "clusters/dev/values.yaml") }, built("a"), "a"},
 		"retire": {retired, func(root string) {
 			retired(root)
-			plan, _, err := Retire(t.Context(), root, "clusters", "dev")
+			plan, _, err := at(t, root).Retire(t.Context(), "dev")
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := Apply(t.Context(), plan); err != nil {
+			if err := at(t, root).Apply(t.Context(), plan); err != nil {
 				t.Fatal(err)
 			}
 		}, "retire"},
@@ -246,7 +248,7 @@ func TestProcessesAtOnce(t *testing.T) {
 			t.Errorf("%v: %s", err, cmd.Stderr)
 		}
 	}
-	lock, findings, err := ReadLock(root, "clusters", "dev")
+	lock, findings, err := at(t, root).ReadLock("dev")
 	if err != nil || lock == nil {
 		t.Fatal(findings, err)
 	}

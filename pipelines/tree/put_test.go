@@ -10,7 +10,7 @@ func TestPut(t *testing.T) {
 	ctx, root := t.Context(), t.TempDir()
 	put := func(data string) (Plan, int) {
 		t.Helper()
-		plan, findings, err := Put(ctx, root, "clusters", "a", "clusters/root/a.cluster.yaml", []byte(data))
+		plan, findings, err := at(t, root).Put(ctx, "a", "clusters/root/a.cluster.yaml", []byte(data))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -19,22 +19,22 @@ func TestPut(t *testing.T) {
 	if plan, findings := put("sealed"); findings != 1 || !plan.Empty() {
 		t.Errorf("before a build: %d findings, %+v", findings, plan.Changes)
 	}
-	built, findings, err := Compare(ctx, root, "clusters", Wanted{Cluster: "a", Files: Files{"clusters/a/values.yaml": []byte("v")},
+	built, findings, err := at(t, root).Compare(ctx, Wanted{Cluster: "a", Files: Files{"clusters/a/values.yaml": []byte("v")},
 		Lock: Lock{Inputs: "sha256:x", Chart: ChartLock{Path: "charts/a"}}})
 	if err != nil || len(findings) > 0 {
 		t.Fatal(findings, err)
 	}
-	if err := Apply(ctx, built); err != nil {
+	if err := at(t, root).Apply(ctx, built); err != nil {
 		t.Fatal(err)
 	}
 	plan, n := put("sealed")
 	if n != 0 || len(plan.Changes) != 2 {
 		t.Fatalf("%d findings, %+v; want the file and the lock", n, plan.Changes)
 	}
-	if err := Apply(ctx, plan); err != nil {
+	if err := at(t, root).Apply(ctx, plan); err != nil {
 		t.Fatal(err)
 	}
-	lock, _, err := ReadLock(root, "clusters", "a")
+	lock, _, err := at(t, root).ReadLock("a")
 	if err != nil || lock.Inputs != "sha256:x" || lock.Chart.Path != "charts/a" || len(lock.Files) != 2 ||
 		lock.Files["root/a.cluster.yaml"] != Digest([]byte("sealed")) {
 		t.Errorf("lock %+v, %v", lock, err)

@@ -10,8 +10,8 @@ import (
 // Repin gives the plan that puts another pin of the chart into the cluster's
 // lock.yaml and changes nothing else: the files are then stale until the next
 // build. Findings are about the lock; with any, the plan is not to be applied.
-func Repin(ctx context.Context, root, dir, cluster string, pin ChartLock) (Plan, finding.List, error) {
-	return compare(ctx, root, dir, Wanted{Cluster: cluster}, func(c *comparison) error { return c.repin(pin) })
+func (d *Disk) Repin(ctx context.Context, cluster string, pin ChartLock) (Plan, finding.List, error) {
+	return d.compare(ctx, Wanted{Cluster: cluster}, func(c *comparison) error { return c.repin(pin) })
 }
 
 // repin plans for the lock alone.
@@ -29,10 +29,10 @@ func (c *comparison) repin(pin ChartLock) (err error) {
 }
 
 // Rewrite gives the plan that replaces the content of one file in the clusters
-// folder dir, such as a spec.yaml that a person asked to have changed. file is
-// relative to root, and old is what stands there.
-func Rewrite(root, dir, file string, old, content []byte) Plan {
-	p := Plan{root: root, dir: dir}
+// folder, such as a spec.yaml that a person asked to have changed. file is
+// relative to the repo's root, and old is what stands there.
+func (d *Disk) Rewrite(file string, old, content []byte) Plan {
+	p := Plan{dir: d.dir}
 	p.add(Change{Path: file, Old: old, New: content, Cause: Stale})
 	return p
 }

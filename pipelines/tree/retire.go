@@ -3,9 +3,7 @@ package tree
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"path"
 	"slices"
@@ -18,47 +16,43 @@ import (
 // and no spec.yaml: the files that the lock lists, the lock, and the folders
 // that are empty then. Whatever else is in the folder stays, with a note. Any
 // finding that is an error means that the plan must not be applied.
-func Retire(ctx context.Context, root, dir, cluster string) (Plan, finding.List, error) {
-	p := newPlan(root, dir, cluster)
-	d, err := openDisk(root)
-	if err != nil {
-		return p, nil, err
-	}
-	defer d.Close()
-	unlock, err := d.lockToRead(ctx, p)
+func (d *Disk) Retire(ctx context.Context, cluster string) (Plan, finding.List, error) {
+	p := newPlan(d.dir, cluster)
+	v := d.visit()
+	defer v.Close()
+	err := v.lockToRead(ctx, p)
 	if found := obstacleIn(err, cluster); found != nil {
 		return p, finding.List{*found}, nil
 	}
 	if err != nil {
 		return p, nil, err
 	}
-	defer unlock()
-	lock, raw, findings, err := d.readLock(dir, cluster)
+	lock, raw, findings, err := v.readLock(cluster)
 	if err != nil || lock == nil {
 		return p, findings, err
 	}
-	if _, err := d.lstat(path.Join(p.folder(), specName)); err == nil {
-		return p, nil, fmt.Errorf("cluster %s has a spec.yaml: it is not retired", cluster)
-	} else if !errors.Is(err, fs.ErrNotExist) {
+	p.lockOld = bytes.Clone(raw)
+	if alive, err := v.there(path.Join(p.folder(), specName)); err != nil {
 		return p, nil, err
+	} else if alive {
+		return p, nil, fmt.Errorf("cluster %s has a spec.yaml: it is not retired", cluster)
 	}
-	p.lockOld = raw
 	lock.Writing = true
 	if p.lockIntent, err = lock.Marshal(); err != nil {
 		return p, nil, fmt.Errorf("lock of %s: %w", cluster, err)
 	}
-	if findings, err = d.planRemoval(&p, lock); err != nil {
+	if findings, err = v.planRemoval(&p, lock); err != nil {
 		return p, nil, err
 	}
-	note, err := d.leftover(p, lock)
+	note, err := v.leftover(p, lock)
 	return p, append(findings, note...), err
 }
 
-func (d *disk) planRemoval(p *Plan, lock *Lock) (finding.List, error) {
+func (v *visit) planRemoval(p *Plan, lock *Lock) (finding.List, error) {
 	var findings finding.List
 	for _, name := range slices.Sorted(maps.Keys(lock.Files)) {
 		at := path.Join(p.dir, name)
-		old, err := d.readMaybe(at)
+		old, err := v.readMaybe(at)
 		if found := obstacleIn(err, p.Cluster); found != nil {
 			findings = append(findings, *found)
 			continue
@@ -76,11 +70,11 @@ func (d *disk) planRemoval(p *Plan, lock *Lock) (finding.List, error) {
 }
 
 // leftover notes what stays in the folder of a retired cluster.
-func (d *disk) leftover(p Plan, lock *Lock) (finding.List, error) {
+func (v *visit) leftover(p Plan, lock *Lock) (finding.List, error) {
 	var others []string
-	err := d.walk(p.folder(), func(at string, entry fs.DirEntry) error {
+	err := v.walk(p.folder(), func(at string, e entry) error {
 		_, ours := lock.Files[strings.TrimPrefix(at, p.dir+"/")]
-		if !ours && at != p.lockPath && !isTemp(p.Cluster, entry) {
+		if !ours && at != p.lockPath && !isTemp(p.Cluster, e) {
 			others = append(others, at)
 		}
 		return nil
@@ -98,13 +92,10 @@ func (d *disk) leftover(p Plan, lock *Lock) (finding.List, error) {
 // Orphans gives one plan for each cluster that has a file of kasou's in root/,
 // and no folder. A file there that was edited gives a finding and stays; one
 // without kasou's header is nobody's business.
-func Orphans(root, dir string) ([]Plan, finding.List, error) {
-	d, err := openDisk(root)
-	if err != nil {
-		return nil, nil, err
-	}
-	defer d.Close()
-	entries, err := d.list(path.Join(dir, rootName))
+func (d *Disk) Orphans() ([]Plan, finding.List, error) {
+	v := d.visit()
+	defer v.Close()
+	entries, err := v.list(path.Join(d.dir, rootName))
 	if found := obstacleIn(err, ""); found != nil {
 		return nil, finding.List{*found}, nil
 	}
@@ -113,8 +104,8 @@ func Orphans(root, dir string) ([]Plan, finding.List, error) {
 	}
 	plans := map[string]*Plan{}
 	var findings finding.List
-	for _, entry := range entries {
-		found, err := d.orphan(plans, root, dir, entry)
+	for _, e := range entries {
+		found, err := v.orphan(plans, e)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -128,17 +119,18 @@ func Orphans(root, dir string) ([]Plan, finding.List, error) {
 	return list, findings, nil
 }
 
-func (d *disk) orphan(plans map[string]*Plan, root, dir string, entry fs.DirEntry) (finding.List, error) {
-	base, isYAML := strings.CutSuffix(entry.Name(), ".yaml")
+func (v *visit) orphan(plans map[string]*Plan, e entry) (finding.List, error) {
+	dir := v.disk.dir
+	base, isYAML := strings.CutSuffix(e.name, ".yaml")
 	cluster := strings.TrimSuffix(base, ".cluster")
-	if !isYAML || !entry.Type().IsRegular() || cluster == "" {
+	if !isYAML || !e.kind.IsRegular() || cluster == "" {
 		return nil, nil
 	}
-	if _, err := d.lstat(path.Join(dir, cluster)); !errors.Is(err, fs.ErrNotExist) {
+	if there, err := v.there(path.Join(dir, cluster)); there || err != nil {
 		return nil, err
 	}
-	at, spec := path.Join(dir, rootName, entry.Name()), path.Join(dir, cluster, specName)
-	data, err := d.read(at)
+	at, spec := path.Join(dir, rootName, e.name), path.Join(dir, cluster, specName)
+	data, err := v.readMaybe(at)
 	if err != nil || !bytes.HasPrefix(data, Header(spec)) {
 		return nil, err
 	}
@@ -150,7 +142,7 @@ func (d *disk) orphan(plans map[string]*Plan, root, dir string, entry fs.DirEntr
 		}}, nil
 	}
 	if plans[cluster] == nil {
-		plans[cluster] = &Plan{Cluster: cluster, root: root, dir: dir}
+		plans[cluster] = &Plan{Cluster: cluster, dir: dir}
 	}
 	plans[cluster].add(Change{Path: at, Old: data, Cause: Orphaned})
 	return nil, nil

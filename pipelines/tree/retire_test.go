@@ -35,7 +35,7 @@ func TestRetire(t *testing.T) {
 			if test.edit {
 				put(t, root, "clusters/dev/values.yaml", "edited\n")
 			}
-			plan, findings, err := Retire(t.Context(), root, "clusters", "dev")
+			plan, findings, err := at(t, root).Retire(t.Context(), "dev")
 			if err != nil || findings.Failed() || !plan.Removes() {
 				t.Fatal(findings, err)
 			}
@@ -45,7 +45,7 @@ func TestRetire(t *testing.T) {
 			if got := rules(plan.Findings()); len(got) != 1 || got[0] != RuleRetired {
 				t.Errorf("a check says %v", got)
 			}
-			if err := Apply(t.Context(), plan); err != nil {
+			if err := at(t, root).Apply(t.Context(), plan); err != nil {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(test.leaves, slices.Sorted(maps.Keys(snapshot(t, root)))); diff != "" {
@@ -61,7 +61,7 @@ func TestRetire(t *testing.T) {
 func TestRetireRefusesALiveCluster(t *testing.T) {
 	root := repo(t, nil)
 	mustBuild(t, root, generation("a"))
-	if plan, _, err := Retire(t.Context(), root, "clusters", "dev"); err == nil || !plan.Empty() {
+	if plan, _, err := at(t, root).Retire(t.Context(), "dev"); err == nil || !plan.Empty() {
 		t.Errorf("plan %v, error %v", causes(plan), err)
 	}
 }
@@ -74,7 +74,7 @@ func TestRetireStopsAtALink(t *testing.T) {
 	if err := os.Symlink("../fleet.yaml", filepath.Join(root, "clusters/dev/values.yaml")); err != nil {
 		t.Fatal(err)
 	}
-	_, findings, err := Retire(t.Context(), root, "clusters", "dev")
+	_, findings, err := at(t, root).Retire(t.Context(), "dev")
 	if err != nil || !findings.Failed() || findings[0].Rule != RuleSymlink {
 		t.Errorf("%v, %v", findings, err)
 	}
@@ -96,7 +96,7 @@ func TestOrphans(t *testing.T) {
 	if err := os.Symlink("gone.yaml", filepath.Join(root, "clusters/root/link.yaml")); err != nil {
 		t.Fatal(err)
 	}
-	plans, findings, err := Orphans(root, "clusters")
+	plans, findings, err := at(t, root).Orphans()
 	if err != nil || len(plans) != 1 || plans[0].Cluster != "gone" {
 		t.Fatal(plans, findings, err)
 	}
@@ -108,7 +108,7 @@ func TestOrphans(t *testing.T) {
 		t.Errorf("findings %v", findings)
 	}
 	before := snapshot(t, root)
-	if err := Apply(t.Context(), plans[0]); err != nil {
+	if err := at(t, root).Apply(t.Context(), plans[0]); err != nil {
 		t.Fatal(err)
 	}
 	delete(before, "clusters/root/gone.yaml")
@@ -158,11 +158,11 @@ func TestFleetLock(t *testing.T) {
 		if test.edit != "" {
 			put(t, root, "clusters/fleet.lock.yaml", test.edit)
 		}
-		plan, findings, err := CompareFleetLock(root, "clusters", test.lock)
+		plan, findings, err := at(t, root).CompareFleetLock(test.lock)
 		if err != nil || len(findings) > 0 || len(plan.Changes) != 1 || plan.Changes[0].Cause != test.cause {
 			t.Fatalf("%s: %v, %v, %v", test.name, causes(plan), findings, err)
 		}
-		if err := Apply(t.Context(), plan); err != nil {
+		if err := at(t, root).Apply(t.Context(), plan); err != nil {
 			t.Fatal(err)
 		}
 		data := []byte(snapshot(t, root)["clusters/fleet.lock.yaml"])
@@ -170,12 +170,12 @@ func TestFleetLock(t *testing.T) {
 		if err != nil || cmp.Diff(test.lock.Tools, got.Tools) != "" {
 			t.Errorf("%s: %+v, %v", test.name, got, err)
 		}
-		if again, _, _ := CompareFleetLock(root, "clusters", test.lock); !again.Empty() {
+		if again, _, _ := at(t, root).CompareFleetLock(test.lock); !again.Empty() {
 			t.Errorf("%s: a second run would change it", test.name)
 		}
 	}
 	put(t, root, "clusters/fleet.lock.yaml", "mine: true\n")
-	if _, findings, err := CompareFleetLock(root, "clusters", first); err != nil || len(findings) != 1 || findings[0].Rule != RuleBadLock {
+	if _, findings, err := at(t, root).CompareFleetLock(first); err != nil || len(findings) != 1 || findings[0].Rule != RuleBadLock {
 		t.Errorf("foreign: %v, %v", findings, err)
 	}
 }

@@ -5,14 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
-	"os"
 	"path"
 	"regexp"
 	"slices"
 	"strings"
-
-	"golang.org/x/sync/errgroup"
 )
 
 // The modes of what kasou writes, whatever the umask: those git knows.
@@ -35,9 +31,13 @@ func tempName(cluster string, n int) string {
 }
 
 // isTemp says whether the entry is a temporary file of the cluster.
-func isTemp(cluster string, entry fs.DirEntry) bool {
-	rest, ok := strings.CutPrefix(entry.Name(), tempPrefix+cluster+".")
-	return ok && entry.Type().IsRegular() && numbered.MatchString(rest)
+func isTemp(cluster string, e entry) bool {
+	rest, ok := strings.CutPrefix(e.name, tempPrefix)
+	if !ok {
+		return false
+	}
+	rest, ok = strings.CutPrefix(rest, cluster+".")
+	return ok && e.kind.IsRegular() && numbered.MatchString(rest)
 }
 
 var numbered = regexp.MustCompile(`^[0-9]+\.tmp$`)
@@ -45,14 +45,14 @@ var numbered = regexp.MustCompile(`^[0-9]+\.tmp$`)
 // sweep removes what a killed run left. Nobody else is at work: the cluster is
 // locked.
 func (w *writer) sweep() error {
-	remove := func(at string, entry fs.DirEntry) error {
-		if !isTemp(w.plan.Cluster, entry) {
+	remove := func(at string, e entry) error {
+		if !isTemp(w.plan.Cluster, e) {
 			return nil
 		}
-		return w.disk.remove(at)
+		return w.visit.remove(at)
 	}
 	if w.plan.lockPath != "" {
-		if err := w.disk.walk(w.plan.folder(), remove); err != nil {
+		if err := w.visit.walk(w.plan.folder(), remove); err != nil {
 			return err
 		}
 	}
@@ -65,7 +65,7 @@ func (w *writer) sweep() error {
 func (w *writer) sweepShared() error {
 	for target := range w.sharedTargets() {
 		temp := w.temp(target)
-		if err := w.disk.remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := w.visit.remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 	}
@@ -103,14 +103,12 @@ func (w *writer) temp(target string) string {
 	return path.Join(path.Dir(target), tempName(w.plan.Cluster, len(w.staged)))
 }
 
-// stageAll writes every new content beside its target, and makes it last. The
-// files are synced together, not one after the other: a file system writes its
-// journal once for all that wait for it.
+// stageAll writes every new content beside its target, and makes it last.
 func (w *writer) stageAll(ctx context.Context) error {
 	if err := w.writeAll(ctx); err != nil {
 		return err
 	}
-	if err := w.syncAll(w.dirty, w.staged); err != nil {
+	if err := w.settle(w.dirty, w.staged); err != nil {
 		return err
 	}
 	return ctx.Err()
@@ -146,36 +144,37 @@ func (w *writer) intentTemp() string {
 	return path.Join(path.Dir(w.plan.lockPath), tempName(w.plan.Cluster, 0))
 }
 
-func (w *writer) stage(target string, data []byte) (err error) {
+func (w *writer) stage(target string, data []byte) error {
 	if err := w.mkdir(path.Dir(target)); err != nil {
 		return err
 	}
 	step("stage " + target)
 	temp := w.temp(target)
-	f, err := w.disk.open(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, fileMode)
-	if err != nil {
+	if err := w.write(temp, target, data); err != nil {
 		return fmt.Errorf("write %s: %w", target, err)
 	}
-	w.staged = append(w.staged, move{temp, target})
-	defer func() {
-		if err = errors.Join(err, f.Close()); err != nil {
-			err = fmt.Errorf("write %s: %w", target, err)
+	return nil
+}
+
+func (w *writer) write(temp, target string, data []byte) error {
+	return w.visit.in(temp, func(f *folder, name string) error {
+		file, err := f.create(name)
+		if err != nil {
+			return err
 		}
-	}()
-	step("write " + target)
-	if _, err := f.Write(data); err != nil {
-		return err
-	}
-	return f.Chmod(fileMode)
+		w.staged = append(w.staged, move{temp, target})
+		step("write " + target)
+		return file.finish(data)
+	})
 }
 
 // mkdir makes the folder p and those above it, where they are not there.
 func (w *writer) mkdir(p string) error {
-	if _, err := w.disk.at(p); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := w.visit.at(p); !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	for _, dir := range append(parents(p), p) {
-		_, err := w.disk.at(dir)
+		_, err := w.visit.at(dir)
 		if err == nil {
 			continue
 		}
@@ -183,7 +182,7 @@ func (w *writer) mkdir(p string) error {
 			return err
 		}
 		step("mkdir " + dir)
-		if err := w.disk.mkdir(dir); errors.Is(err, fs.ErrExist) {
+		if err := w.visit.mkdir(dir); errors.Is(err, fs.ErrExist) {
 			continue // another cluster's build was faster
 		} else if err != nil {
 			return fmt.Errorf("make folder: %w", err)
@@ -198,35 +197,36 @@ func (w *writer) mkdir(p string) error {
 // remove, the next run sweeps.
 func (w *writer) discard() {
 	for _, m := range w.staged {
-		_ = w.disk.remove(m.temp)
+		_ = w.visit.remove(m.temp)
 	}
 	for _, dir := range slices.Backward(w.made) {
-		_ = w.disk.remove(dir)
+		if !w.visit.disk.shared(dir) { // others may be at work there
+			_ = w.visit.rmdir(dir)
+		}
 	}
 }
 
-func (w *writer) rename(moves []move) error {
-	dirs := map[string]bool{}
+// rename puts what is staged in place, and notes the folders in dirs.
+func (w *writer) rename(moves []move, dirs map[string]bool) error {
 	for _, m := range moves {
 		step("rename " + m.target)
-		if err := w.disk.rename(m.temp, m.target); err != nil {
+		if err := w.visit.rename(m.temp, m.target); err != nil {
 			return fmt.Errorf("put %s in place: %w", m.target, err)
 		}
 		dirs[path.Dir(m.target)] = true
 	}
-	return w.syncAll(dirs, nil)
+	return nil
 }
 
 // remove deletes the files of the plan that match and are not wanted, and the
-// folders of the cluster that are empty then.
-func (w *writer) remove(match func(p string) bool) error {
-	dirs := map[string]bool{}
+// folders of the cluster that are empty then. It notes the folders in dirs.
+func (w *writer) remove(match func(p string) bool, dirs map[string]bool) error {
 	for _, c := range w.todo {
 		if c.New != nil || !match(c.Path) {
 			continue
 		}
 		step("remove " + c.Path)
-		if err := w.disk.remove(c.Path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := w.visit.remove(c.Path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("remove %s: %w", c.Path, err)
 		}
 		kept, err := w.removeEmpty(path.Dir(c.Path))
@@ -235,7 +235,7 @@ func (w *writer) remove(match func(p string) bool) error {
 		}
 		dirs[kept] = true
 	}
-	return w.syncAll(dirs, nil)
+	return nil
 }
 
 // removeEmpty removes dir and the folders above it while they are empty, up to
@@ -245,7 +245,7 @@ func (w *writer) removeEmpty(dir string) (string, error) {
 	folder := w.plan.folder()
 	for dir == folder || strings.HasPrefix(dir, folder+"/") {
 		step("rmdir " + dir)
-		err := w.disk.remove(dir)
+		err := w.visit.rmdir(dir)
 		if errors.Is(err, fs.ErrExist) { // also says: not empty
 			return dir, nil
 		}
@@ -255,36 +255,4 @@ func (w *writer) removeEmpty(dir string) (string, error) {
 		dir = path.Dir(dir)
 	}
 	return dir, nil
-}
-
-// syncAll makes the staged files, and the renames and removals in the folders,
-// last. A folder that is gone needs nothing.
-func (w *writer) syncAll(dirs map[string]bool, staged []move) error {
-	var group errgroup.Group
-	for _, m := range staged {
-		step("sync " + m.target)
-		group.Go(func() error { return w.sync(m.temp, m.target) })
-	}
-	for _, dir := range slices.Sorted(maps.Keys(dirs)) {
-		step("sync folder " + dir)
-		group.Go(func() error {
-			if err := w.sync(dir, "folder "+dir); !errors.Is(err, fs.ErrNotExist) {
-				return err
-			}
-			return nil
-		})
-	}
-	return group.Wait()
-}
-
-func (w *writer) sync(p, what string) error {
-	f, err := w.disk.open(p, os.O_RDONLY, 0)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	if err := f.Sync(); err != nil {
-		return fmt.Errorf("sync %s: %w", what, err)
-	}
-	return nil
 }

@@ -9,15 +9,16 @@ import (
 // Unknown gives a finding for each file in a cluster's manifests folder that
 // its lock does not list. Argo CD deploys every file there, whoever wrote it. A
 // cluster without a lock has none: nothing is kasou's yet.
-func Unknown(root, dir, cluster string) (finding.List, error) {
-	d, lock, err := openLocked(root, dir, cluster)
+func (d *Disk) Unknown(cluster string) (finding.List, error) {
+	v := d.visit()
+	defer v.Close()
+	lock, _, _, err := v.readLock(cluster)
 	if err != nil || lock == nil {
 		return nil, err
 	}
-	defer d.Close()
 	var found finding.List
-	err = d.manifests(dir, cluster, func(at string) error {
-		if _, ours := lock.Files[strings.TrimPrefix(at, dir+"/")]; !ours {
+	err = v.manifests(cluster, func(at string) error {
+		if _, ours := lock.Files[strings.TrimPrefix(at, d.dir+"/")]; !ours {
 			found = append(found, finding.Finding{
 				File: at, Cluster: cluster, Rule: RuleUnknownFile, Severity: finding.Error,
 				Message: "kasou did not write this file, and Argo CD deploys it",
