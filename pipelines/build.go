@@ -80,7 +80,7 @@ type written struct {
 }
 
 func (r *run) buildAll(ctx context.Context, out *report.Report) {
-	r.forAll(ctx, out, writers*r.Jobs, r.buildAndWrite)
+	r.forAll(ctx, out, r.Jobs+writers, r.buildAndWrite)
 }
 
 // forAll does the work for every cluster, jobs at a time, and enters what comes
@@ -91,9 +91,10 @@ func (r *run) forAll(ctx context.Context, out *report.Report, jobs int, work fun
 	}
 }
 
-// writers is how many clusters are in hand for each one that is being rendered:
-// the others wait for the disk, which is better asked for many things at once.
-const writers = 4
+// writers is how many clusters are in hand beside those that are being rendered:
+// they wait for the disk, which is asked once for all who wait. Each holds its
+// files' contents meanwhile, some 40 KB, and one or two descriptors.
+const writers = 128
 
 func (r *run) buildAndWrite(ctx context.Context, c fleet.Cluster) (w written) {
 	r.atWork <- struct{}{}

@@ -66,6 +66,9 @@ func ParseLock(data []byte) (*Lock, error) {
 // Marshal gives the lock as YAML, keys sorted.
 func (l Lock) Marshal() ([]byte, error) {
 	l.APIVersion, l.Kind = LockVersion, LockKind
+	if data, ok := l.plainMarshal(); ok {
+		return data, nil
+	}
 	data, err := yaml.Marshal(l)
 	if err != nil {
 		return nil, err

@@ -1,0 +1,128 @@
+package tree
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// aCluster gives files like those of a cluster with a chart of ten templates.
+func aCluster(name string) Wanted {
+	files := Files{
+		"clusters/" + name + "/values.yaml":              bytes.Repeat([]byte("a: 1\n"), 80),
+		"clusters/" + name + "/manifests/namespace.yaml": []byte("kind: Namespace\nname: " + name + "\n"),
+		"clusters/root/" + name + ".yaml":                Stamp("clusters/"+name+"/spec.yaml", bytes.Repeat([]byte("app: "+name+"\n"), 60)),
+	}
+	for i := range 8 {
+		folder := []string{"", "rbac/"}[i%4/3]
+		files[fmt.Sprintf("clusters/%s/manifests/vcluster/templates/%sfile-%c.yaml", name, folder, 'a'+i)] =
+			bytes.Repeat([]byte("key: "+name+"\n"), 60)
+	}
+	return Wanted{Cluster: name, Files: files, Lock: Lock{
+		Inputs: Digest([]byte(name)), Chart: ChartLock{Path: "charts/vcluster-0.4.3.tgz", Digest: Digest(nil)},
+	}}
+}
+
+// cpu gives the processor time of the program so far, in microseconds.
+func cpu(b *testing.B) int64 {
+	var used syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
+		b.Fatal(err)
+	}
+	return used.Utime.Nano()/1000 + used.Stime.Nano()/1000
+}
+
+func reportCPU(b *testing.B, before int64) {
+	b.ReportMetric(float64(cpu(b)-before)/float64(b.N), "cpu-µs/op")
+}
+
+func built(b *testing.B, w Wanted) *Disk {
+	d := At(b.TempDir(), "clusters")
+	b.Cleanup(func() { _ = d.Close() })
+	if err := buildOn(d, w); err != nil {
+		b.Fatal(err)
+	}
+	return d
+}
+
+func buildOn(d *Disk, w Wanted) error {
+	plan, found, err := d.Compare(context.Background(), w)
+	if err != nil || len(found) > 0 {
+		return fmt.Errorf("%v, %w", found, err)
+	}
+	return d.Apply(context.Background(), plan)
+}
+
+// BenchmarkWrite gives the cost of comparing and writing a new cluster, with
+// many in hand.
+func BenchmarkWrite(b *testing.B) {
+	d := At(b.TempDir(), "clusters")
+	defer d.Close()
+	var all errgroup.Group
+	all.SetLimit(128)
+	before := cpu(b)
+	for i := range b.N {
+		all.Go(func() error { return buildOn(d, aCluster(fmt.Sprintf("team-%05d", i))) })
+	}
+	if err := all.Wait(); err != nil {
+		b.Fatal(err)
+	}
+	reportCPU(b, before)
+}
+
+// BenchmarkCompare is a check's part of a cluster that is as wanted.
+func BenchmarkCompare(b *testing.B) {
+	w := aCluster("team-00001")
+	d, before := built(b, w), cpu(b)
+	for b.Loop() {
+		if plan, _, err := d.Compare(b.Context(), w); err != nil || !plan.Empty() {
+			b.Fatal(causes(plan), err)
+		}
+	}
+	reportCPU(b, before)
+}
+
+// BenchmarkIntact is what a build without changes does for a cluster.
+func BenchmarkIntact(b *testing.B) {
+	d, before := built(b, aCluster("team-00001")), cpu(b)
+	for b.Loop() {
+		lock, _, err := d.ReadLock("team-00001")
+		if err != nil {
+			b.Fatal(err)
+		}
+		if ok, err := d.Intact("team-00001", *lock); !ok || err != nil {
+			b.Fatal(ok, err)
+		}
+	}
+	reportCPU(b, before)
+}
+
+func BenchmarkLock(b *testing.B) {
+	d := built(b, aCluster("team-00001"))
+	lock, _, err := d.ReadLock("team-00001")
+	if err != nil {
+		b.Fatal(err)
+	}
+	data, err := lock.Marshal()
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Run("read", func(b *testing.B) {
+		for b.Loop() {
+			if _, err := ParseLock(data); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("write", func(b *testing.B) {
+		for b.Loop() {
+			if _, err := lock.Marshal(); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
