@@ -53,11 +53,12 @@ func badLock(p, cluster, message, hint string) finding.Finding {
 // strays gives the paths that the lock lists and must not, sorted.
 func (l Lock) strays(cluster string) []string {
 	var strays []string
-	for _, p := range slices.Sorted(maps.Keys(l.Files)) {
+	for p := range l.Files {
 		if !owned(cluster, p) {
 			strays = append(strays, p)
 		}
 	}
+	slices.Sort(strays)
 	return strays
 }
 

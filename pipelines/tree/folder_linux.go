@@ -12,11 +12,7 @@ import (
 // folder is an open folder, reached by real folders only. A name is looked up in
 // that very folder, wherever it is moved, and is never followed where it is a
 // link. (os.Root does the same with several calls of the system for each.)
-type folder struct {
-	fd     int
-	device uint64
-	mode   uint32
-}
+type folder struct{ fd int }
 
 func openTop(path string) (*folder, error) {
 	f, err := openFolder(unix.AT_FDCWD, path, 0)
@@ -43,15 +39,17 @@ func openFolder(at int, name string, flags int) (*folder, error) {
 	if err != nil {
 		return nil, err
 	}
-	var is unix.Stat_t
-	if err := unix.Fstat(fd, &is); err != nil {
-		_ = unix.Close(fd)
-		return nil, err
-	}
-	return &folder{fd: fd, device: is.Dev, mode: is.Mode}, nil
+	return &folder{fd}, nil
 }
 
 func (f *folder) close() error { return unix.Close(f.fd) }
+
+// device gives the file system that the folder is on.
+func (f *folder) device() (uint64, error) {
+	var is unix.Stat_t
+	err := unix.Fstat(f.fd, &is)
+	return is.Dev, err
+}
 
 // blame gives a kindError where the name could not be opened because it is not
 // of the wanted kind.
@@ -177,10 +175,7 @@ func (f *folder) mkdir(name string) (*folder, error) {
 	if err != nil {
 		return nil, err
 	}
-	if made.mode&^unix.S_IFMT != dirMode {
-		err = unix.Fchmod(made.fd, dirMode)
-	}
-	if err != nil {
+	if err := setMode(made.fd, dirMode); err != nil {
 		_ = made.close()
 		return nil, err
 	}

@@ -15,9 +15,8 @@ import (
 // folder is an open folder, reached by real folders only, on systems of which
 // os.Root knows best how to stay within one.
 type folder struct {
-	in     *os.Root
-	mutex  *flock.Flock
-	device uint64 // is not asked for here
+	in    *os.Root
+	mutex *flock.Flock
 }
 
 func openTop(path string) (*folder, error) {
@@ -50,6 +49,9 @@ func (f *folder) close() error {
 	}
 	return f.in.Close()
 }
+
+// device gives the file system that the folder is on. Nobody asks for it here.
+func (f *folder) device() (uint64, error) { return 0, errors.ErrUnsupported }
 
 // kind gives what the name is, of a link the link itself.
 func (f *folder) kind(name string) (fs.FileMode, error) {

@@ -43,7 +43,12 @@ type round struct {
 }
 
 // open prepares for the folder's file system, before anything is written there.
-func (g *group) open(f *folder) { g.sync, g.device = wholeSync(f), f.device }
+func (g *group) open(f *folder) {
+	var err error
+	if g.device, err = f.device(); err == nil {
+		g.sync = wholeSync(f)
+	}
+}
 
 // covers says whether a sync of the file system is the way to make the folders'
 // contents last.
@@ -52,7 +57,7 @@ func (g *group) covers(folders []*folder) bool {
 		return false
 	}
 	for _, f := range folders {
-		if f.device != g.device {
+		if device, err := f.device(); err != nil || device != g.device {
 			return false // something else is mounted here
 		}
 	}

@@ -1,10 +1,6 @@
 package tree
 
-import (
-	"maps"
-	"path"
-	"slices"
-)
+import "path"
 
 // Intact says whether every file that the lock of the cluster lists is there,
 // with the content that the lock says. It reads them all: a time stamp proves
@@ -15,8 +11,8 @@ func (d *Disk) Intact(cluster string, lock Lock) (bool, error) {
 	}
 	v := d.visit()
 	defer v.Close()
-	for _, p := range slices.Sorted(maps.Keys(lock.Files)) {
-		if f, err := v.differs(cluster, path.Join(d.dir, p), lock.Files[p]); err != nil || f != nil {
+	for p, digest := range lock.Files {
+		if f, err := v.differs(cluster, path.Join(d.dir, p), digest); err != nil || f != nil {
 			return false, err
 		}
 	}

@@ -1,9 +1,6 @@
 package tree
 
-import (
-	"bytes"
-	"strings"
-)
+import "strings"
 
 // plainLock reads a lock as Marshal writes it, line by line: a twentieth of the
 // work of a YAML parser, which in a large fleet without changes is a quarter of
@@ -11,20 +8,30 @@ import (
 func plainLock(data []byte) (l *Lock, ok bool) {
 	l = &Lock{}
 	section := ""
-	seen := map[string]bool{}
-	for line := range bytes.Lines(data) {
-		text, ended := strings.CutSuffix(string(line), "\n")
+	seen := make(map[string]bool, 16) // of all keys but the files' names
+	for rest := string(data); rest != ""; {
+		text, after, ended := strings.Cut(rest, "\n")
+		rest = after
 		if text == lockHead {
 			continue
 		}
 		key, value, ok := strings.Cut(text, ":")
 		name, below := strings.CutPrefix(key, "  ")
+		if !ok || !ended || !plainText(name) {
+			return nil, false
+		}
+		if below && section == "files" && value != "" {
+			if !l.addFile(name, value) {
+				return nil, false
+			}
+			continue
+		}
 		if below {
 			key = section + " " + name
 		} else {
 			section = key
 		}
-		if !ok || !ended || !plainText(name) || seen[key] {
+		if seen[key] {
 			return nil, false
 		}
 		seen[key] = true
@@ -38,13 +45,6 @@ func plainLock(data []byte) (l *Lock, ok bool) {
 		if !ok {
 			return nil, false
 		}
-		if section == "files" && below {
-			if l.Files == nil {
-				l.Files = map[string]string{}
-			}
-			l.Files[name] = value
-			continue
-		}
 		field := l.field(key)
 		if field == nil {
 			return nil, false
@@ -52,6 +52,17 @@ func plainLock(data []byte) (l *Lock, ok bool) {
 		*field = value
 	}
 	return l, true
+}
+
+// addFile enters a file. It is not ok for one that is there, and for what is no
+// plain value.
+func (l *Lock) addFile(name, value string) (ok bool) {
+	if l.Files == nil {
+		l.Files = make(map[string]string, 16)
+	}
+	before := len(l.Files)
+	l.Files[name], ok = plainValue(value)
+	return ok && len(l.Files) > before
 }
 
 // field is where a value goes, by its key and the section's before it; nil for a
@@ -104,6 +115,9 @@ func plainText(text string) bool {
 		// A version, or an address; one dot would make it a number, a colon a time.
 		return text[0] >= '0' && text[0] <= '9' && strings.Count(text, ".") >= 2 && !strings.Contains(text, ":")
 	}
+	if len(text) > len("false") {
+		return true
+	}
 	switch strings.ToLower(text) {
 	case "null", "true", "false", "yes", "no", "on", "off", "y", "n":
 		return false
@@ -112,11 +126,17 @@ func plainText(text string) bool {
 }
 
 func plainCharacters(text string) bool {
-	for _, c := range []byte(text) {
-		letter := c|0x20 >= 'a' && c|0x20 <= 'z'
-		if !letter && (c < '0' || c > '9') && !strings.ContainsRune("-._/:+@", rune(c)) {
+	for i := range len(text) {
+		if !plainSet[text[i]] {
 			return false
 		}
 	}
 	return true
 }
+
+var plainSet = func() (set [256]bool) {
+	for _, c := range []byte("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._/:+@") {
+		set[c] = true
+	}
+	return set
+}()

@@ -3,7 +3,6 @@ package tree
 import (
 	"io/fs"
 	"path"
-	"slices"
 	"strings"
 )
 
@@ -15,20 +14,29 @@ const (
 	rootName = "root"
 )
 
+// applicationEnd and registrationEnd end the names of a cluster's files in root/.
+const (
+	applicationEnd  = ".yaml"
+	registrationEnd = ".cluster.yaml"
+)
+
 // sharedFiles are a cluster's files outside its own folder, from the clusters
 // folder: the Application and the sealed cluster Secret.
 func sharedFiles(cluster string) []string {
-	return []string{path.Join(rootName, cluster+".yaml"), path.Join(rootName, cluster+".cluster.yaml")}
+	return []string{path.Join(rootName, cluster+applicationEnd), path.Join(rootName, cluster+registrationEnd)}
 }
 
 // owned says whether p, a path from the clusters folder, can be a generated
 // file of the cluster. Lock files come from git, so from anyone: what they list
 // is deleted and overwritten, and must not reach further than this.
 func owned(cluster, p string) bool {
-	if slices.Contains(sharedFiles(cluster), p) {
+	if name, ok := strings.CutPrefix(p, rootName+"/"); ok && ofCluster(name, cluster) {
 		return true
 	}
-	inside, ok := strings.CutPrefix(p, cluster+"/")
+	inside, ok := strings.CutPrefix(p, cluster)
+	if ok {
+		inside, ok = strings.CutPrefix(inside, "/")
+	}
 	if !ok || !fs.ValidPath(p) || inside == "" || strings.ContainsAny(p, "\\\x00") {
 		return false
 	}
@@ -36,12 +44,20 @@ func owned(cluster, p string) bool {
 	if first == specName || first == lockName {
 		return false
 	}
-	for part := range strings.SplitSeq(inside, "/") {
+	for rest := inside; rest != ""; {
+		var part string
+		part, rest, _ = strings.Cut(rest, "/")
 		if part == ".git" || strings.HasPrefix(part, tempPrefix) {
 			return false
 		}
 	}
 	return true
+}
+
+// ofCluster says whether a file in root/ has a name of the cluster's.
+func ofCluster(name, cluster string) bool {
+	rest, ok := strings.CutPrefix(name, cluster)
+	return ok && (rest == applicationEnd || rest == registrationEnd)
 }
 
 // parents gives the folders above p that are below the top, outermost first:
