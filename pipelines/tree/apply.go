@@ -32,6 +32,8 @@ func (d *Disk) Apply(ctx context.Context, p Plan) error {
 	if err := w.lock(ctx); err != nil {
 		return err
 	}
+	d.hands <- struct{}{}
+	defer func() { <-d.hands }()
 	if err := w.outstanding(); err != nil {
 		return err
 	}

@@ -22,7 +22,12 @@ type Disk struct {
 	kept    map[string]*folder
 	group   group
 	buffers sync.Pool
+	// hands bounds how many clusters are being written at once, those left out
+	// that wait for the others: each has folders open, and keeps a thread busy.
+	hands chan struct{}
 }
+
+const hands = 16
 
 // At gives the clusters folder dir, slash-separated, of the repo at root. It
 // looks at nothing yet: what is wrong there shows when it is used. The caller
@@ -30,7 +35,7 @@ type Disk struct {
 func At(root, dir string) *Disk {
 	return &Disk{
 		root: root, dir: dir, kept: map[string]*folder{},
-		group: group{slots: make(chan struct{}, atOnce)},
+		hands: make(chan struct{}, hands), group: group{slots: make(chan struct{}, atOnce)},
 	}
 }
 

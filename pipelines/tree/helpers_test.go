@@ -73,15 +73,18 @@ func snapshot(t *testing.T, root string) map[string]string {
 
 // generation gives the files of cluster dev as inputs of the name make them:
 // some the same in every generation, some not, some only there.
-func generation(name string) Wanted {
+func generation(name string) Wanted { return generationOf("dev", name) }
+
+func generationOf(cluster, name string) Wanted {
+	in := "clusters/" + cluster + "/"
 	files := Files{
-		"clusters/dev/values.yaml":                                    []byte("same: true\n"),
-		"clusters/dev/manifests/namespace.yaml":                       []byte("kind: Namespace\nname: " + name + "\n"),
-		"clusters/dev/manifests/vcluster/templates/" + name + ".yaml": []byte("only: " + name + "\n"),
-		"clusters/dev/manifests/" + name + "/deep/er/file.yaml":       []byte("deep: " + name + "\n"),
-		"clusters/root/dev.yaml":                                      Stamp("clusters/dev/spec.yaml", []byte("app: "+name+"\n")),
+		in + "values.yaml":                                    []byte("same: true\n"),
+		in + "manifests/namespace.yaml":                       []byte("kind: Namespace\nname: " + name + "\n"),
+		in + "manifests/vcluster/templates/" + name + ".yaml": []byte("only: " + name + "\n"),
+		in + "manifests/" + name + "/deep/er/file.yaml":       []byte("deep: " + name + "\n"),
+		"clusters/root/" + cluster + ".yaml":                  Stamp(in+"spec.yaml", []byte("app: "+name+"\n")),
 	}
-	return Wanted{Cluster: "dev", Files: files, Lock: Lock{Inputs: name, Chart: ChartLock{Name: "vcluster", Digest: name}}}
+	return Wanted{Cluster: cluster, Files: files, Lock: Lock{Inputs: name, Chart: ChartLock{Name: "vcluster", Digest: name}}}
 }
 
 func mustCompare(t *testing.T, root string, w Wanted) Plan {

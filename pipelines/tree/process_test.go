@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -22,7 +24,7 @@ import (
 // is told to.
 const (
 	childRoot = "KASOU_TEST_TREE_ROOT" // the repo's root
-	childWant = "KASOU_TEST_TREE_WANT" // generation, or "retire"
+	childWant = "KASOU_TEST_TREE_WANT" // generation, "retire", or a generation and clusters
 	childDies = "KASOU_TEST_TREE_DIES" // at which step, from 1; 0 never
 )
 
@@ -42,13 +44,20 @@ func child(root string) error {
 	if err != nil {
 		return err
 	}
+	var mu sync.Mutex
 	step = func(string) {
+		mu.Lock()
+		defer mu.Unlock()
 		if left--; left == 0 {
 			_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
 			select {}
 		}
 	}
-	return run(root, os.Getenv(childWant))
+	want := os.Getenv(childWant)
+	if strings.Contains(want, " ") {
+		return childMany(root, want)
+	}
+	return run(root, want)
 }
 
 // run builds the generation, or retires the cluster, until nobody was faster.
@@ -186,7 +195,7 @@ func oldOrNew(t *testing.T, label string, before, after, now map[string]string) 
 		switch {
 		case strings.HasPrefix(filepath.Base(p), tempPrefix):
 		case there == had && is == was, there == will && is == wanted:
-		case p == "clusters/dev/lock.yaml" && strings.Contains(is, "writing: true"):
+		case path.Base(p) == "lock.yaml" && strings.Contains(is, "writing: true"):
 			if _, err := ParseLock([]byte(is)); err != nil {
 				t.Errorf("%s: intent lock: %v", label, err)
 			}

@@ -28,6 +28,8 @@ func (w *writer) settle(dirs map[string]bool, staged []move) error {
 	}
 	step("sync " + w.plan.Cluster)
 	w.visit.release()
+	<-w.visit.disk.hands
+	defer func() { w.visit.disk.hands <- struct{}{} }()
 	return group.wait()
 }
 
