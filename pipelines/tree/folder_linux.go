@@ -1,3 +1,7 @@
+// The tag portable builds what other systems get, so that it can be tested here.
+
+//go:build !portable
+
 package tree
 
 import (
