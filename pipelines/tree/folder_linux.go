@@ -5,10 +5,8 @@
 package tree
 
 import (
-	"encoding/binary"
 	"io/fs"
 	"slices"
-	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -124,130 +122,6 @@ func readAll(fd, size int, into []byte) ([]byte, error) {
 		}
 		into = slices.Grow(into, 1)
 	}
-}
-
-// newFile is a file that is being written.
-type newFile struct{ fd int }
-
-// create makes a file that was not there.
-func (f *folder) create(name string) (newFile, error) {
-	fd, err := again(func() (int, error) {
-		return unix.Openat(f.fd, name, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, fileMode)
-	})
-	return newFile{fd}, err
-}
-
-// finish writes the content, sets the mode and closes the file.
-func (n newFile) finish(data []byte) error {
-	err := n.write(data)
-	if err == nil {
-		err = setMode(n.fd, fileMode)
-	}
-	if closed := unix.Close(n.fd); err == nil && closed != unix.EINTR { // Linux has closed it then
-		err = closed
-	}
-	return err
-}
-
-func (n newFile) write(data []byte) error {
-	for len(data) > 0 {
-		done, err := again(func() (int, error) { return unix.Write(n.fd, data) })
-		if err != nil {
-			return err
-		}
-		data = data[done:]
-	}
-	return nil
-}
-
-// setMode sets the mode where the umask, or the folder's own rules, gave
-// another: setting it writes to disk, looking does not.
-func setMode(fd int, mode uint32) error {
-	var is unix.Stat_t
-	if err := unix.Fstat(fd, &is); err != nil || is.Mode&^unix.S_IFMT == mode {
-		return err
-	}
-	return unix.Fchmod(fd, mode)
-}
-
-// mkdir makes a folder, whatever the umask, and opens it.
-func (f *folder) mkdir(name string) (*folder, error) {
-	if err := retry(func() error { return unix.Mkdirat(f.fd, name, dirMode) }); err != nil {
-		return nil, err
-	}
-	made, err := f.sub(name)
-	if err != nil {
-		return nil, err
-	}
-	if err := setMode(made.fd, dirMode); err != nil {
-		_ = made.close()
-		return nil, err
-	}
-	return made, nil
-}
-
-func (f *folder) rename(from, to string) error {
-	return retry(func() error { return unix.Renameat(f.fd, from, f.fd, to) })
-}
-
-func (f *folder) remove(name string) error {
-	return retry(func() error { return unix.Unlinkat(f.fd, name, 0) })
-}
-
-func (f *folder) rmdir(name string) error {
-	return retry(func() error { return unix.Unlinkat(f.fd, name, unix.AT_REMOVEDIR) })
-}
-
-// list gives what is in the folder, sorted.
-func (f *folder) list() ([]entry, error) {
-	if _, err := unix.Seek(f.fd, 0, 0); err != nil {
-		return nil, err
-	}
-	var all []entry
-	for buffer := make([]byte, 4<<10); ; {
-		n, err := again(func() (int, error) { return unix.Getdents(f.fd, buffer) })
-		if err != nil {
-			return nil, err
-		}
-		if n == 0 {
-			break
-		}
-		if all, err = f.entries(all, buffer[:n]); err != nil {
-			return nil, err
-		}
-	}
-	slices.SortFunc(all, func(a, b entry) int { return strings.Compare(a.name, b.name) })
-	return all, nil
-}
-
-// entries reads what getdents64(2) gave: of each entry the length as a uint16
-// in the bytes 16 and 17, the type in 18, and from 19 the name, which a zero
-// ends. (unix.ParseDirent drops the type.)
-func (f *folder) entries(all []entry, data []byte) ([]entry, error) {
-	for len(data) > 0 {
-		length := binary.NativeEndian.Uint16(data[16:])
-		name, _, _ := strings.Cut(string(data[19:length]), "\x00")
-		kind, known := kinds[data[18]]
-		data = data[length:]
-		if name == "." || name == ".." {
-			continue
-		}
-		if !known { // some file systems do not tell
-			var err error
-			if kind, err = f.kind(name); err == unix.ENOENT {
-				continue
-			} else if err != nil {
-				return nil, err
-			}
-		}
-		all = append(all, entry{name, kind})
-	}
-	return all, nil
-}
-
-var kinds = map[byte]fs.FileMode{
-	unix.DT_REG: 0, unix.DT_DIR: fs.ModeDir, unix.DT_LNK: fs.ModeSymlink, unix.DT_FIFO: fs.ModeIrregular,
-	unix.DT_SOCK: fs.ModeIrregular, unix.DT_CHR: fs.ModeIrregular, unix.DT_BLK: fs.ModeIrregular,
 }
 
 // lock tries to lock the folder, until it is closed.

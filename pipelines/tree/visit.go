@@ -42,7 +42,8 @@ func (v *visit) Close() {
 	if v.locked != nil {
 		_ = v.locked.close()
 	}
-	v.disk.buffers.Put(&v.scratch)
+	buffer := v.scratch
+	v.disk.buffers.Put(&buffer)
 }
 
 // release closes all folders but the one that is locked. They are opened again
