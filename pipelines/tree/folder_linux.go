@@ -5,6 +5,7 @@
 package tree
 
 import (
+	"errors"
 	"io/fs"
 	"slices"
 
@@ -56,10 +57,10 @@ func (f *folder) device() (uint64, error) {
 // blame gives a kindError where the name could not be opened because it is not
 // of the wanted kind.
 func (f *folder) blame(name string, err error, want fs.FileMode) error {
-	if err == unix.ENOENT {
+	if errors.Is(err, unix.ENOENT) {
 		return err
 	}
-	if kind, look := f.kind(name); look == nil && kind != want || err == unix.ELOOP {
+	if kind, look := f.kind(name); look == nil && kind != want || errors.Is(err, unix.ELOOP) {
 		return kindError(kind)
 	}
 	return err
@@ -131,7 +132,7 @@ func (f *folder) lock(alone bool) (bool, error) {
 		how = unix.LOCK_EX
 	}
 	err := retry(func() error { return unix.Flock(f.fd, how|unix.LOCK_NB) })
-	if err == unix.EWOULDBLOCK {
+	if errors.Is(err, unix.EWOULDBLOCK) {
 		return false, nil
 	}
 	return err == nil, err
@@ -155,7 +156,7 @@ func (f *folder) syncFile(name string) error {
 // again calls once more what a signal has broken off: Go sends itself many.
 func again(do func() (int, error)) (int, error) {
 	for {
-		if n, err := do(); err != unix.EINTR {
+		if n, err := do(); !errors.Is(err, unix.EINTR) {
 			return n, err
 		}
 	}

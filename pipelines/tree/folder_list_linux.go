@@ -4,6 +4,7 @@ package tree
 
 import (
 	"encoding/binary"
+	"errors"
 	"io/fs"
 	"slices"
 	"strings"
@@ -47,7 +48,7 @@ func (f *folder) entries(all []entry, data []byte) ([]entry, error) {
 		}
 		if !known { // some file systems do not tell
 			var err error
-			if kind, err = f.kind(name); err == unix.ENOENT {
+			if kind, err = f.kind(name); errors.Is(err, unix.ENOENT) {
 				continue
 			} else if err != nil {
 				return nil, err

@@ -2,7 +2,11 @@
 
 package tree
 
-import "golang.org/x/sys/unix"
+import (
+	"errors"
+
+	"golang.org/x/sys/unix"
+)
 
 // newFile is a file that is being written.
 type newFile struct{ fd int }
@@ -21,7 +25,7 @@ func (n newFile) finish(data []byte) error {
 	if err == nil {
 		err = setMode(n.fd, fileMode)
 	}
-	if closed := unix.Close(n.fd); err == nil && closed != unix.EINTR { // Linux has closed it then
+	if closed := unix.Close(n.fd); err == nil && !errors.Is(closed, unix.EINTR) { // Linux has closed it then
 		err = closed
 	}
 	return err

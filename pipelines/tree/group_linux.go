@@ -5,7 +5,6 @@ package tree
 import (
 	"errors"
 	"fmt"
-	"slices"
 
 	"golang.org/x/sys/unix"
 )
@@ -45,8 +44,12 @@ func tellsOfErrors() bool {
 // hear of those below it, and FUSE does not ask its server.
 func synced(f *folder) bool {
 	var is unix.Statfs_t
-	err := retry(func() error { return unix.Fstatfs(f.fd, &is) })
-	return err == nil && slices.Contains([]int64{
-		unix.EXT4_SUPER_MAGIC, unix.XFS_SUPER_MAGIC, unix.BTRFS_SUPER_MAGIC, unix.F2FS_SUPER_MAGIC, unix.TMPFS_MAGIC,
-	}, int64(is.Type))
+	if err := retry(func() error { return unix.Fstatfs(f.fd, &is) }); err != nil {
+		return false
+	}
+	switch uint32(is.Type) { // its type is another on each processor
+	case unix.EXT4_SUPER_MAGIC, unix.XFS_SUPER_MAGIC, unix.BTRFS_SUPER_MAGIC, unix.F2FS_SUPER_MAGIC, unix.TMPFS_MAGIC:
+		return true
+	}
+	return false
 }
