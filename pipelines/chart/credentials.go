@@ -11,9 +11,11 @@ import (
 	"os"
 
 	"helm.sh/helm/v3/pkg/helmpath"
-	"helm.sh/helm/v3/pkg/registry"
-	"helm.sh/helm/v3/pkg/repo"
+	"sigs.k8s.io/yaml"
 )
+
+// credentialsFile is where Helm keeps a registry's, below its configuration.
+const credentialsFile = "registry/config.json"
 
 // configFiles are where Helm keeps credentials.
 type configFiles struct{ repositories, registries string }
@@ -27,7 +29,7 @@ func defaultConfigFiles() configFiles {
 		files.repositories = helmpath.ConfigPath("repositories.yaml")
 	}
 	if files.registries == "" {
-		files.registries = helmpath.ConfigPath(registry.CredentialsFileBasename)
+		files.registries = helmpath.ConfigPath(credentialsFile)
 	}
 	return files
 }
@@ -47,7 +49,7 @@ func unreadableConfig(file string, err error) *Problem {
 // site is how to talk to one http(s) repository.
 type site struct {
 	origin string
-	entry  repo.Entry
+	entry  repositoryEntry
 	// trusted has the entry's client certificate and checks; other has neither.
 	trusted, other http.RoundTripper
 }
@@ -69,27 +71,44 @@ func (s *Store) newSite(repository string) (*site, error) {
 	return &site{origin: origin(u), entry: entry, trusted: newTransport(trusted), other: newTransport(other)}, nil
 }
 
+// repositoryEntry is what kasou reads of an entry in Helm's repositories.yaml.
+// Helm's own type would link half of kubectl into kasou, which each start pays
+// for.
+type repositoryEntry struct {
+	URL                   string `json:"url"`
+	Username              string `json:"username"`
+	Password              string `json:"password"`
+	CertFile              string `json:"certFile"`
+	KeyFile               string `json:"keyFile"`
+	CAFile                string `json:"caFile"`
+	InsecureSkipTLSverify bool   `json:"insecure_skip_tls_verify"`
+	PassCredentialsAll    bool   `json:"pass_credentials_all"`
+}
+
 // entry gives the repository's entry, an empty one where Helm knows none.
-func (f configFiles) entry(repository string) (repo.Entry, error) {
-	file, err := repo.LoadFile(f.repositories)
+func (f configFiles) entry(repository string) (repositoryEntry, error) {
+	data, err := os.ReadFile(f.repositories)
 	if errors.Is(err, fs.ErrNotExist) {
-		return repo.Entry{}, nil
+		return repositoryEntry{}, nil
 	}
-	if err != nil {
-		return repo.Entry{}, unreadableConfig(f.repositories, errors.New("it is not a repositories.yaml of Helm"))
+	var file struct {
+		Repositories []repositoryEntry `json:"repositories"`
+	}
+	if err != nil || yaml.Unmarshal(data, &file) != nil {
+		return repositoryEntry{}, unreadableConfig(f.repositories, errors.New("it is not a repositories.yaml of Helm"))
 	}
 	for _, entry := range file.Repositories {
-		if entry != nil && normalURL(entry.URL) == normalURL(repository) {
-			return *entry, nil
+		if normalURL(entry.URL) == normalURL(repository) {
+			return entry, nil
 		}
 	}
-	return repo.Entry{}, nil
+	return repositoryEntry{}, nil
 }
 
 // tlsConfigs gives the TLS settings for the repository itself, and for other
 // hosts that it refers to: those are checked, by the same authorities, and get
 // no client certificate.
-func tlsConfigs(entry repo.Entry) (trusted, other *tls.Config, err error) {
+func tlsConfigs(entry repositoryEntry) (trusted, other *tls.Config, err error) {
 	trusted = &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: entry.InsecureSkipTLSverify} // #nosec G402 -- what the person told Helm
 	other = &tls.Config{MinVersion: tls.VersionTLS12}
 	if entry.CAFile != "" {

@@ -12,7 +12,6 @@ import (
 	"strings"
 
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
-	"helm.sh/helm/v3/pkg/registry"
 	orascontent "oras.land/oras-go/v2/content"
 	"oras.land/oras-go/v2/errdef"
 	"oras.land/oras-go/v2/registry/remote"
@@ -26,6 +25,16 @@ const (
 	maxManifest = 4 << 20
 	maxTags     = 100_000
 )
+
+// How Helm marks a chart in a registry: constants.go of its pkg/registry, which
+// a test holds them against. The older one is what Helm 3.5 and before wrote.
+const (
+	ociScheme     = "oci"
+	chartLayer    = "application/vnd.cncf.helm.chart.content.v1.tar+gzip"
+	oldChartLayer = "application/tar+gzip"
+)
+
+func isOCI(repository string) bool { return strings.HasPrefix(repository, ociScheme+"://") }
 
 // ociReference is a tag of a repository in a registry, and the chart that the
 // spec wants from there.
@@ -177,14 +186,14 @@ func (s *Store) chartLayer(ctx context.Context, repository *remote.Repository, d
 		return ocispec.Descriptor{}, notAChart(shown, "name", "its manifest is not JSON")
 	}
 	for _, layer := range manifest.Layers {
-		if layer.MediaType == registry.ChartLayerMediaType || layer.MediaType == registry.LegacyChartLayerMediaType {
+		if layer.MediaType == chartLayer || layer.MediaType == oldChartLayer {
 			return layer, nil
 		}
 	}
 	if descend {
 		return s.layerOfAny(ctx, repository, manifest.Manifests, at)
 	}
-	return ocispec.Descriptor{}, notAChart(shown, "name", "it has no layer of type %s", registry.ChartLayerMediaType)
+	return ocispec.Descriptor{}, notAChart(shown, "name", "it has no layer of type %s", chartLayer)
 }
 
 // layerOfAny looks for the chart in the manifests of an index.
@@ -200,7 +209,7 @@ func (s *Store) layerOfAny(ctx context.Context, repository *remote.Repository, m
 			return layer, err
 		}
 	}
-	return ocispec.Descriptor{}, notAChart("oci://"+at.repository+":"+at.tag, "name", "it has no layer of type %s", registry.ChartLayerMediaType)
+	return ocispec.Descriptor{}, notAChart("oci://"+at.repository+":"+at.tag, "name", "it has no layer of type %s", chartLayer)
 }
 
 // ociVersions gives the chart's tags as versions, once for each repository.

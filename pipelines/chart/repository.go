@@ -3,6 +3,7 @@ package chart
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -10,8 +11,6 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
-	"helm.sh/helm/v3/pkg/registry"
-	"helm.sh/helm/v3/pkg/repo"
 
 	"kasou/pipelines/fleet"
 )
@@ -71,7 +70,7 @@ func (s *Store) fromRepository(ctx context.Context, ref fleet.Chart) (content, e
 
 // archiveAt downloads the archive that an index points to.
 func (s *Store) archiveAt(ctx context.Context, target *url.URL, ref fleet.Chart) (content, error) {
-	if target.Scheme == registry.OCIScheme {
+	if target.Scheme == ociScheme {
 		return s.pull(ctx, indexedReference(target, ref))
 	}
 	archive, err := s.get(ctx, ref.Repository, target, s.limits.Compressed)
@@ -110,7 +109,7 @@ func parseIndex(data []byte, source string) (repositoryIndex, error) {
 	}
 	err := unmarshal(data, &file)
 	if err == nil && file.APIVersion == "" {
-		err = repo.ErrNoAPIVersion
+		err = errors.New("no API version specified")
 	}
 	if err != nil {
 		return nil, &Problem{
@@ -156,18 +155,34 @@ func (entry indexEntry) target(ref fleet.Chart) (*url.URL, *Problem) {
 	if len(entry.URLs) == 0 {
 		return nil, p
 	}
-	absolute, err := repo.ResolveReferenceURL(ref.Repository, entry.URLs[0])
-	if err != nil {
-		return nil, p
-	}
-	target, err := url.Parse(absolute)
-	if err != nil || target.Host == "" || (target.Scheme != "http" && target.Scheme != "https" && target.Scheme != registry.OCIScheme) {
+	target, err := absoluteURL(ref.Repository, entry.URLs[0])
+	if err != nil || target.Host == "" || (target.Scheme != "http" && target.Scheme != "https" && target.Scheme != ociScheme) {
 		return nil, p
 	}
 	if target.Scheme == "http" && strings.HasPrefix(strings.ToLower(ref.Repository), "https:") {
 		p.Message += ": it is http where the repository is https"
 		return nil, p
 	}
+	return target, nil
+}
+
+// absoluteURL gives the URL of an archive that an index names by a path from the
+// repository, or in full. A query of the repository's goes with the path.
+func absoluteURL(repository, named string) (*url.URL, error) {
+	target, err := url.Parse(named)
+	if err != nil || target.IsAbs() {
+		return target, err
+	}
+	base, err := url.Parse(repository)
+	if err != nil {
+		return nil, err
+	}
+	base.Path = strings.TrimSuffix(base.Path, "/") + "/"
+	if base.RawPath != "" {
+		base.RawPath = strings.TrimSuffix(base.RawPath, "/") + "/"
+	}
+	target = base.ResolveReference(target)
+	target.RawQuery = base.RawQuery
 	return target, nil
 }
 

@@ -13,8 +13,6 @@ import (
 	"strings"
 	"time"
 
-	"helm.sh/helm/v3/pkg/registry"
-
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
 	"kasou/pipelines/toolchain"
@@ -164,7 +162,7 @@ func (s *Store) content(ctx context.Context, ref fleet.Chart, pinned string) (co
 }
 
 func (s *Store) download(ctx context.Context, ref fleet.Chart) (content, error) {
-	if registry.IsOCI(ref.Repository) {
+	if isOCI(ref.Repository) {
 		return s.pull(ctx, ociReference{
 			repository: strings.TrimPrefix(strings.TrimRight(ref.Repository, "/"), "oci://") + "/" + ref.Name,
 			tag:        toTag(ref.Version), ref: ref,

@@ -10,7 +10,6 @@ import (
 
 	"github.com/Masterminds/semver/v3"
 	"go.yaml.in/yaml/v3"
-	"helm.sh/helm/v3/pkg/registry"
 	orascontent "oras.land/oras-go/v2/content"
 	"oras.land/oras-go/v2/errdef"
 	"oras.land/oras-go/v2/registry/remote"
@@ -57,7 +56,7 @@ func (s *Store) Upstream(ctx context.Context, ref fleet.Chart) (Upstream, error)
 			return Upstream{}, err
 		}
 		newer := newerThan(ref.Version, versions)
-		if registry.IsOCI(ref.Repository) {
+		if isOCI(ref.Repository) {
 			return s.registryUpstream(ctx, ref, newer)
 		}
 		return s.repositoryUpstream(ctx, ref, newer)

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/Masterminds/semver/v3"
-	"helm.sh/helm/v3/pkg/registry"
 
 	"kasou/pipelines/fleet"
 )
@@ -31,7 +30,7 @@ func (s *Store) Versions(ctx context.Context, ref fleet.Chart) ([]string, error)
 }
 
 func (s *Store) available(ctx context.Context, ref fleet.Chart) ([]string, error) {
-	if registry.IsOCI(ref.Repository) {
+	if isOCI(ref.Repository) {
 		return s.ociVersions(ctx, ref)
 	}
 	index, err := s.index(ctx, ref.Repository)
