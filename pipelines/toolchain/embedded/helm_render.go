@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 
-	"helm.sh/helm/v3/pkg/action"
 	"helm.sh/helm/v3/pkg/chart"
 	"helm.sh/helm/v3/pkg/chartutil"
 	"helm.sh/helm/v3/pkg/release"
@@ -83,12 +82,24 @@ func installable(ch *chart.Chart) error {
 	if kind := ch.Metadata.Type; kind != "" && kind != "application" {
 		return fmt.Errorf("%s charts are not installable", kind)
 	}
-	if req := ch.Metadata.Dependencies; req != nil {
-		if err := action.CheckDependencies(ch, req); err != nil {
-			return fmt.Errorf("the chart's archive lacks dependencies: %w", err)
-		}
+	if missing := missingDependencies(ch); len(missing) > 0 {
+		return fmt.Errorf("the chart's archive lacks dependencies: found in Chart.yaml, but missing in charts/ directory: %s", strings.Join(missing, ", "))
 	}
 	return nil
+}
+
+// missingDependencies gives the names of the charts that Chart.yaml wants and
+// the archive does not have: the rule, and above it the words, of Helm's
+// action.CheckDependencies. That package links all of Helm's client, kubectl and
+// three databases among it, which every start of a worker pays for.
+func missingDependencies(ch *chart.Chart) []string {
+	var missing []string
+	for _, wanted := range ch.Metadata.Dependencies {
+		if !slices.ContainsFunc(ch.Dependencies(), func(sub *chart.Chart) bool { return sub.Name() == wanted.Name }) {
+			missing = append(missing, wanted.Name)
+		}
+	}
+	return missing
 }
 
 // renderValues gives what the templates see, after the schemas agreed.
