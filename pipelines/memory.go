@@ -14,11 +14,11 @@ import (
 	"slices"
 	"strings"
 	"sync"
-
-	"github.com/google/renameio/v2"
+	"time"
 
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
+	"kasou/pipelines/recall"
 	"kasou/pipelines/toolchain"
 	"kasou/pipelines/tree"
 )
@@ -28,15 +28,17 @@ import (
 // each repository: losing it costs time and nothing else. It is believed only
 // together with the lock, and the lock only together with every file's content.
 type memory struct {
-	file string
+	// file has a memo for each cluster.
+	file *recall.File
 	// base is the digest of what all clusters are built with.
 	base string
-	// fleet is the digest of fleet.yaml's text.
-	fleet string
-	mu    sync.Mutex
-	// old was read, now is to be written, by cluster.
-	old, now map[string]memo
+	mu   sync.Mutex
+	// kept is when the file was last written.
+	kept time.Time
 }
+
+// keepEvery is how much of a long build may be lost where it is killed.
+const keepEvery = 5 * time.Second
 
 // memo is what the memory holds of one cluster.
 type memo struct {
@@ -48,22 +50,39 @@ type memo struct {
 	Text     string       `json:"text,omitempty"`
 }
 
+// recall opens the file of that kind for the repository, as this very program
+// left it. It is nil, which remembers nothing, where there is to be none.
+func (o Options) recall(kind string) *recall.File {
+	self, err := selfDigest()
+	if err != nil || o.NoCache || o.Cache == "" {
+		return nil
+	}
+	where := sha256.Sum256([]byte(o.Root + "\x00" + o.Dir))
+	return recall.Open(filepath.Join(o.Cache, kind, hex.EncodeToString(where[:])), self)
+}
+
+// loadFleet is fleet.Load, which need not parse what this program has parsed.
+func (o Options) loadFleet() (*fleet.Fleet, finding.List, error) {
+	return fleet.Load(o.Root, o.Dir, fleet.Remembering(o.recall("specs")))
+}
+
 // openMemory gives the memory for the run's repository, empty where there is
 // none yet. Nil, which remembers nothing, where it cannot be kept.
 func (r *run) openMemory() *memory {
-	self, err := selfDigest()
-	if err != nil || r.NoCache {
+	m := &memory{file: r.recall("built"), base: r.base(), kept: time.Now()}
+	if m.file == nil {
 		return nil
 	}
-	where := sha256.Sum256([]byte(r.Root + "\x00" + r.Dir))
-	m := &memory{
-		fleet: tree.Digest(r.committed(r.fleet.File)),
-		file:  filepath.Join(r.Cache, "built", hex.EncodeToString(where[:])+".json"),
-		old:   map[string]memo{}, now: map[string]memo{},
+	for i := range r.fleet.Clusters {
+		m.file.Get(r.fleet.Clusters[i].Name) // what a run on named clusters leaves alone is kept
 	}
+	return m
+}
+
+// base gives the digest of what all clusters are built with.
+func (r *run) base() string {
 	h := sha256.New()
 	field := func(text string) { fmt.Fprintf(h, "%d %s\n", len(text), text) }
-	field(self)
 	field(r.Toolchain.Name())
 	versions := r.Toolchain.Versions()
 	for _, name := range slices.Sorted(maps.Keys(versions)) {
@@ -76,20 +95,12 @@ func (r *run) openMemory() *memory {
 		field(r.certificate.Fingerprint)
 	}
 	field(r.SealKey)
-	m.base = hex.EncodeToString(h.Sum(nil))
-	if data, err := os.ReadFile(m.file); err == nil && json.Unmarshal(data, &m.old) == nil {
-		for _, c := range r.fleet.Clusters {
-			if known, ok := m.old[c.Name]; ok {
-				m.now[c.Name] = known
-			}
-		}
-	}
-	return m
+	return hex.EncodeToString(h.Sum(nil))
 }
 
 // selfDigest tells this program from any other build of it: by the build ID
 // that Go's linker put into it, else by its content.
-func selfDigest() (string, error) {
+var selfDigest = sync.OnceValues(func() (string, error) {
 	path, err := os.Executable()
 	if err != nil {
 		return "", err
@@ -110,16 +121,7 @@ func selfDigest() (string, error) {
 	h := sha256.New()
 	_, err = io.Copy(h, f)
 	return hex.EncodeToString(h.Sum(nil)), err
-}
-
-// digest is what the memory holds of a cluster whose lock is as given.
-func (m *memory) digest(inputs string, lock *tree.Lock) (string, error) {
-	data, err := json.Marshal(lock) // sorts the keys of maps
-	if err != nil {
-		return "", err
-	}
-	return tree.Digest([]byte(m.base + "\n" + inputs + "\n" + tree.Digest(data))), nil
-}
+})
 
 // forgettable says that a cluster's outcome depends on more than its inputs: on
 // other clusters, or on values that only the run has.
@@ -138,19 +140,14 @@ func (r *run) unchanged(c fleet.Cluster, ch toolchain.Chart, lock *tree.Lock) (f
 	if err != nil || built != lock.Inputs {
 		return nil, false
 	}
-	digest, err := r.memory.digest(built, lock)
-	known := r.memory.old[c.Name]
-	if err != nil || known.Digest != digest || len(known.Findings) > 0 && known.Text != r.text(c) {
+	var known memo
+	noted, ok := r.memory.file.Get(c.Name)
+	if !ok || json.Unmarshal(noted, &known) != nil || known.Digest != r.memory.digest(lock) ||
+		len(known.Findings) > 0 && known.Text != c.TextDigest() {
 		return nil, false
 	}
 	intact, err := r.disk.Intact(c.Name, *lock)
 	return known.Findings, err == nil && intact
-}
-
-// text gives the digest of the files that findings about a cluster's inputs
-// point into: a comment that moves a line changes no input.
-func (r *run) text(c fleet.Cluster) string {
-	return tree.Digest([]byte(tree.Digest(r.committed(c.File)) + r.memory.fleet))
 }
 
 // repeats says whether a stage will find the same again as long as its inputs
@@ -171,16 +168,24 @@ func (r *run) remember(c fleet.Cluster, w written) {
 	if err != nil || lock == nil || len(findings) > 0 {
 		return
 	}
-	noted := memo{Findings: w.findings}
-	if noted.Digest, err = r.memory.digest(lock.Inputs, lock); err != nil {
-		return
-	}
+	noted := memo{Digest: r.memory.digest(lock), Findings: w.findings}
 	if len(noted.Findings) > 0 {
-		noted.Text = r.text(c)
+		noted.Text = c.TextDigest()
 	}
-	r.memory.mu.Lock()
-	defer r.memory.mu.Unlock()
-	r.memory.now[c.Name] = noted
+	if data, err := json.Marshal(noted); err == nil {
+		r.memory.note(c.Name, data)
+	}
+}
+
+// note takes a cluster's memo, and writes the file now and then.
+func (m *memory) note(cluster string, data []byte) {
+	m.file.Put(cluster, data)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if time.Since(m.kept) > keepEvery {
+		m.file.Keep()
+		m.kept = time.Now()
+	}
 }
 
 // lasting says whether no sealed value among the files is due to be sealed anew
@@ -198,14 +203,7 @@ func (r *run) lasting(files tree.Files) bool {
 // keep writes the memory, where it holds anything new. A memory that cannot be
 // written is none.
 func (m *memory) keep() {
-	if m == nil || maps.EqualFunc(m.old, m.now, func(a, b memo) bool {
-		return a.Digest == b.Digest && a.Text == b.Text && slices.Equal(a.Findings, b.Findings)
-	}) {
-		return
+	if m != nil {
+		m.file.Keep()
 	}
-	data, err := json.Marshal(m.now)
-	if err != nil || os.MkdirAll(filepath.Dir(m.file), 0o755) != nil {
-		return
-	}
-	_ = renameio.WriteFile(m.file, data, 0o644)
 }

@@ -21,7 +21,7 @@ func New(_ context.Context, o Options, wanted fleet.NewOptions) (*report.Report,
 	if err := tree.Create(o.Root, file, data); err != nil {
 		return nil, err
 	}
-	_, findings, err := fleet.Load(o.Root, o.Dir)
+	_, findings, err := o.loadFleet()
 	return sorted(&report.Report{
 		Command:  "new",
 		Clusters: []report.Cluster{{Name: wanted.Name, Status: report.Changed, Changes: []report.Change{{Path: file, Kind: "create", Cause: "new"}}}},

@@ -32,7 +32,7 @@ func Values(ctx context.Context, o Options, defaults bool) ([]byte, finding.List
 }
 
 func oneChart(ctx context.Context, o Options) (fleet.Cluster, toolchain.Chart, finding.List, error) {
-	f, findings, err := fleet.Load(o.Root, o.Dir)
+	f, findings, err := o.loadFleet()
 	if err != nil || findings.Failed() {
 		return fleet.Cluster{}, toolchain.Chart{}, findings, err
 	}

@@ -6,20 +6,23 @@ import (
 	"strings"
 )
 
-// claim says who was first to use a name, and where.
+// claim says who was first to use a name, and in which field.
 type claim struct {
 	owner *check
-	place string
+	path  string
 }
+
+// place gives file:line of the claim.
+func (c claim) place() string { return c.owner.place(c.path) }
 
 // checkAcross checks the clusters against each other. Each finding stands at
 // the later cluster and names the place of the earlier one.
 func checkAcross(f *Fleet, all []*check) {
 	unique(all, "metadata.name", func(k *check) string { return k.name }, func(k *check, other claim) *problem {
-		return fail(RuleDuplicateName, fmt.Sprintf("%s is also the name of the cluster at %s", quoted(k.name), other.place), "give each cluster a name of its own")
+		return fail(RuleDuplicateName, fmt.Sprintf("%s is also the name of the cluster at %s", quoted(k.name), other.place()), "give each cluster a name of its own")
 	})
 	unique(all, "spec.ingress.host", ingressKey, func(k *check, other claim) *problem {
-		return fail(RuleDuplicateHost, fmt.Sprintf("%s is also the ingress host of %s (%s)", quoted(k.cluster.Spec.Ingress.Host), other.owner.cluster.Name, other.place), "give each cluster a host of its own")
+		return fail(RuleDuplicateHost, fmt.Sprintf("%s is also the ingress host of %s (%s)", quoted(k.cluster.Spec.Ingress.Host), other.owner.cluster.Name, other.place()), "give each cluster a host of its own")
 	})
 	checkServers(f, all)
 	checkNamespaces(all)
@@ -39,7 +42,7 @@ func unique(all []*check, path string, key func(*check) string, say func(*check,
 			k.report(path, say(k, other))
 			continue
 		}
-		first[id] = claim{owner: k, place: k.place(path)}
+		first[id] = claim{owner: k, path: path}
 	}
 }
 

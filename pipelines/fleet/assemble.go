@@ -20,36 +20,50 @@ func (f *Fleet) assemble(shared *source, specs []*source) finding.List {
 		shared.refused = [][]string{nil} // nothing can be said about what it says
 	}
 	findings := slices.Clone(shared.findings)
-	f.document = shared.document
+	f.document, f.text = shared.document, shared.text
 	remarshal(f.File, object(shared.raw, "spec"), &f.Spec)
 	report := fleetReporter(f, shared, &findings)
 	checkFleet(f.Spec, report)
 	f.applyDefaults()
 
 	slices.SortFunc(specs, func(a, b *source) int { return strings.Compare(a.cluster, b.cluster) })
-	var read []*check
-	for _, src := range specs {
+	read := make([]*check, len(specs))
+	sideBySide(len(specs), func(i int) { read[i] = f.assembleCluster(specs[i], shared) })
+	for i, src := range specs {
 		findings = append(findings, src.findings...)
-		if src.raw != nil {
-			read = append(read, f.assembleCluster(src, shared, &findings))
+		if read[i] != nil {
+			findings = append(findings, read[i].findings...)
+			read[i].findings = nil
+			f.Clusters = append(f.Clusters, read[i].cluster)
 		}
 	}
-	for _, k := range read {
-		f.Clusters = append(f.Clusters, k.cluster)
-	}
+	read = slices.DeleteFunc(read, func(k *check) bool { return k == nil })
+	f.findSharers()
 	checkAcross(f, read)
-	for _, c := range f.Clusters {
-		c.document.Fold() // there may be thousands, and most have no findings
+	for _, k := range read {
+		findings = append(findings, k.findings...)
+		k.cluster.document.Fold() // there may be thousands, and most have no findings
 	}
 	return findings
 }
 
-func (f *Fleet) assembleCluster(src, shared *source, findings *finding.List) *check {
-	c := Cluster{Name: src.cluster, File: src.file, document: src.document, fleet: f}
-	merged := mergeSpecs(object(shared.raw, "spec", "defaults"), object(src.raw, "spec"))
-	remarshal(src.file, merged, &c.Spec)
-	k := &check{own: src, shared: shared, findings: findings, given: c.Spec}
-	k.name, _ = object(src.raw, "metadata")["name"].(string)
+// assembleCluster makes one cluster, and checks what it says by itself; nil where
+// its file could not be read.
+func (f *Fleet) assembleCluster(src, shared *source) *check {
+	c := Cluster{Name: src.cluster, File: src.file, document: src.document, text: src.text, fleet: f}
+	k := &check{own: src, shared: shared}
+	switch {
+	case src.known != nil:
+		k.name, c.Spec = src.known.Name, src.known.Spec
+	case src.raw != nil:
+		merged := mergeSpecs(object(shared.raw, "spec", "defaults"), object(src.raw, "spec"))
+		remarshal(src.file, merged, &c.Spec)
+		k.name, _ = object(src.raw, "metadata")["name"].(string)
+		src.remember(k.name, merged)
+	default:
+		return nil
+	}
+	k.given = c.Spec
 	c.applyDefaults(f.Spec)
 	k.cluster = c
 	k.one(f.Spec)

@@ -45,7 +45,7 @@ type check struct {
 	name        string
 	given       ClusterSpec
 	own, shared *source
-	findings    *finding.List
+	findings    finding.List
 }
 
 // report leaves out what has a finding of the file's form already, be it the
@@ -56,11 +56,11 @@ func (k *check) report(dotted string, p *problem) {
 	}
 	path := strings.Split(dotted, ".")
 	inherited := append([]string{"spec", "defaults"}, path[1:]...)
-	if k.own.isRefused(path) || !k.own.document.Has(path...) && k.shared.isRefused(inherited) {
+	if k.own.isRefused(path) || k.shared.isRefused(inherited) && !k.own.document.Has(path...) {
 		return
 	}
 	message := strings.TrimPrefix(dotted, "spec.") + " " + p.message
-	*k.findings = append(*k.findings, k.cluster.Finding(p.severity, p.rule, path, message, p.hint))
+	k.findings = append(k.findings, k.cluster.Finding(p.severity, p.rule, path, message, p.hint))
 }
 
 // one checks everything that a spec says by itself.

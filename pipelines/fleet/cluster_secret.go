@@ -53,7 +53,7 @@ func (k *check) reportKey(mapping, key string, p *problem) {
 		return
 	}
 	message := fmt.Sprintf("%s: %s %s", strings.TrimPrefix(mapping, "spec."), quoted(key), p.message)
-	*k.findings = append(*k.findings, k.cluster.Finding(p.severity, p.rule, path, message, p.hint))
+	k.findings = append(k.findings, k.cluster.Finding(p.severity, p.rule, path, message, p.hint))
 }
 
 func checkLabelPair(name, value string) *problem {

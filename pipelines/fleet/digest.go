@@ -30,7 +30,9 @@ func (c Cluster) Digest() (string, error) {
 		inputs.Repository = shared.Repository
 		inputs.Namespace, inputs.Destination = shared.ArgoCD.Namespace, shared.ArgoCD.Destination
 		inputs.KubernetesVersion = shared.Host.KubernetesVersion
-		inputs.Sharers = c.sharers()
+		if c.Spec.ShareNamespace {
+			inputs.Sharers = c.fleet.sharers[c.Spec.Namespace]
+		}
 	}
 	data, err := json.Marshal(inputs) // sorts the keys of maps
 	if err != nil {
@@ -40,13 +42,18 @@ func (c Cluster) Digest() (string, error) {
 	return "sha256:" + hex.EncodeToString(sum[:]), nil
 }
 
-// sharers gives the names of all clusters in c's namespace, where it is shared.
-func (c Cluster) sharers() []string {
-	var names []string
-	for _, other := range c.fleet.Clusters {
-		if c.Spec.ShareNamespace && other.Spec.Namespace == c.Spec.Namespace {
-			names = append(names, other.Name)
+// findSharers notes who is in the namespaces that are shared.
+func (f *Fleet) findSharers() {
+	f.sharers = map[string][]string{}
+	for i := range f.Clusters {
+		if spec := &f.Clusters[i].Spec; spec.ShareNamespace {
+			f.sharers[spec.Namespace] = nil
 		}
 	}
-	return names
+	for i := range f.Clusters {
+		spec := &f.Clusters[i].Spec
+		if names, shared := f.sharers[spec.Namespace]; shared {
+			f.sharers[spec.Namespace] = append(names, f.Clusters[i].Name)
+		}
+	}
 }

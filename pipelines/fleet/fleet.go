@@ -1,6 +1,8 @@
 package fleet
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"slices"
 	"strings"
 
@@ -26,6 +28,11 @@ type Fleet struct {
 	Retired []string
 
 	document *position.Document
+	// text is the SHA-256 of fleet.yaml.
+	text [sha256.Size]byte
+	// sharers are the names of the clusters of each namespace, where one of them
+	// shares it.
+	sharers map[string][]string
 }
 
 // Cluster is one spec.yaml with every default applied.
@@ -39,7 +46,20 @@ type Cluster struct {
 	Spec ClusterSpec
 
 	document *position.Document
-	fleet    *Fleet
+	// text is the SHA-256 of the file.
+	text  [sha256.Size]byte
+	fleet *Fleet
+}
+
+// TextDigest gives the digest of the texts that findings about the cluster point
+// into: those of its spec.yaml and of fleet.yaml, comments and all.
+func (c Cluster) TextDigest() string {
+	all := c.text[:]
+	if c.fleet != nil {
+		all = append(slices.Clone(all), c.fleet.text[:]...)
+	}
+	sum := sha256.Sum256(all)
+	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
 // Finding gives a finding at path, such as "spec", "ingress", "host", in the
@@ -53,7 +73,8 @@ func (c Cluster) Finding(severity finding.Severity, rule finding.Rule, path []st
 	if c.document == nil {
 		return f
 	}
-	if c.fleet != nil && c.fleet.document != nil && len(path) > 1 && path[0] == "spec" && !c.document.Has(path...) {
+	own := c.document.Unfolded()
+	if c.fleet != nil && c.fleet.document != nil && len(path) > 1 && path[0] == "spec" && !own.Has(path...) {
 		inherited := append([]string{"spec", "defaults"}, path[1:]...)
 		if c.fleet.document.Has(inherited...) {
 			f.File = c.fleet.File
@@ -61,7 +82,7 @@ func (c Cluster) Finding(severity finding.Severity, rule finding.Rule, path []st
 			return f
 		}
 	}
-	f.Line, f.Column = nearestKey(c.document, path)
+	f.Line, f.Column = nearestKey(own, path)
 	return f
 }
 

@@ -11,8 +11,8 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-
-	"golang.org/x/sync/errgroup"
+	"sync"
+	"sync/atomic"
 
 	"kasou/pipelines/finding"
 )
@@ -35,7 +35,7 @@ const MaxFileSize = 1 << 20
 // where one of them is an error, the fleet lacks what could not be read and is
 // good for nothing but showing names. The error says that the folder itself
 // could not be read. Nothing outside root is ever opened.
-func Load(root, dir string) (*Fleet, finding.List, error) {
+func Load(root, dir string, options ...Option) (*Fleet, finding.List, error) {
 	dir = path.Clean(dir)
 	if !filepath.IsAbs(root) || !fs.ValidPath(dir) || dir == "." {
 		return nil, nil, fmt.Errorf("clusters folder %q of %q: it must be a folder below an absolute root", dir, root)
@@ -55,9 +55,14 @@ func Load(root, dir string) (*Fleet, finding.List, error) {
 		return nil, nil, fmt.Errorf("list the clusters folder: %w", err)
 	}
 	l := &loader{folder: folder, dir: dir, fleet: &Fleet{Root: root, Dir: dir, File: path.Join(dir, FleetFileName)}}
+	for _, option := range options {
+		option(l)
+	}
 	shared := l.fleetFile(entries)
+	l.memory.under(shared)
 	specs := l.folders(entries)
 	findings := slices.Concat(l.findings, l.fleet.assemble(shared, specs))
+	l.memory.keep()
 	return l.fleet, tidy(findings), nil
 }
 
@@ -67,6 +72,10 @@ type loader struct {
 	dir      string
 	fleet    *Fleet
 	findings finding.List
+	// memory is nil where every file is to be parsed.
+	memory *specMemory
+	// glances reads the folders that nothing is odd about.
+	glances *glances
 }
 
 func (l *loader) report(severity finding.Severity, rule finding.Rule, name, message, hint string) {
@@ -95,7 +104,7 @@ func (l *loader) fleetFile(entries []fs.DirEntry) *source {
 	if !ok {
 		return nil
 	}
-	return parse(l.fleet.File, "", data, schemaOfFleet())
+	return l.memory.fleet(l.fleet.File, data)
 }
 
 // folders reads the spec.yaml of every folder that is a cluster's.
@@ -125,17 +134,14 @@ func (l *loader) folders(entries []fs.DirEntry) []*source {
 // clusters reads the folders side by side, and keeps their order.
 func (l *loader) clusters(names []string) []*source {
 	specs, each := make([]*source, len(names)), make([]loader, len(names))
-	var group errgroup.Group
-	group.SetLimit(runtime.GOMAXPROCS(0))
-	for i, name := range names {
-		group.Go(func() error {
-			each[i] = loader{folder: l.folder, dir: l.dir, fleet: &Fleet{}}
-			specs[i] = each[i].cluster(name)
-			return nil
-		})
-	}
-	_ = group.Wait() // reading gives findings, and no error
-	for _, one := range each {
+	glances := openGlances(l.folder)
+	defer glances.close()
+	sideBySide(len(names), func(i int) {
+		each[i] = loader{folder: l.folder, dir: l.dir, fleet: &Fleet{}, memory: l.memory, glances: glances}
+		specs[i] = each[i].cluster(names[i])
+	})
+	for i := range each {
+		one := &each[i]
 		l.findings = append(l.findings, one.findings...)
 		l.fleet.Retired = append(l.fleet.Retired, one.fleet.Retired...)
 	}
@@ -168,9 +174,26 @@ func (l *loader) rootFolder() {
 	}
 }
 
+// sideBySide calls work for every number below count, several at once.
+func sideBySide(count int, work func(i int)) {
+	var group sync.WaitGroup
+	var next atomic.Int64
+	for range min(runtime.GOMAXPROCS(0), count) {
+		group.Go(func() {
+			for i := int(next.Add(1)) - 1; i < count; i = int(next.Add(1)) - 1 {
+				work(i)
+			}
+		})
+	}
+	group.Wait()
+}
+
 // cluster reads one folder; nil where it holds no spec that can be read.
 func (l *loader) cluster(name string) *source {
 	file := path.Join(name, SpecFileName)
+	if data, ok := l.glances.spec(name); ok {
+		return l.memory.spec(path.Join(l.dir, file), name, data)
+	}
 	entries, err := fs.ReadDir(l.folder.FS(), name)
 	if err != nil {
 		l.report(finding.Error, RuleUnreadable, name, "the folder cannot be listed: "+cause(err), "look at its permissions")
@@ -186,7 +209,7 @@ func (l *loader) cluster(name string) *source {
 		if !ok {
 			return nil
 		}
-		return parse(path.Join(l.dir, file), name, data, schemaOfSpec())
+		return l.memory.spec(path.Join(l.dir, file), name, data)
 	case similar != "":
 		l.report(finding.Error, RuleMissingSpec, file, "there is no "+SpecFileName, fmt.Sprintf("rename %s to %s", similar, SpecFileName))
 	case has(entries, LockFileName):
@@ -258,11 +281,14 @@ func has(entries []fs.DirEntry, name string) bool {
 // lookalike gives the name of an entry that a person may have meant to be
 // name: in another letter case, or with the ending .yml.
 func lookalike(entries []fs.DirEntry, name string) string {
-	short := strings.TrimSuffix(name, ".yaml") + ".yml"
 	for _, e := range entries {
-		if e.Name() != name && (strings.EqualFold(e.Name(), name) || strings.EqualFold(e.Name(), short)) {
+		if e.Name() != name && looksLike(e.Name(), name) {
 			return e.Name()
 		}
 	}
 	return ""
+}
+
+func looksLike(entry, name string) bool {
+	return strings.EqualFold(entry, name) || strings.EqualFold(entry, strings.TrimSuffix(name, ".yaml")+".yml")
 }

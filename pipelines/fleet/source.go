@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -30,13 +31,20 @@ type source struct {
 	// wrong with them, and of those that should have been there.
 	refused  [][]string
 	findings finding.List
+	// text is the SHA-256 of the file.
+	text [sha256.Size]byte
+	// known is what a run before this one made of the same text; nil where it is
+	// parsed now.
+	known *knownSpec
+	// memory takes what becomes of it; nil where nothing is to be remembered.
+	memory *specMemory
 }
 
 // parse reads data as YAML in the way Helm reads a values.yaml, and holds it
 // to the schema. Whatever is wrong becomes a finding of the source.
 func parse(file, cluster string, data []byte, s *schema) *source {
-	src := &source{file: file, cluster: cluster}
-	data, ok := src.text(data)
+	src := &source{file: file, cluster: cluster, text: sha256.Sum256(data)}
+	data, ok := src.plain(data)
 	if !ok {
 		return src
 	}
@@ -64,10 +72,13 @@ func parse(file, cluster string, data []byte, s *schema) *source {
 	return src
 }
 
-// text refuses what is not UTF-8 text, which YAML parsers report without a
+// byteOrderMark is what some editors begin a file with.
+var byteOrderMark = []byte("\ufeff")
+
+// plain refuses what is not UTF-8 text, which YAML parsers report without a
 // position, and takes a byte order mark away.
-func (src *source) text(data []byte) ([]byte, bool) {
-	data = bytes.TrimPrefix(data, []byte("\ufeff"))
+func (src *source) plain(data []byte) ([]byte, bool) {
+	data = bytes.TrimPrefix(data, byteOrderMark)
 	if bytes.HasPrefix(data, []byte("\xff\xfe")) || bytes.HasPrefix(data, []byte("\xfe\xff")) {
 		src.report(1, 1, RuleEncoding, "the file is UTF-16", "save it as UTF-8")
 		return nil, false
