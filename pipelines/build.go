@@ -33,8 +33,11 @@ func Build(ctx context.Context, o Options) (*report.Report, error) {
 	}
 	r.judge = func(p tree.Plan) finding.List { return p.HandEdits(finding.Warning) }
 	r.memory = r.openMemory()
-	r.buildAll(ctx, out)
+	err = r.buildAll(ctx, out)
 	r.memory.keep()
+	if err != nil {
+		return nil, err
+	}
 	for _, plan := range removals {
 		r.remove(ctx, out, plan)
 	}
@@ -57,7 +60,9 @@ func Check(ctx context.Context, o Options) (*report.Report, error) {
 	}
 	defer r.close()
 	r.judge, r.onlyLooks = tree.Plan.Findings, true
-	r.buildAll(ctx, out)
+	if err := r.buildAll(ctx, out); err != nil {
+		return nil, err
+	}
 	removals, found, err := r.removals(ctx)
 	if err != nil {
 		return nil, err
@@ -79,8 +84,11 @@ type written struct {
 	diff string
 }
 
-func (r *run) buildAll(ctx context.Context, out *report.Report) {
+// buildAll builds every cluster. The error is of what all of them need: each of
+// them has it too.
+func (r *run) buildAll(ctx context.Context, out *report.Report) error {
 	r.forAll(ctx, out, r.Jobs+writers, r.buildAndWrite)
+	return r.schemas.Err()
 }
 
 // forAll does the work for every cluster, jobs at a time, and enters what comes

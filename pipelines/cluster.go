@@ -21,6 +21,9 @@ type outcome struct {
 	plan     tree.Plan
 	reasons  []report.Reason
 	findings finding.List
+	// source and inputs are digests of what the files come from: the texts and the
+	// chart, and what those say.
+	source, inputs string
 	// lasting says that the files stay as they are until an input changes.
 	lasting bool
 	// err is why the cluster could not be finished.
@@ -64,11 +67,11 @@ func (r *run) build(ctx context.Context, c fleet.Cluster) outcome {
 		return o
 	}
 	o.lasting = r.lasting(files)
-	inputs, err := inputs(c, ch)
-	if !keep(nil, err) {
+	o.source = source(c, ch)
+	if o.inputs, err = inputs(c, ch); !keep(nil, err) {
 		return o
 	}
-	wanted := tree.Wanted{Cluster: c.Name, Files: files, Lock: tree.Lock{Chart: pin, Inputs: inputs, Host: hostLock}}
+	wanted := tree.Wanted{Cluster: c.Name, Files: files, Lock: tree.Lock{Chart: pin, Inputs: o.inputs, Host: hostLock}}
 	o.plan, found, err = r.disk.Compare(ctx, wanted)
 	if keep(found, err) {
 		o.reasons = reasons(lock, wanted.Lock, o.plan)
@@ -145,9 +148,19 @@ func (r *run) filesOnce(ctx context.Context, c fleet.Cluster, ch toolchain.Chart
 	if found = r.keepRegistration(c, lock, files); found != nil {
 		return nil, append(findings, found...), nil
 	}
-	found, err = conform.Check(ctx, r.Toolchain, r.schemas, c, files)
+	found, err = r.conform(ctx, c, files)
 	files[path.Join(r.Dir, c.Name, "values.yaml")] = values
 	return files, append(append(findings, found...), h.plain(files)...), err
+}
+
+// conform validates files, by schemas that are made ready when the first cluster
+// needs them.
+func (r *run) conform(ctx context.Context, c fleet.Cluster, files tree.Files) (finding.List, error) {
+	schemas, err := r.schemas.Ready()
+	if err != nil {
+		return nil, err
+	}
+	return conform.Check(ctx, r.Toolchain, schemas, c, files)
 }
 
 func extras(objects []vcluster.Object) []argocd.Extra {

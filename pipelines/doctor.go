@@ -27,6 +27,9 @@ func Doctor(ctx context.Context, o Options) (*report.Report, error) {
 	d.tools()
 	r, findings, err := start(o)
 	d.out.Findings = append(d.out.Findings, findings...)
+	if err == nil && r != nil {
+		_, err = r.schemas.Ready()
+	}
 	if err != nil {
 		unfinished(d.out, "", err)
 		return sorted(d.out), ctx.Err()

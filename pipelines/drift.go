@@ -100,7 +100,7 @@ func (w *watch) prepare() (bool, error) {
 		w.out.Drift = append(w.out.Drift, rows("", found)...)
 		w.out.Drift = append(w.out.Drift, w.certificateEnds()...)
 	}
-	w.schemas, found, err = conform.Open(w.fleet, w.Cache)
+	w.schemas, found, err = conform.Find(w.fleet, w.Cache)
 	w.out.Findings = append(w.out.Findings, found...)
 	return !found.Failed(), err
 }

@@ -42,7 +42,10 @@ const keepEvery = 5 * time.Second
 
 // memo is what the memory holds of one cluster.
 type memo struct {
-	// Digest is of everything that its files come from, and of its lock.
+	// Source is of the texts and the chart: while it is the same, so are the inputs.
+	Source string `json:"source"`
+	// Digest is of what it was built with, and of its lock, which has the digest of
+	// its inputs.
 	Digest string `json:"digest"`
 	// Findings are what the stages said of it, and Text the digest of the files
 	// that they point into; empty where they said nothing.
@@ -88,7 +91,7 @@ func (r *run) base() string {
 	for _, name := range slices.Sorted(maps.Keys(versions)) {
 		field(name + " " + versions[name])
 	}
-	for _, location := range r.schemas.Locations {
+	for _, location := range r.schemas.Locations() {
 		field(location) // its folder is named by its content
 	}
 	if r.certificate != nil {
@@ -136,18 +139,33 @@ func (r *run) unchanged(c fleet.Cluster, ch toolchain.Chart, lock *tree.Lock) (f
 	if r.memory == nil || lock == nil || r.forgettable(c) {
 		return nil, false
 	}
-	built, err := inputs(c, ch)
-	if err != nil || built != lock.Inputs {
-		return nil, false
-	}
 	var known memo
 	noted, ok := r.memory.file.Get(c.Name)
 	if !ok || json.Unmarshal(noted, &known) != nil || known.Digest != r.memory.digest(lock) ||
 		len(known.Findings) > 0 && known.Text != c.TextDigest() {
 		return nil, false
 	}
+	now := source(c, ch)
+	if now != known.Source {
+		// Other texts may mean the same.
+		if built, err := inputs(c, ch); err != nil || built != lock.Inputs {
+			return nil, false
+		}
+	}
 	intact, err := r.disk.Intact(c.Name, *lock)
-	return known.Findings, err == nil && intact
+	if err != nil || !intact {
+		return nil, false
+	}
+	if now != known.Source {
+		known.Source = now
+		r.memory.note(c.Name, known)
+	}
+	return known.Findings, true
+}
+
+// source gives the digest of what the inputs are read from.
+func source(c fleet.Cluster, ch toolchain.Chart) string {
+	return tree.Digest([]byte(c.TextDigest() + "\n" + ch.Digest))
 }
 
 // repeats says whether a stage will find the same again as long as its inputs
@@ -165,20 +183,22 @@ func (r *run) remember(c fleet.Cluster, w written) {
 		return
 	}
 	lock, findings, err := r.disk.ReadLock(c.Name)
-	if err != nil || lock == nil || len(findings) > 0 {
+	if err != nil || lock == nil || len(findings) > 0 || lock.Inputs != w.inputs {
 		return
 	}
-	noted := memo{Digest: r.memory.digest(lock), Findings: w.findings}
+	noted := memo{Source: w.source, Digest: r.memory.digest(lock), Findings: w.findings}
 	if len(noted.Findings) > 0 {
 		noted.Text = c.TextDigest()
 	}
-	if data, err := json.Marshal(noted); err == nil {
-		r.memory.note(c.Name, data)
-	}
+	r.memory.note(c.Name, noted)
 }
 
 // note takes a cluster's memo, and writes the file now and then.
-func (m *memory) note(cluster string, data []byte) {
+func (m *memory) note(cluster string, noted memo) {
+	data, err := json.Marshal(noted)
+	if err != nil {
+		return
+	}
 	m.file.Put(cluster, data)
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -2,6 +2,8 @@ package pipelines_test
 
 import (
 	"context"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -60,6 +62,21 @@ func TestUnchangedClustersAreNotRendered(t *testing.T) {
 	}
 	repo.Cluster(t, "two", "  ingress: {enabled: true, host: other.example.com}\n")
 	build("one spec changed", 1, nil)
+	repo.Cluster(t, "two", "  # said\n  ingress: {enabled: true, host: other.example.com}\n")
+	build("one comment written", 0, nil)
+	build("after the comment", 0, nil)
+	caches, err := filepath.Glob(filepath.Join(options.Cache, "built", "*"))
+	if err != nil || len(caches) != 1 {
+		t.Fatalf("%v, %v in the cache", caches, err)
+	}
+	if err := os.Truncate(caches[0], 100); err != nil {
+		t.Fatal(err)
+	}
+	build("half the memory lost", 4, nil)
+	if err := os.Remove(caches[0]); err != nil {
+		t.Fatal(err)
+	}
+	build("all of it lost", 4, nil)
 
 	file := "clusters/three/manifests/vcluster/templates/network.yaml"
 	good := repo.Read(t, file)

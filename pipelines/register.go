@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"kasou/pipelines/argocd"
-	"kasou/pipelines/conform"
 	"kasou/pipelines/credential"
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
@@ -135,7 +134,7 @@ func (r *run) sealCredential(ctx context.Context, c fleet.Cluster, cred credenti
 	if sealed.Decision.Outcome == seal.Keep {
 		data = r.committed(file)
 	}
-	found, err = conform.Check(ctx, r.Toolchain, r.schemas, c, tree.Files{file: data})
+	found, err = r.conform(ctx, c, tree.Files{file: data})
 	return data, report.CredentialChanged, append(findings, found...), err
 }
 

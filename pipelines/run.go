@@ -11,7 +11,6 @@ import (
 	"kasou/pipelines/fleet"
 	"kasou/pipelines/report"
 	"kasou/pipelines/seal"
-	"kasou/pipelines/toolchain"
 	"kasou/pipelines/tree"
 )
 
@@ -23,7 +22,7 @@ type run struct {
 	clusters []fleet.Cluster
 	// retired are the names of the clusters to take away.
 	retired     []string
-	schemas     toolchain.Schemas
+	schemas     *conform.Set
 	certificate *seal.Certificate
 	key         *seal.Key
 	// serviceRange is the host's service range, for specs that say auto.
@@ -63,7 +62,7 @@ func start(o Options) (*run, finding.List, error) {
 	var found finding.List
 	r.certificate, found = seal.LoadCertificate(r.fleet, time.Now())
 	findings = append(findings, found...)
-	r.schemas, found, err = conform.Open(r.fleet, o.Cache)
+	r.schemas, found, err = conform.Find(r.fleet, o.Cache)
 	findings = append(findings, found...)
 	if err != nil || findings.Failed() {
 		return nil, findings, err

@@ -32,23 +32,23 @@ var layouts = []string{
 	"{{ .ResourceKind }}_{{ .ResourceAPIVersion }}.json",
 }
 
-// imported copies what one entry of spec.schemas names into the cache, and
-// gives the locations of the copy. kubeconform passes over a schema that does
+// imported adds what one entry of spec.schemas names, as it will be copied into
+// the cache. kubeconform passes over a schema that does
 // not compile and fetches what a schema refers to, so both are found here.
-func imported(root, name, cacheDir string) ([]string, []problem, error) {
+func (s *Set) imported(root, name, cacheDir string) ([]problem, error) {
 	in := &importer{files: tree.Files{}, bundle: &bundle.Bundle{}}
 	if !filepath.IsLocal(filepath.FromSlash(name)) {
 		in.reject(name + " is not a path inside the repo")
-		return nil, in.problems, nil
+		return in.problems, nil
 	}
 	repo, err := os.OpenRoot(root)
 	if err != nil {
-		return nil, nil, fmt.Errorf("open the repo: %w", err)
+		return nil, fmt.Errorf("open the repo: %w", err)
 	}
 	defer repo.Close()
 	in.read(repo.FS(), path.Clean(name))
 	if err := in.convert(); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if len(in.problems) == 0 {
 		for _, message := range compile(in.files) {
@@ -56,17 +56,13 @@ func imported(root, name, cacheDir string) ([]string, []problem, error) {
 		}
 	}
 	if len(in.problems) > 0 {
-		return nil, in.problems, nil
+		return in.problems, nil
 	}
-	folder, err := place(cacheDir, bundle.FilesDigest(in.files), func() (tree.Files, error) { return in.files, nil })
-	if err != nil {
-		return nil, nil, err
-	}
-	var locations []string
+	at := s.add(cacheDir, folder{digest: bundle.FilesDigest(in.files), files: func() (tree.Files, error) { return in.files, nil }})
 	for _, layout := range layouts {
-		locations = append(locations, filepath.Join(folder, layout))
+		s.schemas.Locations = append(s.schemas.Locations, filepath.Join(at, layout))
 	}
-	return locations, nil, nil
+	return nil, nil
 }
 
 // importer gathers the schemas of one entry.

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 
 	"kasou/pipelines/conform/bundle"
 	"kasou/pipelines/finding"
@@ -15,42 +17,95 @@ import (
 	"kasou/pipelines/tree"
 )
 
-// Open gives the schemas for a fleet: those of fleet.yaml first, then
+// Open is Find and Ready in one.
+func Open(f *fleet.Fleet, cacheDir string) (toolchain.Schemas, finding.List, error) {
+	s, findings, err := Find(f, cacheDir)
+	if err != nil {
+		return toolchain.Schemas{}, nil, err
+	}
+	schemas, err := s.Ready()
+	return schemas, findings, err
+}
+
+// Set is the schemas for a fleet, which are files in the cache.
+type Set struct {
+	schemas toolchain.Schemas
+	folders []folder
+	ready   func() error
+	// failed is why they are not ready; nil until that is known.
+	failed atomic.Pointer[error]
+}
+
+// folder is one folder of the cache that has to be there.
+type folder struct {
+	digest string
+	files  func() (tree.Files, error)
+}
+
+// Locations are where the schemas are, or will be: each has the digest of its
+// content in it.
+func (s *Set) Locations() []string { return s.schemas.Locations }
+
+// Ready makes sure that the schemas are in the cache, each file with its content,
+// and gives them. It looks once, when it is first called: a run that validates
+// nothing needs none. The error is the disk's, and the same each time.
+func (s *Set) Ready() (toolchain.Schemas, error) { return s.schemas, s.ready() }
+
+// Err gives the error of Ready, as far as anybody has called that.
+func (s *Set) Err() error {
+	if err := s.failed.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
+// add takes in a folder, and gives where it will be.
+func (s *Set) add(cacheDir string, f folder) string {
+	s.folders = append(s.folders, f)
+	return folderOf(cacheDir, f.digest)
+}
+
+// Find gives the schemas for a fleet: those of fleet.yaml first, then
 // Kubernetes' of the host's minor version, Argo CD's and Sealed Secrets'. They
 // are plain files below cacheDir/schemas, one folder for each content, checked
-// and mended on every call; several processes may do so at once. Findings are
+// and mended by Ready; several processes may do so at once. Findings are
 // about fleet.yaml. With a finding that is an error, the schemas are not to be
 // used. The error is the disk's.
-func Open(f *fleet.Fleet, cacheDir string) (toolchain.Schemas, finding.List, error) {
+func Find(f *fleet.Fleet, cacheDir string) (*Set, finding.List, error) {
 	cacheDir, err := filepath.Abs(cacheDir)
 	if err != nil {
-		return toolchain.Schemas{}, nil, fmt.Errorf("find the cache: %w", err)
+		return nil, nil, fmt.Errorf("find the cache: %w", err)
 	}
 	if strings.ContainsAny(cacheDir, "{}%") {
-		return toolchain.Schemas{}, nil, fmt.Errorf("the cache folder %s has one of {}%% in its name, which kubeconform cannot read; choose another by KASOU_CACHE", cacheDir)
+		return nil, nil, fmt.Errorf("the cache folder %s has one of {}%% in its name, which kubeconform cannot read; choose another by KASOU_CACHE", cacheDir)
 	}
-	schemas := toolchain.Schemas{KubernetesVersion: strings.TrimPrefix(f.Spec.Host.KubernetesVersion, "v")}
+	s := &Set{schemas: toolchain.Schemas{KubernetesVersion: strings.TrimPrefix(f.Spec.Host.KubernetesVersion, "v")}}
+	s.ready = sync.OnceValue(func() error {
+		err := placeAll(cacheDir, s.folders)
+		if err != nil {
+			s.failed.Store(&err)
+		}
+		return err
+	})
 	var findings finding.List
 	for i, path := range f.Spec.Schemas {
-		locations, problems, err := imported(f.Root, path, cacheDir)
+		problems, err := s.imported(f.Root, path, cacheDir)
 		if err != nil {
-			return toolchain.Schemas{}, nil, err
+			return nil, nil, err
 		}
-		schemas.Locations = append(schemas.Locations, locations...)
 		for _, p := range problems {
 			findings = append(findings, f.Finding(finding.Error, RuleSchema, []string{"spec", "schemas", strconv.Itoa(i)}, p.message, p.hint))
 		}
 	}
-	builtin, problem, err := builtinLocations(schemas.KubernetesVersion, cacheDir)
+	problem, err := s.builtin(cacheDir)
 	if err != nil {
-		return toolchain.Schemas{}, nil, err
+		return nil, nil, err
 	}
 	if problem != nil {
 		findings = append(findings, f.Finding(problem.severity, RuleVersion, []string{"spec", "host", "kubernetesVersion"}, problem.message, problem.hint))
 	}
-	schemas.Locations = append(schemas.Locations, builtin...)
 	findings.Sort()
-	return schemas, findings, nil
+	return s, findings, nil
 }
 
 // problem is a finding without its place.
@@ -59,33 +114,27 @@ type problem struct {
 	message, hint string
 }
 
-func builtinLocations(version, cacheDir string) ([]string, *problem, error) {
-	name, problem, err := choose(version)
-	if err != nil {
-		return nil, nil, err
-	}
-	if name == "" {
-		return nil, problem, nil
+// builtin adds the bundles of this binary.
+func (s *Set) builtin(cacheDir string) (*problem, error) {
+	name, problem, err := choose(s.schemas.KubernetesVersion)
+	if err != nil || name == "" {
+		return problem, err
 	}
 	entries, err := bundle.Manifest()
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	var locations []string
 	for _, name := range []string{name, bundle.Custom} {
-		folder, err := place(cacheDir, entries[name].Files, func() (tree.Files, error) {
+		at := s.add(cacheDir, folder{digest: entries[name].Files, files: func() (tree.Files, error) {
 			b, err := bundle.Load(name)
 			if err != nil {
 				return nil, err
 			}
 			return b.Files()
-		})
-		if err != nil {
-			return nil, nil, err
-		}
-		locations = append(locations, filepath.Join(folder, bundle.Location))
+		}})
+		s.schemas.Locations = append(s.schemas.Locations, filepath.Join(at, bundle.Location))
 	}
-	return locations, problem, nil
+	return problem, nil
 }
 
 var minorVersion = regexp.MustCompile(`^v?1\.([0-9]{1,3})(\.[0-9]+)?$`)

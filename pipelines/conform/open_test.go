@@ -138,3 +138,39 @@ func TestCacheThatKubeconformCannotRead(t *testing.T) {
 		}
 	}
 }
+
+// Schemas are looked at when they are needed, and then before anything else is.
+func TestFindLeavesTheCacheAlone(t *testing.T) {
+	cache := t.TempDir()
+	set, findings, err := conform.Find(fleetOf("1.34.1", t.TempDir()), cache)
+	if err != nil || len(findings) > 0 {
+		t.Fatal(findings, err)
+	}
+	folder := schemaFolder(t, set.Locations()[0])
+	if _, err := os.Lstat(folder); err == nil {
+		t.Error("there is something in the cache already")
+	}
+	schemas, err := set.Ready()
+	if err != nil || set.Err() != nil || schemas.Locations[0] != set.Locations()[0] {
+		t.Fatalf("%v, %v, %v", schemas.Locations, err, set.Err())
+	}
+	if _, err := os.Stat(filepath.Join(folder, "apps", "deployment_v1.json")); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestSchemasThatCannotBeWritten(t *testing.T) {
+	cache := t.TempDir()
+	if err := os.WriteFile(filepath.Join(cache, "schemas"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	set, _, err := conform.Find(fleetOf("1.34.1", t.TempDir()), cache)
+	if err != nil || set.Err() != nil {
+		t.Fatal(err, set.Err())
+	}
+	_, first := set.Ready()
+	_, second := set.Ready()
+	if first == nil || second == nil || set.Err() == nil {
+		t.Errorf("%v, %v, %v: it is not said", first, second, set.Err())
+	}
+}

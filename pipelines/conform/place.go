@@ -8,40 +8,57 @@ import (
 	"path/filepath"
 	"strings"
 
+	"golang.org/x/sync/errgroup"
+
 	"kasou/pipelines/conform/bundle"
 	"kasou/pipelines/tree"
 )
 
+// store is where the folders are.
+func store(cacheDir string) string { return filepath.Join(cacheDir, "schemas") }
+
+func folderOf(cacheDir, digest string) string {
+	return filepath.Join(store(cacheDir), strings.TrimPrefix(digest, "sha256:"))
+}
+
+// placeAll places several folders side by side.
+func placeAll(cacheDir string, folders []folder) error {
+	var group errgroup.Group
+	for _, f := range folders {
+		group.Go(func() error { return place(cacheDir, f) })
+	}
+	return group.Wait()
+}
+
 // place makes sure that cacheDir/schemas/DIGEST holds exactly the files of that
-// digest, and gives the folder. Every process writes the same bytes, each file
-// by a rename, so that several may mend one folder at the same time.
-func place(cacheDir, digest string, files func() (tree.Files, error)) (string, error) {
-	store := filepath.Join(cacheDir, "schemas")
-	folder := filepath.Join(store, strings.TrimPrefix(digest, "sha256:"))
-	got, err := readFolder(folder)
+// digest. Every process writes the same bytes, each file by a rename, so that
+// several may mend one folder at the same time.
+func place(cacheDir string, f folder) error {
+	at := folderOf(cacheDir, f.digest)
+	got, err := readFolder(at)
 	if err != nil {
-		return "", err
+		return err
 	}
-	if bundle.FilesDigest(got) == digest {
-		return folder, nil
+	if bundle.FilesDigest(got) == f.digest {
+		return nil
 	}
-	wanted, err := files()
+	wanted, err := f.files()
 	if err != nil {
-		return "", err
+		return err
 	}
-	if d := bundle.FilesDigest(wanted); d != digest {
-		return "", fmt.Errorf("schemas of digest %s unfold to %s", digest, d)
+	if d := bundle.FilesDigest(wanted); d != f.digest {
+		return fmt.Errorf("schemas of digest %s unfold to %s", f.digest, d)
 	}
-	if err := mend(store, folder, got, wanted); err != nil {
-		return "", fmt.Errorf("write the schemas: %w", err)
+	if err := mend(store(cacheDir), at, got, wanted); err != nil {
+		return fmt.Errorf("write the schemas: %w", err)
 	}
-	if got, err = readFolder(folder); err != nil {
-		return "", err
+	if got, err = readFolder(at); err != nil {
+		return err
 	}
-	if bundle.FilesDigest(got) != digest {
-		return "", fmt.Errorf("the schemas in %s are being changed by someone else", folder)
+	if bundle.FilesDigest(got) != f.digest {
+		return fmt.Errorf("the schemas in %s are being changed by someone else", at)
 	}
-	return folder, nil
+	return nil
 }
 
 // readFolder reads all that is in a folder. What is no regular file reads as

@@ -32,7 +32,7 @@ func checkAcross(f *Fleet, all []*check) {
 // unique reports every cluster whose key an earlier one has. Empty keys do not
 // count.
 func unique(all []*check, path string, key func(*check) string, say func(*check, claim) *problem) {
-	first := map[string]claim{}
+	first := make(map[string]claim, len(all))
 	for _, k := range all {
 		id := key(k)
 		if id == "" {
@@ -65,10 +65,10 @@ func ingressKey(k *check) string {
 // ingress host have its finding already.
 func checkServers(f *Fleet, all []*check) {
 	host, _ := NormalizeServer(f.Spec.ArgoCD.Destination)
-	first := map[string]*check{}
+	first := make(map[string]*check, len(all))
 	for _, k := range all {
-		server, err := NormalizeServer(k.cluster.Spec.Server)
-		if err != nil {
+		server := k.server
+		if server == "" {
 			continue
 		}
 		path := k.serverPath()
@@ -105,7 +105,7 @@ func verb(path string) string {
 // checkNamespaces lets clusters share a namespace only where each says so, and
 // all want the same of it.
 func checkNamespaces(all []*check) {
-	sharers := map[string][]*check{}
+	sharers := make(map[string][]*check, len(all))
 	for _, k := range all {
 		sharers[k.cluster.Spec.Namespace] = append(sharers[k.cluster.Spec.Namespace], k)
 	}
@@ -135,7 +135,7 @@ func checkNamespaces(all []*check) {
 // chart version 0.20 on vc-config-NAME: a cluster "config-a" and a cluster "a"
 // can meet in a shared namespace.
 func checkSecrets(f *Fleet, all []*check) {
-	first := map[string]*check{}
+	first := make(map[string]*check, 3*len(all))
 	for _, k := range all {
 		namespace, name := k.cluster.Spec.Namespace, k.cluster.Name
 		for _, secret := range []string{

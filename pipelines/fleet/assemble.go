@@ -66,6 +66,7 @@ func (f *Fleet) assembleCluster(src, shared *source) *check {
 	k.given = c.Spec
 	c.applyDefaults(f.Spec)
 	k.cluster = c
+	k.server, _ = NormalizeServer(c.Spec.Server)
 	k.one(f.Spec)
 	return k
 }

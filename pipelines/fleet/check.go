@@ -46,6 +46,8 @@ type check struct {
 	given       ClusterSpec
 	own, shared *source
 	findings    finding.List
+	// server is the normal form of spec.server; empty where it has none.
+	server string
 }
 
 // report leaves out what has a finding of the file's form already, be it the

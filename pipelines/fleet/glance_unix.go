@@ -3,7 +3,11 @@
 package fleet
 
 import (
+	"io/fs"
 	"os"
+	"slices"
+	"strings"
+	"sync"
 
 	"golang.org/x/sys/unix"
 )
@@ -30,6 +34,29 @@ func (g *glances) close() {
 	}
 }
 
+// list gives the entries of the clusters folder, which is at path, sorted. Through
+// os.Root, Go looks at each of them once more.
+func list(clusters *os.Root, path string) ([]fs.DirEntry, error) {
+	within, err := clusters.Open(".")
+	if err != nil {
+		return nil, err
+	}
+	defer within.Close()
+	fd, err := openFolder(int(within.Fd()), ".")
+	if err != nil {
+		return nil, &fs.PathError{Op: "open", Path: path, Err: err}
+	}
+	folder := os.NewFile(uintptr(fd), path)
+	defer folder.Close()
+	entries, err := folder.ReadDir(-1)
+	slices.SortFunc(entries, func(a, b fs.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
+	return entries, err
+}
+
+func openFolder(in int, name string) (int, error) {
+	return unix.Openat(in, name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+}
+
 // spec gives the text of the spec.yaml in the folder of that name. It is not ok
 // where anything at all is not as it should be, a second file that looks like a
 // spec among it: then the loader has to look closer.
@@ -37,18 +64,32 @@ func (g *glances) spec(name string) (data []byte, ok bool) {
 	if g == nil {
 		return nil, false
 	}
-	fd, err := unix.Openat(int(g.folder.Fd()), name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	fd, err := openFolder(int(g.folder.Fd()), name)
 	if err != nil {
 		return nil, false
 	}
-	folder := os.NewFile(uintptr(fd), name)
-	defer folder.Close()
-	names, err := folder.Readdirnames(-1)
+	defer unix.Close(fd)
+	names, err := namesIn(fd)
 	if err != nil || !plainFolder(names) {
 		return nil, false
 	}
 	return glanceAt(fd, SpecFileName)
 }
+
+// namesIn lists a folder.
+func namesIn(fd int) (names []string, err error) {
+	buffer := listings.Get().(*[8192]byte)
+	defer listings.Put(buffer)
+	for {
+		n, err := unix.ReadDirent(fd, buffer[:])
+		if err != nil || n <= 0 {
+			return names, err
+		}
+		_, _, names = unix.ParseDirent(buffer[:n], -1, names)
+	}
+}
+
+var listings = sync.Pool{New: func() any { return new([8192]byte) }}
 
 // glanceAt reads a plain file whole. Like the loader, it looks before it opens.
 func glanceAt(folder int, name string) ([]byte, bool) {

@@ -50,7 +50,7 @@ func Load(root, dir string, options ...Option) (*Fleet, finding.List, error) {
 		return nil, nil, fmt.Errorf("open the clusters folder: %w", err)
 	}
 	defer folder.Close()
-	entries, err := fs.ReadDir(folder.FS(), ".")
+	entries, err := list(folder, filepath.Join(root, filepath.FromSlash(dir)))
 	if err != nil {
 		return nil, nil, fmt.Errorf("list the clusters folder: %w", err)
 	}
