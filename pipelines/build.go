@@ -22,6 +22,7 @@ func Build(ctx context.Context, o Options) (*report.Report, error) {
 		return sorted(out), err
 	}
 	defer r.close()
+	out.Text = r.fleet.Text
 	removals, found, err := r.removals(ctx)
 	if err != nil {
 		return nil, err
@@ -59,6 +60,7 @@ func Check(ctx context.Context, o Options) (*report.Report, error) {
 		return sorted(out), err
 	}
 	defer r.close()
+	out.Text = r.fleet.Text
 	r.judge, r.onlyLooks = tree.Plan.Findings, true
 	if err := r.buildAll(ctx, out); err != nil {
 		return nil, err

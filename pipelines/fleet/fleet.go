@@ -3,6 +3,7 @@ package fleet
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"path"
 	"slices"
 	"strings"
 
@@ -93,6 +94,20 @@ func nearestKey(d *position.Document, path []string) (line, column int) {
 		path = path[:len(path)-1]
 	}
 	return d.KeyAt(path...)
+}
+
+// Text gives the text of fleet.yaml, or of a cluster's spec.yaml, as Load read it:
+// findings point into that. It is nil for another file, by its path from the
+// repo's root.
+func (f *Fleet) Text(file string) []byte {
+	if file == f.File && f.document != nil {
+		return f.document.Text()
+	}
+	folder, name := path.Split(file)
+	if c, ok := f.Cluster(path.Base(folder)); ok && name == SpecFileName && c.File == file && c.document != nil {
+		return c.document.Text()
+	}
+	return nil
 }
 
 // Cluster gives the cluster of that name, and whether there is one.

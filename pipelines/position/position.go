@@ -54,6 +54,9 @@ func Parse(data []byte, lineOffset int) (*Document, error) {
 	return d, nil
 }
 
+// Text gives what the document was read from, which is not to be changed.
+func (d *Document) Text() []byte { return d.data }
+
 // Fold lets go of all but the text, which is a twentieth of the rest. Who asks
 // afterwards is answered as before, after another parse. Nobody else may be
 // asking at the time.

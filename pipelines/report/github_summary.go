@@ -116,7 +116,7 @@ func summaryFindings(r *Report, o Options, room int) string {
 	for _, u := range r.Unfinished {
 		entries = append(entries, indented(u.String())+"\n")
 	}
-	t := &textWriter{options: Options{Source: o.Source}, sources: map[string][]string{}, rows: r.rowsByFinding()}
+	t := &textWriter{options: Options{Source: o.Source}, sources: map[string][]string{}, text: r.Text, rows: r.rowsByFinding()}
 	for _, f := range worstFirst(r.Findings) {
 		var text bytes.Buffer
 		t.Writer = bufio.NewWriter(&text)

@@ -24,12 +24,14 @@ type textWriter struct {
 	*bufio.Writer
 	options Options
 	sources map[string][]string
+	// text is Report.Text.
+	text func(file string) []byte
 	// rows of drift, by the findings that they say more about.
 	rows map[finding.Finding]Row
 }
 
 func writeText(w io.Writer, r *Report, o Options) error {
-	t := &textWriter{Writer: bufio.NewWriter(w), options: o, sources: map[string][]string{}}
+	t := &textWriter{Writer: bufio.NewWriter(w), options: o, sources: map[string][]string{}, text: r.Text}
 	t.rows = r.rowsByFinding()
 	for _, f := range r.Findings {
 		t.finding(f)
@@ -105,8 +107,7 @@ func (t *textWriter) line(path string, number int) (string, bool) {
 	}
 	lines, ok := t.sources[path]
 	if !ok {
-		data, err := t.options.Source(path)
-		if err == nil {
+		if data := t.read(path); data != nil {
 			lines = strings.Split(string(data), "\n")
 		}
 		t.sources[path] = lines
@@ -115,6 +116,20 @@ func (t *textWriter) line(path string, number int) (string, bool) {
 		return "", false
 	}
 	return strings.TrimRight(lines[number-1], "\r"), true
+}
+
+// read gives the text of a file; nil where it cannot be had.
+func (t *textWriter) read(path string) []byte {
+	if t.text != nil {
+		if data := t.text(path); data != nil {
+			return data
+		}
+	}
+	data, err := t.options.Source(path)
+	if err != nil {
+		return nil
+	}
+	return data
 }
 
 func (t *textWriter) changes(r *Report) {
