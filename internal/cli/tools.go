@@ -38,7 +38,7 @@ func (f *flags) openTools(ctx context.Context, where location, cache string) (to
 // images gives the images by which fleet.yaml replaces tools. What is wrong
 // with the fleet, the pipeline itself will say.
 func images(where location) map[string]string {
-	f, _, err := fleet.Load(where.root, where.dir)
+	f, _, err := fleet.Load(where.root, where.dir, fleet.SharedAlone())
 	if err != nil {
 		return nil
 	}

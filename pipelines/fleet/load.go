@@ -60,7 +60,10 @@ func Load(root, dir string, options ...Option) (*Fleet, finding.List, error) {
 	}
 	shared := l.fleetFile(entries)
 	l.memory.under(shared)
-	specs := l.folders(entries)
+	var specs []*source
+	if !l.sharedAlone {
+		specs = l.folders(entries)
+	}
 	findings := slices.Concat(l.findings, l.fleet.assemble(shared, specs))
 	l.memory.keep()
 	return l.fleet, tidy(findings), nil
@@ -72,6 +75,8 @@ type loader struct {
 	dir      string
 	fleet    *Fleet
 	findings finding.List
+	// sharedAlone leaves the clusters' folders alone.
+	sharedAlone bool
 	// memory is nil where every file is to be parsed.
 	memory *specMemory
 	// glances reads the folders that nothing is odd about.

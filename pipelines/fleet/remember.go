@@ -12,6 +12,9 @@ import (
 // Option changes how Load works.
 type Option func(*loader)
 
+// SharedAlone lets Load read fleet.yaml and no cluster.
+func SharedAlone() Option { return func(l *loader) { l.sharedAlone = true } }
+
 // Remembering lets Load take from the file what it made before of a text in
 // which it found nothing wrong, instead of parsing that again, and put there what
 // it makes of others. What it then checks, and finds, is the same: a parse
