@@ -11,6 +11,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -107,6 +108,9 @@ var selfDigest = sync.OnceValues(func() (string, error) {
 	path, err := os.Executable()
 	if err != nil {
 		return "", err
+	}
+	if runtime.GOOS == "linux" {
+		path = "/proc/self/exe" // what runs, even where its file was replaced meanwhile
 	}
 	if f, err := elf.Open(path); err == nil {
 		defer f.Close()
