@@ -144,7 +144,10 @@ func (r *run) removals(ctx context.Context) ([]tree.Plan, finding.List, error) {
 	if !r.wholeFleet() {
 		return plans, findings, nil
 	}
-	orphans, found, err := r.disk.Orphans()
+	orphans, found, err := r.disk.Orphans(func(cluster string) bool {
+		_, known := r.fleet.Cluster(cluster)
+		return known
+	})
 	return append(plans, orphans...), append(findings, found...), err
 }
 

@@ -34,7 +34,7 @@ func TestMarshalWritesWhatTheLibraryWrites(t *testing.T) {
 		"floats":       map[string]any{"a": 1.5, "b": 1e-9, "c": math.Copysign(0, -1), "d": 0.1},
 		"ints":         map[string]any{"a": 5, "b": int64(math.MaxInt64), "c": -1, "d": uint64(math.MaxUint64), "e": int32(3)},
 		"words":        []any{"yes", "No", "null", "~", "true", "1", "0x1f", "1e3", "1_000", "0755", "2001-01-01", "12:30:45", ".inf", "=", "<<", "", " ", "- a", "a: b", "a #b", "#c", "@d", "`e", "%f", "&g", "*h", "!i", "|", ">", "{", "[", "?", "-", "'", "\""},
-		"texts":        map[string]any{"long": long, "lines": "a\n  b\n\nc", "end": "a\n\n", "tab": "\ta", "cr": "a\r\nb", "html": "<a href=\"x\">&</a>", "odd": "\u2028\u0085\ufeff\u00a0", "escapes": "\x01\x1f", "emoji": "😀", "spaces ": " a "},
+		"texts":        map[string]any{"long": long, "lines": "a\n  b\n\nc", "end": "a\n\n", "tab": "\ta", "cr": "a\r\nb", "html": "<a href=\"x\">&</a>", "odd": "\u2028\u0085\ufeff\u00a0", "escapes": "\x01\x1f", "emoji": "😀", "spaces": " a "},
 		"control":      "\x7f",
 		"not UTF-8":    map[string]any{"a": "\xff\xfe", "\xff": "b"},
 		"keys":         map[string]any{"a10": 1, "a9": 2, "A": 3, "_": 4, "1": 5, "01": 6, "true": 7, "": 8, long: 9, "a\nb": 10, "ä": 11},

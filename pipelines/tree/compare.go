@@ -19,6 +19,10 @@ import (
 func (d *Disk) ReadLock(cluster string) (*Lock, finding.List, error) {
 	v := d.visit()
 	defer v.Close()
+	if data, ok := v.glimpse(path.Join(cluster, lockName)); ok {
+		lock, _, findings, err := d.parseLock(cluster, data)
+		return lock, findings, err
+	}
 	lock, _, findings, err := v.readLock(cluster)
 	return lock, findings, err
 }
@@ -33,6 +37,11 @@ func (v *visit) readLock(cluster string) (*Lock, []byte, finding.List, error) {
 	if err != nil || data == nil {
 		return nil, nil, nil, err
 	}
+	return v.disk.parseLock(cluster, data)
+}
+
+func (d *Disk) parseLock(cluster string, data []byte) (*Lock, []byte, finding.List, error) {
+	p := path.Join(d.dir, cluster, lockName)
 	lock, err := ParseLock(data)
 	if err != nil {
 		return nil, data, finding.List{badLock(p, cluster, strings.TrimSpace(err.Error()),

@@ -93,6 +93,10 @@ func (f *folder) read(name string, into []byte) ([]byte, error) {
 	}
 }
 
+// readBelow is read for a path into folders below, where a system can do that in
+// one step.
+func (f *folder) readBelow(string, []byte) ([]byte, error) { return nil, errors.ErrUnsupported }
+
 // newFile is a file that is being written.
 type newFile struct{ file *os.File }
 

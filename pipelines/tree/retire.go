@@ -90,9 +90,10 @@ func (v *visit) leftover(p Plan, lock *Lock) (finding.List, error) {
 }
 
 // Orphans gives one plan for each cluster that has a file of kasou's in root/,
-// and no folder. A file there that was edited gives a finding and stays; one
-// without kasou's header is nobody's business.
-func (d *Disk) Orphans() ([]Plan, finding.List, error) {
+// and no folder. Of the clusters that known names it is known that there is one.
+// A file there that was edited gives a finding and stays; one without kasou's
+// header is nobody's business.
+func (d *Disk) Orphans(known func(cluster string) bool) ([]Plan, finding.List, error) {
 	v := d.visit()
 	defer v.Close()
 	entries, err := v.list(path.Join(d.dir, rootName))
@@ -105,6 +106,9 @@ func (d *Disk) Orphans() ([]Plan, finding.List, error) {
 	plans := map[string]*Plan{}
 	var findings finding.List
 	for _, e := range entries {
+		if cluster, yes := applicationOf(e); !yes || known(cluster) {
+			continue
+		}
 		found, err := v.orphan(plans, e)
 		if err != nil {
 			return nil, nil, err
@@ -119,13 +123,16 @@ func (d *Disk) Orphans() ([]Plan, finding.List, error) {
 	return list, findings, nil
 }
 
+// applicationOf gives the cluster that a file in root/ is of, by its name.
+func applicationOf(e entry) (cluster string, ok bool) {
+	base, isYAML := strings.CutSuffix(e.name, ".yaml")
+	cluster = strings.TrimSuffix(base, ".cluster")
+	return cluster, isYAML && e.kind.IsRegular() && cluster != ""
+}
+
 func (v *visit) orphan(plans map[string]*Plan, e entry) (finding.List, error) {
 	dir := v.disk.dir
-	base, isYAML := strings.CutSuffix(e.name, ".yaml")
-	cluster := strings.TrimSuffix(base, ".cluster")
-	if !isYAML || !e.kind.IsRegular() || cluster == "" {
-		return nil, nil
-	}
+	cluster, _ := applicationOf(e)
 	if there, err := v.there(path.Join(dir, cluster)); there || err != nil {
 		return nil, err
 	}

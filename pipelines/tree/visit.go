@@ -126,6 +126,24 @@ func (v *visit) look(p string) (data []byte, err error) {
 	return data, nil
 }
 
+// glimpse gives the content of the regular file at p, a path from the clusters
+// folder, until the next look, and opens no folder on the way. It is not ok where
+// the system cannot do that without following links, and where anything is in the
+// way: then look says what.
+func (v *visit) glimpse(p string) (data []byte, ok bool) {
+	f, err := v.at(v.disk.dir)
+	if err != nil {
+		return nil, false
+	}
+	if data, err = f.readBelow(p, v.scratch[:0]); err != nil {
+		return nil, false
+	}
+	if cap(data) > cap(v.scratch) {
+		v.scratch = data
+	}
+	return data, true
+}
+
 // lookMaybe is look with nil for no file.
 func (v *visit) lookMaybe(p string) ([]byte, error) {
 	data, err := v.look(p)
