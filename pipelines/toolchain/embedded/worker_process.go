@@ -42,6 +42,7 @@ func startWorker(opts Options) (*worker, error) {
 	w.cmd.Env = []string{
 		workerEnv + "=1", fmt.Sprintf("%s=%d,%d", limitsEnv, opts.Memory, opts.Output),
 		"HOME=/nonexistent", "TZ=UTC", "LC_ALL=C", "GOMAXPROCS=2",
+		"GOGC=off", // while packages are initialised; then WorkerMain has its say
 	}
 	w.cmd.Stderr = w.stderr
 	if w.in, err = w.cmd.StdinPipe(); err != nil {
