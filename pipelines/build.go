@@ -7,6 +7,7 @@ import (
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
 	"kasou/pipelines/report"
+	"kasou/pipelines/toolchain"
 	"kasou/pipelines/tree"
 )
 
@@ -89,9 +90,23 @@ type written struct {
 // buildAll builds every cluster. The error is of what all of them need: each of
 // them has it too.
 func (r *run) buildAll(ctx context.Context, out *report.Report) error {
-	r.forAll(ctx, out, r.Jobs+writers, r.buildAndWrite)
+	g, ok := r.Toolchain.(toolchain.Grouper)
+	if !ok || g.GroupSize() < 2 {
+		r.forAll(ctx, out, r.Jobs+writers, r.buildAndWrite)
+		return r.schemas.Err()
+	}
+	groups := grouped(r.clusters, g.GroupSize(), func(c fleet.Cluster) string { return c.Name })
+	// All of a group have to be at work, for they wait for each other.
+	r.atWork = make(chan struct{}, len(r.clusters))
+	for i, w := range together(ctx, groupsAtOnce, groups, r.buildAndWrite, r.step(len(r.clusters))) {
+		addCluster(out, r.clusters[i], w)
+	}
 	return r.schemas.Err()
 }
+
+// groupsAtOnce lets one group be compared and written while another waits for
+// its containers.
+const groupsAtOnce = 3
 
 // forAll does the work for every cluster, jobs at a time, and enters what comes
 // of it into the report.
@@ -110,6 +125,7 @@ func (r *run) buildAndWrite(ctx context.Context, c fleet.Cluster) (w written) {
 	r.atWork <- struct{}{}
 	w = written{outcome: r.build(ctx, c)}
 	<-r.atWork
+	toolchain.Leave(ctx)
 	defer func() { r.remember(c, w) }()
 	if !w.usable() || w.plan.Empty() {
 		return w

@@ -2,8 +2,11 @@ package pipelines
 
 import (
 	"context"
+	"hash/fnv"
 	"sync"
 	"sync/atomic"
+
+	"kasou/pipelines/toolchain"
 )
 
 // each calls work for every item, jobs at a time, and gives the results in the
@@ -24,4 +27,57 @@ func each[T, R any](ctx context.Context, jobs int, items []T, work func(context.
 	}
 	group.Wait()
 	return results
+}
+
+// together is each for groups of items, side by side within a group, and atOnce
+// groups at a time. The work is to say toolchain.Leave.
+func together[T, R any](ctx context.Context, atOnce int, groups [][]T, work func(context.Context, T) R, step func(done int, item T)) []R {
+	type place struct{ begin, end int }
+	var items []T
+	var places []place
+	for _, g := range groups {
+		places = append(places, place{len(items), len(items) + len(g)})
+		items = append(items, g...)
+	}
+	results := make([]R, len(items))
+	var done atomic.Int64
+	each(ctx, atOnce, places, func(ctx context.Context, p place) struct{} {
+		group := toolchain.NewGroup()
+		contexts := make([]context.Context, p.end-p.begin)
+		for i := range contexts {
+			contexts[i] = group.Join(ctx)
+		}
+		var members sync.WaitGroup
+		for i, ctx := range contexts {
+			members.Go(func() {
+				defer toolchain.Leave(ctx)
+				results[p.begin+i] = work(ctx, items[p.begin+i])
+				step(int(done.Add(1)), items[p.begin+i])
+			})
+		}
+		members.Wait()
+		return struct{}{}
+	}, func(int, place) {})
+	return results
+}
+
+// grouped cuts items into groups of about size, so that the same items are
+// grouped the same, and one more or less moves few others: a group ends where
+// the item's own name says so.
+func grouped[T any](items []T, size int, name func(T) string) [][]T {
+	var groups [][]T
+	begin, half := 0, max(size/2, 1)
+	for i, item := range items {
+		h := fnv.New32a()
+		_, _ = h.Write([]byte(name(item))) // never fails
+		n := i + 1 - begin
+		if n >= half && int(h.Sum32()%uint32(half)) == 0 || n >= 2*size {
+			groups = append(groups, items[begin:i+1])
+			begin = i + 1
+		}
+	}
+	if begin < len(items) {
+		groups = append(groups, items[begin:])
+	}
+	return groups
 }

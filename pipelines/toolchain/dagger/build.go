@@ -7,12 +7,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	sdk "dagger.io/dagger"
+
+	"kasou/pipelines/toolchain/dagger/batch"
 )
 
 // builder compiles tools for an engine's platform, once for each combination of
@@ -56,8 +60,13 @@ func (b builder) module() (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("make a module for the tools: %w", err)
 	}
-	for file, content := range map[string]string{"go.mod": goMod, "go.sum": goSum} {
-		if err := os.WriteFile(filepath.Join(dir, file), []byte(content), 0o644); err != nil {
+	for file, content := range sources {
+		file = filepath.Join(dir, file)
+		err := os.MkdirAll(filepath.Dir(file), 0o755)
+		if err == nil {
+			err = os.WriteFile(file, []byte(content), 0o644)
+		}
+		if err != nil {
 			_ = os.RemoveAll(dir)
 			return "", fmt.Errorf("make a module for the tools: %w", err)
 		}
@@ -65,8 +74,21 @@ func (b builder) module() (string, error) {
 	return dir, nil
 }
 
+// sources are the files of that module.
+var sources = map[string]string{
+	"go.mod": goMod, "go.sum": goSum,
+	"main.go":        "package main\n\nimport \"kasou/batch\"\n\nfunc main() { batch.Main() }\n",
+	"batch/batch.go": batch.Sources["batch.go"], "batch/wire.go": batch.Sources["wire.go"],
+}
+
 func (b builder) key(name, compiler string) string {
-	sum := sha256.Sum256([]byte(strings.Join(append([]string{name, compiler, string(b.platform), goMod, goSum}, buildFlags...), "\x00")))
+	parts := []string{name, compiler, string(b.platform), goMod, goSum}
+	if name == batchTool {
+		for _, file := range slices.Sorted(maps.Keys(sources)) {
+			parts = append(parts, file, sources[file])
+		}
+	}
+	sum := sha256.Sum256([]byte(strings.Join(append(parts, buildFlags...), "\x00")))
 	return hex.EncodeToString(sum[:16])
 }
 
@@ -110,14 +132,18 @@ func (b builder) compile(ctx context.Context, module, dir, name string) error {
 	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
 		return err
 	}
-	fmt.Fprintf(b.log, "building %s %s for %s\n", name, required(tools[name].module), b.platform)
+	what, command := batchTool, "."
+	if tool, ok := tools[name]; ok {
+		what, command = name+" "+required(tool.module), tool.command
+	}
+	fmt.Fprintf(b.log, "building %s for %s\n", what, b.platform)
 	fresh, err := os.MkdirTemp(filepath.Dir(dir), ".build-")
 	if err != nil {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(fresh) }()
 	binary := filepath.Join(fresh, name)
-	args := append(append([]string{"build"}, buildFlags...), "-o", binary, tools[name].command)
+	args := append(append([]string{"build"}, buildFlags...), "-o", binary, command)
 	if _, err := b.goCommand(ctx, module, args...); err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	sdk "dagger.io/dagger"
 )
@@ -20,6 +21,9 @@ var environment = [][2]string{
 	{"HTTP_PROXY", "http://127.0.0.1:9"}, {"HTTPS_PROXY", "http://127.0.0.1:9"},
 }
 
+// errElsewhere is an export that did not arrive.
+var errElsewhere = errors.New("the engine exported to another machine than this: run kasou where the Dagger session runs")
+
 // errTimeout is the cause of a context whose container took too long.
 var errTimeout = errors.New("the container did not end in time")
 
@@ -30,6 +34,8 @@ type base struct {
 	command []string
 	// entrypoint says that the image's own entrypoint goes before the command.
 	entrypoint bool
+	// start starts the tool where another program does it.
+	start []string
 }
 
 // exec adds a run of the tool.
@@ -44,12 +50,23 @@ func (t *Toolchain) base(ctx context.Context, name string) (*base, error) {
 		if image := t.opts.Images[name]; image != "" {
 			return t.fromImage(ctx, name, image)
 		}
+		file, err := t.binary(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		c := t.container().WithMountedFile("/bin/"+name, file)
+		return &base{Container: withEnvironment(c).WithEnvVariable("PATH", "/bin"), command: []string{name}, start: []string{"/bin/" + name}}, nil
+	})
+}
+
+// binary brings a program that was built to the engine, once.
+func (t *Toolchain) binary(ctx context.Context, name string) (*sdk.File, error) {
+	return t.files.get(name, func() (*sdk.File, error) {
 		file, err := t.engine.Host().File(t.binaries[name]).Sync(ctx)
 		if err != nil {
 			return nil, fmt.Errorf("bring %s to the engine: %w", name, t.engine.why(ctx, err))
 		}
-		c := t.container().WithMountedFile("/bin/"+name, file)
-		return &base{Container: withEnvironment(c).WithEnvVariable("PATH", "/bin"), command: []string{name}}, nil
+		return file, nil
 	})
 }
 
@@ -76,9 +93,9 @@ func inImage(ctx context.Context, name string, image *sdk.Container) (*base, err
 	if err != nil {
 		return nil, err
 	}
-	b := &base{Container: withEnvironment(c), entrypoint: len(entrypoint) > 0}
+	b := &base{Container: withEnvironment(c), entrypoint: len(entrypoint) > 0, start: entrypoint}
 	if !b.entrypoint {
-		b.command = []string{name}
+		b.command, b.start = []string{name}, []string{name}
 	}
 	return b, nil
 }
@@ -90,21 +107,19 @@ func withEnvironment(c *sdk.Container) *sdk.Container {
 	return c
 }
 
-// run calls work when there is a free slot, with a context that ends in time, as
-// a span of the name. An error tells which of engine, command and context it is
-// from.
-func (t *Toolchain) run(ctx context.Context, name string, work func(context.Context) error) (err error) {
+// run calls work when there is a free slot, with a context that ends in time. An
+// error tells which of engine, command and context it is from.
+func (t *Toolchain) run(ctx context.Context, limit time.Duration, work func(context.Context) error) error {
 	select {
 	case t.slots <- struct{}{}:
 		defer func() { <-t.slots }()
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
-	ctx, end := t.trace.start(ctx, name)
-	defer func() { end(err) }()
-	bounded, cancel := context.WithTimeoutCause(ctx, t.opts.Timeout, errTimeout)
+	bounded, cancel := context.WithTimeoutCause(ctx, limit, errTimeout)
 	defer cancel()
-	if err = work(bounded); err == nil {
+	err := work(bounded)
+	if err == nil {
 		return nil
 	}
 	err = t.engine.why(ctx, err)

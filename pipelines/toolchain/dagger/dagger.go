@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync"
 
 	sdk "dagger.io/dagger"
 
@@ -18,8 +19,8 @@ import (
 
 var _ toolchain.Toolchain = (*Toolchain)(nil)
 
-// Toolchain runs each call of a tool in a container of its own. Several
-// goroutines may use it.
+// Toolchain runs the calls of a tool in containers: those of a toolchain.Group in
+// one, any other in one of its own. Several goroutines may use it.
 type Toolchain struct {
 	opts     Options
 	engine   *engine
@@ -31,6 +32,8 @@ type Toolchain struct {
 	// dir holds what goes up to the engine and what comes back, until Close.
 	dir   string
 	slots chan struct{}
+	// running are the calls that have not ended.
+	running sync.WaitGroup
 
 	bases      memo[*base]
 	files      memo[*sdk.File]
@@ -86,14 +89,18 @@ func (t *Toolchain) prepare(ctx context.Context) error {
 			return err
 		}
 	}
+	if t.binaries[batchTool], err = b.build(ctx, batchTool); err != nil && len(t.opts.Images) < len(tools) {
+		return err
+	}
 	return nil
 }
 
 // Name is "dagger".
 func (t *Toolchain) Name() string { return "dagger" }
 
-// Close ends the session. Calls still running fail.
+// Close ends the session, once the calls that are still running have ended.
 func (t *Toolchain) Close() error {
+	t.running.Wait()
 	t.trace.close()
 	return t.end()
 }

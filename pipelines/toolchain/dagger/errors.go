@@ -57,12 +57,24 @@ func (e *EngineError) cause() string {
 
 func (e *EngineError) Unwrap() error { return e.Err }
 
+// exited is a command that ran and said no.
+type exited struct {
+	code   int
+	stderr string
+}
+
+func (e *exited) Error() string { return fmt.Sprintf("exit code %d", e.code) }
+
 // failed gives the error of a command that ran and said no; nil where it is
 // another error.
-func failed(err error) *sdk.ExecError {
+func failed(err error) *exited {
+	var own *exited
 	var e *sdk.ExecError
-	if errors.As(err, &e) {
-		return e
+	switch {
+	case errors.As(err, &own):
+		return own
+	case errors.As(err, &e):
+		return &exited{e.ExitCode, e.Stderr}
 	}
 	return nil
 }

@@ -1,18 +1,24 @@
 package dagger
 
 import (
+	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
 	sdk "dagger.io/dagger"
 
 	"kasou/pipelines/toolchain"
+	"kasou/pipelines/toolchain/dagger/batch"
 	"kasou/pipelines/toolchain/verdict"
 	"kasou/pipelines/tree"
 )
@@ -25,6 +31,11 @@ const (
 	arrival = ".kasou"
 	// againEnv makes a container another one than the same without it.
 	againEnv = "KASOU_RENDER_AGAIN"
+	// valuesFile lies in the folder that helm runs in.
+	valuesFile = "values.yaml"
+
+	// notStarted and killed are exit codes of package batch.
+	notStarted, killed = 127, 137
 )
 
 // Template runs `helm template` in a container. What the chart does wrong is a
@@ -34,22 +45,88 @@ func (t *Toolchain) Template(ctx context.Context, r toolchain.Release) (tree.Fil
 	if r.Chart.Digest == "" {
 		return nil, errors.New("the chart has no digest")
 	}
-	var files tree.Files
 	name := named(ctx, "helm template", r.Name)
 	if r.Again > 0 {
 		name += " again"
 	}
-	err := t.run(ctx, name, func(ctx context.Context) error {
+	helm := callable[toolchain.Release, tree.Files]{t, "helm template", t.templates, t.templateAlone}
+	got, err := toolchain.Together(ctx, "helm", asked[toolchain.Release]{name, r}, helm.each)
+	if err = cmp.Or(err, got.err); err != nil {
+		return nil, t.helmError(r, err)
+	}
+	return got.value, nil
+}
+
+// templates renders all releases in one container.
+func (t *Toolchain) templates(ctx context.Context, releases []toolchain.Release) ([]*answer[tree.Files], error) {
+	charts, commands := map[string]*sdk.File{}, make([]batch.Command, len(releases))
+	for i, r := range releases {
+		chart, err := t.upload(ctx, "chart.tgz", r.Chart.Archive)
+		if err != nil {
+			return nil, err
+		}
+		charts[chartAt(r)] = chart
+		commands[i] = batch.Command{Args: templateArgs(r, "out"), Files: map[string][]byte{valuesFile: r.Values}, Output: "out"}
+		if r.Again > 0 {
+			commands[i].Env = []string{againEnv + "=" + strconv.Itoa(r.Again)}
+		}
+	}
+	results, err := t.batch(ctx, "helm", commands, func(c *sdk.Container) *sdk.Container {
+		for _, file := range slices.Sorted(maps.Keys(charts)) {
+			c = c.WithMountedFile(file, charts[file])
+		}
+		return c
+	})
+	if err != nil {
+		return nil, err
+	}
+	answers := make([]*answer[tree.Files], len(results))
+	for i, r := range results {
+		answers[i] = rendered(r)
+	}
+	return answers, nil
+}
+
+// rendered reads what became of one of several renders. One that was killed, or
+// never begun, has no answer: the fault may be another's.
+func rendered(r *batch.Result) *answer[tree.Files] {
+	switch {
+	case r == nil || r.Exit == notStarted || r.Exit == killed:
+		return nil
+	case r.Late:
+		return &answer[tree.Files]{err: errTimeout}
+	case r.TooMuch:
+		return &answer[tree.Files]{err: errTooMuch}
+	case r.Odd != "":
+		return &answer[tree.Files]{err: oddFile(r.Odd)}
+	case r.Exit != 0:
+		return &answer[tree.Files]{err: &exited{r.Exit, r.Stderr}}
+	}
+	return &answer[tree.Files]{value: r.Files}
+}
+
+// templateAlone renders a release in a container of its own.
+func (t *Toolchain) templateAlone(ctx context.Context, r toolchain.Release) (files tree.Files, err error) {
+	err = t.run(ctx, t.opts.Timeout, func(ctx context.Context) error {
 		out, err := t.template(ctx, r)
 		if err == nil {
 			files, err = t.export(ctx, out)
 		}
 		return err
 	})
-	if err != nil {
-		return nil, t.helmError(r, err)
-	}
-	return files, nil
+	return files, err
+}
+
+// chartAt is where the container finds the chart. Helm's messages may name it,
+// and must say the same whoever else is rendered there.
+func chartAt(r toolchain.Release) string {
+	digest := sha256.Sum256(r.Chart.Archive)
+	return "/in/" + hex.EncodeToString(digest[:8]) + ".tgz"
+}
+
+func templateArgs(r toolchain.Release, output string) []string {
+	return []string{"template", r.Name, chartAt(r), "--namespace", r.Namespace,
+		"--include-crds", "--skip-tests", "--kube-version", r.KubeVersion, "-f", valuesFile, "--output-dir", output}
 }
 
 // template gives the folder that helm writes.
@@ -67,14 +144,14 @@ func (t *Toolchain) template(ctx context.Context, r toolchain.Release) (*sdk.Dir
 		return nil, err
 	}
 	c := helm.
-		WithMountedFile("/in/chart.tgz", chart).
-		WithMountedFile("/in/values.yaml", values).
+		WithMountedFile(chartAt(r), chart).
+		WithMountedFile("/in/"+valuesFile, values).
+		WithWorkdir("/in").
 		WithMountedDirectory("/out", t.engine.Directory().WithNewFile(arrival, ""))
 	if r.Again > 0 {
 		c = c.WithEnvVariable(againEnv, strconv.Itoa(r.Again))
 	}
-	c = helm.exec(c, sdk.ContainerWithExecOpts{}, "template", r.Name, "/in/chart.tgz", "--namespace", r.Namespace,
-		"--include-crds", "--skip-tests", "--kube-version", r.KubeVersion, "-f", "/in/values.yaml", "--output-dir", "/out")
+	c = helm.exec(c, sdk.ContainerWithExecOpts{}, templateArgs(r, "/out")...)
 	return c.Directory("/out"), nil
 }
 
@@ -94,7 +171,7 @@ func (t *Toolchain) export(ctx context.Context, from *sdk.Directory) (tree.Files
 		return nil, err
 	}
 	if _, arrived := files[arrival]; !arrived {
-		return nil, errors.New("the engine exported to another machine than this: run kasou where the Dagger session runs")
+		return nil, errElsewhere
 	}
 	delete(files, arrival)
 	return files, nil
@@ -116,10 +193,10 @@ func readFiles(dir string) (tree.Files, error) {
 			return err
 		}
 		if !info.Mode().IsRegular() {
-			return &toolchain.ChartError{Message: fmt.Sprintf("the chart renders %s, which is no plain file", name)}
+			return oddFile(name)
 		}
 		if total += info.Size(); total > maxOutput {
-			return &toolchain.ChartError{Message: fmt.Sprintf("the chart renders more than %d bytes", maxOutput)}
+			return errTooMuch
 		}
 		files[filepath.ToSlash(name)], err = os.ReadFile(file)
 		return err
@@ -128,6 +205,12 @@ func readFiles(dir string) (tree.Files, error) {
 		return nil, fmt.Errorf("read what helm wrote: %w", err)
 	}
 	return files, nil
+}
+
+var errTooMuch = &toolchain.ChartError{Message: fmt.Sprintf("the chart renders more than %d bytes", maxOutput)}
+
+func oddFile(name string) error {
+	return &toolchain.ChartError{Message: fmt.Sprintf("the chart renders %s, which is no plain file", name)}
 }
 
 // helmError tells the chart's faults from others.
@@ -139,16 +222,16 @@ func (t *Toolchain) helmError(r toolchain.Release, err error) error {
 	if e == nil {
 		return err
 	}
-	if said := verdict.HelmStderr(r.Chart.Name, e.Stderr); said != nil {
+	if said := verdict.HelmStderr(r.Chart.Name, e.stderr); said != nil {
 		if refusesArguments(said.Message) {
 			return errors.New("helm: " + said.Message)
 		}
 		return said
 	}
-	if died := verdict.Died(e.Stderr); died != nil {
+	if died := verdict.Died(e.stderr); died != nil {
 		return died
 	}
-	return &toolchain.ChartError{Message: fmt.Sprintf("the process that rendered the chart died with exit code %d", e.ExitCode)}
+	return &toolchain.ChartError{Message: fmt.Sprintf("the process that rendered the chart died with exit code %d", e.code)}
 }
 
 // refusesArguments says whether helm speaks of how it was called.

@@ -1,19 +1,23 @@
 package dagger
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
 	sdk "dagger.io/dagger"
 
 	"kasou/pipelines/toolchain"
+	"kasou/pipelines/toolchain/dagger/batch"
 	"kasou/pipelines/toolchain/explain"
 	"kasou/pipelines/toolchain/verdict"
 )
@@ -28,25 +32,73 @@ func (t *Toolchain) Validate(ctx context.Context, schemas toolchain.Schemas, doc
 	if len(documents) == 0 {
 		return nil, nil
 	}
-	var stdout string
-	mount := shownAs(documents)
-	err := t.run(ctx, named(ctx, "kubeconform", strings.TrimPrefix(mount, "/in/")), func(ctx context.Context) error {
+	kubeconform := callable[[]toolchain.Document, []*verdictLine]{t, "kubeconform",
+		func(ctx context.Context, of [][]toolchain.Document) ([]*answer[[]*verdictLine], error) {
+			return t.validateAll(ctx, schemas, of)
+		},
+		func(ctx context.Context, documents []toolchain.Document) ([]*verdictLine, error) {
+			return t.validateAlone(ctx, schemas, documents)
+		}}
+	name := named(ctx, "kubeconform", strings.TrimPrefix(shownAs(documents), "/in/"))
+	got, err := toolchain.Together(ctx, "kubeconform\x00"+schemasKey(schemas), asked[[]toolchain.Document]{name, documents}, kubeconform.each)
+	if err = cmp.Or(err, got.err); err != nil {
+		return nil, fmt.Errorf("kubeconform: %w", err)
+	}
+	return t.judge(schemas, documents, got.value)
+}
+
+// validateAll validates the documents of several calls by one command.
+func (t *Toolchain) validateAll(ctx context.Context, schemas toolchain.Schemas, of [][]toolchain.Document) ([]*answer[[]*verdictLine], error) {
+	base, args, err := t.withSchemas(ctx, schemas)
+	if err != nil {
+		return nil, err
+	}
+	command := batch.Command{Args: append(args, "-n", batch.Processors, "in"), Files: map[string][]byte{}}
+	for i, documents := range of {
+		for j, d := range documents {
+			command.Files[path.Join("in", strconv.Itoa(i), documentFile(j))] = d.Data
+		}
+	}
+	results, err := t.batch(ctx, "kubeconform", []batch.Command{command}, base)
+	if err != nil {
+		return nil, err
+	}
+	answers := make([]*answer[[]*verdictLine], len(of))
+	if results[0] == nil {
+		return answers, nil
+	}
+	reports, err := reportsOf(string(results[0].Stdout))
+	if err != nil {
+		return answers, nil // a container for each says whose fault it is
+	}
+	for i, documents := range of {
+		if sorted, err := readReports(reports[strconv.Itoa(i)], len(documents)); err == nil {
+			answers[i] = &answer[[]*verdictLine]{value: sorted}
+		}
+	}
+	return answers, nil
+}
+
+func (t *Toolchain) validateAlone(ctx context.Context, schemas toolchain.Schemas, documents []toolchain.Document) (reports []*verdictLine, err error) {
+	err = t.run(ctx, t.opts.Timeout, func(ctx context.Context) error {
 		dir, err := t.documents(documents)
 		if err != nil {
 			return err
 		}
 		defer func() { _ = os.RemoveAll(dir) }()
-		stdout, err = t.kubeconform(ctx, schemas, dir, mount)
+		mount := shownAs(documents)
+		stdout, err := t.kubeconform(ctx, schemas, dir, mount)
+		if err != nil {
+			return err
+		}
+		given, err := reportsOf(stdout)
+		if err != nil {
+			return err
+		}
+		reports, err = readReports(given[path.Base(mount)], len(documents))
 		return err
 	})
-	if err != nil {
-		return nil, fmt.Errorf("kubeconform: %w", err)
-	}
-	reports, err := readReports(stdout, len(documents))
-	if err != nil {
-		return nil, err
-	}
-	return t.judge(schemas, documents, reports)
+	return reports, err
 }
 
 // documents writes each into a file of its own, named by its place in the list.
@@ -56,13 +108,16 @@ func (t *Toolchain) documents(documents []toolchain.Document) (string, error) {
 		return "", err
 	}
 	for i, d := range documents {
-		if err := os.WriteFile(filepath.Join(dir, strconv.Itoa(i)+".yaml"), d.Data, 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, documentFile(i)), d.Data, 0o644); err != nil {
 			_ = os.RemoveAll(dir)
 			return "", fmt.Errorf("write the documents: %w", err)
 		}
 	}
 	return dir, nil
 }
+
+// documentFile names the document at a place of the list.
+func documentFile(i int) string { return strconv.Itoa(i) + ".yaml" }
 
 // shownAs gives the folder that holds all documents, so that the trace says
 // whose they are.
@@ -86,21 +141,36 @@ func (t *Toolchain) kubeconform(ctx context.Context, schemas toolchain.Schemas, 
 	if err != nil {
 		return "", err
 	}
-	c := kubeconform.WithMountedDirectory(mount, files)
+	with, args, err := t.withSchemas(ctx, schemas)
+	if err != nil {
+		return "", err
+	}
+	c := with(kubeconform.WithMountedDirectory(mount, files))
+	// Exit code 1 says that a document is not valid, which is in the output too.
+	c = kubeconform.exec(c, sdk.ContainerWithExecOpts{Expect: sdk.ReturnTypeAny}, append(args, mount)...)
+	return c.Stdout(ctx)
+}
+
+// withSchemas gives what mounts the schemas, and the arguments to use them.
+func (t *Toolchain) withSchemas(ctx context.Context, schemas toolchain.Schemas) (func(*sdk.Container) *sdk.Container, []string, error) {
+	mounts := map[string]*sdk.Directory{}
 	args := []string{"-strict", "-verbose", "-output", "json", "-kubernetes-version", schemas.KubernetesVersion}
 	for i, location := range schemas.Locations {
 		below, template := split(location)
 		found, err := t.schemaFiles(ctx, below)
 		if err != nil {
-			return "", err
+			return nil, nil, err
 		}
 		at := path.Join("/schemas", strconv.Itoa(i))
-		c = c.WithMountedDirectory(at, found)
+		mounts[at] = found
 		args = append(args, "-schema-location", at+"/"+template)
 	}
-	// Exit code 1 says that a document is not valid, which is in the output too.
-	c = kubeconform.exec(c, sdk.ContainerWithExecOpts{Expect: sdk.ReturnTypeAny}, append(args, mount)...)
-	return c.Stdout(ctx)
+	return func(c *sdk.Container) *sdk.Container {
+		for _, at := range slices.Sorted(maps.Keys(mounts)) {
+			c = c.WithMountedDirectory(at, mounts[at])
+		}
+		return c
+	}, args, nil
 }
 
 // split cuts a schema location into the folder above its first placeholder and
@@ -130,14 +200,25 @@ type verdictLine struct {
 	Filename, Kind, Version, Status, Msg string
 }
 
-// readReports puts the command's output into the documents' order.
-func readReports(stdout string, count int) ([]*verdictLine, error) {
+// reportsOf gives the command's output, by the name of the folder that the
+// document lies in.
+func reportsOf(stdout string) (map[string][]*verdictLine, error) {
 	var out struct{ Resources []*verdictLine }
 	if err := json.Unmarshal([]byte(stdout), &out); err != nil {
 		return nil, fmt.Errorf("kubeconform gave no report: %w", err)
 	}
-	reports := make([]*verdictLine, count)
+	byFolder := map[string][]*verdictLine{}
 	for _, r := range out.Resources {
+		folder := path.Base(path.Dir(r.Filename))
+		byFolder[folder] = append(byFolder[folder], r)
+	}
+	return byFolder, nil
+}
+
+// readReports puts what the command said into the documents' order.
+func readReports(given []*verdictLine, count int) ([]*verdictLine, error) {
+	reports := make([]*verdictLine, count)
+	for _, r := range given {
 		i, err := strconv.Atoi(strings.TrimSuffix(path.Base(r.Filename), ".yaml"))
 		if err != nil || i < 0 || i >= count {
 			return nil, fmt.Errorf("kubeconform reports on %q, which it was not given", r.Filename)
@@ -163,9 +244,12 @@ const (
 	statusEmpty   = ""
 )
 
+func schemasKey(schemas toolchain.Schemas) string {
+	return schemas.KubernetesVersion + "\x00" + strings.Join(schemas.Locations, "\x00")
+}
+
 func (t *Toolchain) judge(schemas toolchain.Schemas, documents []toolchain.Document, reports []*verdictLine) ([]toolchain.Validation, error) {
-	key := schemas.KubernetesVersion + "\x00" + strings.Join(schemas.Locations, "\x00")
-	explainer, err := t.explainers.get(key, func() (*explain.Explainer, error) { return explain.New(schemas), nil })
+	explainer, err := t.explainers.get(schemasKey(schemas), func() (*explain.Explainer, error) { return explain.New(schemas), nil })
 	if err != nil {
 		return nil, err
 	}

@@ -30,6 +30,10 @@ var tools = map[string]tool{
 	"kubeseal":    {"github.com/bitnami-labs/sealed-secrets", "github.com/bitnami-labs/sealed-secrets/cmd/kubeseal"},
 }
 
+// batchTool is the program of package batch, built like the tools and beside
+// them.
+const batchTool = "batch"
+
 func toolNames() []string { return slices.Sorted(maps.Keys(tools)) }
 
 // required gives a module's version in go.mod.

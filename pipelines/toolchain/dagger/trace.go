@@ -72,7 +72,7 @@ func (t *tracing) start(ctx context.Context, name string) (context.Context, func
 		// What a command says no to is a finding, told by kasou. As an error, Dagger
 		// would show all below it.
 		if e := failed(err); e != nil {
-			span.SetName(name + ": exit code " + strconv.Itoa(e.ExitCode))
+			span.SetName(name + ": exit code " + strconv.Itoa(e.code))
 		} else if err != nil {
 			span.SetStatus(codes.Error, err.Error())
 		}

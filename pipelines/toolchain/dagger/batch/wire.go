@@ -1,0 +1,169 @@
+// Package batch starts a tool many times in one container. It is two things: what
+// kasou and the program in the container say to each other, and that program. It
+// uses the standard library alone, for it is compiled where kasou runs.
+package batch
+
+import (
+	"archive/tar"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Order is what one container is to do.
+type Order struct {
+	// Limit is for each command. After Total no more are begun; what was not is
+	// without a result.
+	Limit, Total time.Duration
+	// MaxOutput is the most that one command may give, and MaxAll all of them, in
+	// bytes. What is left over once that is reached is without a result.
+	MaxOutput, MaxAll int64
+	Commands          []Command
+}
+
+// Command is one start of the tool, in a folder of its own.
+type Command struct {
+	// Args go to the tool. Processors in one stands for how many there are.
+	Args []string
+	// Env are more variables.
+	Env []string `json:",omitempty"`
+	// Files are put into the folder before, by path.
+	Files map[string][]byte `json:"-"`
+	// Output is the folder, below the command's own, that the tool writes; where
+	// it is empty, what the tool prints is its output.
+	Output string `json:",omitempty"`
+	// Silent leaves what the tool says on stderr in the container.
+	Silent bool `json:",omitempty"`
+}
+
+// Processors, in an argument, stands for the number of the container's.
+const Processors = "{processors}"
+
+// Result is what became of a command.
+type Result struct {
+	// Exit is its exit code, and 128 and the signal's number where one ended it.
+	Exit int
+	// Stderr has the start and the end of what it said.
+	Stderr string `json:",omitempty"`
+	// Late says that it was stopped when its time was over.
+	Late bool `json:",omitempty"`
+	// TooMuch says that it gave more than allowed, and Odd names an output that is
+	// no plain file.
+	TooMuch bool   `json:",omitempty"`
+	Odd     string `json:",omitempty"`
+	// Files are what it wrote, by path; Stdout what it printed, where that is its
+	// output.
+	Files  map[string][]byte `json:"-"`
+	Stdout []byte            `json:"-"`
+}
+
+const (
+	headName   = "head.json"
+	stdoutName = "stdout"
+	filesName  = "files"
+)
+
+// WriteOrder writes an order as a tar, the same each time.
+func WriteOrder(to io.Writer, o Order) error {
+	w := tar.NewWriter(to)
+	if err := writeHead(w, headName, o); err != nil {
+		return err
+	}
+	for i, c := range o.Commands {
+		for _, name := range slices.Sorted(maps.Keys(c.Files)) {
+			if err := writeFile(w, path.Join(strconv.Itoa(i), name), c.Files[name]); err != nil {
+				return err
+			}
+		}
+	}
+	return w.Close()
+}
+
+func writeHead(w *tar.Writer, name string, head any) error {
+	data, err := json.Marshal(head)
+	if err != nil {
+		return err
+	}
+	return writeFile(w, name, data)
+}
+
+func writeFile(w *tar.Writer, name string, data []byte) error {
+	if err := w.WriteHeader(&tar.Header{Name: name, Mode: 0o644, Size: int64(len(data))}); err != nil {
+		return err
+	}
+	_, err := w.Write(data)
+	return err
+}
+
+// writeResult adds the result of command i.
+func writeResult(w *tar.Writer, i int, r Result) error {
+	of := strconv.Itoa(i)
+	if err := writeHead(w, path.Join(of, headName), r); err != nil {
+		return err
+	}
+	if r.Stdout != nil {
+		if err := writeFile(w, path.Join(of, stdoutName), r.Stdout); err != nil {
+			return err
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(r.Files)) {
+		// Not joined: the name stays as it is.
+		if err := writeFile(w, of+"/"+filesName+"/"+name, r.Files[name]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ReadResults gives the result of each of count commands, nil for those without
+// one.
+func ReadResults(from io.Reader, count int) ([]*Result, error) {
+	results := make([]*Result, count)
+	r := tar.NewReader(from)
+	for {
+		header, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			return results, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		of, name, _ := strings.Cut(header.Name, "/")
+		i, err := strconv.Atoi(of)
+		if err != nil || i < 0 || i >= count {
+			return nil, fmt.Errorf("a result for command %q, which is none", of)
+		}
+		data := make([]byte, header.Size)
+		if _, err := io.ReadFull(r, data); err != nil {
+			return nil, err
+		}
+		if results[i], err = with(results[i], name, data); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// with adds a part to a result, whose head comes first.
+func with(r *Result, name string, data []byte) (*Result, error) {
+	file, isFile := strings.CutPrefix(name, filesName+"/")
+	switch {
+	case r == nil && name == headName:
+		r = &Result{Files: map[string][]byte{}}
+		return r, json.NewDecoder(bytes.NewReader(data)).Decode(r)
+	case r != nil && name == stdoutName:
+		r.Stdout = data
+	case r != nil && isFile:
+		r.Files[file] = data
+	default:
+		return nil, fmt.Errorf("a result with %q, which belongs to none", name)
+	}
+	return r, nil
+}

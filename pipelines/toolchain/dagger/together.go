@@ -1,0 +1,183 @@
+package dagger
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+
+	sdk "dagger.io/dagger"
+
+	"kasou/pipelines/toolchain/dagger/batch"
+)
+
+const (
+	// groupSize is how many clusters share a container: enough that its price,
+	// and that of its queries, is little beside the tool's own, and few enough that
+	// one changed spec has few others rendered again.
+	groupSize = 48
+	// maxTogether is the most that one container may give, in bytes.
+	maxTogether = 4 * maxOutput
+	// together is how many times the timeout of one command all in a container may
+	// take. What was not begun by half of it gets a container of its own.
+	together = 4
+)
+
+// GroupSize is how many clusters a container is for; 1 where there is nothing to
+// start a tool more than once in it, which takes a Go toolchain.
+func (t *Toolchain) GroupSize() int {
+	if t.binaries[batchTool] == "" {
+		return 1
+	}
+	return groupSize
+}
+
+// asked is one call of a tool, with the name that its span has.
+type asked[Q any] struct {
+	span string
+	of   Q
+}
+
+// answer is what came of it.
+type answer[A any] struct {
+	value A
+	err   error
+}
+
+// tool says how calls of one tool are answered.
+type callable[Q, A any] struct {
+	*Toolchain
+	name string
+	// shared answers calls by one container; nil is no answer. alone answers one.
+	shared func(context.Context, []Q) ([]*answer[A], error)
+	alone  func(context.Context, Q) (A, error)
+}
+
+// each answers all calls: together, where there are several, and by containers
+// of their own those that had no answer, such as when the container died. So only
+// what is at fault fails.
+func (c callable[Q, A]) each(ctx context.Context, calls []asked[Q]) []answer[A] {
+	c.running.Add(1)
+	defer c.running.Done()
+	answers := make([]*answer[A], len(calls))
+	spans := make([]context.Context, len(calls))
+	ends := make([]func(error), len(calls))
+	for i, call := range calls {
+		spans[i], ends[i] = c.trace.start(ctx, call.span)
+	}
+	finish := func(i int, a answer[A]) {
+		ends[i](a.err)
+		answers[i] = &a
+	}
+	if len(calls) > 1 && c.binaries[batchTool] != "" {
+		got, err := c.together(ctx, calls)
+		for i := range calls {
+			switch {
+			case err != nil:
+				finish(i, answer[A]{err: err})
+			case got[i] != nil:
+				finish(i, *got[i])
+			}
+		}
+	}
+	var rest sync.WaitGroup
+	for i, call := range calls {
+		if answers[i] == nil {
+			rest.Go(func() {
+				value, err := c.alone(spans[i], call.of)
+				finish(i, answer[A]{value, err})
+			})
+		}
+	}
+	rest.Wait()
+	all := make([]answer[A], len(calls))
+	for i, a := range answers {
+		all[i] = *a
+	}
+	return all
+}
+
+// together has an error only where other containers would fail as well.
+func (c callable[Q, A]) together(ctx context.Context, calls []asked[Q]) (got []*answer[A], err error) {
+	of := make([]Q, len(calls))
+	for i, call := range calls {
+		of[i] = call.of
+	}
+	ctx, end := c.trace.start(ctx, fmt.Sprintf("%s for %d clusters", c.name, len(calls)))
+	defer func() { end(err) }()
+	err = c.run(ctx, together*c.opts.Timeout, func(ctx context.Context) error {
+		got, err = c.shared(ctx, of)
+		return err
+	})
+	if failed(err) != nil || errors.Is(err, errTimeout) {
+		return make([]*answer[A], len(calls)), nil
+	}
+	return got, err
+}
+
+// batch runs the tool's commands in one container, which with adds inputs to. The
+// result of a command that was not run is nil.
+func (t *Toolchain) batch(ctx context.Context, tool string, commands []batch.Command, with func(*sdk.Container) *sdk.Container) ([]*batch.Result, error) {
+	base, err := t.base(ctx, tool)
+	if err != nil {
+		return nil, err
+	}
+	starter, err := t.binary(ctx, batchTool)
+	if err != nil {
+		return nil, err
+	}
+	dir, err := t.folder()
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	order, err := t.order(ctx, dir, commands)
+	if err != nil {
+		return nil, err
+	}
+	c := with(base.WithMountedFile("/batch", starter).WithMountedFile(batch.OrderFile, order))
+	c = c.WithExec(append([]string{"/batch"}, base.start...), sdk.ContainerWithExecOpts{NoInit: true})
+	file := filepath.Join(dir, "results.tar")
+	if _, err := c.File(batch.ResultsFile).Export(ctx, file); err != nil {
+		return nil, err
+	}
+	return results(file, len(commands))
+}
+
+// order brings the commands to the engine, with all their files.
+func (t *Toolchain) order(ctx context.Context, dir string, commands []batch.Command) (*sdk.File, error) {
+	var data bytes.Buffer
+	err := batch.WriteOrder(&data, batch.Order{
+		Limit: t.opts.Timeout, Total: together / 2 * t.opts.Timeout,
+		MaxOutput: maxOutput, MaxAll: maxTogether, Commands: commands,
+	})
+	file := filepath.Join(dir, "order.tar")
+	if err == nil {
+		err = os.WriteFile(file, data.Bytes(), 0o644)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("write what goes to the engine: %w", err)
+	}
+	return t.engine.Host().File(file).Sync(ctx)
+}
+
+func results(file string, count int) ([]*batch.Result, error) {
+	f, err := os.Open(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, errElsewhere
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read what came from the engine: %w", err)
+	}
+	defer f.Close()
+	results, err := batch.ReadResults(bufio.NewReaderSize(f, 1<<20), count)
+	if err != nil {
+		return nil, fmt.Errorf("read what came from the engine: %w", err)
+	}
+	return results, nil
+}
