@@ -26,6 +26,8 @@ type builder struct {
 	cache    string
 	platform sdk.Platform
 	log      io.Writer
+	// compiler remembers the Go version.
+	compiler *memo[string]
 }
 
 // buildFlags make a tool's bytes depend on its sources and the compiler alone.
@@ -34,24 +36,44 @@ var buildFlags = []string{"-trimpath", "-buildvcs=false", "-mod=readonly", "-ldf
 // build gives the path of a tool's static binary. It is taken from the cache
 // where its content is still what was built.
 func (b builder) build(ctx context.Context, name string) (string, error) {
-	module, err := b.module()
-	if err != nil {
-		return "", err
-	}
-	defer func() { _ = os.RemoveAll(module) }()
-	compiler, err := b.goCommand(ctx, module, "env", "GOVERSION")
+	return b.unless(ctx, name, verified)
+}
+
+// prepare is build that believes the cache: build looks before the tool is used.
+func (b builder) prepare(ctx context.Context, name string) error {
+	_, err := b.unless(ctx, name, func(dir, name string) bool {
+		_, err := os.Stat(filepath.Join(dir, name))
+		return err == nil
+	})
+	return err
+}
+
+// unless builds the tool unless the folder for it is good.
+func (b builder) unless(ctx context.Context, name string, good func(dir, name string) bool) (string, error) {
+	compiler, err := b.version(ctx)
 	if err != nil {
 		return "", fmt.Errorf("%s cannot be built for a container (%w): install Go, or name an image in toolchain.%s.image of fleet.yaml", name, err, name)
 	}
-	key := b.key(name, compiler)
-	dir := filepath.Join(b.cache, "tools", key)
-	if verified(dir, name) {
+	dir := filepath.Join(b.cache, "tools", b.key(name, compiler))
+	if good(dir, name) {
 		return filepath.Join(dir, name), nil
 	}
-	if err := b.compile(ctx, module, dir, name); err != nil {
+	if err := b.compile(ctx, dir, name); err != nil {
 		return "", fmt.Errorf("build %s for %s: %w", name, b.platform, err)
 	}
 	return filepath.Join(dir, name), nil
+}
+
+// version gives the version of Go, which the module may choose.
+func (b builder) version(ctx context.Context) (string, error) {
+	return b.compiler.get("", func() (string, error) {
+		module, err := b.module()
+		if err != nil {
+			return "", err
+		}
+		defer func() { _ = os.RemoveAll(module) }()
+		return b.goCommand(ctx, module, "env", "GOVERSION")
+	})
 }
 
 // module writes the module to build in, and gives its folder.
@@ -100,7 +122,9 @@ func (b builder) goCommand(ctx context.Context, module string, args ...string) (
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = module, &stdout, io.MultiWriter(&stderr, b.log)
 	cmd.Env = append(os.Environ(), "GOFLAGS=", "GOWORK=off", "CGO_ENABLED=0", "GOEXPERIMENT=")
-	cmd.Env = append(cmd.Env, target(b.platform)...)
+	if b.platform != "" {
+		cmd.Env = append(cmd.Env, target(b.platform)...)
+	}
 	if err := cmd.Run(); err != nil {
 		if ctx.Err() != nil {
 			return "", context.Cause(ctx)
@@ -128,7 +152,12 @@ func target(platform sdk.Platform) []string {
 
 // compile builds beside dir and renames, so that dir is whole or not there,
 // whoever else builds the same.
-func (b builder) compile(ctx context.Context, module, dir, name string) error {
+func (b builder) compile(ctx context.Context, dir, name string) error {
+	module, err := b.module()
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.RemoveAll(module) }()
 	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
 		return err
 	}

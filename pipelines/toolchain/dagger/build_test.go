@@ -61,7 +61,7 @@ func TestEveryToolIsAToolDirective(t *testing.T) {
 }
 
 func testBuilder(t *testing.T) builder {
-	return builder{cache: t.TempDir(), platform: sdk.Platform("linux/" + runtime.GOARCH), log: io.Discard}
+	return builder{cache: t.TempDir(), platform: sdk.Platform("linux/" + runtime.GOARCH), log: io.Discard, compiler: &memo[string]{}}
 }
 
 func TestBuildsAreCachedAndChecked(t *testing.T) {

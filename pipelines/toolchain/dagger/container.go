@@ -54,15 +54,23 @@ func (t *Toolchain) base(ctx context.Context, name string) (*base, error) {
 		if err != nil {
 			return nil, err
 		}
-		c := t.container().WithMountedFile("/bin/"+name, file)
-		return &base{Container: withEnvironment(c).WithEnvVariable("PATH", "/bin"), command: []string{name}, start: []string{"/bin/" + name}}, nil
+		// Synced, for each use of it would take the engine through all its parts.
+		c, err := withEnvironment(t.container().WithMountedFile("/bin/"+name, file)).WithEnvVariable("PATH", "/bin").Sync(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("a container for %s: %w", name, t.engine.why(ctx, err))
+		}
+		return &base{Container: c, command: []string{name}, start: []string{"/bin/" + name}}, nil
 	})
 }
 
 // binary brings a program that was built to the engine, once.
 func (t *Toolchain) binary(ctx context.Context, name string) (*sdk.File, error) {
 	return t.files.get(name, func() (*sdk.File, error) {
-		file, err := t.engine.Host().File(t.binaries[name]).Sync(ctx)
+		binary, err := t.builder.build(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		file, err := t.engine.Host().File(binary).Sync(ctx)
 		if err != nil {
 			return nil, fmt.Errorf("bring %s to the engine: %w", name, t.engine.why(ctx, err))
 		}

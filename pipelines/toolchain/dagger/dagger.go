@@ -26,9 +26,10 @@ type Toolchain struct {
 	engine   *engine
 	trace    *tracing
 	platform sdk.Platform
-	// binaries are the tools on this machine, by name; a tool with an image has
-	// none.
-	binaries map[string]string
+	builder  builder
+	// built are the tools that are not from an image, and the program that starts
+	// one several times.
+	built map[string]bool
 	// dir holds what goes up to the engine and what comes back, until Close.
 	dir   string
 	slots chan struct{}
@@ -61,11 +62,13 @@ func Connect(ctx context.Context, o Options) (*Toolchain, error) {
 }
 
 func open(ctx context.Context, o Options, trace *tracing) (*Toolchain, error) {
+	b := builder{cache: o.Cache, log: o.Log, compiler: &memo[string]{}}
+	go func() { _, _ = b.version(ctx) }() // asked for again, when the engine answers
 	e, err := connect(ctx, o)
 	if err != nil {
 		return nil, err
 	}
-	t := &Toolchain{opts: o, engine: e, trace: trace, binaries: map[string]string{}, slots: make(chan struct{}, o.Jobs)}
+	t := &Toolchain{opts: o, engine: e, trace: trace, builder: b, built: map[string]bool{}, slots: make(chan struct{}, o.Jobs)}
 	if err := t.prepare(ctx); err != nil {
 		return nil, errors.Join(err, t.end())
 	}
@@ -80,17 +83,17 @@ func (t *Toolchain) prepare(ctx context.Context) error {
 	if t.dir, err = os.MkdirTemp("", "kasou-dagger-"); err != nil {
 		return fmt.Errorf("make a folder for what goes to the engine: %w", err)
 	}
-	b := builder{cache: t.opts.Cache, platform: t.platform, log: t.opts.Log}
-	for _, name := range toolNames() {
+	t.builder.platform = t.platform
+	for _, name := range append(toolNames(), batchTool) {
 		if t.opts.Images[name] != "" {
 			continue
 		}
-		if t.binaries[name], err = b.build(ctx, name); err != nil {
+		err := t.builder.prepare(ctx, name)
+		// With images for all tools, no Go is needed: each call has a container.
+		if err != nil && (name != batchTool || len(t.opts.Images) < len(tools)) {
 			return err
 		}
-	}
-	if t.binaries[batchTool], err = b.build(ctx, batchTool); err != nil && len(t.opts.Images) < len(tools) {
-		return err
+		t.built[name] = err == nil
 	}
 	return nil
 }

@@ -1,17 +1,17 @@
 package dagger
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 
 	sdk "dagger.io/dagger"
+	"golang.org/x/sync/errgroup"
 
 	"kasou/pipelines/toolchain/dagger/batch"
 )
@@ -20,9 +20,9 @@ const (
 	// groupSize is how many clusters share a container: enough that its price,
 	// and that of its queries, is little beside the tool's own, and few enough that
 	// one changed spec has few others rendered again.
-	groupSize = 48
+	groupSize = 96
 	// maxTogether is the most that one container may give, in bytes.
-	maxTogether = 4 * maxOutput
+	maxTogether = maxOutput
 	// together is how many times the timeout of one command all in a container may
 	// take. What was not begun by half of it gets a container of its own.
 	together = 4
@@ -31,7 +31,7 @@ const (
 // GroupSize is how many clusters a container is for; 1 where there is nothing to
 // start a tool more than once in it, which takes a Go toolchain.
 func (t *Toolchain) GroupSize() int {
-	if t.binaries[batchTool] == "" {
+	if !t.built[batchTool] {
 		return 1
 	}
 	return groupSize
@@ -74,7 +74,7 @@ func (c callable[Q, A]) each(ctx context.Context, calls []asked[Q]) []answer[A] 
 		ends[i](a.err)
 		answers[i] = &a
 	}
-	if len(calls) > 1 && c.binaries[batchTool] != "" {
+	if len(calls) > 1 && c.built[batchTool] {
 		got, err := c.together(ctx, calls)
 		for i := range calls {
 			switch {
@@ -123,61 +123,49 @@ func (c callable[Q, A]) together(ctx context.Context, calls []asked[Q]) (got []*
 // batch runs the tool's commands in one container, which with adds inputs to. The
 // result of a command that was not run is nil.
 func (t *Toolchain) batch(ctx context.Context, tool string, commands []batch.Command, with func(*sdk.Container) *sdk.Container) ([]*batch.Result, error) {
-	base, err := t.base(ctx, tool)
-	if err != nil {
-		return nil, err
-	}
-	starter, err := t.binary(ctx, batchTool)
-	if err != nil {
-		return nil, err
-	}
 	dir, err := t.folder()
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	order, err := t.order(ctx, dir, commands)
+	var (
+		on      *base
+		starter *sdk.File
+		order   *sdk.Directory
+	)
+	var parts errgroup.Group
+	parts.Go(func() (err error) { on, err = t.base(ctx, tool); return err })
+	parts.Go(func() (err error) { starter, err = t.binary(ctx, batchTool); return err })
+	parts.Go(func() (err error) { order, err = t.order(ctx, dir, commands); return err })
+	if err := parts.Wait(); err != nil {
+		return nil, err
+	}
+	c := with(on.WithMountedFile("/batch", starter).WithMountedDirectory(batch.OrderDir, order))
+	c = c.WithExec(append([]string{"/batch"}, on.start...), sdk.ContainerWithExecOpts{NoInit: true})
+	text, err := c.File(batch.ResultsFile).Contents(ctx)
 	if err != nil {
 		return nil, err
 	}
-	c := with(base.WithMountedFile("/batch", starter).WithMountedFile(batch.OrderFile, order))
-	c = c.WithExec(append([]string{"/batch"}, base.start...), sdk.ContainerWithExecOpts{NoInit: true})
-	file := filepath.Join(dir, "results.tar")
-	if _, err := c.File(batch.ResultsFile).Export(ctx, file); err != nil {
-		return nil, err
+	results, err := batch.ReadResults(strings.NewReader(text), len(commands))
+	if err != nil {
+		return nil, fmt.Errorf("read what came from the engine: %w", err)
 	}
-	return results(file, len(commands))
+	return results, nil
 }
 
 // order brings the commands to the engine, with all their files.
-func (t *Toolchain) order(ctx context.Context, dir string, commands []batch.Command) (*sdk.File, error) {
+func (t *Toolchain) order(ctx context.Context, dir string, commands []batch.Command) (*sdk.Directory, error) {
 	var data bytes.Buffer
 	err := batch.WriteOrder(&data, batch.Order{
 		Limit: t.opts.Timeout, Total: together / 2 * t.opts.Timeout,
 		MaxOutput: maxOutput, MaxAll: maxTogether, Commands: commands,
 	})
-	file := filepath.Join(dir, "order.tar")
+	file := filepath.Join(dir, batch.OrderFile)
 	if err == nil {
 		err = os.WriteFile(file, data.Bytes(), 0o644)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("write what goes to the engine: %w", err)
 	}
-	return t.engine.Host().File(file).Sync(ctx)
-}
-
-func results(file string, count int) ([]*batch.Result, error) {
-	f, err := os.Open(file)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, errElsewhere
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read what came from the engine: %w", err)
-	}
-	defer f.Close()
-	results, err := batch.ReadResults(bufio.NewReaderSize(f, 1<<20), count)
-	if err != nil {
-		return nil, fmt.Errorf("read what came from the engine: %w", err)
-	}
-	return results, nil
+	return t.engine.Host().Directory(dir).Sync(ctx)
 }

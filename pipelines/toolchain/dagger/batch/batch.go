@@ -21,13 +21,18 @@ import (
 	"time"
 )
 
-// Where the container has the order, where the results go, and where the
-// commands' folders are in between.
+// Where the container has the order, a file of its folder; where the results go;
+// and where the commands' folders are in between.
 const (
-	OrderFile   = "/in/order.tar"
-	ResultsFile = "/out/results.tar"
+	OrderDir    = "/order"
+	OrderFile   = "order.tar"
+	ResultsFile = "/results"
 	workDir     = "/work"
 )
+
+// collector has a Go tool collect its garbage less often, while it is small: of
+// helm's time for a release that is a third.
+var collector = []string{"GOGC=400", "GOMEMLIMIT=512MiB"}
 
 // maxStderr is how much is kept of what a command says at its start, and at its
 // end, in bytes.
@@ -36,7 +41,7 @@ const maxStderr = 128 << 10
 // Main carries out the order, by the tool that the program's arguments start. It
 // fails only where nothing can be done for any command.
 func Main() {
-	if err := carryOut(os.Args[1:], OrderFile, ResultsFile, workDir); err != nil {
+	if err := carryOut(os.Args[1:], filepath.Join(OrderDir, OrderFile), ResultsFile, workDir); err != nil {
 		fmt.Fprintln(os.Stderr, "batch:", err)
 		os.Exit(1)
 	}
@@ -52,16 +57,12 @@ func carryOut(tool []string, order, results, dir string) error {
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(filepath.Dir(results), 0o755); err != nil {
-		return err
-	}
 	out, err := os.Create(results)
 	if err != nil {
 		return err
 	}
-	buffered := bufio.NewWriterSize(out, 1<<20)
-	w := tar.NewWriter(buffered)
-	if err := errors.Join(runAll(tool, o, dir, w), w.Close(), buffered.Flush(), out.Close()); err != nil {
+	w := newResults(out)
+	if err := errors.Join(runAll(tool, o, dir, w.tar), w.close(), out.Close()); err != nil {
 		return err
 	}
 	return os.RemoveAll(dir)
@@ -162,7 +163,7 @@ func run(tool []string, o Order, c Command, dir string) Result {
 		args = append(args, strings.ReplaceAll(arg, Processors, strconv.Itoa(runtime.NumCPU())))
 	}
 	cmd := exec.CommandContext(ctx, tool[0], args...)
-	cmd.Dir, cmd.Env = dir, append(os.Environ(), c.Env...)
+	cmd.Dir, cmd.Env = dir, append(append(os.Environ(), collector...), c.Env...)
 	// What it starts ends with it.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }

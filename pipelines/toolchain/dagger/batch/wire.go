@@ -6,6 +6,8 @@ package batch
 import (
 	"archive/tar"
 	"bytes"
+	"compress/gzip"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -103,6 +105,27 @@ func writeFile(w *tar.Writer, name string, data []byte) error {
 	return err
 }
 
+// results are written as text, packed: an engine gives text for less than a file.
+type results struct {
+	tar    *tar.Writer
+	layers []io.Closer
+}
+
+func newResults(to io.Writer) results {
+	text := base64.NewEncoder(base64.StdEncoding, to)
+	packed, _ := gzip.NewWriterLevel(text, gzip.BestSpeed) // a level that there is
+	w := tar.NewWriter(packed)
+	return results{w, []io.Closer{w, packed, text}}
+}
+
+func (r results) close() error {
+	var all error
+	for _, layer := range r.layers {
+		all = errors.Join(all, layer.Close())
+	}
+	return all
+}
+
 // writeResult adds the result of command i.
 func writeResult(w *tar.Writer, i int, r Result) error {
 	of := strconv.Itoa(i)
@@ -127,7 +150,11 @@ func writeResult(w *tar.Writer, i int, r Result) error {
 // one.
 func ReadResults(from io.Reader, count int) ([]*Result, error) {
 	results := make([]*Result, count)
-	r := tar.NewReader(from)
+	packed, err := gzip.NewReader(base64.NewDecoder(base64.StdEncoding, from))
+	if err != nil {
+		return nil, err
+	}
+	r := tar.NewReader(packed)
 	for {
 		header, err := r.Next()
 		if errors.Is(err, io.EOF) {
