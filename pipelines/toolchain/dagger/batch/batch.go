@@ -1,3 +1,5 @@
+//go:build unix
+
 package batch
 
 import (
@@ -21,18 +23,14 @@ import (
 	"time"
 )
 
-// Where the container has the order, a file of its folder; where the results go;
-// and where the commands' folders are in between.
-const (
-	OrderDir    = "/order"
-	OrderFile   = "order.tar"
-	ResultsFile = "/results"
-	workDir     = "/work"
-)
+// workDir is where the commands' folders are.
+const workDir = "/work"
 
-// collector has a Go tool collect its garbage less often, while it is small: of
-// helm's time for a release that is a third.
-var collector = []string{"GOGC=400", "GOMEMLIMIT=512MiB"}
+// collector has a Go tool collect its garbage less often: of helm's time for a
+// release that is a third. A memory limit beside it would have a template that
+// calls itself without end take three times as long to fail: its stack alone is
+// above any limit of use, and is searched again and again.
+var collector = []string{"GOGC=400"}
 
 // maxStderr is how much is kept of what a command says at its start, and at its
 // end, in bytes.
@@ -186,7 +184,7 @@ func run(tool []string, o Order, c Command, dir string) Result {
 		r.Exit = exitCode(cmd.ProcessState)
 	}
 	if c.Output == "" {
-		r.Stdout = append([]byte{}, printed.Bytes()...)
+		r.Stdout = append([]byte{}, printed.kept.Bytes()...)
 	} else if r.Exit == 0 {
 		collect(&r, filepath.Join(dir, c.Output), o.MaxOutput)
 	}
@@ -240,17 +238,17 @@ func collect(r *Result, dir string, most int64) {
 
 // bounded keeps what is written, and refuses more than most.
 type bounded struct {
-	bytes.Buffer
+	kept bytes.Buffer // not embedded: its ReadFrom knows no bound
 	most int64
 	over bool
 }
 
 func (b *bounded) Write(p []byte) (int, error) {
-	if int64(b.Len()+len(p)) > b.most {
+	if int64(b.kept.Len()+len(p)) > b.most {
 		b.over = true
 		return 0, errors.New("too much output")
 	}
-	return b.Buffer.Write(p)
+	return b.kept.Write(p)
 }
 
 // ends keeps the start and the end of what is written.

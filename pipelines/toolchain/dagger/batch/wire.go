@@ -20,6 +20,14 @@ import (
 	"time"
 )
 
+// Where the container has the order, a file of its folder, and where the results
+// go.
+const (
+	OrderDir    = "/order"
+	OrderFile   = "order.tar"
+	ResultsFile = "/results"
+)
+
 // Order is what one container is to do.
 type Order struct {
 	// Limit is for each command. After Total no more are begun; what was not is

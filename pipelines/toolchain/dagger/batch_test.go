@@ -1,0 +1,308 @@
+package dagger
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"kasou/internal/charttest"
+	"kasou/internal/sealtest"
+	"kasou/pipelines/toolchain"
+	"kasou/pipelines/tree"
+)
+
+// sideBySide runs the work of each member of one group.
+func sideBySide(ctx context.Context, count int, work func(ctx context.Context, i int)) {
+	group := toolchain.NewGroup()
+	members := make([]context.Context, count)
+	for i := range members {
+		members[i] = toolchain.WithCluster(group.Join(ctx), fmt.Sprintf("m%d", i))
+	}
+	var all sync.WaitGroup
+	for i, member := range members {
+		all.Go(func() {
+			defer toolchain.Leave(member)
+			work(member, i)
+		})
+	}
+	all.Wait()
+}
+
+type outcome struct {
+	files tree.Files
+	err   error
+}
+
+func renderTogether(ctx context.Context, d *Toolchain, releases []toolchain.Release) []outcome {
+	got := make([]outcome, len(releases))
+	sideBySide(ctx, len(releases), func(ctx context.Context, i int) {
+		got[i].files, got[i].err = d.Template(ctx, releases[i])
+	})
+	return got
+}
+
+// own connects a session whose log the test reads.
+func own(t *testing.T, o Options) (*Toolchain, *lockedBuffer) {
+	t.Helper()
+	needEngine(t)
+	log := &lockedBuffer{}
+	o.Cache, o.Log = toolCache(t), log
+	d, err := Connect(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = d.Close() })
+	return d, log
+}
+
+const endlessTemplate = `{{ range until 100000 }}{{ range until 100000 }}{{ end }}{{ end }}`
+
+// A chart that fails, one that does not end and some that mean no good fail
+// alone, with what they would have been told in a container of their own.
+func TestInABatchOnlyTheGuiltyFail(t *testing.T) {
+	d, log := own(t, Options{Timeout: 30 * time.Second})
+	salt := "salt: " + rand.Text() + "\n"
+	good := func(name string) toolchain.Release {
+		r := release(charttest.Pack(t, map[string]string{"templates/a.yaml": configMap("a", "x: {{ .Release.Name }} {{ .Values.salt }}"),
+			"templates/b.yaml": "{{ if eq .Release.Name \"good-b\" }}" + configMap("b", "x: y") + "{{ end }}"}), salt)
+		r.Name = name
+		return r
+	}
+	bad := func(template, values string) toolchain.Release {
+		return release(charttest.Pack(t, map[string]string{"templates/a.yaml": template}), salt+values)
+	}
+	releases := []toolchain.Release{
+		good("good-a"),
+		bad("a: b\nx: {{ fail \"no\" }}\n", ""),
+		bad(endlessTemplate, ""),
+		good("good-b"),
+		bad("x: {{ tpl .Values.loop . }}", "loop: '{{ tpl .Values.loop . }}'\n"),
+		bad("x: {{ repeat 70000000 \"y\" }}", ""),
+		bad("a: b", "a: [\n"),
+		good("good-c"),
+	}
+	got := renderTogether(t.Context(), d, releases)
+	for i, says := range []string{"", "no", "did not end within 30s", "", "recurse without end", "more than", "values.yaml", ""} {
+		var fault *toolchain.ChartError
+		switch {
+		case says == "" && got[i].err != nil:
+			t.Errorf("%s: %v", releases[i].Name, got[i].err)
+		case says != "" && (!errors.As(got[i].err, &fault) || !strings.Contains(fault.Message, says)):
+			t.Errorf("release %d: error %v does not say %q", i, got[i].err, says)
+		}
+		// Alone, all but the time over is the same to the letter.
+		if i == 2 {
+			continue
+		}
+		files, err := d.Template(t.Context(), releases[i])
+		if diff := cmp.Diff(files, got[i].files); diff != "" || message(err) != message(got[i].err) {
+			t.Errorf("release %d: alone, error %v; together, %v; files (-alone +together):\n%s", i, err, got[i].err, diff)
+		}
+	}
+	if text := string(got[3].files["c/templates/b.yaml"]); !strings.Contains(text, "name: b") {
+		t.Errorf("good-b has %q", text)
+	}
+	if n := strings.Count(log.String(), "/batch /bin/helm"); n == 0 {
+		t.Errorf("nothing was rendered together:\n%s", log.String())
+	}
+}
+
+// message is what a person is told of a chart's fault.
+func message(err error) string {
+	var fault *toolchain.ChartError
+	if errors.As(err, &fault) {
+		return fault.Message
+	}
+	return fmt.Sprint(err)
+}
+
+// dying gives a toolchain whose batches end as a container does that takes too
+// much memory, where a release of the name is among them.
+func dying(t *testing.T, guilty string) *Toolchain {
+	t.Helper()
+	d, _ := own(t, Options{})
+	program := filepath.Join(t.TempDir(), "dying")
+	build := exec.CommandContext(t.Context(), "go", "build", "-ldflags", "-X main.guilty="+guilty, "-o", program, "./testdata/dying")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	file, err := d.engine.Host().File(program).Sync(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.files.entry(batchTool).made, d.files.entry(batchTool).value = true, file
+	return d
+}
+
+func TestWhereTheContainerDiesEachHasItsOwn(t *testing.T) {
+	guilty := "guilty-" + strings.ToLower(rand.Text())
+	d := dying(t, guilty)
+	var releases []toolchain.Release
+	for _, name := range []string{"a", guilty, "c"} {
+		r := release(charttest.Pack(t, map[string]string{"templates/a.yaml": configMap("a", "x: {{ .Release.Name }}")}), "")
+		r.Name = name
+		releases = append(releases, r)
+	}
+	for i, got := range renderTogether(t.Context(), d, releases) {
+		if got.err != nil || !strings.Contains(string(got.files["c/templates/a.yaml"]), "x: "+releases[i].Name) {
+			t.Errorf("%s: %v %q", releases[i].Name, got.err, got.files)
+		}
+	}
+	pair := sealtest.NewKeyPair(t)
+	sideBySide(t.Context(), 2, func(ctx context.Context, i int) {
+		secret := fmt.Sprintf("apiVersion: v1\nkind: Secret\nmetadata: {name: %s, namespace: b}\nstringData: {k: v%d}\n", guilty, i)
+		sealed, err := d.Seal(ctx, toolchain.SealRequest{Secret: []byte(secret), Certificate: pair.Certificate, Scope: "strict"})
+		if err != nil {
+			t.Error(err)
+		} else if got := pair.Unseal(t, sealed).Data["k"]; string(got) != fmt.Sprintf("v%d", i) {
+			t.Errorf("unsealed %q", got)
+		}
+	})
+}
+
+// A chart that gives something else each time gives the same where the engine
+// remembers the batch.
+func TestTheEngineRemembersABatch(t *testing.T) {
+	chart := charttest.Pack(t, map[string]string{"templates/a.yaml": configMap("a", "x: {{ randAlphaNum 20 }}")})
+	salt := rand.Text()
+	members := func(count, again int) []toolchain.Release {
+		releases := make([]toolchain.Release, count)
+		for i := range releases {
+			releases[i] = release(chart, fmt.Sprintf("salt: %s\nof: %d\n", salt, i))
+			releases[i].Again = again
+		}
+		return releases
+	}
+	said := func(releases []toolchain.Release) string {
+		d, _ := own(t, Options{})
+		var all []string
+		for _, got := range renderTogether(t.Context(), d, releases) {
+			if got.err != nil {
+				t.Fatal(got.err)
+			}
+			all = append(all, string(got.files["c/templates/a.yaml"]))
+		}
+		return strings.Join(all, "\n")
+	}
+	first := said(members(5, 0))
+	if again := said(members(5, 0)); again != first {
+		t.Errorf("the same batch was rendered anew:\n%s\nand\n%s", first, again)
+	}
+	if other := said(members(4, 0)); strings.HasPrefix(first, other) {
+		t.Error("another batch was not rendered")
+	}
+	if other := said(members(5, 1)); other == first {
+		t.Error("a render that is to be another came from the cache")
+	}
+}
+
+// Members do as they like: some leave at once, some call more than others.
+func TestMembersThatLeaveHoldNobodyUp(t *testing.T) {
+	d := connected(t)
+	chart := charttest.Pack(t, map[string]string{"templates/a.yaml": configMap("a", "x: {{ .Values.of }}")})
+	sideBySide(t.Context(), 7, func(ctx context.Context, i int) {
+		for again := range i % 4 {
+			r := release(chart, fmt.Sprintf("of: v%d\n", i))
+			r.Again = again
+			files, err := d.Template(ctx, r)
+			if err != nil || !strings.Contains(string(files["c/templates/a.yaml"]), fmt.Sprintf("x: v%d", i)) {
+				t.Errorf("member %d: %v %q", i, err, files)
+			}
+		}
+	})
+}
+
+func TestACancelledBatchIsNoFinding(t *testing.T) {
+	d, _ := own(t, Options{})
+	ctx, cancel := context.WithCancel(t.Context())
+	time.AfterFunc(2*time.Second, cancel)
+	endless := release(charttest.Pack(t, map[string]string{"templates/a.yaml": endlessTemplate}), "salt: "+rand.Text()+"\n")
+	for _, got := range renderTogether(ctx, d, []toolchain.Release{endless, endless, endless}) {
+		if !errors.Is(got.err, context.Canceled) {
+			t.Errorf("error %v", got.err)
+		}
+	}
+	if err := d.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestDocumentsOfABatchAreJudgedAlone(t *testing.T) {
+	e, d := both(t)
+	schemas := thingSchemas(t)
+	of := [][]toolchain.Document{
+		{{File: "a.yaml", Line: 1, Data: []byte(configMap("a", "x: y"))}, {File: "b.yaml", Line: 1, Data: []byte(configMap("b", "x: 1"))}},
+		{{File: "a.yaml", Line: 1, Data: []byte("kind: A\na: [\n")}},
+		{{File: "a.yaml", Line: 1, Data: []byte("apiVersion: a/v1\nkind: Unknown\nmetadata: {name: a}\n")}},
+	}
+	sideBySide(t.Context(), len(of), func(ctx context.Context, i int) {
+		want, wantErr := e.Validate(t.Context(), schemas, of[i])
+		got, err := d.Validate(ctx, schemas, of[i])
+		if diff := cmp.Diff(want, got); diff != "" || err != nil || wantErr != nil {
+			t.Errorf("member %d: %v, %v (-embedded +dagger):\n%s", i, wantErr, err, diff)
+		}
+	})
+}
+
+func TestNoPlaintextLeavesABatch(t *testing.T) {
+	d, log := own(t, Options{})
+	pair := sealtest.NewKeyPair(t)
+	past := time.Now().AddDate(-1, 0, 0)
+	expired := sealtest.Certify(t, pair.Private, &pair.Private.PublicKey, past, past.AddDate(0, 1, 0))
+	password := "c4n4ry-" + rand.Text()
+	var mu sync.Mutex
+	var given [][]byte
+	sideBySide(t.Context(), 6, func(ctx context.Context, i int) {
+		certificate := pair.Certificate
+		if i >= 4 { // what kubeseal says of these must not get out either
+			certificate = expired
+		}
+		secret := fmt.Sprintf("apiVersion: v1\nkind: Secret\nmetadata: {name: canary-%d, namespace: b}\ndata: {p: %s}\n", i, base64.StdEncoding.EncodeToString(fmt.Appendf(nil, "%s %d", password, i)))
+		sealed, err := d.Seal(ctx, toolchain.SealRequest{Secret: []byte(secret), Certificate: certificate, Scope: "strict"})
+		mu.Lock()
+		defer mu.Unlock()
+		if i >= 4 {
+			given = append(given, fmt.Append(nil, err))
+			return
+		}
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		if got := string(pair.Unseal(t, sealed).Data["p"]); got != fmt.Sprintf("%s %d", password, i) {
+			t.Errorf("member %d: unsealed %q", i, got)
+		}
+		given = append(given, sealed)
+	})
+	search := func(where string, text []byte) {
+		for _, form := range forms(password) {
+			if bytes.Contains(text, form) {
+				t.Errorf("plaintext in %s", where)
+			}
+		}
+	}
+	searchTree(t, d.dir, search)
+	if err := d.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range given {
+		search("what came back", text)
+	}
+	search("the session's output", []byte(log.String()))
+	if state := os.Getenv(stateEnv); state != "" {
+		searchTree(t, state, search)
+	}
+}
