@@ -100,7 +100,9 @@ func TestEachCommandHasItsOwnResult(t *testing.T) {
 		good    func(Result) bool
 	}{
 		{"files", Command{Args: []string{"write"}, Files: map[string][]byte{"in/a.txt": []byte("ä\x00")}, Output: "out"},
-			func(r Result) bool { return r.Exit == 0 && len(r.Files) == 1 && string(r.Files["deep/a.txt"]) == "ä\x00" }},
+			func(r Result) bool {
+				return r.Exit == 0 && len(r.Files) == 1 && string(r.Files["deep/a.txt"]) == "ä\x00"
+			}},
 		{"other files", Command{Args: []string{"write"}, Files: map[string][]byte{"in/a.txt": []byte("b")}, Output: "out"},
 			func(r Result) bool { return string(r.Files["deep/a.txt"]) == "b" }},
 		{"stdout", Command{Args: []string{"print", "a", "-n", Processors}}, func(r Result) bool {
