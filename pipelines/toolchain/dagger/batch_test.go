@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	sdk "dagger.io/dagger"
 	"github.com/google/go-cmp/cmp"
 
 	"kasou/internal/charttest"
@@ -304,5 +305,36 @@ func TestNoPlaintextLeavesABatch(t *testing.T) {
 	search("the session's output", []byte(log.String()))
 	if state := os.Getenv(stateEnv); state != "" {
 		searchTree(t, state, search)
+	}
+}
+
+func TestABatchInAnImage(t *testing.T) {
+	for name, with := range map[string]func(*sdk.Container) *sdk.Container{
+		"with an entrypoint": func(c *sdk.Container) *sdk.Container {
+			return c.WithEntrypoint([]string{"/bin/helm"}).WithUser("65532")
+		},
+		"without one": func(c *sdk.Container) *sdk.Container { return c.WithWorkdir("/elsewhere") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			d, log := own(t, Options{})
+			helm, err := d.base(t.Context(), "helm")
+			if err != nil {
+				t.Fatal(err)
+			}
+			b, err := inImage(t.Context(), "helm", with(helm.Container))
+			if err != nil {
+				t.Fatal(err)
+			}
+			d.bases.entry("helm").value = b
+			r := release(charttest.Pack(t, map[string]string{"templates/a.yaml": configMap("a", "x: {{ .Values.salt }}")}), "salt: "+rand.Text()+"\n")
+			for _, got := range renderTogether(t.Context(), d, []toolchain.Release{r, r}) {
+				if got.err != nil || len(got.files) != 1 {
+					t.Errorf("%v %q", got.err, got.files)
+				}
+			}
+			if n := strings.Count(log.String(), "--output-dir"); n > 0 {
+				t.Error("each had a container of its own")
+			}
+		})
 	}
 }

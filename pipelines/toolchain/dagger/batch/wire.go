@@ -54,7 +54,7 @@ type Command struct {
 	Silent bool `json:",omitempty"`
 }
 
-// Processors, in an argument, stands for the number of the container's.
+// Processors stands, in an argument, for the number of the container's.
 const Processors = "{processors}"
 
 // Result is what became of a command.
