@@ -60,7 +60,7 @@ func parse(args []string, progress io.Writer) (settings, error) {
 	flags.IntVar(&s.runs, "runs", 3, "how often each is timed")
 	flags.IntVar(&s.largeRuns, "large-runs", 1, fmt.Sprintf("how often each is timed in fleets of %d and more", large))
 	flags.IntVar(&s.sample, "sample", 100, "the most clusters that the command-line tools get; their times are scaled to the fleet")
-	flags.IntVar(&s.daggerUpTo, "dagger-up-to", 100, "the largest fleet that is timed in containers")
+	flags.IntVar(&s.daggerUpTo, "dagger-up-to", 1000, "the largest fleet that is timed in containers")
 	flags.IntVar(&s.jobs, "jobs", runtime.GOMAXPROCS(0), "clusters at once, for every contestant")
 	_ = flags.Parse(args) // it exits
 	if s.runs < 1 || s.largeRuns < 1 || s.sample < 1 || s.jobs < 1 {
