@@ -118,8 +118,10 @@ func (r *run) forAll(ctx context.Context, out *report.Report, jobs int, work fun
 
 // writers is how many clusters are in hand beside those that are being rendered:
 // they wait for the disk, which is asked once for all who wait. Each holds its
-// files' contents meanwhile, some 40 KB, and one or two descriptors.
-const writers = 128
+// files' contents meanwhile, some 40 KB, and one or two descriptors, of which a
+// system may give a process 1,024. With half as many the processors had less to
+// do than the disk.
+const writers = 256
 
 func (r *run) buildAndWrite(ctx context.Context, c fleet.Cluster) (w written) {
 	r.atWork <- struct{}{}
