@@ -124,6 +124,7 @@ func (r *run) forAll(ctx context.Context, out *report.Report, jobs int, work fun
 const writers = 256
 
 func (r *run) buildAndWrite(ctx context.Context, c fleet.Cluster) (w written) {
+	defer r.disk.AtWork()()
 	r.atWork <- struct{}{}
 	w = written{outcome: r.build(ctx, c)}
 	<-r.atWork

@@ -24,8 +24,7 @@ var step = func(string) {}
 // once share the syncs. ctx is heeded until the first rename. It fails with
 // ErrChanged when someone was faster.
 func (d *Disk) Apply(ctx context.Context, p Plan) error {
-	d.group.writers.Add(1)
-	defer d.group.writers.Add(-1)
+	d.group.written.Add(1)
 	v := d.visit()
 	defer v.Close()
 	w := &writer{visit: v, plan: p, dirty: map[string]bool{}}

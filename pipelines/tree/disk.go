@@ -39,6 +39,14 @@ func At(root, dir string) *Disk {
 	}
 }
 
+// AtWork tells that a cluster is in hand that may come to be written, until the
+// function it gives is called: clusters that are written wait for such ones, a
+// crowd at most, to share a sync with them.
+func (d *Disk) AtWork() (done func()) {
+	d.group.enter()
+	return d.group.leave
+}
+
 // Close lets go of the repo. Nobody may be using it any more.
 func (d *Disk) Close() error {
 	d.mu.Lock()

@@ -6,10 +6,12 @@ import (
 )
 
 const (
-	// enough is how many clusters must be in the making for the whole file
-	// system to be synced: for fewer, their own files are less work, whatever
-	// else there is to write.
-	enough = 4
+	// few is how many clusters of a run are synced file by file: one changed spec
+	// must not wait for whatever else there is to write in the file system.
+	few = 3
+	// crowd is how many clusters a sync of the file system waits for, while more
+	// of them may come.
+	crowd = 48
 	// atOnce is how many files are synced at once, where each is synced by
 	// itself: each takes a thread.
 	atOnce = 64
@@ -22,12 +24,15 @@ type group struct {
 	// of the device. It is nil where there is no such call to be relied upon.
 	sync   func() error
 	device uint64
-	// writers counts who is at work.
-	writers atomic.Int32
+	// written counts the clusters that came to be written.
+	written atomic.Int32
 	// slots bound how many files are synced one by one.
 	slots chan struct{}
 
 	mu sync.Mutex
+	// busy counts the clusters in hand that wait for nobody else's work, so that
+	// sooner or later each of them asks for a sync, or is done.
+	busy int
 	// next is the round that still takes members; nil where there is none.
 	next *round
 	// turn is held by the round that is syncing.
@@ -38,8 +43,10 @@ type group struct {
 
 // round is one sync, and those who wait for it.
 type round struct {
-	done chan struct{}
-	err  error
+	members int
+	begun   bool
+	done    chan struct{}
+	err     error
 }
 
 // open prepares for the folder's file system, before anything is written there.
@@ -53,7 +60,7 @@ func (g *group) open(f *folder) {
 // covers says whether a sync of the file system is the way to make the folders'
 // contents last.
 func (g *group) covers(folders []*folder) bool {
-	if g.sync == nil || g.writers.Load() < enough {
+	if g.sync == nil || g.written.Load() <= few {
 		return false
 	}
 	for _, f := range folders {
@@ -64,21 +71,45 @@ func (g *group) covers(folders []*folder) bool {
 	return true
 }
 
+// enter counts a cluster as one that is at work, for whom the others wait; leave
+// is its counterpart.
+func (g *group) enter() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.busy++
+}
+
+func (g *group) leave() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.busy--
+	g.begin()
+}
+
+// begin starts the sync that is waited for, once a crowd waits for it or nobody
+// is left who could join. The caller holds mu.
+func (g *group) begin() {
+	if r := g.next; r != nil && !r.begun && (r.members >= crowd || g.busy <= 0) {
+		r.begun = true
+		go g.run(r)
+	}
+}
+
 // wait returns when all that was written before the call will last. Who comes
 // while a sync runs waits for the next one, with all the others who do.
 func (g *group) wait() error {
 	g.mu.Lock()
 	r := g.next
-	first := r == nil
-	if first {
+	if r == nil {
 		r = &round{done: make(chan struct{})}
 		g.next = r
 	}
+	r.members++
+	g.busy--
+	g.begin()
 	g.mu.Unlock()
-	if first {
-		g.run(r)
-	}
 	<-r.done
+	g.enter()
 	return r.err
 }
 

@@ -28,7 +28,7 @@ func buildMany(d *Disk, want string, clusters []string) error {
 // together has the syncs of the disk shared, however few are at work, and gives
 // false where this system or file system cannot.
 func together(d *Disk) bool {
-	d.group.writers.Add(enough)
+	d.group.written.Add(few)
 	_, err := d.keep("clusters")
 	return err == nil && d.group.sync != nil
 }

@@ -257,14 +257,24 @@ func (v *visit) lock(ctx context.Context, p string, alone bool) error {
 			return nil
 		}
 		if err == nil {
-			select {
-			case <-time.After(lockPoll):
+			if err = v.pause(ctx); err == nil {
 				continue
-			case <-ctx.Done():
-				err = ctx.Err()
 			}
 		}
 		return fmt.Errorf("wait for another kasou at work in %s: %w", p, err)
+	}
+}
+
+// pause gives another process time. It may wait for a cluster that this one
+// holds, so nobody here may wait for this cluster meanwhile.
+func (v *visit) pause(ctx context.Context) error {
+	v.disk.group.leave()
+	defer v.disk.group.enter()
+	select {
+	case <-time.After(lockPoll):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 
