@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 )
@@ -11,10 +12,12 @@ import (
 type tools struct{ kasou, helm, kubeseal, kubeconform string }
 
 // buildTools compiles kasou and the tools of go.mod's tool directives into dir:
-// the same versions as those that are linked into kasou.
+// the same versions as those that are linked into kasou, and all without cgo, as
+// their projects release them: a program that loads no libraries starts faster.
 func buildTools(ctx context.Context, dir string) (tools, error) {
 	cmd := exec.CommandContext(ctx, "go", "build", "-o", dir+string(filepath.Separator), "kasou",
 		"helm.sh/helm/v3/cmd/helm", "github.com/bitnami-labs/sealed-secrets/cmd/kubeseal", "github.com/yannh/kubeconform/cmd/kubeconform")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return tools{}, fmt.Errorf("go build: %w\n%s", err, out)
 	}

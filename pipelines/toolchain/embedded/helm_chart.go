@@ -71,24 +71,55 @@ func (c *loadedChart) execute(ch *chart.Chart, top chartutil.Values, caps *chart
 	return engine.Engine{}.Render(ch, top)
 }
 
-// split gives the chart with those of its default values that the release says
-// something about, for Helm to merge, and a copy of the others, which no merge
-// changes. Helm copies what it merges by reflection, which takes a quarter of a
-// render's values.
-func (c *loadedChart) split(ch *chart.Chart, values map[string]any) (merged *chart.Chart, rest map[string]any) {
+// spoken gives the chart with those of its default values that the release says
+// something about, for Helm to merge: what nobody speaks of, no merge changes.
+// Helm copies what it merges by reflection, which takes a quarter of a render's
+// values. What is left out, complete puts back.
+func (c *loadedChart) spoken(ch *chart.Chart, values map[string]any) *chart.Chart {
 	if ch != c.shared {
-		return ch, nil // subcharts share the values
+		return ch // subcharts share the values
 	}
-	merged = &chart.Chart{Metadata: ch.Metadata, Values: map[string]any{}}
-	rest = map[string]any{}
-	for key, value := range ch.Values {
-		if _, both := values[key]; both {
-			merged.Values[key] = value
-		} else {
-			rest[key] = copied(value)
+	return &chart.Chart{Metadata: ch.Metadata, Values: inBoth(ch.Values, values)}
+}
+
+func inBoth(defaults, values map[string]any) map[string]any {
+	both := map[string]any{}
+	for key, fallback := range defaults {
+		value, given := values[key]
+		if !given {
+			continue
+		}
+		if inner, below, ok := tables(fallback, value); ok {
+			fallback = inBoth(inner, below)
+		}
+		both[key] = fallback
+	}
+	return both
+}
+
+// complete adds to the merged values copies of the chart's defaults that the
+// release says nothing about.
+func (c *loadedChart) complete(ch *chart.Chart, values, merged map[string]any) {
+	if ch == c.shared {
+		addMissing(ch.Values, values, merged)
+	}
+}
+
+func addMissing(defaults, values, merged map[string]any) {
+	for key, fallback := range defaults {
+		value, given := values[key]
+		if !given {
+			merged[key] = copied(fallback)
+		} else if inner, below, ok := tables(fallback, value); ok {
+			addMissing(inner, below, merged[key].(map[string]any)) // Helm merges tables into the release's own
 		}
 	}
-	return merged, rest
+}
+
+func tables(a, b any) (first, second map[string]any, both bool) {
+	first, isTable := a.(map[string]any)
+	second, both = b.(map[string]any)
+	return first, second, both && isTable
 }
 
 // copied gives a value of a values.yaml that a template may change.

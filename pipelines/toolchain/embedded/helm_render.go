@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"log"
-	"maps"
 	"path"
 	"path/filepath"
 	"slices"
@@ -105,8 +104,7 @@ func missingDependencies(ch *chart.Chart) []string {
 // renderValues gives what the templates see, after the schemas agreed.
 func (c *loadedChart) renderValues(ch *chart.Chart, values map[string]any, r toolchain.Release, caps *chartutil.Capabilities) (chartutil.Values, error) {
 	options := chartutil.ReleaseOptions{Name: r.Name, Namespace: r.Namespace, Revision: 1, IsInstall: true}
-	merged, rest := c.split(ch, values)
-	top, err := chartutil.ToRenderValuesWithSchemaValidation(merged, values, options, caps, true)
+	top, err := chartutil.ToRenderValuesWithSchemaValidation(c.spoken(ch, values), values, options, caps, true)
 	if err != nil {
 		return nil, chartError(err)
 	}
@@ -114,7 +112,7 @@ func (c *loadedChart) renderValues(ch *chart.Chart, values map[string]any, r too
 	if !ok {
 		return nil, fmt.Errorf("helm gives the values as %T", top["Values"])
 	}
-	maps.Copy(coalesced, rest)
+	c.complete(ch, values, coalesced)
 	if err := c.schemas.validate(ch, coalesced); err != nil {
 		return nil, err
 	}

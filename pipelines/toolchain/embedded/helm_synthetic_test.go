@@ -57,6 +57,10 @@ var syntheticCharts = []struct {
 		"values.yaml":      "big: 1\ngone: {a: b}\nnested: {gone: 1, kept: 12345678}\nown: null\nlist: [1, 2.0, y]\n",
 		"templates/a.yaml": configMap("a", "v: {{ .Values | toJson | squote }}\n  i: {{ .Values.int }} {{ .Values.big }} {{ .Values.float }} {{ .Values.nested.kept }}\n  y: |\n    {{- .Values | toYaml | nindent 4 }}\n  t: |\n    {{- toToml .Values.list | nindent 4 }}"),
 	}},
+	{name: "values merged at every depth", values: "t: {a: {b: {c: own, new: 1}, gone: null, flat: 1, table: {x: 1}, none: {y: 2}, empty: {}}, nothing: {z: null}}\nflat: {a: 1}\ntable: 1\nalone: {a: {b: null}}\nempty: {}\n", files: map[string]string{
+		"values.yaml":      "t: {a: {b: {c: 1, kept: {d: [e, null], f: null}}, gone: {h: 1}, flat: {i: 1}, table: text, none: null, empty: {j: {k: 1}}}, nothing: {z: null, l: {}}, kept: {m: 1}}\nflat: text\ntable: {n: 1}\nempty: {o: {p: 1}}\nother: {q: {r: null}}\n",
+		"templates/a.yaml": configMap("a", "v: {{ .Values | toJson | squote }}"),
+	}},
 	{name: "files and capabilities", files: map[string]string{
 		"conf/a.ini":       "a=1\nb=2\n",
 		"conf/b.ini":       "c=3",
