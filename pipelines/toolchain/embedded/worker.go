@@ -7,6 +7,7 @@ import (
 	"os/signal"
 	"runtime/debug"
 	"sync/atomic"
+	"syscall"
 
 	"kasou/pipelines/toolchain"
 	"kasou/pipelines/tree"
@@ -54,7 +55,10 @@ func WorkerMain() {
 	answers := os.Stdout
 	os.Stdout = os.Stderr
 	silenceHelm(io.Discard)
-	serve(os.Stdin, answers, limits)
+	// To wait for a job must not hold a thread in the system, for which the
+	// runtime would look again and again; where it cannot be helped, it does.
+	_ = syscall.SetNonblock(syscall.Stdin, true)
+	serve(os.NewFile(uintptr(syscall.Stdin), "jobs"), answers, limits)
 }
 
 type workerLimits struct{ memory, output int64 }

