@@ -8,8 +8,6 @@ import (
 	"maps"
 	"slices"
 
-	"sigs.k8s.io/yaml"
-
 	"kasou/pipelines/finding"
 	"kasou/pipelines/toolchain"
 )
@@ -56,7 +54,7 @@ func (j *job) seal(ctx context.Context) ([]byte, error) {
 // Secret that was asked for: else the next run would find a difference.
 func (j *job) accept(output []byte) (map[string]string, error) {
 	var object map[string]any
-	if yaml.Unmarshal(output, &object) != nil || text(object, "kind") != sealedKind {
+	if json.Unmarshal(output, &object) != nil || text(object, "kind") != sealedKind {
 		return nil, errors.New("kubeseal gave something else than a SealedSecret")
 	}
 	got, err := takeApart(object)

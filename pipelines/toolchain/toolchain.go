@@ -128,7 +128,7 @@ type SealRequest struct {
 
 // Kubeseal encrypts Secrets.
 type Kubeseal interface {
-	// Seal gives the SealedSecret as YAML. Every call gives other ciphertext.
+	// Seal gives the SealedSecret as JSON. Every call gives other ciphertext.
 	Seal(ctx context.Context, r SealRequest) ([]byte, error)
 }
 

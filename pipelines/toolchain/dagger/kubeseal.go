@@ -102,5 +102,5 @@ func (t *Toolchain) secret(r toolchain.SealRequest) *sdk.Secret {
 func secretAt(i int) string { return secretFile + "-" + strconv.Itoa(i) }
 
 func sealArgs(r toolchain.SealRequest, file string) []string {
-	return []string{"--cert", certificateFile, "--scope", r.Scope, "--format", "yaml", "--allow-empty-data", "--secret-file", file}
+	return []string{"--cert", certificateFile, "--scope", r.Scope, "--format", "json", "--allow-empty-data", "--secret-file", file}
 }

@@ -37,22 +37,11 @@ func TestSealedValuesOpenToTheSame(t *testing.T) {
 			if diff := cmp.Diff(pair.Unseal(t, want), pair.Unseal(t, got)); diff != "" {
 				t.Errorf("%s, %s: (-embedded +dagger):\n%s", scope, name, diff)
 			}
-			if a, b := withoutCiphertext(want), withoutCiphertext(got); a != b {
-				t.Errorf("%s, %s: embedded gives\n%s\ndagger gives\n%s", scope, name, a, b)
+			if diff := cmp.Diff(sealtest.Shape(t, want), sealtest.Shape(t, got)); diff != "" {
+				t.Errorf("%s, %s: another shape (-embedded +dagger):\n%s", scope, name, diff)
 			}
 		}
 	}
-}
-
-// withoutCiphertext leaves the document's form.
-func withoutCiphertext(document []byte) string {
-	lines := strings.Split(string(document), "\n")
-	for i, line := range lines {
-		if key, value, ok := strings.Cut(line, ": "); ok && len(value) > 100 {
-			lines[i] = key + ": …"
-		}
-	}
-	return strings.Join(lines, "\n")
 }
 
 func TestWhatCannotBeSealed(t *testing.T) {

@@ -2,6 +2,7 @@ package embedded
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 
 	ssv1alpha1 "github.com/bitnami-labs/sealed-secrets/pkg/apis/sealedsecrets/v1alpha1"
@@ -9,18 +10,17 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
 
-	"kasou/pipelines/document"
 	"kasou/pipelines/toolchain"
 	"kasou/pipelines/toolchain/verdict"
 )
 
-// kubesealTool seals in this process, as `kubeseal --format yaml --scope SCOPE
+// kubesealTool seals in this process, as `kubeseal --format json --scope SCOPE
 // --cert FILE --allow-empty-data` does. It leaves package kubeseal alone: that
 // one asks a kubeconfig for what the Secret does not say.
 type kubesealTool struct{}
 
-// Seal gives the SealedSecret as kubeseal prints it, with the --- line. Every
-// call gives other ciphertext. No error holds any part of the Secret.
+// Seal gives the SealedSecret as kubeseal prints it, but for the indentation.
+// Every call gives other ciphertext. No error holds any part of the Secret.
 func (kubesealTool) Seal(ctx context.Context, r toolchain.SealRequest) ([]byte, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -39,11 +39,11 @@ func (kubesealTool) Seal(ctx context.Context, r toolchain.SealRequest) ([]byte, 
 		return nil, fmt.Errorf("kubeseal: %w", err)
 	}
 	sealed.SetGroupVersionKind(ssv1alpha1.SchemeGroupVersion.WithKind("SealedSecret"))
-	data, err := document.Marshal(sealed)
+	data, err := json.Marshal(sealed)
 	if err != nil {
 		return nil, fmt.Errorf("kubeseal: %w", err)
 	}
-	return append([]byte("---\n"), data...), nil
+	return data, nil
 }
 
 // stripServerFields takes away what only a live object has.

@@ -6,7 +6,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -27,8 +26,6 @@ var sealSecrets = map[string]string{
 	"scoped": "apiVersion: v1\nkind: Secret\nmetadata: {name: a, namespace: b, annotations: {sealedsecrets.bitnami.com/cluster-wide: 'true'}}\ndata: {k: dmFsdWU=}\n",
 }
 
-var ciphertext = regexp.MustCompile(`(?m)^(    [\w.]+): A[A-Za-z0-9+/=]{300,}$`)
-
 func TestSealWritesWhatKubesealWrites(t *testing.T) {
 	pair := sealtest.NewKeyPair(t)
 	for name, secret := range sealSecrets {
@@ -41,7 +38,7 @@ func TestSealWritesWhatKubesealWrites(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if diff := cmp.Diff(withoutCiphertext(want), withoutCiphertext(got)); diff != "" {
+				if diff := cmp.Diff(sealtest.Shape(t, want), sealtest.Shape(t, got)); diff != "" {
 					t.Errorf("another shape than the command's (-kubeseal +embedded):\n%s", diff)
 				}
 				if diff := cmp.Diff(pair.Unseal(t, want).Data, pair.Unseal(t, got).Data); diff != "" {
@@ -52,10 +49,6 @@ func TestSealWritesWhatKubesealWrites(t *testing.T) {
 	}
 }
 
-func withoutCiphertext(data []byte) string {
-	return string(ciphertext.ReplaceAll(data, []byte("$1: CIPHERTEXT")))
-}
-
 func kubesealCommand(t *testing.T, certificate []byte, secret, scope string) []byte {
 	t.Helper()
 	binary := realtool.Build(t, "github.com/bitnami-labs/sealed-secrets/cmd/kubeseal")
@@ -64,7 +57,7 @@ func kubesealCommand(t *testing.T, certificate []byte, secret, scope string) []b
 	if err := os.WriteFile(file, certificate, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(binary, "--cert", file, "--format", "yaml", "--scope", scope, "--allow-empty-data")
+	cmd := exec.Command(binary, "--cert", file, "--format", "json", "--scope", scope, "--allow-empty-data")
 	cmd.Env = []string{"HOME=" + dir, "KUBECONFIG=" + filepath.Join(dir, "none")}
 	cmd.Stdin = strings.NewReader(secret)
 	var stderr bytes.Buffer
