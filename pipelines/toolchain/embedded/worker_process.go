@@ -41,7 +41,8 @@ func startWorker(opts Options) (*worker, error) {
 	w.cmd.Args = []string{"kasou-render-worker"}
 	w.cmd.Env = []string{
 		workerEnv + "=1", fmt.Sprintf("%s=%d,%d", limitsEnv, opts.Memory, opts.Output),
-		"HOME=/nonexistent", "TZ=UTC", "LC_ALL=C", "GOMAXPROCS=2",
+		"HOME=/nonexistent", "TZ=UTC", "LC_ALL=C",
+		"GOMAXPROCS=1", // there is a worker for each cluster that is rendered at once
 		"GOGC=off", // while packages are initialised; then WorkerMain has its say
 	}
 	w.cmd.Stderr = w.stderr
