@@ -48,7 +48,7 @@ func WorkerMain() {
 	// Ctrl-C reaches the whole process group; the parent decides what ends.
 	signal.Ignore(os.Interrupt)
 	debug.SetMaxStack(maxStack)
-	debug.SetGCPercent(400)
+	debug.SetGCPercent(600)
 	debug.SetMemoryLimit(limits.memory)
 	limitMemory(limits.memory)
 	go watchMemory(limits.memory)
