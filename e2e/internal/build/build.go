@@ -168,7 +168,29 @@ func Required(ctx context.Context, module string) (string, error) {
 	return strings.TrimSpace(out), err
 }
 
-func goCommand(ctx context.Context, dir string, args ...string) (string, error) {
+// attempts is how often the go command is run where the module proxy fails it.
+const attempts = 6
+
+// passing are the proxy's words for what the next attempt may get: it is asked
+// for hundreds of modules at once, and goes on where it was.
+var passing = regexp.MustCompile(`Bad Gateway|Service Unavailable|Gateway Time-?out|Too Many Requests|connection reset|unexpected EOF|i/o timeout`)
+
+func goCommand(ctx context.Context, dir string, args ...string) (out string, err error) {
+	for attempt := range attempts {
+		out, err = goOnce(ctx, dir, args...)
+		if err == nil || !passing.MatchString(err.Error()) {
+			break
+		}
+		select {
+		case <-time.After(time.Duration(attempt+1) * 2 * time.Second):
+		case <-ctx.Done():
+			return "", err
+		}
+	}
+	return out, err
+}
+
+func goOnce(ctx context.Context, dir string, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = dir
 	var stdout, stderr bytes.Buffer
