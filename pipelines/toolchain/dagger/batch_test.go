@@ -73,7 +73,7 @@ const endlessTemplate = `{{ range until 100000 }}{{ range until 100000 }}{{ end 
 // A chart that fails, one that does not end and some that mean no good fail
 // alone, with what they would have been told in a container of their own.
 func TestInABatchOnlyTheGuiltyFail(t *testing.T) {
-	d, log := own(t, Options{Timeout: time.Minute})
+	d, log := own(t, Options{Timeout: 2 * time.Minute})
 	salt := "salt: " + rand.Text() + "\n"
 	good := func(name string) toolchain.Release {
 		r := release(charttest.Pack(t, map[string]string{"templates/a.yaml": configMap("a", "x: {{ .Release.Name }} {{ .Values.salt }}"),
@@ -95,7 +95,7 @@ func TestInABatchOnlyTheGuiltyFail(t *testing.T) {
 		good("good-c"),
 	}
 	got := renderTogether(t.Context(), d, releases)
-	for i, says := range []string{"", "no", "did not end within 1m0s", "", "recurse without end", "more than", "values.yaml", ""} {
+	for i, says := range []string{"", "no", "did not end within 2m0s", "", "recurse without end", "more than", "values.yaml", ""} {
 		var fault *toolchain.ChartError
 		switch {
 		case says == "" && got[i].err != nil:
