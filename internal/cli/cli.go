@@ -8,7 +8,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"strings"
 	"syscall"
 
@@ -63,16 +62,7 @@ func Main(args []string, env Env) int {
 	return execute(newRoot(env), args, env)
 }
 
-// memoryLimit is the heap from which memory counts more than time, in bytes. A
-// fleet that needs more gets it.
-const memoryLimit = 320 << 20
-
 func execute(root *cobra.Command, args []string, env Env) int {
-	// A build lives for seconds, and lets go of most of what it holds: to collect
-	// it less often saves a tenth of the work. With ten thousand clusters that
-	// would be hundreds of MiB; from here on it is collected as it comes.
-	debug.SetGCPercent(300)
-	debug.SetMemoryLimit(min(memoryLimit, debug.SetMemoryLimit(-1))) // GOMEMLIMIT may ask for less
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	go func() {

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"syscall"
 
+	"kasou/pipelines/heap"
 	"kasou/pipelines/toolchain"
 	"kasou/pipelines/tree"
 )
@@ -26,6 +27,9 @@ const (
 	maxJob = 256 << 20
 	// maxCharts is how many charts a worker keeps; then it is replaced.
 	maxCharts = 16
+	// heapBytes is how much of a worker's heap is on huge pages: about what the
+	// newest vcluster chart takes.
+	heapBytes = 64 << 20
 	// exitMemory is the exit code of a worker that outgrew its memory.
 	exitMemory = 3
 )
@@ -48,9 +52,9 @@ func WorkerMain() {
 	// Ctrl-C reaches the whole process group; the parent decides what ends.
 	signal.Ignore(os.Interrupt)
 	debug.SetMaxStack(maxStack)
-	debug.SetGCPercent(600)
 	debug.SetMemoryLimit(limits.memory)
 	limitMemory(limits.memory)
+	heap.Grow(600, int(min(heapBytes, limits.memory/4)))
 	go watchMemory(limits.memory)
 	answers := os.Stdout
 	os.Stdout = os.Stderr
