@@ -15,23 +15,32 @@ import (
 //
 // Go's runtime never asks for huge pages
 // (https://go.dev/doc/gc-guide#Linux_transparent_huge_pages). So this takes size
-// bytes from it in one piece, speaks for them, and gives them back before anything
-// has touched them; from then on they are the heap's for all else.
+// bytes from it, speaks for them, and gives them back before anything has touched
+// them; from then on they are the heap's for all else.
 func Grow(percent, size int) {
 	if !askHuge() {
 		debug.SetGCPercent(percent)
 		return
 	}
-	debug.SetGCPercent(-1) // or the piece would start a collection before the one below
+	debug.SetGCPercent(-1) // or what is taken would start a collection before the one below
 	reserve(size)
 	runtime.GC()
 	debug.SetGCPercent(percent)
 }
 
-// reserve is a function of its own, not inlined, so that nothing holds the piece
+// piece is what is taken from the heap at a time, in bytes: a huge page, on most
+// systems. The runtime clears a piece that lies where something has been before,
+// which touches all of it; so not all may be one.
+const piece = 2 << 20
+
+// reserve is a function of its own, not inlined, so that nothing holds the pieces
 // when it returns.
 //
 //go:noinline
 func reserve(size int) {
-	preferHuge(make([]byte, size))
+	pieces := make([][]byte, size/piece)
+	for i := range pieces {
+		pieces[i] = make([]byte, piece)
+		preferHuge(pieces[i])
+	}
 }
