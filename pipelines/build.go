@@ -98,6 +98,9 @@ func (r *run) buildAll(ctx context.Context, out *report.Report) error {
 	groups := grouped(r.clusters, g.GroupSize(), func(c fleet.Cluster) string { return c.Name })
 	// All of a group have to be at work, for they wait for each other.
 	r.atWork = make(chan struct{}, len(r.clusters))
+	// The least group has so many; a sync that waited for more of them would wait
+	// for the next group's container.
+	r.disk.Company(g.GroupSize() / 2)
 	for i, w := range together(ctx, groupsAtOnce, groups, r.buildAndWrite, r.step(len(r.clusters))) {
 		addCluster(out, r.clusters[i], w)
 	}

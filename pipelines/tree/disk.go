@@ -35,7 +35,7 @@ const hands = 16
 func At(root, dir string) *Disk {
 	return &Disk{
 		root: root, dir: dir, kept: map[string]*folder{},
-		hands: make(chan struct{}, hands), group: group{slots: make(chan struct{}, atOnce)},
+		hands: make(chan struct{}, hands), group: group{crowd: crowd, slots: make(chan struct{}, atOnce)},
 	}
 }
 
@@ -46,6 +46,10 @@ func (d *Disk) AtWork() (done func()) {
 	d.group.enter()
 	return d.group.leave
 }
+
+// Company says how many clusters a shared sync waits for at most, in place of 128:
+// no more than are sure to come at one time. It is called before any is written.
+func (d *Disk) Company(clusters int) { d.group.crowd = clusters }
 
 // Close lets go of the repo. Nobody may be using it any more.
 func (d *Disk) Close() error {

@@ -10,8 +10,9 @@ const (
 	// must not wait for whatever else there is to write in the file system.
 	few = 3
 	// crowd is how many clusters a sync of the file system waits for, while more
-	// of them may come.
-	crowd = 48
+	// of them may come, unless Disk.Company says otherwise. With 48 a cold build of
+	// 1,000 took 7% longer; with 192 it was no faster.
+	crowd = 128
 	// atOnce is how many files are synced at once, where each is synced by
 	// itself: each takes a thread.
 	atOnce = 64
@@ -24,6 +25,8 @@ type group struct {
 	// of the device. It is nil where there is no such call to be relied upon.
 	sync   func() error
 	device uint64
+	// crowd is how many a round waits for.
+	crowd int
 	// written counts the clusters that came to be written.
 	written atomic.Int32
 	// slots bound how many files are synced one by one.
@@ -89,7 +92,7 @@ func (g *group) leave() {
 // begin starts the sync that is waited for, once a crowd waits for it or nobody
 // is left who could join. The caller holds mu.
 func (g *group) begin() {
-	if r := g.next; r != nil && !r.begun && (r.members >= crowd || g.busy <= 0) {
+	if r := g.next; r != nil && !r.begun && (r.members >= g.crowd || g.busy <= 0) {
 		r.begun = true
 		go g.run(r)
 	}

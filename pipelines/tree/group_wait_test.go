@@ -30,7 +30,7 @@ func until(t *testing.T, g *group, n int) {
 // counted gives a group that counts its syncs.
 func counted() (g *group, syncs *int) {
 	syncs = new(int)
-	return &group{sync: func() error { *syncs++; return nil }}, syncs
+	return &group{crowd: crowd, sync: func() error { *syncs++; return nil }}, syncs
 }
 
 func TestASyncWaitsForThoseWhoMayJoin(t *testing.T) {
@@ -49,15 +49,20 @@ func TestASyncWaitsForThoseWhoMayJoin(t *testing.T) {
 }
 
 func TestACrowdIsNotKeptWaiting(t *testing.T) {
-	g, syncs := counted()
-	g.enter() // never comes
-	var all errgroup.Group
-	for range crowd {
-		g.enter()
-		all.Go(g.wait)
-	}
-	if err := all.Wait(); err != nil || *syncs != 1 {
-		t.Errorf("%d syncs, %v", *syncs, err)
+	whole, half := At(t.TempDir(), "clusters"), At(t.TempDir(), "clusters")
+	half.Company(crowd / 2)
+	for d, n := range map[*Disk]int{whole: crowd, half: crowd / 2} {
+		syncs := 0
+		d.group.sync = func() error { syncs++; return nil }
+		defer d.AtWork()() // never comes
+		var all errgroup.Group
+		for range n {
+			d.group.enter()
+			all.Go(d.group.wait)
+		}
+		if err := all.Wait(); err != nil || syncs != 1 {
+			t.Errorf("%d syncs of %d, %v", syncs, n, err)
+		}
 	}
 }
 
