@@ -13,17 +13,18 @@ import (
 // page by page, and each first touch of a small page is a trap into the kernel: of
 // a check of 1,000 clusters that was a tenth. What is not touched takes no memory.
 //
-// Go's runtime never asks for huge pages
+// Go's runtime never asks for huge pages for its heap
 // (https://go.dev/doc/gc-guide#Linux_transparent_huge_pages). So this takes size
 // bytes from it, speaks for them, and gives them back before anything has touched
-// them; from then on they are the heap's for all else.
+// them; from then on they are the heap's for all else. It takes no more than half of
+// the memory limit (debug.SetMemoryLimit), of which what is taken counts as used.
 func Grow(percent, size int) {
 	if !askHuge() {
 		debug.SetGCPercent(percent)
 		return
 	}
 	debug.SetGCPercent(-1) // or what is taken would start a collection before the one below
-	reserve(size)
+	reserve(int(min(int64(size), debug.SetMemoryLimit(-1)/2)))
 	runtime.GC()
 	debug.SetGCPercent(percent)
 }

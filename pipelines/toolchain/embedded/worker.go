@@ -54,7 +54,7 @@ func WorkerMain() {
 	debug.SetMaxStack(maxStack)
 	debug.SetMemoryLimit(limits.memory)
 	limitMemory(limits.memory)
-	heap.Grow(600, int(min(heapBytes, limits.memory/4)))
+	heap.Grow(600, heapBytes)
 	go watchMemory(limits.memory)
 	answers := os.Stdout
 	os.Stdout = os.Stderr
