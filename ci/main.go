@@ -5,6 +5,7 @@ import (
 	"os"
 
 	"kasou/internal/cli"
+	_ "kasou/internal/early"
 	"kasou/pipelines/toolchain/embedded"
 )
 

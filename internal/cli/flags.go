@@ -18,7 +18,6 @@ import (
 	"kasou/pipelines/chart"
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
-	"kasou/pipelines/heap"
 	"kasou/pipelines/host"
 	"kasou/pipelines/report"
 	"kasou/pipelines/seal"
@@ -89,23 +88,9 @@ func (f *flags) locate(c *cobra.Command) (location, error) {
 	return locate(f.env.Dir, f.clusters, isDefault)
 }
 
-const (
-	// heapBytes is how much of the heap is on huge pages, where the system lets a
-	// program ask for them. A check of 1,000 clusters needs half of it.
-	heapBytes = 128 << 20
-	// memoryLimit is the heap from which memory counts more than time, in bytes. A
-	// fleet that needs more gets it.
-	memoryLimit = 320 << 20
-)
-
-// tuneHeap makes ready for a build, which lives for seconds and lets go of most of
-// what it holds: to collect it less often saves a tenth of the work. With ten
-// thousand clusters that would be hundreds of MiB; from memoryLimit on it is
-// collected as it comes.
-func tuneHeap() {
-	debug.SetMemoryLimit(min(memoryLimit, debug.SetMemoryLimit(-1))) // GOMEMLIMIT may ask for less
-	heap.Grow(300, heapBytes)
-}
+// memoryLimit is the heap from which memory counts more than time, in bytes: it is
+// collected as it comes then. A fleet that needs more gets it.
+const memoryLimit = 320 << 20
 
 // open gathers what a pipeline needs. The caller closes it.
 func (f *flags) open(c *cobra.Command, names []string) (*session, error) {
@@ -123,7 +108,7 @@ func (f *flags) open(c *cobra.Command, names []string) (*session, error) {
 	if cache == "" {
 		return nil, usagef("no place for the cache: set KASOU_CACHE to a folder")
 	}
-	tuneHeap()
+	debug.SetMemoryLimit(min(memoryLimit, debug.SetMemoryLimit(-1))) // GOMEMLIMIT may ask for less
 	tools, err := f.openTools(c.Context(), where, cache)
 	if err != nil {
 		return nil, err

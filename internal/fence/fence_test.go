@@ -35,7 +35,7 @@ var values = []string{"finding", "position", "fleet", "tree", "document", "toolc
 // below says what a stage may import of kasou beyond the values: nothing but
 // its own parts, and toolchain what runs the tools.
 var below = map[string][]string{
-	"toolchain": {"render", "seal", "conform", "heap"},
+	"toolchain": {"render", "seal", "conform"},
 }
 
 type pkg struct {

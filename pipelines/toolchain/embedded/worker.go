@@ -9,7 +9,6 @@ import (
 	"sync/atomic"
 	"syscall"
 
-	"kasou/pipelines/heap"
 	"kasou/pipelines/toolchain"
 	"kasou/pipelines/tree"
 )
@@ -27,9 +26,6 @@ const (
 	maxJob = 256 << 20
 	// maxCharts is how many charts a worker keeps; then it is replaced.
 	maxCharts = 16
-	// heapBytes is how much of a worker's heap is on huge pages: about what the
-	// newest vcluster chart takes.
-	heapBytes = 64 << 20
 	// exitMemory is the exit code of a worker that outgrew its memory.
 	exitMemory = 3
 )
@@ -54,7 +50,7 @@ func WorkerMain() {
 	debug.SetMaxStack(maxStack)
 	debug.SetMemoryLimit(limits.memory)
 	limitMemory(limits.memory)
-	heap.Grow(600, heapBytes)
+	debug.SetGCPercent(600)
 	go watchMemory(limits.memory)
 	answers := os.Stdout
 	os.Stdout = os.Stderr

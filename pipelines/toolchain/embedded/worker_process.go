@@ -43,7 +43,6 @@ func startWorker(opts Options) (*worker, error) {
 		workerEnv + "=1", fmt.Sprintf("%s=%d,%d", limitsEnv, opts.Memory, opts.Output),
 		"HOME=/nonexistent", "TZ=UTC", "LC_ALL=C",
 		"GOMAXPROCS=1", // there is a worker for each cluster that is rendered at once
-		"GOGC=off",     // while packages are initialised; then WorkerMain has its say
 	}
 	w.cmd.Stderr = w.stderr
 	if w.in, err = w.cmd.StdinPipe(); err != nil {

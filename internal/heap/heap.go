@@ -29,10 +29,10 @@ func Grow(percent, size int) {
 	debug.SetGCPercent(percent)
 }
 
-// piece is what is taken from the heap at a time, in bytes: a huge page, on most
-// systems. The runtime clears a piece that lies where something has been before,
-// which touches all of it; so not all may be one.
-const piece = 2 << 20
+// piece is what is taken from the heap at a time, in bytes. The runtime clears a
+// piece that lies where something has been before, which touches all of it; so not
+// all may be one. Many small ones take longer.
+const piece = 16 << 20
 
 // reserve is a function of its own, not inlined, so that nothing holds the pieces
 // when it returns.
