@@ -26,11 +26,12 @@ import (
 // workDir is where the commands' folders are.
 const workDir = "/work"
 
-// collector has a Go tool collect its garbage less often: of helm's time for a
-// release that is a third. A memory limit beside it would have a template that
-// calls itself without end take three times as long to fail: its stack alone is
-// above any limit of use, and is searched again and again.
-var collector = []string{"GOGC=400"}
+// share has a Go tool use no more processors than its share of them, where so many
+// commands run side by side: with all of them they are in each other's way, above all
+// when they collect garbage. Of helm's time for a release that is a tenth.
+func share(commands int) string {
+	return "GOMAXPROCS=" + strconv.Itoa(max(runtime.NumCPU()/max(commands, 1), 1))
+}
 
 // maxStderr is how much is kept of what a command says at its start, and at its
 // end, in bytes.
@@ -161,7 +162,7 @@ func run(tool []string, o Order, c Command, dir string) Result {
 		args = append(args, strings.ReplaceAll(arg, Processors, strconv.Itoa(runtime.NumCPU())))
 	}
 	cmd := exec.CommandContext(ctx, tool[0], args...)
-	cmd.Dir, cmd.Env = dir, append(append(os.Environ(), collector...), c.Env...)
+	cmd.Dir, cmd.Env = dir, append(append(os.Environ(), share(len(o.Commands))), c.Env...)
 	// What it starts ends with it.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }

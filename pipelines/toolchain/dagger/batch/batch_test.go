@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -36,6 +38,8 @@ func tool(args []string) {
 		fmt.Println(strings.Join(args[1:], " "))
 	case "env":
 		fmt.Print(os.Getenv("EXTRA"))
+	case "processors":
+		fmt.Print(runtime.GOMAXPROCS(0))
 	case "exit":
 		fmt.Fprintln(os.Stderr, "secret words")
 		os.Exit(3)
@@ -150,6 +154,19 @@ func TestWhatIsLeftOverHasNoResult(t *testing.T) {
 	for i, r := range carried(t, o) {
 		if r != nil {
 			t.Errorf("command %d was begun after the time was over", i)
+		}
+	}
+}
+
+func TestCommandsShareTheProcessors(t *testing.T) {
+	o := Order{Limit: time.Minute, Total: time.Minute, MaxOutput: 1 << 10, MaxAll: 1 << 20}
+	one := Command{Args: []string{"processors"}}
+	for n, want := range map[int]int{1: runtime.NumCPU(), runtime.NumCPU() + 1: 1} {
+		o.Commands = slices.Repeat([]Command{one}, n)
+		for i, r := range carried(t, o) {
+			if got := string(r.Stdout); got != strconv.Itoa(want) {
+				t.Errorf("command %d of %d has %s processors, not %d", i, n, got, want)
+			}
 		}
 	}
 }
