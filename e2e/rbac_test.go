@@ -65,6 +65,7 @@ func bindDocumented(t *testing.T, env *environment, user string, replaced ...[2]
 	if len(blocks) < 4 {
 		t.Fatalf("docs/rbac.md has only %d roles", len(blocks))
 	}
+	namespace(t, env.host, "argocd") // one of the roles is for it
 	a, rbac := applierOf(t, env.host), clientOf(t, env.host).RbacV1()
 	subjects := []rbacv1.Subject{{Kind: rbacv1.UserKind, APIGroup: rbacv1.GroupName, Name: user}}
 	for _, block := range blocks {
