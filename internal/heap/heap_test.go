@@ -42,8 +42,12 @@ func TestTheHeapIsOnHugePages(t *testing.T) {
 	if !askHuge() {
 		t.Skip("SKIPPED: this system gives huge pages to all programs, or to none")
 	}
+	if size, _ := os.ReadFile("/sys/kernel/mm/transparent_hugepage/hpage_pmd_size"); string(size) != "2097152\n" {
+		t.Skipf("SKIPPED: a huge page has %q bytes here, not 2 MiB", size)
+	}
+	// With memory in pieces the kernel may have no more than some huge pages to give.
 	without, with := hugeMemory(t, "plain"), hugeMemory(t, "grow")
-	if without >= 16<<20 || with < 32<<20 {
+	if without > 0 || with < 8<<20 {
 		t.Errorf("of a heap of 40 MiB %d KiB are on huge pages, and %d without Grow", with>>10, without>>10)
 	}
 }

@@ -48,9 +48,9 @@ func WorkerMain() {
 	// Ctrl-C reaches the whole process group; the parent decides what ends.
 	signal.Ignore(os.Interrupt)
 	debug.SetMaxStack(maxStack)
+	debug.SetGCPercent(600)
 	debug.SetMemoryLimit(limits.memory)
 	limitMemory(limits.memory)
-	debug.SetGCPercent(600)
 	go watchMemory(limits.memory)
 	answers := os.Stdout
 	os.Stdout = os.Stderr
