@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"kasou/pipelines/chart"
+	"kasou/pipelines/publish"
 )
 
 // Part is a program that go.mod pins in a folder of this module.
@@ -168,26 +169,21 @@ func Required(ctx context.Context, module string) (string, error) {
 	return strings.TrimSpace(out), err
 }
 
-// attempts is how often the go command is run where the module proxy fails it.
-const attempts = 6
+// tries is how often the go command is run where the module proxy fails it: for
+// about half a minute.
+const tries = 7
 
 // passing are the proxy's words for what the next attempt may get: it is asked
 // for hundreds of modules at once, and goes on where it was.
 var passing = regexp.MustCompile(`Bad Gateway|Service Unavailable|Gateway Time-?out|Too Many Requests|connection reset|unexpected EOF|i/o timeout`)
 
-func goCommand(ctx context.Context, dir string, args ...string) (out string, err error) {
-	for attempt := range attempts {
-		out, err = goOnce(ctx, dir, args...)
-		if err == nil || !passing.MatchString(err.Error()) {
-			break
-		}
-		select {
-		case <-time.After(time.Duration(attempt+1) * 2 * time.Second):
-		case <-ctx.Done():
-			return "", err
+func goCommand(ctx context.Context, dir string, args ...string) (string, error) {
+	for try := 1; ; try++ {
+		out, err := goOnce(ctx, dir, args...)
+		if err == nil || !passing.MatchString(err.Error()) || try == tries || publish.Backoff(ctx, try+1) != nil {
+			return out, err
 		}
 	}
-	return out, err
 }
 
 func goOnce(ctx context.Context, dir string, args ...string) (string, error) {
