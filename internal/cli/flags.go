@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -88,10 +87,6 @@ func (f *flags) locate(c *cobra.Command) (location, error) {
 	return locate(f.env.Dir, f.clusters, isDefault)
 }
 
-// memoryLimit is the heap from which memory counts more than time, in bytes: it is
-// collected as it comes then. A fleet that needs more gets it.
-const memoryLimit = 320 << 20
-
 // open gathers what a pipeline needs. The caller closes it.
 func (f *flags) open(c *cobra.Command, names []string) (*session, error) {
 	if f.jobs < 1 {
@@ -108,7 +103,6 @@ func (f *flags) open(c *cobra.Command, names []string) (*session, error) {
 	if cache == "" {
 		return nil, usagef("no place for the cache: set KASOU_CACHE to a folder")
 	}
-	debug.SetMemoryLimit(min(memoryLimit, debug.SetMemoryLimit(-1))) // GOMEMLIMIT may ask for less
 	tools, err := f.openTools(c.Context(), where, cache)
 	if err != nil {
 		return nil, err

@@ -19,13 +19,11 @@ import (
 // them; from then on they are the heap's for all else. It takes no more than half of
 // the memory limit (debug.SetMemoryLimit), of which what is taken counts as used.
 func Grow(percent, size int) {
-	if !askHuge() {
-		debug.SetGCPercent(percent)
-		return
+	if askHuge() {
+		debug.SetGCPercent(-1) // or what is taken would start a collection before the one below
+		reserve(int(min(int64(size), debug.SetMemoryLimit(-1)/2)))
+		runtime.GC()
 	}
-	debug.SetGCPercent(-1) // or what is taken would start a collection before the one below
-	reserve(int(min(int64(size), debug.SetMemoryLimit(-1)/2)))
-	runtime.GC()
 	debug.SetGCPercent(percent)
 }
 

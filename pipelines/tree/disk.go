@@ -47,8 +47,8 @@ func (d *Disk) AtWork() (done func()) {
 	return d.group.leave
 }
 
-// Company says how many clusters a shared sync waits for at most, in place of 128:
-// no more than are sure to come at one time. It is called before any is written.
+// Company says how many clusters a shared sync waits for at most, in place of a
+// crowd: no more than are sure to come at one time. It is called before any is written.
 func (d *Disk) Company(clusters int) { d.group.crowd = clusters }
 
 // Close lets go of the repo. Nobody may be using it any more.

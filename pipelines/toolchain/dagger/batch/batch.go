@@ -30,7 +30,7 @@ const workDir = "/work"
 // commands run side by side: with all of them they are in each other's way, above all
 // when they collect garbage. Of helm's time for a release that is a tenth.
 func share(commands int) string {
-	return "GOMAXPROCS=" + strconv.Itoa(max(runtime.NumCPU()/max(commands, 1), 1))
+	return "GOMAXPROCS=" + strconv.Itoa(max(runtime.NumCPU()/commands, 1))
 }
 
 // maxStderr is how much is kept of what a command says at its start, and at its

@@ -172,8 +172,8 @@ func TestCommandsShareTheProcessors(t *testing.T) {
 }
 
 func TestAToolThatIsNotThere(t *testing.T) {
-	o := Order{Limit: time.Minute, MaxOutput: 1, MaxAll: 1 << 20}
-	r := run([]string{filepath.Join(t.TempDir(), "none")}, o, Command{}, t.TempDir())
+	o := Order{Limit: time.Minute, MaxOutput: 1, MaxAll: 1 << 20, Commands: make([]Command, 1)}
+	r := run([]string{filepath.Join(t.TempDir(), "none")}, o, o.Commands[0], t.TempDir())
 	if r.Exit != 127 || r.Stderr == "" {
 		t.Errorf("%+v", r)
 	}
