@@ -1,6 +1,7 @@
 package document
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -14,8 +15,8 @@ import (
 // For plain data this leaves out the way through JSON, which is two thirds of the
 // work; other types go through JSON alone.
 func Marshal(value any) ([]byte, error) {
-	if plain, ok := asPlain(value); ok {
-		return plainyaml.Marshal(plain)
+	if text, ok, err := marshalPlain(value); ok {
+		return text, err
 	}
 	data, err := json.Marshal(value)
 	if err != nil {
@@ -23,23 +24,54 @@ func Marshal(value any) ([]byte, error) {
 	}
 	var generic any
 	if json.Unmarshal(data, &generic) == nil {
-		if plain, ok := asPlain(generic); ok {
-			return plainyaml.Marshal(plain)
+		if text, ok, err := marshalPlain(generic); ok {
+			return text, err
 		}
 	}
 	return yaml.JSONToYAML(data)
 }
 
+// marshalPlain is not ok where the value is not plain.
+func marshalPlain(value any) (text []byte, ok bool, err error) {
+	var p plainer
+	plain, ok := p.value(value)
+	if !ok {
+		return nil, false, nil
+	}
+	text, err = plainyaml.Marshal(plain)
+	if err != nil || len(p.long) == 0 {
+		return text, true, err
+	}
+	if bytes.Count(text, []byte(asideMark)) != len(p.long) {
+		// A text of the value's own has the mark.
+		plain, _ = (&plainer{whole: true}).value(value)
+		text, err = plainyaml.Marshal(plain)
+		return text, true, err
+	}
+	return []byte(withLong(string(text), p.long)), true, nil
+}
+
+// plainer makes plain data of a value, and puts long texts aside unless they are to
+// stay whole.
+type plainer struct {
+	whole bool
+	long  []string
+}
+
 // exact is the first whole number that a float64 may not tell from the next.
 const exact = 1 << 53
 
-// asPlain gives value with numbers as they come back from JSON. It is not ok for
-// what JSON or its parser would make something else of.
-func asPlain(value any) (plain any, ok bool) {
+// value gives it with numbers as they come back from JSON. It is not ok for what
+// JSON or its parser would make something else of.
+func (p *plainer) value(value any) (plain any, ok bool) {
 	switch v := value.(type) {
 	case nil, bool, int, int64:
 		return v, true
 	case string:
+		if !p.whole && meansNothing(v) {
+			p.long = append(p.long, v)
+			return asideText(len(p.long) - 1), true
+		}
 		return v, plainText(v)
 	case float64:
 		if v != math.Trunc(v) || math.Abs(v) >= exact || v == 0 && math.Signbit(v) {
@@ -47,17 +79,17 @@ func asPlain(value any) (plain any, ok bool) {
 		}
 		return int64(v), true
 	case map[string]any:
-		return plainMap(v)
+		return p.table(v)
 	case []any:
-		return plainList(v)
+		return p.list(v)
 	}
 	return nil, false
 }
 
-func plainMap(m map[string]any) (plain any, ok bool) {
+func (p *plainer) table(m map[string]any) (plain any, ok bool) {
 	out := make(map[string]any, len(m))
 	for key, value := range m {
-		if out[key], ok = asPlain(value); !ok || !plainText(key) {
+		if out[key], ok = p.value(value); !ok || !plainText(key) {
 			return nil, false
 		}
 	}
@@ -65,10 +97,10 @@ func plainMap(m map[string]any) (plain any, ok bool) {
 	return out, m != nil
 }
 
-func plainList(list []any) (plain any, ok bool) {
+func (p *plainer) list(list []any) (plain any, ok bool) {
 	out := make([]any, len(list))
 	for i, value := range list {
-		if out[i], ok = asPlain(value); !ok {
+		if out[i], ok = p.value(value); !ok {
 			return nil, false
 		}
 	}

@@ -121,7 +121,7 @@ func (s segment) plain() (document, bool) {
 	before, _, _ := bytes.Cut(append([]byte("\n"), s.body...), []byte("\nkind:"))
 	d := document{kindLine: s.line + bytes.Count(s.marker, []byte("\n")) + bytes.Count(before, []byte("\n"))}
 	// A key that stands twice is an error here.
-	ok = sigsyaml.UnmarshalStrict(s.body, &d.object) == nil && text(d.object, "kind") == head.Kind
+	ok = docs.UnmarshalStrict(s.body, &d.object) == nil && text(d.object, "kind") == head.Kind
 	return d, ok
 }
 
