@@ -120,6 +120,41 @@ func TestInABatchOnlyTheGuiltyFail(t *testing.T) {
 	}
 }
 
+// In a batch helm passes by the schema. What does not agree with it has no answer
+// from there, and then one from helm, which says why.
+func TestABatchAnswersOnlyForValuesThatAgree(t *testing.T) {
+	d, _ := own(t, Options{})
+	ch := charttest.Pack(t, map[string]string{
+		"values.schema.json": `{"properties":{"count":{"type":"integer"}}}`,
+		"templates/a.yaml":   configMap("a", "x: {{ .Values.count }} "+rand.Text()),
+	})
+	releases := []toolchain.Release{release(ch, "count: 1\n"), release(ch, "count: one\n"), release(ch, "count: 2\n")}
+	answers, err := d.templates(t.Context(), releases)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, answer := range answers {
+		if agrees := i != 1; (answer != nil) != agrees {
+			t.Errorf("release %d: answer %v", i, answer)
+		}
+	}
+	got := renderTogether(t.Context(), d, releases)
+	var fault *toolchain.ChartError
+	if !errors.As(got[1].err, &fault) || len(fault.Values) != 1 || got[0].err != nil || got[2].err != nil {
+		t.Errorf("%+v", got)
+	}
+	// Nobody holds the values against the schema but helm.
+	_ = d.values.Close()
+	d.values = nil
+	answers, err = d.templates(t.Context(), releases)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if answers[1] == nil || !errors.As(d.helmError(releases[1], answers[1].err), &fault) || len(fault.Values) != 1 {
+		t.Errorf("helm looks at no schema at all: %v", answers[1])
+	}
+}
+
 // message is what a person is told of a chart's fault.
 func message(err error) string {
 	var fault *toolchain.ChartError

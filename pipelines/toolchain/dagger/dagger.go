@@ -14,6 +14,7 @@ import (
 	sdk "dagger.io/dagger"
 
 	"kasou/pipelines/toolchain"
+	"kasou/pipelines/toolchain/embedded"
 	"kasou/pipelines/toolchain/explain"
 )
 
@@ -30,6 +31,9 @@ type Toolchain struct {
 	// built are the tools that are not from an image, and the program that starts
 	// one several times.
 	built map[string]bool
+	// values holds them against charts' schemas; nil where helm is from an image, and
+	// may be older than 3.16, which has the flag to pass by them.
+	values *embedded.Values
 	// dir holds what goes up to the engine and what comes back, until Close.
 	dir   string
 	slots chan struct{}
@@ -95,7 +99,13 @@ func (t *Toolchain) prepare(ctx context.Context) error {
 		}
 		t.built[name] = err == nil
 	}
-	return nil
+	if !t.built["helm"] {
+		return nil
+	}
+	// One worker keeps up with an engine that has seen all, and each has to compile
+	// the schema.
+	t.values, err = embedded.NewValues(embedded.Options{Workers: 1})
+	return err
 }
 
 // Name is "dagger".
@@ -109,5 +119,9 @@ func (t *Toolchain) Close() error {
 }
 
 func (t *Toolchain) end() error {
-	return errors.Join(t.engine.close(), os.RemoveAll(t.dir))
+	var err error
+	if t.values != nil {
+		err = t.values.Close()
+	}
+	return errors.Join(err, t.engine.close(), os.RemoveAll(t.dir))
 }

@@ -64,7 +64,12 @@ func newHelmTool(opts Options) (*helmTool, error) {
 // this call, with a *toolchain.ChartError; so does a render that takes more
 // time, memory or output than the options allow.
 func (h *helmTool) Template(ctx context.Context, r toolchain.Release) (tree.Files, error) {
-	if r.Chart.Digest == "" {
+	return h.do(ctx, job{release: r})
+}
+
+func (h *helmTool) do(ctx context.Context, j job) (tree.Files, error) {
+	digest := j.release.Chart.Digest
+	if digest == "" {
 		return nil, errors.New("the chart has no digest")
 	}
 	select {
@@ -73,11 +78,11 @@ func (h *helmTool) Template(ctx context.Context, r toolchain.Release) (tree.File
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}
-	w, err := h.take(r.Chart.Digest)
+	w, err := h.take(digest)
 	if err != nil {
 		return nil, err
 	}
-	files, alive, err := w.render(ctx, r)
+	files, alive, err := w.do(ctx, j)
 	if alive {
 		h.give(w)
 	}

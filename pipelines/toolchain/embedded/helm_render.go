@@ -26,6 +26,31 @@ import (
 // action.go renderResources, then cmd/helm/template.go for the hooks. It reads
 // and writes nothing but its arguments.
 func renderRelease(c *loadedChart, r toolchain.Release) (tree.Files, error) {
+	p, err := prepareRelease(c, r)
+	if err != nil {
+		return nil, err
+	}
+	rendered, err := c.renderTemplates(p.chart, p.top, p.capabilities)
+	if err != nil {
+		return nil, chartError(err)
+	}
+	files, err := layOut(p.chart, rendered, r.WillValidate)
+	if err != nil {
+		return nil, chartError(err)
+	}
+	return files, nil
+}
+
+// prepared is what the templates of a release are executed with.
+type prepared struct {
+	chart        *chart.Chart
+	top          chartutil.Values
+	capabilities *chartutil.Capabilities
+}
+
+// prepareRelease does what comes before the templates; the values' schemas are
+// the last of it.
+func prepareRelease(c *loadedChart, r toolchain.Release) (*prepared, error) {
 	kubeVersion, err := chartutil.ParseKubeVersion(r.KubeVersion)
 	if err != nil {
 		return nil, fmt.Errorf("the Kubernetes version %q: %w", r.KubeVersion, err)
@@ -52,15 +77,7 @@ func renderRelease(c *loadedChart, r toolchain.Release) (tree.Files, error) {
 	if err != nil {
 		return nil, err
 	}
-	rendered, err := c.renderTemplates(ch, top, caps)
-	if err != nil {
-		return nil, chartError(err)
-	}
-	files, err := layOut(ch, rendered, r.WillValidate)
-	if err != nil {
-		return nil, chartError(err)
-	}
-	return files, nil
+	return &prepared{ch, top, caps}, nil
 }
 
 // capabilities are those that the helm command has without a cluster. Its API

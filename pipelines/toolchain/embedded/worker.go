@@ -82,7 +82,7 @@ func serve(in io.Reader, out io.Writer, limits workerLimits) {
 		if err != nil {
 			os.Exit(1)
 		}
-		files, err := answer(charts, j.release)
+		files, err := answer(charts, j)
 		if size := outputSize(files); size > limits.output {
 			files, err = nil, &toolchain.ChartError{Message: fmt.Sprintf("the chart renders %d bytes; at most %d are taken", size, limits.output)}
 		}
@@ -92,20 +92,25 @@ func serve(in io.Reader, out io.Writer, limits workerLimits) {
 	}
 }
 
-// answer renders one job. A panic in Helm is the chart's doing: the engine
-// itself turns those of template functions into errors.
-func answer(charts map[string]*loadedChart, r toolchain.Release) (files tree.Files, err error) {
+// answer does one job. A panic in Helm is the chart's doing: the engine itself
+// turns those of template functions into errors.
+func answer(charts map[string]*loadedChart, j job) (files tree.Files, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			files, err = nil, &toolchain.ChartError{Message: fmt.Sprintf("Helm gives up on the chart: %v", r)}
 		}
 	}()
+	r := j.release
 	c, ok := charts[r.Chart.Digest]
 	if !ok {
 		if c, err = loadChart(r.Chart.Archive); err != nil {
 			return nil, chartError(err)
 		}
 		charts[r.Chart.Digest] = c
+	}
+	if j.valuesOnly {
+		_, err = prepareRelease(c, r)
+		return nil, err
 	}
 	return renderRelease(c, r)
 }

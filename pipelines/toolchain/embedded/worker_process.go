@@ -78,15 +78,15 @@ func (w *worker) full(digest string) bool {
 	return len(w.charts) >= maxCharts && !w.charts[digest]
 }
 
-// render gives the answer to one job, and whether the worker can take another.
-func (w *worker) render(ctx context.Context, r toolchain.Release) (files tree.Files, alive bool, err error) {
-	digest := r.Chart.Digest
+// do gives the answer to one job, and whether the worker can take another.
+func (w *worker) do(ctx context.Context, j job) (files tree.Files, alive bool, err error) {
+	digest := j.release.Chart.Digest
 	if w.charts[digest] {
-		r.Chart.Archive = nil
+		j.release.Chart.Archive = nil
 	}
 	timer := time.AfterFunc(w.opts.Timeout, w.kill)
 	stop := context.AfterFunc(ctx, w.kill)
-	payload, err := w.exchange(job{release: r})
+	payload, err := w.exchange(j)
 	overran, cancelled := !timer.Stop(), !stop()
 	alive = err == nil && !overran && !cancelled
 	if err == nil {

@@ -19,7 +19,15 @@ import (
 // that digest before.
 type job struct {
 	release toolchain.Release
+	// valuesOnly ends it once the chart's schemas have seen the values.
+	valuesOnly bool
 }
+
+// The bits of a job's last number.
+const (
+	flagWillValidate = 1 << iota
+	flagValuesOnly
+)
 
 // The second byte of an answer; the first says whether the chart is loaded.
 const (
@@ -91,10 +99,14 @@ func (j job) encode() []byte {
 		b = appendString(b, s)
 	}
 	b = appendString(appendString(b, r.Values), r.Chart.Archive)
+	var flags uint64
 	if r.WillValidate {
-		return append(b, 1)
+		flags |= flagWillValidate
 	}
-	return append(b, 0)
+	if j.valuesOnly {
+		flags |= flagValuesOnly
+	}
+	return binary.AppendUvarint(b, flags)
 }
 
 func decodeJob(payload []byte) (job, error) {
@@ -105,7 +117,8 @@ func decodeJob(payload []byte) (job, error) {
 		*s = f.string()
 	}
 	r.Values, r.Chart.Archive = f.bytes(), f.bytes()
-	r.WillValidate = f.number() == 1
+	flags := f.number()
+	r.WillValidate, j.valuesOnly = flags&flagWillValidate != 0, flags&flagValuesOnly != 0
 	return j, f.err
 }
 
