@@ -1,7 +1,6 @@
 package embedded_test
 
 import (
-	"context"
 	"strings"
 	"testing"
 
@@ -26,40 +25,46 @@ func checker(t *testing.T) *embedded.Values {
 	return v
 }
 
-// helmStopsBefore says that the real helm does not come as far as the templates.
-func helmStopsBefore(t *testing.T, r toolchain.Release) bool {
+// conformsAsHelmSays holds the verdict against the real helm: what renders conforms,
+// and what helm refuses for a schema does not.
+func conformsAsHelmSays(t *testing.T, v *embedded.Values, r toolchain.Release) {
+	t.Helper()
 	_, err := realtool.HelmTemplate(t, r)
-	if err == nil {
-		return false
+	refused := err != nil && strings.Contains(err.Error(), "schema")
+	conform := v.Conform(t.Context(), r)
+	if conform && refused || !conform && err == nil {
+		t.Errorf("%s with %q: conform: %t; helm says %v", r.Chart.Name, r.Values, conform, err)
 	}
-	// Helm quotes the place of a template's fault, of one that is no YAML its name.
-	return !strings.Contains(err.Error(), "templates/")
 }
 
-// What comes after the schemas, such as Helm's look at the chart's kubeVersion, is
-// of the templates here.
-func TestValuesConformWhereHelmComesToTheTemplates(t *testing.T) {
+func TestValuesConformAsHelmSays(t *testing.T) {
 	v := checker(t)
 	for _, c := range syntheticCharts {
 		t.Run(c.name, func(t *testing.T) {
-			r := release(charttest.Pack(t, c.files), c.values)
-			stops := helmStopsBefore(t, r) && c.fails != "kubeVersion"
-			if v.Conform(t.Context(), r) == stops {
-				t.Errorf("conform: %t; helm stops before the templates: %t", !stops, stops)
-			}
+			conformsAsHelmSays(t, v, release(charttest.Pack(t, c.files), c.values))
 		})
 	}
 }
 
-func TestUpstreamValuesConformWhereHelmComesToTheTemplates(t *testing.T) {
+func TestUpstreamValuesConformAsHelmSays(t *testing.T) {
 	v := checker(t)
 	for _, path := range upstream.All(t) {
 		chart := chartFile(t, path)
 		for _, values := range []string{"", "noSuchKey: 1\n", "sync: text\n", "controlPlane: {ingress: {enabled: maybe}}\n"} {
-			r := release(chart, values)
-			if conform, stops := v.Conform(t.Context(), r), helmStopsBefore(t, r); conform == stops {
-				t.Errorf("%s with %q: conform: %t; helm stops before the templates: %t", chart.Name, values, conform, stops)
-			}
+			conformsAsHelmSays(t, v, release(chart, values))
+		}
+	}
+}
+
+func TestASchemaWithinAnArchiveIsLookedAt(t *testing.T) {
+	v := checker(t)
+	sub := charttest.Pack(t, map[string]string{"values.schema.json": `{"required":["a"]}`})
+	ch := charttest.Pack(t, map[string]string{"Chart.yaml": "apiVersion: v2\nname: top\nversion: 1.0.0\n", "charts/c-1.0.0.tgz": string(sub.Archive)})
+	for values, want := range map[string]bool{"c: {a: 1}\n": true, "c: {b: 1}\n": false} {
+		r := release(ch, values)
+		conformsAsHelmSays(t, v, r)
+		if got := v.Conform(t.Context(), r); got != want {
+			t.Errorf("%q: conform: %t", values, got)
 		}
 	}
 }
@@ -83,10 +88,5 @@ func TestWhatCannotBeToldDoesNotConform(t *testing.T) {
 	}
 	if !v.Conform(t.Context(), sound) {
 		t.Error("sound values do not conform after others that failed")
-	}
-	ended, cancel := context.WithCancel(t.Context())
-	cancel()
-	if v.Conform(ended, sound) {
-		t.Error("conforms after the end of the context")
 	}
 }
