@@ -3,8 +3,6 @@ package dagger
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -69,11 +67,13 @@ func (t *Toolchain) templates(ctx context.Context, releases []toolchain.Release)
 		more = []string{"--skip-schema-validation"}
 	}
 	for i, r := range releases {
-		chart, err := t.upload(ctx, "chart.tgz", r.Chart.Archive)
-		if err != nil {
-			return nil, err
+		if at := chartAt(r); charts[at] == nil {
+			chart, err := t.upload(ctx, "chart.tgz", r.Chart.Archive)
+			if err != nil {
+				return nil, err
+			}
+			charts[at] = chart
 		}
-		charts[chartAt(r)] = chart
 		commands[i] = batch.Command{Args: append(templateArgs(r, "out"), more...), Files: map[string][]byte{valuesFile: r.Values}, Output: "out"}
 		if r.Again > 0 {
 			commands[i].Env = []string{againEnv + "=" + strconv.Itoa(r.Again)}
@@ -145,8 +145,8 @@ func (t *Toolchain) templateAlone(ctx context.Context, r toolchain.Release) (fil
 // chartAt is where the container finds the chart. Helm's messages may name it,
 // and must say the same whoever else is rendered there.
 func chartAt(r toolchain.Release) string {
-	digest := sha256.Sum256(r.Chart.Archive)
-	return "/in/" + hex.EncodeToString(digest[:8]) + ".tgz"
+	digest := strings.TrimPrefix(r.Chart.Digest, "sha256:")
+	return "/in/" + digest[:min(16, len(digest))] + ".tgz"
 }
 
 func templateArgs(r toolchain.Release, output string) []string {
