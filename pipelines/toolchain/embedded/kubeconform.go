@@ -30,6 +30,9 @@ func NewKubeconform() toolchain.Kubeconform { return &kubeconformTool{} }
 type session struct {
 	validator validator.Validator
 	explainer *explain.Explainer
+	// first is for the documents that come first: while they are validated, others
+	// wait, who would compile the schemas of the same kinds.
+	first sync.Once
 }
 
 // Validate holds each document against its schema. The error is an I/O error,
@@ -40,9 +43,16 @@ func (t *kubeconformTool) Validate(ctx context.Context, schemas toolchain.Schema
 		return nil, err
 	}
 	results := make([]toolchain.Validation, len(documents))
+	const batch = 16
+	if len(documents) <= batch {
+		// Not in another goroutine, whose stack would have to grow each time.
+		if err := s.batch(ctx, documents, results); err != nil {
+			return nil, err
+		}
+		return results, nil
+	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(runtime.GOMAXPROCS(0))
-	const batch = 16
 	for start := 0; start < len(documents); start += batch {
 		end := min(start+batch, len(documents))
 		group.Go(func() error { return s.batch(ctx, documents[start:end], results[start:end]) })
@@ -54,7 +64,18 @@ func (t *kubeconformTool) Validate(ctx context.Context, schemas toolchain.Schema
 }
 
 // batch validates documents one after the other.
-func (s *session) batch(ctx context.Context, documents []toolchain.Document, results []toolchain.Validation) error {
+func (s *session) batch(ctx context.Context, documents []toolchain.Document, results []toolchain.Validation) (err error) {
+	isFirst := false
+	s.first.Do(func() {
+		isFirst, err = true, s.each(ctx, documents, results)
+	})
+	if isFirst {
+		return err
+	}
+	return s.each(ctx, documents, results)
+}
+
+func (s *session) each(ctx context.Context, documents []toolchain.Document, results []toolchain.Validation) error {
 	for i, document := range documents {
 		if err := ctx.Err(); err != nil {
 			return err
