@@ -42,14 +42,14 @@ func (b *bench) commands(ctx context.Context, r *result, of repo) error {
 	if err != nil {
 		return err
 	}
-	for _, c := range []contestant{loop, shell} {
-		out := filepath.Join(b.dir, "out")
+	for i, c := range []contestant{loop, shell} {
+		out := fmt.Sprintf("%s.%d", of.root, i)
 		tools := &commands{repo: of, tools: b.tools, jobs: b.jobs, schemas: schemas, clusters: spread(of.size, r.sampled), out: out}
+		settle(ctx)
 		m, err := tools.contest(ctx, c)
 		if err == nil {
 			err = tools.same()
 		}
-		_ = os.RemoveAll(out)
 		if err != nil {
 			return fmt.Errorf("%s: %w", c, err)
 		}

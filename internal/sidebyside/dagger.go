@@ -18,7 +18,6 @@ func (b *bench) openDagger(ctx context.Context) error {
 	}
 	fmt.Fprintln(b.progress, "bringing the tools to the Dagger engine")
 	warm, err := b.newRepo(b.charts[0], 1)
-	defer func() { _ = os.RemoveAll(warm.root) }()
 	if err != nil {
 		return err
 	}
@@ -62,7 +61,6 @@ func (b *bench) inContainers(r repo, args ...string) command {
 // processor time is the engine's, which nobody reports.
 func (b *bench) daggerRound(ctx context.Context, r *result, chart string) error {
 	fresh, err := b.newRepo(chart, r.size)
-	defer func() { _ = os.RemoveAll(fresh.root) }()
 	if err != nil {
 		return err
 	}
@@ -74,7 +72,7 @@ func (b *bench) daggerRound(ctx context.Context, r *result, chart string) error 
 		{daggerCached, []string{"build", "--no-cache"}},
 		{daggerUnchanged, []string{"build"}},
 	} {
-		err := b.time(r, c.name, func() (time.Duration, error) {
+		err := b.time(ctx, r, c.name, func() (time.Duration, error) {
 			_, err := b.inContainers(fresh, c.args...).run(ctx)
 			return 0, err
 		})
