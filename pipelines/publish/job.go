@@ -8,6 +8,9 @@ import (
 	"strings"
 )
 
+// tries is how often a push is tried.
+const tries = 10
+
 // job is one Publish at work.
 type job struct {
 	*Publisher

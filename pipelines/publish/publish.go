@@ -7,6 +7,7 @@ package publish
 import (
 	"context"
 
+	"kasou/internal/backoff"
 	"kasou/pipelines/finding"
 )
 
@@ -31,7 +32,7 @@ type Options struct {
 	Branch string
 	// Log hears one line for each step worth knowing; nil where nobody listens.
 	Log func(line string)
-	// Wait is called before try number 2 and up. Default: Backoff.
+	// Wait is called before try number 2 and up. Default: backoff.Wait.
 	Wait func(ctx context.Context, try int) error
 }
 
@@ -85,7 +86,7 @@ func Open(ctx context.Context, o Options) (*Publisher, error) {
 		o.Log = func(string) {}
 	}
 	if o.Wait == nil {
-		o.Wait = Backoff
+		o.Wait = backoff.Wait
 	}
 	p := &Publisher{Options: o, git: newGit(o.Root)}
 	for _, step := range []func(context.Context) error{

@@ -25,7 +25,7 @@ func MarshalValues(values map[string]any) ([]byte, error) {
 // Helm it means "without the chart's default". Neither argument is changed or
 // shared with the result.
 func merge(base, over map[string]any) map[string]any {
-	merged := copyMap(base)
+	merged := document.Copy(base).(map[string]any)
 	for key, value := range over {
 		below, isMap := merged[key].(map[string]any)
 		above, overMap := value.(map[string]any)
@@ -33,31 +33,9 @@ func merge(base, over map[string]any) map[string]any {
 			merged[key] = merge(below, above)
 			continue
 		}
-		merged[key] = copyValue(value)
+		merged[key] = document.Copy(value)
 	}
 	return merged
-}
-
-func copyMap(m map[string]any) map[string]any {
-	copied := make(map[string]any, len(m))
-	for key, value := range m {
-		copied[key] = copyValue(value)
-	}
-	return copied
-}
-
-func copyValue(value any) any {
-	switch v := value.(type) {
-	case map[string]any:
-		return copyMap(v)
-	case []any:
-		copied := make([]any, len(v))
-		for i, item := range v {
-			copied[i] = copyValue(item)
-		}
-		return copied
-	}
-	return value
 }
 
 // lookup gives the value at keys, or nil.

@@ -19,7 +19,7 @@ import (
 	"time"
 
 	"kasou/pipelines/chart"
-	"kasou/pipelines/publish"
+	"kasou/internal/backoff"
 )
 
 // Part is a program that go.mod pins in a folder of this module.
@@ -180,7 +180,7 @@ var passing = regexp.MustCompile(`Bad Gateway|Service Unavailable|Gateway Time-?
 func goCommand(ctx context.Context, dir string, args ...string) (string, error) {
 	for try := 1; ; try++ {
 		out, err := goOnce(ctx, dir, args...)
-		if err == nil || !passing.MatchString(err.Error()) || try == tries || publish.Backoff(ctx, try+1) != nil {
+		if err == nil || !passing.MatchString(err.Error()) || try == tries || backoff.Wait(ctx, try+1) != nil {
 			return out, err
 		}
 	}

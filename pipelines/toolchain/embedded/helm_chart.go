@@ -8,6 +8,8 @@ import (
 	"helm.sh/helm/v3/pkg/chart/loader"
 	"helm.sh/helm/v3/pkg/chartutil"
 	"helm.sh/helm/v3/pkg/engine"
+
+	"kasou/pipelines/document"
 )
 
 // loadedChart is a chart unpacked once, to be rendered many times.
@@ -109,7 +111,7 @@ func addMissing(defaults, values, merged map[string]any) {
 	for key, fallback := range defaults {
 		value, given := values[key]
 		if !given {
-			merged[key] = copied(fallback)
+			merged[key] = document.Copy(fallback) // a template may change it
 		} else if inner, below, ok := tables(fallback, value); ok {
 			addMissing(inner, below, merged[key].(map[string]any)) // Helm merges tables into the release's own
 		}
@@ -120,23 +122,4 @@ func tables(a, b any) (first, second map[string]any, both bool) {
 	first, isTable := a.(map[string]any)
 	second, both = b.(map[string]any)
 	return first, second, both && isTable
-}
-
-// copied gives a value of a values.yaml that a template may change.
-func copied(value any) any {
-	switch v := value.(type) {
-	case map[string]any:
-		out := make(map[string]any, len(v))
-		for key, inner := range v {
-			out[key] = copied(inner)
-		}
-		return out
-	case []any:
-		out := make([]any, len(v))
-		for i, inner := range v {
-			out[i] = copied(inner)
-		}
-		return out
-	}
-	return value
 }

@@ -1,4 +1,5 @@
-package publish
+// Package backoff spaces the tries of what may succeed the next time.
+package backoff
 
 import (
 	"context"
@@ -6,14 +7,11 @@ import (
 	"time"
 )
 
-// tries is how often a push is tried.
-const tries = 10
-
-// Backoff waits before a try, numbered from 2: about half a second at first,
+// Wait waits before a try, numbered from 2: about half a second at first,
 // twice as long each time, 30 seconds at most, less up to a half by chance, so
 // that those who collided once do not collide again. It gives ctx's error when
 // that ends first.
-func Backoff(ctx context.Context, try int) error {
+func Wait(ctx context.Context, try int) error {
 	timer := time.NewTimer(delay(try, rand.Float64()))
 	defer timer.Stop()
 	select {
