@@ -18,8 +18,8 @@ import (
 	"strings"
 	"time"
 
-	"kasou/pipelines/chart"
 	"kasou/internal/backoff"
+	"kasou/pipelines/chart"
 )
 
 // Part is a program that go.mod pins in a folder of this module.
