@@ -170,8 +170,8 @@ func Required(ctx context.Context, module string) (string, error) {
 }
 
 // tries is how often the go command is run where the module proxy fails it: for
-// about half a minute.
-const tries = 7
+// one to two minutes. Half a minute was too short once.
+const tries = 10
 
 // passing are the proxy's words for what the next attempt may get: it is asked
 // for hundreds of modules at once, and goes on where it was.
