@@ -179,16 +179,18 @@ var passing = regexp.MustCompile(`Bad Gateway|Service Unavailable|Gateway Time-?
 
 func goCommand(ctx context.Context, dir string, args ...string) (string, error) {
 	for try := 1; ; try++ {
-		out, err := goOnce(ctx, dir, args...)
+		out, err := goOnce(ctx, dir, nil, args...)
 		if err == nil || !passing.MatchString(err.Error()) || try == tries || backoff.Wait(ctx, try+1) != nil {
 			return out, err
 		}
+		// One module after the other, as many as it gives; the next try says what lacks.
+		_, _ = goOnce(ctx, dir, []string{"GOMAXPROCS=1"}, "mod", "download")
 	}
 }
 
-func goOnce(ctx context.Context, dir string, args ...string) (string, error) {
+func goOnce(ctx context.Context, dir string, env []string, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, "go", args...)
-	cmd.Dir = dir
+	cmd.Dir, cmd.Env = dir, append(os.Environ(), env...)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	if err := cmd.Run(); err != nil {
