@@ -170,11 +170,12 @@ func Required(ctx context.Context, module string) (string, error) {
 }
 
 // tries is how often the go command is run where the module proxy fails it: for
-// one to two minutes. Half a minute was too short once.
-const tries = 10
+// three to six minutes. One that first has to fetch a module itself may answer so
+// until it has it; two minutes were too short.
+const tries = 18
 
 // passing are the proxy's words for what the next attempt may get: it is asked
-// for hundreds of modules at once, and goes on where it was.
+// for hundreds of modules, and goes on where it was.
 var passing = regexp.MustCompile(`Bad Gateway|Service Unavailable|Gateway Time-?out|Too Many Requests|connection reset|unexpected EOF|i/o timeout`)
 
 func goCommand(ctx context.Context, dir string, args ...string) (string, error) {
