@@ -8,9 +8,6 @@ import (
 	"strings"
 )
 
-// tries is how often a push is tried.
-const tries = 10
-
 // job is one Publish at work.
 type job struct {
 	*Publisher

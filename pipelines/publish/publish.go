@@ -7,7 +7,6 @@ package publish
 import (
 	"context"
 
-	"kasou/internal/backoff"
 	"kasou/pipelines/finding"
 )
 
@@ -32,7 +31,7 @@ type Options struct {
 	Branch string
 	// Log hears one line for each step worth knowing; nil where nobody listens.
 	Log func(line string)
-	// Wait is called before try number 2 and up. Default: backoff.Wait.
+	// Wait is called before try number 2 and up. Default: Backoff.
 	Wait func(ctx context.Context, try int) error
 }
 
@@ -86,7 +85,7 @@ func Open(ctx context.Context, o Options) (*Publisher, error) {
 		o.Log = func(string) {}
 	}
 	if o.Wait == nil {
-		o.Wait = backoff.Wait
+		o.Wait = Backoff
 	}
 	p := &Publisher{Options: o, git: newGit(o.Root)}
 	for _, step := range []func(context.Context) error{

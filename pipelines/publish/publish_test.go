@@ -9,8 +9,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-
-	"kasou/internal/backoff"
 )
 
 func TestOneCommitAndNothingElse(t *testing.T) {
@@ -305,7 +303,7 @@ func TestCancelledWhileWaiting(t *testing.T) {
 	s.beforePush = func() int { return 503 }
 	o := at(p.dir)
 	ctx, cancel := context.WithCancel(t.Context())
-	o.Wait = func(ctx context.Context, try int) error { cancel(); return backoff.Wait(ctx, try) }
+	o.Wait = func(ctx context.Context, try int) error { cancel(); return Backoff(ctx, try) }
 	pub, err := Open(ctx, o)
 	if err != nil {
 		t.Fatal(err)

@@ -1,5 +1,4 @@
-// Package backoff spaces the tries of what may succeed the next time.
-package backoff
+package publish
 
 import (
 	"context"
@@ -7,11 +6,14 @@ import (
 	"time"
 )
 
-// Wait waits before a try, numbered from 2: about half a second at first,
+// tries is how often a push is tried.
+const tries = 10
+
+// Backoff waits before a try, numbered from 2: about half a second at first,
 // twice as long each time, 30 seconds at most, less up to a half by chance, so
 // that those who collided once do not collide again. It gives ctx's error when
 // that ends first.
-func Wait(ctx context.Context, try int) error {
+func Backoff(ctx context.Context, try int) error {
 	timer := time.NewTimer(delay(try, rand.Float64()))
 	defer timer.Stop()
 	select {
