@@ -45,7 +45,6 @@ func (b *bench) commands(ctx context.Context, r *result, of repo) error {
 	for i, c := range []contestant{loop, shell} {
 		out := fmt.Sprintf("%s.%d", of.root, i)
 		tools := &commands{repo: of, tools: b.tools, jobs: b.jobs, schemas: schemas, clusters: spread(of.size, r.sampled), out: out}
-		settle(ctx)
 		m, err := tools.contest(ctx, c)
 		if err == nil {
 			err = tools.same()

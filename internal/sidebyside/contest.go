@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"time"
@@ -116,19 +115,19 @@ func (b *bench) round(ctx context.Context, r *result, chart string) error {
 	kasou := func(args ...string) func() (time.Duration, error) {
 		return b.kasou(fresh, filepath.Join(fresh.root, ".cache"), "embedded", args...).timeable(ctx)
 	}
-	if err := b.time(ctx, r, cold, kasou("build")); err != nil {
+	if err := b.time(r, cold, kasou("build")); err != nil {
 		return err
 	}
-	if err := b.time(ctx, r, unchanged, kasou("build")); err != nil {
+	if err := b.time(r, unchanged, kasou("build")); err != nil {
 		return err
 	}
 	if err := fresh.change(); err != nil {
 		return err
 	}
-	if err := b.time(ctx, r, oneChanged, kasou("build")); err != nil {
+	if err := b.time(r, oneChanged, kasou("build")); err != nil {
 		return err
 	}
-	if err := b.time(ctx, r, check, kasou("check")); err != nil {
+	if err := b.time(r, check, kasou("check")); err != nil {
 		return err
 	}
 	return b.commands(ctx, r, fresh)
@@ -139,8 +138,7 @@ func (b *bench) kasou(r repo, cache, toolchain string, args ...string) command {
 		args: append([]string{b.tools.kasou, "--toolchain", toolchain, "--jobs", strconv.Itoa(b.jobs)}, args...)}
 }
 
-func (b *bench) time(ctx context.Context, r *result, c contestant, work func() (time.Duration, error)) error {
-	settle(ctx)
+func (b *bench) time(r *result, c contestant, work func() (time.Duration, error)) error {
 	m, err := timed(work)
 	if err != nil {
 		return fmt.Errorf("%s: %w", c, err)
@@ -148,11 +146,6 @@ func (b *bench) time(ctx context.Context, r *result, c contestant, work func() (
 	b.note(r, c, m)
 	return nil
 }
-
-// settle has the disk take what was written so far, so that nobody's time has it
-// in it: kasou waits for the disk, and the disk for all of it. A system without
-// sync(1) does without.
-func settle(ctx context.Context) { _ = exec.CommandContext(ctx, "sync").Run() }
 
 func (b *bench) note(r *result, c contestant, m measure) {
 	r.runs[c] = append(r.runs[c], m)

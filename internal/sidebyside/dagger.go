@@ -72,7 +72,7 @@ func (b *bench) daggerRound(ctx context.Context, r *result, chart string) error 
 		{daggerCached, []string{"build", "--no-cache"}},
 		{daggerUnchanged, []string{"build"}},
 	} {
-		err := b.time(ctx, r, c.name, func() (time.Duration, error) {
+		err := b.time(r, c.name, func() (time.Duration, error) {
 			_, err := b.inContainers(fresh, c.args...).run(ctx)
 			return 0, err
 		})
