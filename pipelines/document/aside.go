@@ -2,6 +2,7 @@ package document
 
 import (
 	"bytes"
+	"crypto/rand"
 	"strconv"
 	"strings"
 
@@ -13,12 +14,13 @@ import (
 // in place of each, one that means as little to YAML, and the long one is put back
 // afterwards.
 
-const (
-	// asideFrom is the length in bytes from which a text is put aside.
-	asideFrom = 256
-	// asideMark and asideEnd stand around the number of a text that was put aside.
-	asideMark, asideEnd = "kasouAside", "Z"
-)
+// asideFrom is the length in bytes from which a text is put aside.
+const asideFrom = 256
+
+// asideMark and asideEnd stand around the number of a text that was put aside. The
+// mark is another one in each process: a chart that knew it could write it, by
+// escapes that only a parser sees through, and have one text taken for another.
+var asideMark, asideEnd = "kasou" + rand.Text(), "Z"
 
 func asideText(i int) string { return asideMark + strconv.Itoa(i) + asideEnd }
 
@@ -42,10 +44,9 @@ func UnmarshalStrict(data []byte, object *map[string]any) error {
 
 // putAside gives the document with short texts in place of the long ones that
 // end a line behind a key, bare or in double quotes. Wherever such a line stands,
-// in a block of text as well, it means the same with either. There are no long
-// ones where the document has the mark in it already.
+// in a block of text as well, it means the same with either.
 func putAside(data []byte) (short []byte, long []string) {
-	if len(data) < asideFrom || bytes.Contains(data, []byte(asideMark)) {
+	if len(data) < asideFrom {
 		return nil, nil
 	}
 	for line := range bytes.Lines(data) {

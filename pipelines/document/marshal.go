@@ -1,7 +1,6 @@
 package document
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -42,21 +41,11 @@ func marshalPlain(value any) (text []byte, ok bool, err error) {
 	if err != nil || len(p.long) == 0 {
 		return text, true, err
 	}
-	if bytes.Count(text, []byte(asideMark)) != len(p.long) {
-		// A text of the value's own has the mark.
-		plain, _ = (&plainer{whole: true}).value(value)
-		text, err = plainyaml.Marshal(plain)
-		return text, true, err
-	}
 	return []byte(withLong(string(text), p.long)), true, nil
 }
 
-// plainer makes plain data of a value, and puts long texts aside unless they are to
-// stay whole.
-type plainer struct {
-	whole bool
-	long  []string
-}
+// plainer makes plain data of a value, and puts long texts aside.
+type plainer struct{ long []string }
 
 // exact is the first whole number that a float64 may not tell from the next.
 const exact = 1 << 53
@@ -68,7 +57,7 @@ func (p *plainer) value(value any) (plain any, ok bool) {
 	case nil, bool, int, int64:
 		return v, true
 	case string:
-		if !p.whole && meansNothing(v) {
+		if meansNothing(v) {
 			p.long = append(p.long, v)
 			return asideText(len(p.long) - 1), true
 		}

@@ -39,7 +39,7 @@ func NewValues(opts Options) (*Values, error) {
 // false as well where that cannot be told: where Helm does not come as far, a schema
 // takes too much time or memory, or ctx ends meanwhile.
 func (v *Values) Conform(ctx context.Context, r toolchain.Release) bool {
-	if v.plainlyNone(r.Chart) {
+	if r.Chart.Digest != "" && v.plainlyNone(r.Chart) {
 		return true
 	}
 	_, err := v.helm.do(ctx, job{release: r, valuesOnly: true})
