@@ -65,14 +65,14 @@ func (t *kubeconformTool) Validate(ctx context.Context, schemas toolchain.Schema
 
 // batch validates documents one after the other.
 func (s *session) batch(ctx context.Context, documents []toolchain.Document, results []toolchain.Validation) (err error) {
-	isFirst := false
+	done := false
 	s.first.Do(func() {
-		isFirst, err = true, s.each(ctx, documents, results)
+		err, done = s.each(ctx, documents, results), true
 	})
-	if isFirst {
-		return err
+	if !done {
+		err = s.each(ctx, documents, results)
 	}
-	return s.each(ctx, documents, results)
+	return err
 }
 
 func (s *session) each(ctx context.Context, documents []toolchain.Document, results []toolchain.Validation) error {

@@ -3,6 +3,7 @@ package embedded_test
 import (
 	"bytes"
 	"context"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -27,15 +28,21 @@ func TestMain(m *testing.M) {
 func newToolchain(t testing.TB, opts embedded.Options) *embedded.Toolchain {
 	t.Helper()
 	tc, err := embedded.New(opts)
+	return closing(t, tc, err)
+}
+
+// closing gives what was made, and closes it with the test.
+func closing[C io.Closer](t testing.TB, made C, err error) C {
+	t.Helper()
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := tc.Close(); err != nil {
+		if err := made.Close(); err != nil {
 			t.Error(err)
 		}
 	})
-	return tc
+	return made
 }
 
 // chartFile reads a packaged chart.

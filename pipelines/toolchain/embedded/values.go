@@ -1,13 +1,10 @@
 package embedded
 
 import (
-	"archive/tar"
 	"bytes"
-	"compress/gzip"
 	"context"
-	"errors"
-	"io"
 	"path"
+	"slices"
 	"sync"
 
 	"helm.sh/helm/v3/pkg/chart/loader"
@@ -64,19 +61,8 @@ func (v *Values) plainlyNone(c toolchain.Chart) bool {
 // hasNoSchema is false where it cannot be told, such as of an archive with others
 // in it.
 func hasNoSchema(archive []byte) bool {
-	zipped, err := gzip.NewReader(bytes.NewReader(archive))
-	if err != nil {
-		return false
-	}
-	// Helm unpacks no more either.
-	files := tar.NewReader(io.LimitReader(zipped, loader.MaxDecompressedChartSize))
-	for {
-		file, err := files.Next()
-		switch {
-		case errors.Is(err, io.EOF):
-			return true
-		case err != nil, path.Base(file.Name) == "values.schema.json", path.Ext(file.Name) == ".tgz":
-			return false
-		}
-	}
+	files, err := loader.LoadArchiveFiles(bytes.NewReader(archive))
+	return err == nil && !slices.ContainsFunc(files, func(f *loader.BufferedFile) bool {
+		return path.Base(f.Name) == "values.schema.json" || path.Ext(f.Name) == ".tgz"
+	})
 }

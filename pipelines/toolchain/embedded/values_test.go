@@ -14,15 +14,7 @@ import (
 func checker(t *testing.T) *embedded.Values {
 	t.Helper()
 	v, err := embedded.NewValues(embedded.Options{Workers: 1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := v.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return v
+	return closing(t, v, err)
 }
 
 // conformsAsHelmSays holds the verdict against the real helm: what renders conforms,
