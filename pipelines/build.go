@@ -33,6 +33,11 @@ func Build(ctx context.Context, o Options) (*report.Report, error) {
 	if out.Findings.Failed() {
 		return sorted(out), nil
 	}
+	// It keeps no cluster from being written; with it nothing is published.
+	if found, err = r.closedRoot(removals, out.Findings); err != nil {
+		return nil, err
+	}
+	out.Findings = append(out.Findings, found...)
 	r.judge = func(p tree.Plan) finding.List { return p.HandEdits(finding.Warning) }
 	r.memory = r.openMemory()
 	err = r.buildAll(ctx, out)
@@ -68,6 +73,10 @@ func Check(ctx context.Context, o Options) (*report.Report, error) {
 	}
 	removals, found, err := r.removals(ctx)
 	if err != nil {
+		return nil, err
+	}
+	out.Findings = append(out.Findings, found...)
+	if found, err = r.closedRoot(removals, out.Findings); err != nil {
 		return nil, err
 	}
 	out.Findings = append(out.Findings, found...)

@@ -21,6 +21,9 @@ type outcome struct {
 	plan     tree.Plan
 	reasons  []report.Reason
 	findings finding.List
+	// unknown are errors about files that are not kasou's. They fail the run and
+	// keep nothing of kasou's from being written.
+	unknown finding.List
 	// source and inputs are digests of what the files come from: the texts and the
 	// chart, and what those say.
 	source, inputs string
@@ -33,18 +36,32 @@ type outcome struct {
 // usable says whether the plan may be applied.
 func (o outcome) usable() bool { return o.err == nil && !o.findings.Failed() }
 
-// build takes one cluster through the stages up to the comparison with disk.
+// build takes one cluster through the stages up to the comparison with disk, and
+// looks for files that nobody vouches for.
 func (r *run) build(ctx context.Context, c fleet.Cluster) outcome {
-	o := outcome{cluster: c.Name}
 	ctx = toolchain.WithCluster(ctx, c.Name)
+	lock, found, err := r.disk.ReadLock(c.Name)
+	o := outcome{cluster: c.Name, findings: found, err: err}
+	if o.usable() {
+		o = r.stages(ctx, c, lock)
+	}
+	if ctx.Err() != nil {
+		return o
+	}
+	o.unknown, err = r.closedCluster(c, lock, o)
+	if o.err == nil {
+		o.err = err
+	}
+	return o
+}
+
+// stages takes the cluster, with the lock on disk, through the stages.
+func (r *run) stages(ctx context.Context, c fleet.Cluster, lock *tree.Lock) outcome {
+	o := outcome{cluster: c.Name}
 	keep := func(found finding.List, err error) bool {
 		o.findings = append(o.findings, found...)
 		o.err = err
 		return o.usable() && ctx.Err() == nil
-	}
-	lock, found, err := r.disk.ReadLock(c.Name)
-	if !keep(found, err) {
-		return o
 	}
 	ch, pin, found, err := r.Charts.Fetch(ctx, c, chartLock(lock))
 	if !keep(found, err) {

@@ -126,11 +126,10 @@ func (w *watch) look(ctx context.Context, c fleet.Cluster) seen {
 	return s
 }
 
-// treeRows gives what a check says of the cluster, and the files that kasou
-// does not know.
+// treeRows returns what a check says of the cluster.
 func (w *watch) treeRows(ctx context.Context, c fleet.Cluster, b written) []report.Row {
-	found, err := w.disk.Unknown(c.Name)
-	errs := []error{b.err, err}
+	found := b.unknown
+	errs := []error{b.err}
 	stopped := b.plan.Empty() && (b.err != nil || b.findings.Failed())
 	if stopped {
 		edited, err := w.disk.AgainstLock(c.Name)
@@ -191,6 +190,11 @@ func (w *watch) fleetWide(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	unknownFiles, err := w.closedRoot(removals, found)
+	if err != nil {
+		return err
+	}
+	found = append(found, unknownFiles...)
 	for _, plan := range removals {
 		found = append(found, plan.Findings()...)
 		w.remove(ctx, w.out, plan)

@@ -6,6 +6,7 @@ import (
 
 	"kasou/pipelines/finding"
 	"kasou/pipelines/report"
+	"kasou/pipelines/tree"
 )
 
 // repairDrift runs the pipelines that the rows ask for, and looks again. What
@@ -54,19 +55,26 @@ func repairDrift(ctx context.Context, o Options, d DriftOptions) (*report.Report
 // repairsFor gives the pipelines that make rows true again.
 func repairsFor(r *report.Report, d DriftOptions) []Pipeline {
 	var repairs []Pipeline
-	var unregistered []string
-	build := false
+	var unregistered, unbuilt []string
+	build, whole := false, false
 	for _, row := range r.Drift {
 		switch {
 		case !repairable(row, d):
 		case row.Repair == report.ByBuild:
-			build = true
+			build, unbuilt = true, append(unbuilt, row.Cluster)
+			whole = whole || row.Cluster == "" || row.Rule == tree.RuleRetired || row.Rule == tree.RuleOrphan
 		case !slices.Contains(unregistered, row.Cluster):
 			unregistered = append(unregistered, row.Cluster)
 		}
 	}
 	if build {
-		repairs = append(repairs, Build)
+		repairs = append(repairs, func(ctx context.Context, o Options) (*report.Report, error) {
+			if !whole {
+				// One that a person must mend keeps no other from being published.
+				o.Names, o.Shard = unbuilt, Shard{}
+			}
+			return Build(ctx, o)
+		})
 	}
 	if len(unregistered) > 0 {
 		repairs = append(repairs, func(ctx context.Context, o Options) (*report.Report, error) {

@@ -33,7 +33,7 @@ func TestARegisteredClusterLeaves(t *testing.T) {
 				t.Fatalf("the SealedSecret itself has no %s:\n%s", confirmPrune, sealed)
 			}
 			repo.Write(t, "clusters/one/NOTES.md", []byte("ours\n"))
-			repo.Write(t, "clusters/root/one.by-hand.yaml", []byte("kind: ConfigMap\n"))
+			repo.Write(t, "clusters/root/one.by-hand.txt", []byte("kind: ConfigMap\n"))
 			others := listing(t, repo, "one-more")
 
 			if err := os.RemoveAll(filepath.Join(repo.Root, filepath.FromSlash(leave.path))); err != nil {
@@ -52,7 +52,7 @@ func TestARegisteredClusterLeaves(t *testing.T) {
 			if listing(t, repo, "one-more") != others {
 				t.Error("another cluster's files changed")
 			}
-			repo.Read(t, "clusters/root/one.by-hand.yaml")
+			repo.Read(t, "clusters/root/one.by-hand.txt")
 			if leave.kept {
 				repo.Read(t, "clusters/one/NOTES.md")
 			}

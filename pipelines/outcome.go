@@ -15,13 +15,13 @@ import (
 
 // addCluster enters one cluster's outcome into the report.
 func addCluster(out *report.Report, c fleet.Cluster, w written) {
-	out.Findings = append(out.Findings, w.findings...)
+	out.Findings = append(append(out.Findings, w.findings...), w.unknown...)
 	unfinished(out, c.Name, w.err)
 	entry := report.Cluster{Name: c.Name, Status: report.Unchanged, Diff: w.diff}
 	switch {
 	case w.err != nil || w.cluster == "":
 		entry.Status = report.Failed
-	case w.plan.Empty() && w.findings.Failed():
+	case w.plan.Empty() && (w.findings.Failed() || w.unknown.Failed()):
 		entry.Status = report.Failed
 	case !w.plan.Empty():
 		entry.Status, entry.Changes, entry.Reasons = report.Changed, changes(w.plan), w.reasons
@@ -58,7 +58,10 @@ func (r *run) fleetLock() (tree.Plan, finding.List, error) {
 // writeFleetLock keeps fleet.lock.yaml true, once every cluster of the fleet
 // was built: while one failed, the files on disk may be of another version.
 func (r *run) writeFleetLock(ctx context.Context, out *report.Report) error {
-	if !r.wholeFleet() || out.Failed() || len(out.Unfinished) > 0 {
+	failed := slices.ContainsFunc(out.Findings, func(f finding.Finding) bool {
+		return f.Severity == finding.Error && f.Rule != tree.RuleUnknownFile
+	})
+	if !r.wholeFleet() || failed || len(out.Unfinished) > 0 {
 		return nil
 	}
 	plan, found, err := r.fleetLock()

@@ -1,9 +1,6 @@
 package tree
 
-import (
-	"path"
-	"slices"
-)
+import "path"
 
 // Deployed gives what Argo CD deploys for a cluster as it stands on disk,
 // whoever wrote it: all manifests, the Application, and the sealed cluster
@@ -24,17 +21,5 @@ func (d *Disk) Deployed(cluster string) (Files, error) {
 			return nil, err
 		}
 	}
-	return files, v.manifests(cluster, keep)
-}
-
-// manifests calls visit for each file in a cluster's manifests folder that Argo
-// CD deploys.
-func (v *visit) manifests(cluster string, visit func(p string) error) error {
-	return v.walk(path.Join(v.disk.dir, cluster, "manifests"), func(p string, e entry) error {
-		read := slices.Contains([]string{".yaml", ".yml", ".json", ".jsonnet"}, path.Ext(e.name))
-		if !read || isTemp(cluster, e) {
-			return nil
-		}
-		return visit(p)
-	})
+	return files, v.deployed(path.Join(d.dir, cluster, "manifests"), keep)
 }

@@ -143,8 +143,8 @@ func (v *visit) orphan(plans map[string]*Plan, e entry) (finding.List, error) {
 	}
 	if !Stamped(spec, data) {
 		return finding.List{{
-			File: at, Cluster: cluster, Rule: RuleOrphanEdited, Severity: finding.Warning,
-			Message: fmt.Sprintf("cluster %s has no folder any more, but this file was edited since kasou wrote it, so it stays", cluster),
+			File: at, Cluster: cluster, Rule: RuleOrphanEdited, Severity: finding.Error,
+			Message: fmt.Sprintf("cluster %s has no folder any more, but this file was edited since kasou wrote it, and Argo CD would deploy it", cluster),
 			Hint:    "Delete it, or bring the cluster's folder back.",
 		}}, nil
 	}

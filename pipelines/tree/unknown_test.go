@@ -3,32 +3,64 @@ package tree
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 func TestUnknown(t *testing.T) {
 	root := repo(t, map[string]string{
-		"clusters/dev/manifests/namespace.yaml": "a: 1\n",
-		"clusters/dev/manifests/sub/debug.yaml": "b: 1\n",
-		"clusters/dev/manifests/README.md":      "words\n",
-		"clusters/dev/notes.yaml":               "mine: 1\n",
+		"clusters/dev/manifests/namespace.yaml":      "a: 1\n",
+		"clusters/dev/manifests/sub/debug.yaml":      "b: 1\n",
+		"clusters/dev/manifests/.argocd-source.yaml": "directory: {jsonnet: {}}\n",
+		"clusters/dev/manifests/a.yml":               "b: 1\n",
+		"clusters/dev/manifests/b/c/d.json":          "{}\n",
+		"clusters/dev/manifests/.hidden/e.jsonnet":   "{}\n",
+		"clusters/dev/manifests/README.md":           "words\n",
+		"clusters/dev/manifests/f.YAML":              "not read\n",
+		"clusters/dev/notes.yaml":                    "mine: 1\n",
+		"clusters/root/dev.yaml":                     "a: 1\n",
+		"clusters/root/deep/evil.yaml":               "a: 1\n",
 	})
-	if found, err := at(t, root).Unknown("dev"); err != nil || len(found) > 0 {
-		t.Errorf("without a lock nothing is known: %v, %v", found, err)
-	}
-	lock, err := Lock{Files: map[string]string{"dev/manifests/namespace.yaml": Digest([]byte("a: 1\n"))}}.Marshal()
-	if err != nil {
+	if err := os.Symlink("../../dev/notes.yaml", filepath.Join(root, "clusters/dev/manifests/link.yaml")); err != nil {
 		t.Fatal(err)
 	}
-	put(t, root, "clusters/dev/lock.yaml", string(lock))
-	found, err := at(t, root).Unknown("dev")
-	if err != nil || len(found) != 1 || found[0].Rule != RuleUnknownFile || found[0].File != "clusters/dev/manifests/sub/debug.yaml" {
-		t.Errorf("%v, %v", found, err)
+	known := func(p string) bool {
+		return p == "clusters/dev/manifests/namespace.yaml" || p == "clusters/root/dev.yaml"
+	}
+	files := func(t *testing.T, folder string) (found []string) {
+		t.Helper()
+		list, err := at(t, root).Unknown(folder, known)
+		if folder == "root" {
+			list, err = at(t, root).UnknownShared(folder, known)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range list {
+			if f.Rule != RuleUnknownFile {
+				t.Errorf("%v", f)
+			}
+			found = append(found, f.File)
+		}
+		slices.Sort(found)
+		return found
+	}
+	want := []string{
+		"clusters/dev/manifests/.argocd-source.yaml", "clusters/dev/manifests/.hidden/e.jsonnet", "clusters/dev/manifests/a.yml",
+		"clusters/dev/manifests/b/c/d.json", "clusters/dev/manifests/link.yaml", "clusters/dev/manifests/sub/debug.yaml",
+	}
+	if d := cmp.Diff(want, files(t, "dev")); d != "" {
+		t.Errorf("-want +got:\n%s", d)
+	}
+	if d := cmp.Diff([]string{"clusters/root/deep/evil.yaml"}, files(t, "root")); d != "" {
+		t.Errorf("-want +got:\n%s", d)
 	}
 	if err := os.RemoveAll(filepath.Join(root, "clusters/dev/manifests")); err != nil {
 		t.Fatal(err)
 	}
-	if found, err := at(t, root).Unknown("dev"); err != nil || len(found) > 0 {
-		t.Errorf("a folder that is gone: %v, %v", found, err)
+	if found := files(t, "dev"); len(found) > 0 {
+		t.Errorf("a folder that is gone: %v", found)
 	}
 }
