@@ -51,7 +51,7 @@ func Build(ctx context.Context, o Options) (*report.Report, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	return sorted(out), r.writeFleetLock(ctx, out)
+	return sorted(out), r.writeFleet(ctx, out)
 }
 
 // Check runs all stages in memory. The report has an error, and the difference
@@ -87,7 +87,7 @@ func Check(ctx context.Context, o Options) (*report.Report, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	return sorted(out), r.checkFleetLock(out)
+	return sorted(out), r.checkFleet(ctx, out)
 }
 
 // written is a cluster's outcome after its plan was applied, or shown.

@@ -2,12 +2,17 @@ package pipelines
 
 import (
 	"context"
+	"fmt"
+	"maps"
 	"path"
+	"slices"
 
 	"kasou/pipelines/argocd"
 	"kasou/pipelines/conform"
+	"kasou/pipelines/extra"
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
+	"kasou/pipelines/policy"
 	"kasou/pipelines/render"
 	"kasou/pipelines/report"
 	"kasou/pipelines/toolchain"
@@ -67,11 +72,16 @@ func (r *run) stages(ctx context.Context, c fleet.Cluster, lock *tree.Lock) outc
 	if !keep(found, err) {
 		return o
 	}
+	extras, found, err := extra.Read(r.Root, r.Dir, c)
+	if !keep(found, err) {
+		return o
+	}
 	hostLock, found, err := r.serviceRange.resolve(ctx, r.Options, r.fleet, &c, lock)
 	if !keep(found, err) {
 		return o
 	}
-	if found, same := r.unchanged(c, ch, lock); same {
+	if found, same := r.unchanged(c, ch, extras, lock); same {
+		r.kinds.put(c.Name, lock.ClusterScoped)
 		o.findings = append(o.findings, found...)
 		return o
 	}
@@ -79,16 +89,19 @@ func (r *run) stages(ctx context.Context, c fleet.Cluster, lock *tree.Lock) outc
 	if !keep(found, err) {
 		return o
 	}
-	files, found, err := r.files(ctx, c, ch, lock, values)
+	made, found, err := r.files(ctx, assembly{cluster: c, chart: ch, extras: extras, lock: lock, hidden: values})
 	if !keep(found, err) {
 		return o
 	}
-	o.lasting = r.lasting(files)
-	o.source = source(c, ch)
-	if o.inputs, err = inputs(c, ch); !keep(nil, err) {
+	r.kinds.put(c.Name, made.clusterScoped)
+	o.lasting = r.lasting(made.files)
+	o.source = source(c, ch, extras)
+	if o.inputs, err = inputs(c, ch, extras); !keep(nil, err) {
 		return o
 	}
-	wanted := tree.Wanted{Cluster: c.Name, Files: files, Lock: tree.Lock{Chart: pin, Inputs: o.inputs, Host: hostLock}}
+	wanted := tree.Wanted{Cluster: c.Name, Files: made.files, Lock: tree.Lock{
+		Chart: pin, Inputs: o.inputs, Host: hostLock, ClusterScoped: made.clusterScoped,
+	}}
 	o.plan, found, err = r.disk.Compare(ctx, wanted)
 	if keep(found, err) {
 		o.reasons = reasons(lock, wanted.Lock, o.plan)
@@ -103,25 +116,43 @@ func chartLock(l *tree.Lock) *tree.ChartLock {
 	return &l.Chart
 }
 
-// inputs gives the digest of everything that the files are made from.
-func inputs(c fleet.Cluster, ch toolchain.Chart) (string, error) {
+// inputs returns the digest of everything that the files are made from.
+func inputs(c fleet.Cluster, ch toolchain.Chart, extras extra.Extras) (string, error) {
 	spec, err := c.Digest()
 	if err != nil {
 		return "", err
 	}
-	return tree.Digest([]byte(spec + "\n" + ch.Digest + "\n")), nil
+	return tree.Digest([]byte(spec + "\n" + ch.Digest + "\n" + extras.Digest())), nil
 }
 
-// files gives all generated files of a cluster but its lock: values, rendered
-// manifests, kasou's own objects, every Secret sealed, every document valid.
-// With a finding that is an error there are none.
-func (r *run) files(ctx context.Context, c fleet.Cluster, ch toolchain.Chart, lock *tree.Lock, h hidden) (tree.Files, finding.List, error) {
-	files, findings, err := r.filesOnce(ctx, c, ch, lock, h, true)
+// assembly is what a cluster's files are made from.
+type assembly struct {
+	cluster fleet.Cluster
+	chart   toolchain.Chart
+	extras  extra.Extras
+	// lock is the one on disk, nil where there is none.
+	lock   *tree.Lock
+	hidden hidden
+}
+
+// made is what an assembly came to.
+type made struct {
+	// files are all but the lock.
+	files tree.Files
+	// clusterScoped are the kinds without a namespace among the objects.
+	clusterScoped []string
+}
+
+// files makes all generated files of a cluster but its lock: values, rendered
+// manifests, extras, kasou's own objects, every Secret sealed, every document
+// valid and allowed. With a finding that is an error there are none.
+func (r *run) files(ctx context.Context, a assembly) (made, finding.List, error) {
+	m, findings, err := r.filesOnce(ctx, a, true)
 	if err == nil && findings.Failed() {
 		// What helm says of it comes first.
-		return r.filesOnce(ctx, c, ch, lock, h, false)
+		return r.filesOnce(ctx, a, false)
 	}
-	return files, findings, err
+	return m, findings, err
 }
 
 // release is what a cluster is to helm.
@@ -132,42 +163,96 @@ func (r *run) release(c fleet.Cluster, ch toolchain.Chart, values []byte) toolch
 	}
 }
 
-func (r *run) filesOnce(ctx context.Context, c fleet.Cluster, ch toolchain.Chart, lock *tree.Lock, h hidden, willValidate bool) (tree.Files, finding.List, error) {
-	plan, findings := vcluster.Plan(c, ch)
-	if findings.Failed() {
-		return nil, findings, nil
+func (r *run) filesOnce(ctx context.Context, a assembly, willValidate bool) (m made, findings finding.List, err error) {
+	c, ch := a.cluster, a.chart
+	keep := func(found finding.List, failed error) bool {
+		findings, err = append(findings, found...), failed
+		return err == nil && !findings.Failed()
+	}
+	plan, found := vcluster.Plan(c, ch)
+	if !keep(found, nil) {
+		return m, findings, err
 	}
 	values, err := vcluster.MarshalValues(plan.Values)
-	if err != nil {
-		return nil, findings, err
+	if !keep(nil, err) {
+		return m, findings, err
 	}
 	release := r.release(c, ch, values)
 	release.WillValidate = willValidate
 	rendered, found, err := render.Manifests(ctx, r.Toolchain, c, release)
-	findings = append(findings, found...)
-	if err != nil || findings.Failed() {
-		return nil, findings, err
+	if !keep(found, err) {
+		return m, findings, err
 	}
 	files, found, err := argocd.Objects(r.fleet, c, extras(plan.Objects))
-	findings = append(findings, found...)
-	if err != nil || findings.Failed() {
-		return nil, findings, err
+	if !keep(found, err) {
+		return m, findings, err
 	}
 	manifest := func(name string) string { return path.Join(r.Dir, c.Name, "manifests", name) }
 	for name, data := range rendered {
 		files[manifest(name)] = data
 	}
-	files, found, err = r.sealRendered(ctx, h, ch, plan.Values, files, manifest, lock)
-	findings = append(findings, found...)
-	if err != nil || findings.Failed() {
+	files, found, err = r.sealRendered(ctx, a.hidden, ch, plan.Values, files, manifest, a.lock)
+	if !keep(found, err) {
+		return m, findings, err
+	}
+	if found = r.keepRegistration(c, a.lock, files); !keep(found, nil) {
+		return m, findings, err
+	}
+	templates := tree.Files{}
+	for name := range rendered {
+		templates[manifest(name)] = files[manifest(name)]
+	}
+	m.clusterScoped, found, err = r.admit(ctx, a, files, templates)
+	keep(found, err)
+	files[path.Join(r.Dir, c.Name, "values.yaml")] = values
+	findings = append(findings, a.hidden.plain(files)...)
+	m.files = files
+	return m, findings, err
+}
+
+// admit validates every document of files, and holds those of templates, which
+// the chart rendered, and the extras to the policy. It adds the extras' files. It
+// returns the kinds without a namespace among all objects.
+func (r *run) admit(ctx context.Context, a assembly, files, templates tree.Files) ([]string, finding.List, error) {
+	// An extra is validated as the person wrote it, so that findings stand there.
+	checked := maps.Clone(files)
+	maps.Copy(checked, a.extras.Files)
+	findings, err := r.conform(ctx, a.cluster, checked)
+	if err != nil {
 		return nil, findings, err
 	}
-	if found = r.keepRegistration(c, lock, files); found != nil {
-		return nil, append(findings, found...), nil
+	objects, err := policy.Read(templates)
+	if err != nil && !findings.Failed() {
+		return nil, findings, err
 	}
-	found, err = r.conform(ctx, c, files)
-	files[path.Join(r.Dir, c.Name, "values.yaml")] = values
-	return files, append(append(findings, found...), h.plain(files)...), err
+	scopes := policy.Scopes{}
+	for _, s := range r.schemas.Scopes() {
+		scopes[policy.Kind{Group: s.Group, Kind: s.Kind}] = s.Cluster
+	}
+	own, err := a.extras.Manifests(r.Dir, a.cluster, func(fields map[string]any) bool { return scopes.Namespaced(policy.KindOf(fields)) })
+	if err != nil {
+		return nil, findings, err
+	}
+	for name, data := range own {
+		if files[name] != nil {
+			return nil, findings, fmt.Errorf("%s: the chart renders a file of this name, too", name)
+		}
+		files[name] = data
+	}
+	for _, o := range a.extras.Objects {
+		objects = append(objects, policy.Object{File: o.File, Line: o.Line, Extra: true, Fields: o.Fields})
+	}
+	request := policy.Request{Cluster: a.cluster, Scopes: scopes, Objects: objects}
+	for _, kind := range vcluster.ClusterScoped(a.chart.Name) {
+		request.ClusterScoped = append(request.ClusterScoped, policy.ParseKind(kind))
+	}
+	result := policy.Check(request)
+	kinds := []string{"Namespace"} // kasou's own, or that of CreateNamespace
+	for _, kind := range result.ClusterScoped {
+		kinds = append(kinds, kind.String())
+	}
+	slices.Sort(kinds)
+	return slices.Compact(kinds), append(findings, result.Findings...), nil
 }
 
 // conform validates files, by schemas that are made ready when the first cluster

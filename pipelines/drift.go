@@ -202,7 +202,7 @@ func (w *watch) fleetWide(ctx context.Context) error {
 	for _, f := range found {
 		w.out.Drift = append(w.out.Drift, rows(f.Cluster, finding.List{f})...)
 	}
-	return w.toolRows()
+	return w.toolRows(ctx)
 }
 
 // finish gives the report, whole and in order.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path"
 	"strings"
 
 	"kasou/pipelines/chart"
@@ -88,12 +89,13 @@ func newerChart(c fleet.Cluster, newer []chart.Release) finding.Finding {
 		"Read the release notes of the versions between before you build and commit.")
 }
 
-// toolRows says with what else than today's tools the fleet was built.
-func (w *watch) toolRows() error {
+// toolRows returns a row for what is one for the fleet and not as it should be:
+// with what else than today's tools it was built, and what Argo CD is begun with.
+func (w *watch) toolRows(ctx context.Context) error {
 	if !w.wholeFleet() {
 		return nil
 	}
-	plan, found, err := w.fleetLock()
+	plan, found, err := w.fleetPlan(ctx)
 	w.out.Drift = append(w.out.Drift, rows("", found)...)
 	if err != nil || plan.Empty() {
 		return err
@@ -102,25 +104,42 @@ func (w *watch) toolRows() error {
 	if w.out.FleetDiff, err = w.diff(plan); err != nil {
 		return err
 	}
-	change := plan.Changes[0]
-	if change.Cause != tree.Stale {
-		w.out.Drift = append(w.out.Drift, rows("", plan.Findings())...)
-		return nil
+	others := plan
+	others.Changes = nil
+	for _, change := range plan.Changes {
+		differ, err := differingTools(change)
+		if err != nil {
+			return err
+		}
+		if len(differ) == 0 {
+			others.Changes = append(others.Changes, change)
+			continue
+		}
+		w.out.Drift = append(w.out.Drift, upstreamRow(finding.Finding{
+			File: change.Path, Rule: RuleTools, Severity: finding.Error,
+			Message: "the files were built with " + strings.Join(differ, "; "),
+			Hint:    "Run kasou build, look at the diff, and commit it.",
+		}, report.ByBuild))
+	}
+	w.out.Drift = append(w.out.Drift, rows("", others.Findings())...)
+	return nil
+}
+
+// differingTools names the tools and schemas that a change of fleet.lock.yaml is
+// about; none for another change.
+func differingTools(change tree.Change) ([]string, error) {
+	if path.Base(change.Path) != tree.FleetLockName || change.Cause != tree.Stale {
+		return nil, nil
 	}
 	old, err := tree.ParseFleetLock(change.Old)
 	if err != nil {
-		return fmt.Errorf("%s: %w", change.Path, err)
+		return nil, fmt.Errorf("%s: %w", change.Path, err)
 	}
 	now, err := tree.ParseFleetLock(change.New)
 	if err != nil {
-		return fmt.Errorf("%s: %w", change.Path, err)
+		return nil, fmt.Errorf("%s: %w", change.Path, err)
 	}
-	w.out.Drift = append(w.out.Drift, upstreamRow(finding.Finding{
-		File: change.Path, Rule: RuleTools, Severity: finding.Error,
-		Message: "the files were built with " + strings.Join(append(differing(old.Tools, now.Tools), differing(old.Schemas, now.Schemas)...), "; "),
-		Hint:    "Run kasou build, look at the diff, and commit it.",
-	}, report.ByBuild))
-	return nil
+	return append(differing(old.Tools, now.Tools), differing(old.Schemas, now.Schemas)...), nil
 }
 
 // differing names what has another version now, sorted.

@@ -17,6 +17,7 @@ import (
 	"sync"
 	"time"
 
+	"kasou/pipelines/extra"
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
 	"kasou/pipelines/recall"
@@ -139,7 +140,7 @@ func (r *run) forgettable(c fleet.Cluster) bool {
 // unchanged says whether the cluster is as this program built it: from the same
 // inputs, with every file that its lock lists there and as it was. The findings
 // are those of that build.
-func (r *run) unchanged(c fleet.Cluster, ch toolchain.Chart, lock *tree.Lock) (finding.List, bool) {
+func (r *run) unchanged(c fleet.Cluster, ch toolchain.Chart, extras extra.Extras, lock *tree.Lock) (finding.List, bool) {
 	if r.memory == nil || lock == nil || r.forgettable(c) {
 		return nil, false
 	}
@@ -149,10 +150,10 @@ func (r *run) unchanged(c fleet.Cluster, ch toolchain.Chart, lock *tree.Lock) (f
 		len(known.Findings) > 0 && known.Text != c.TextDigest() {
 		return nil, false
 	}
-	now := source(c, ch)
+	now := source(c, ch, extras)
 	if now != known.Source {
 		// Other texts may mean the same.
-		if built, err := inputs(c, ch); err != nil || built != lock.Inputs {
+		if built, err := inputs(c, ch, extras); err != nil || built != lock.Inputs {
 			return nil, false
 		}
 	}
@@ -168,8 +169,8 @@ func (r *run) unchanged(c fleet.Cluster, ch toolchain.Chart, lock *tree.Lock) (f
 }
 
 // source gives the digest of what the inputs are read from.
-func source(c fleet.Cluster, ch toolchain.Chart) string {
-	return tree.Digest([]byte(c.TextDigest() + "\n" + ch.Digest))
+func source(c fleet.Cluster, ch toolchain.Chart, extras extra.Extras) string {
+	return tree.Digest([]byte(c.TextDigest() + "\n" + ch.Digest + "\n" + extras.Digest()))
 }
 
 // repeats says whether a stage will find the same again as long as its inputs

@@ -2,12 +2,9 @@ package pipelines
 
 import (
 	"cmp"
-	"context"
 	"maps"
 	"slices"
 
-	"kasou/pipelines/conform"
-	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
 	"kasou/pipelines/report"
 	"kasou/pipelines/tree"
@@ -45,56 +42,3 @@ func sorted(r *report.Report) *report.Report {
 }
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
-
-// fleetLock plans for the file that says with what the whole fleet is built.
-func (r *run) fleetLock() (tree.Plan, finding.List, error) {
-	schemas, err := conform.Versions(r.fleet.Spec.Host.KubernetesVersion)
-	if err != nil {
-		return tree.Plan{}, nil, err
-	}
-	return r.disk.CompareFleetLock(tree.FleetLock{Tools: r.Toolchain.Versions(), Schemas: schemas})
-}
-
-// writeFleetLock keeps fleet.lock.yaml true, once every cluster of the fleet
-// was built: while one failed, the files on disk may be of another version.
-func (r *run) writeFleetLock(ctx context.Context, out *report.Report) error {
-	failed := slices.ContainsFunc(out.Findings, func(f finding.Finding) bool {
-		return f.Severity == finding.Error && f.Rule != tree.RuleUnknownFile
-	})
-	if !r.wholeFleet() || failed || len(out.Unfinished) > 0 {
-		return nil
-	}
-	plan, found, err := r.fleetLock()
-	out.Findings = append(out.Findings, found...)
-	if err != nil || found.Failed() || plan.Empty() {
-		return err
-	}
-	out.Fleet = changes(plan)
-	if r.Diff {
-		if out.FleetDiff, err = r.diff(plan); err != nil {
-			return err
-		}
-	}
-	if r.DryRun {
-		return nil
-	}
-	return r.disk.Apply(ctx, plan)
-}
-
-// checkFleetLock adds to the report what is wrong with fleet.lock.yaml.
-func (r *run) checkFleetLock(out *report.Report) error {
-	if !r.wholeFleet() {
-		return nil
-	}
-	plan, found, err := r.fleetLock()
-	out.Findings = append(append(out.Findings, found...), plan.Findings()...)
-	if err != nil || plan.Empty() {
-		return err
-	}
-	out.Fleet = changes(plan)
-	if r.Diff {
-		out.FleetDiff, err = r.diff(plan)
-	}
-	out.Findings.Sort()
-	return err
-}

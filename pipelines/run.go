@@ -34,6 +34,8 @@ type run struct {
 	memory *memory
 	// atWork has a place for each cluster that may be rendered at once.
 	atWork chan struct{}
+	// kinds are those of the clusters that the run has built.
+	kinds kindsOf
 	// judge says what a plan's changes mean for this pipeline.
 	judge func(tree.Plan) finding.List
 }

@@ -56,15 +56,16 @@ func source(f *fleet.Fleet, c fleet.Cluster) map[string]any {
 func syncPolicy(c fleet.Cluster) map[string]any {
 	policy := map[string]any{
 		"syncOptions": applicationOptions(c),
-		"retry": map[string]any{
-			"limit":   5,
-			"backoff": map[string]any{"duration": "5s", "factor": 2, "maxDuration": "3m"},
-		},
+		"retry":       retry(),
 	}
 	if c.Spec.ArgoCD.Automated == nil || *c.Spec.ArgoCD.Automated {
 		policy["automated"] = map[string]any{"prune": true, "selfHeal": true}
 	}
 	return policy
+}
+
+func retry() map[string]any {
+	return map[string]any{"limit": 5, "backoff": map[string]any{"duration": "5s", "factor": 2, "maxDuration": "3m"}}
 }
 
 // applicationOptions guards the rendered objects, StatefulSet and PVC among

@@ -50,6 +50,7 @@ func (s *Set) imported(root, name, cacheDir string) ([]problem, error) {
 	if err := in.convert(); err != nil {
 		return nil, err
 	}
+	s.scopes = append(s.scopes, in.bundle.Scopes...)
 	if len(in.problems) == 0 {
 		for _, message := range compile(in.files) {
 			in.reject(name + ": " + message)

@@ -31,6 +31,7 @@ func Open(f *fleet.Fleet, cacheDir string) (toolchain.Schemas, finding.List, err
 type Set struct {
 	schemas toolchain.Schemas
 	folders []folder
+	scopes  []bundle.Scope
 	ready   func() error
 	// failed is why they are not ready; nil until that is known.
 	failed atomic.Pointer[error]
@@ -45,6 +46,10 @@ type folder struct {
 // Locations are where the schemas are, or will be: each has the digest of its
 // content in it.
 func (s *Set) Locations() []string { return s.schemas.Locations }
+
+// Scopes returns the scopes of the custom resources whose definitions fleet.yaml
+// names.
+func (s *Set) Scopes() []bundle.Scope { return s.scopes }
 
 // Ready makes sure that the schemas are in the cache, each file with its content,
 // and gives them. It looks once, when it is first called: a run that validates

@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
@@ -68,7 +69,7 @@ func (k *check) report(dotted string, p *problem) {
 // one checks everything that a spec says by itself.
 func (k *check) one(fleet FleetSpec) {
 	spec := k.cluster.Spec
-	k.report("metadata.name", checkName(k.name, k.cluster.Name))
+	k.report("metadata.name", checkName(k.name, k.cluster.Name, fleet.ArgoCD.Name))
 	k.report("spec.namespace", checkReserved(spec.Namespace, fleet.ArgoCD.Namespace))
 	if k.given.Namespace != "" {
 		k.report("spec.namespace", checkLabel(RuleNamespace, spec.Namespace))
@@ -82,9 +83,9 @@ func (k *check) one(fleet FleetSpec) {
 	}
 	checkChart(*spec.Chart, k.report)
 	if !k.shared.isRefused([]string{"spec", "argocd", "projects"}) {
-		k.report("spec.argocd.project", checkProject(spec.ArgoCD.Project, fleet.ArgoCD.Projects))
+		k.report("spec.argocd.project", checkProject(spec.ArgoCD.Project, fleet.ArgoCD.ProjectNames()))
 	}
-	k.argoCDCluster(fleet.ArgoCD.Projects)
+	k.argoCDCluster(fleet.ArgoCD.ProjectNames())
 	k.valuesFrom()
 }
 
@@ -101,6 +102,17 @@ func (k *check) ingress() {
 	case *in.Enabled:
 		k.report("spec.ingress.host", fail(RuleIngressHost, "is missing, and ingress.enabled is true", "add the DNS name under which the API server is to be reached: host: "+k.cluster.Name+".example.com"))
 	}
+}
+
+// checkGenerated keeps kasou's hands off the projects that others own.
+func checkGenerated(project, own string) *problem {
+	switch project {
+	case own:
+		return fail(RuleProject, quoted(project)+" is the project of the app of apps (spec.argocd.name)", "take another name")
+	case DefaultProject:
+		return fail(RuleProject, quoted(project)+" is Argo CD's own project, which its other Applications use", "take another name, such as virtual-clusters")
+	}
+	return nil
 }
 
 func checkProject(project string, allowed []string) *problem {
@@ -125,8 +137,15 @@ func checkFleet(spec FleetSpec, report reporter) {
 	if spec.ArgoCD.Namespace != "" {
 		report("spec.argocd.namespace", checkLabel(RuleNamespace, spec.ArgoCD.Namespace))
 	}
+	if spec.ArgoCD.Name != "" {
+		report("spec.argocd.name", checkLabel(RuleName, spec.ArgoCD.Name))
+	}
 	for i, project := range spec.ArgoCD.Projects {
-		report(fmt.Sprintf("spec.argocd.projects.%d", i), checkSubdomain(RuleProject, project))
+		at := fmt.Sprintf("spec.argocd.projects.%d", i)
+		report(at, checkSubdomain(RuleProject, project.Name))
+		if project.Generated {
+			report(at, checkGenerated(project.Name, cmp.Or(spec.ArgoCD.Name, DefaultArgoCDName)))
+		}
 	}
 	if spec.ArgoCD.Destination != "" {
 		report("spec.argocd.destination", checkDestination(spec.ArgoCD.Destination))

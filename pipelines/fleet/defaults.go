@@ -10,6 +10,7 @@ import (
 const (
 	DefaultChartPath       = "charts/vcluster"
 	DefaultArgoCDNamespace = "argocd"
+	DefaultArgoCDName      = "kasou"
 	DefaultDestination     = "https://kubernetes.default.svc"
 	DefaultProject         = "default"
 	DefaultRevision        = "HEAD"
@@ -67,9 +68,10 @@ func (f *Fleet) applyDefaults() {
 	s.Repository.Revision = cmp.Or(s.Repository.Revision, DefaultRevision)
 	s.Repository.Path = cmp.Or(s.Repository.Path, f.Dir)
 	s.ArgoCD.Namespace = cmp.Or(s.ArgoCD.Namespace, DefaultArgoCDNamespace)
+	s.ArgoCD.Name = cmp.Or(s.ArgoCD.Name, DefaultArgoCDName)
 	s.ArgoCD.Destination = cmp.Or(s.ArgoCD.Destination, DefaultDestination)
 	if len(s.ArgoCD.Projects) == 0 {
-		s.ArgoCD.Projects = []string{DefaultProject}
+		s.ArgoCD.Projects = []Project{{Name: DefaultProject}}
 	}
 	if s.Sealing != nil {
 		s.Sealing.MaxAge = cmp.Or(s.Sealing.MaxAge, DefaultMaxAge)
@@ -100,7 +102,7 @@ func (c *Cluster) applyDefaults(fleet FleetSpec) {
 	}
 	s.PodSecurity = orNew(s.PodSecurity)
 	s.ArgoCD = orNew(s.ArgoCD)
-	s.ArgoCD.Project = cmp.Or(s.ArgoCD.Project, fleet.ArgoCD.Projects[0])
+	s.ArgoCD.Project = cmp.Or(s.ArgoCD.Project, fleet.ArgoCD.Projects[0].Name)
 	s.ArgoCD.Automated = orValue(s.ArgoCD.Automated, true)
 	s.ArgoCD.Deletion = cmp.Or(s.ArgoCD.Deletion, Orphan)
 	for _, v := range s.ValuesFrom {

@@ -23,7 +23,7 @@ func TestOwnDefaults(t *testing.T) {
 	f := sound(t, map[string]string{"a/spec.yaml": specOf("a", "{ingress: {enabled: true, host: a.example.com}}")})
 	wantFleet := FleetSpec{
 		Repository: Repository{URL: "https://github.com/acme/platform.git", Revision: "HEAD", Path: "clusters"},
-		ArgoCD:     FleetArgoCD{Namespace: "argocd", Projects: []string{"default"}, Destination: "https://kubernetes.default.svc"},
+		ArgoCD:     FleetArgoCD{Namespace: "argocd", Name: "kasou", Projects: []Project{{Name: "default"}}, Destination: "https://kubernetes.default.svc"},
 		Host:       Host{KubernetesVersion: "1.34.0", ServiceCIDR: "10.96.0.0/16"},
 	}
 	if diff := cmp.Diff(wantFleet, f.Spec); diff != "" {
@@ -74,7 +74,7 @@ func TestFleetDefaults(t *testing.T) {
 			}
 			// The rest is TestOwnDefaults'.
 			full := Cluster{Name: "a", Spec: want}
-			full.applyDefaults(FleetSpec{ArgoCD: FleetArgoCD{Projects: []string{"default"}}, Host: Host{ServiceCIDR: "10.96.0.0/16"}})
+			full.applyDefaults(FleetSpec{ArgoCD: FleetArgoCD{Projects: []Project{{Name: "default"}}}, Host: Host{ServiceCIDR: "10.96.0.0/16"}})
 			if diff := cmp.Diff(full.Spec, got, cmpopts.EquateEmpty()); diff != "" {
 				t.Error(diff)
 			}

@@ -24,6 +24,10 @@ const (
 	LockFileName  = "lock.yaml"
 	// RootFolder is where kasou writes the Applications.
 	RootFolder = "root"
+	// BootstrapFolder is where kasou writes the app of apps and the AppProjects.
+	BootstrapFolder = "bootstrap"
+	// BootstrapEnd ends the name of the Application that deploys that folder.
+	BootstrapEnd = "-bootstrap"
 )
 
 // MaxFileSize is the largest fleet.yaml or spec.yaml that Load reads, in bytes.
@@ -121,8 +125,8 @@ func (l *loader) folders(entries []fs.DirEntry) []*source {
 		if name == FleetFileName || strings.HasPrefix(name, ".") || strings.HasPrefix(name, "_") || !l.isFolder(e) {
 			continue
 		}
-		if name == RootFolder {
-			l.rootFolder()
+		if name == RootFolder || name == BootstrapFolder {
+			l.reservedFolder(name)
 			continue
 		}
 		lower := strings.ToLower(name)
@@ -171,10 +175,10 @@ func (l *loader) isFolder(e fs.DirEntry) bool {
 	return false
 }
 
-func (l *loader) rootFolder() {
-	name := path.Join(RootFolder, SpecFileName)
+func (l *loader) reservedFolder(folder string) {
+	name := path.Join(folder, SpecFileName)
 	if _, err := l.folder.Lstat(name); err == nil {
-		l.report(finding.Error, RuleReservedFolder, name, RootFolder+"/ holds what kasou writes for Argo CD: no cluster can have that name",
+		l.report(finding.Error, RuleReservedFolder, name, folder+"/ holds what kasou writes for Argo CD: no cluster can have that name",
 			"give the cluster another name, and move its folder")
 	}
 }

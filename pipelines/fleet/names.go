@@ -30,11 +30,11 @@ const labelHint = "use lower-case letters, digits and hyphens, with a letter or 
 
 // checkName checks metadata.name against its folder and against what
 // Kubernetes makes of it.
-func checkName(name, folder string) *problem {
+func checkName(name, folder, appOfApps string) *problem {
 	switch {
 	case name != folder:
 		return fail(RuleNameMismatch, fmt.Sprintf("is %s, and the folder is %s", quoted(name), quoted(folder)), "make both the same")
-	case name == RootFolder:
+	case name == RootFolder, name == BootstrapFolder, name == appOfApps, name == appOfApps+BootstrapEnd:
 		return fail(RuleName, quoted(name)+" is a name that kasou needs for itself", "take another one")
 	case len(name) > MaxNameLength:
 		return fail(RuleNameLength, fmt.Sprintf("has %d characters, and there is room for %d", len(name), MaxNameLength),

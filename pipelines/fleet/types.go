@@ -3,6 +3,8 @@
 // against each other.
 package fleet
 
+import "encoding/json"
+
 // The apiVersion and kinds of the files that a person writes.
 const (
 	APIVersion  = "kasou/v1"
@@ -58,6 +60,22 @@ type ClusterSpec struct {
 	ValuesFrom []ValueFrom `json:"valuesFrom,omitempty" jsonschema:"minItems=1"`
 	// ArgoCD says how Argo CD deploys the cluster.
 	ArgoCD *ArgoCD `json:"argocd,omitempty"`
+	// Allow names objects that the chart, or a manifest in the cluster's folder
+	// extra, may bring although they are not of the cluster's own namespace.
+	Allow []Allowed `json:"allow,omitempty" jsonschema:"minItems=1"`
+}
+
+// Allowed is a kind of object that a cluster may bring to the host, beyond
+// those of its own namespace.
+type Allowed struct {
+	// Group is the API group of the kind. Default: the core group.
+	Group string `json:"group,omitempty" jsonschema:"minLength=1,example=scheduling.k8s.io"`
+	// Kind of the object.
+	Kind string `json:"kind" jsonschema:"minLength=1,example=PriorityClass"`
+	// Namespace of the object, where it is another than the cluster's own.
+	Namespace string `json:"namespace,omitempty" jsonschema:"minLength=1"`
+	// Name of the object. Default: any.
+	Name string `json:"name,omitempty" jsonschema:"minLength=1"`
 }
 
 // Chart names a Helm chart: by repository, name and version, or by a path.
@@ -200,11 +218,44 @@ type Repository struct {
 type FleetArgoCD struct {
 	// Namespace that Argo CD and its Applications live in. Default: argocd.
 	Namespace string `json:"namespace,omitempty" jsonschema:"minLength=1,default=argocd"`
-	// Projects that specs may name. Default: [default].
-	Projects []string `json:"projects,omitempty" jsonschema:"minItems=1"`
+	// Name of the app of apps, and of the AppProject that it belongs to.
+	// Default: kasou.
+	Name string `json:"name,omitempty" jsonschema:"minLength=1,default=kasou"`
+	// Projects that specs may name: the name of an AppProject that people keep,
+	// or {name: NAME, generated: true} for one that kasou writes. Default:
+	// [default].
+	Projects []Project `json:"projects,omitempty" jsonschema:"minItems=1"`
 	// Destination is the host cluster's API server, as Argo CD knows it.
 	// Default: https://kubernetes.default.svc, the cluster Argo CD runs in.
 	Destination string `json:"destination,omitempty" jsonschema:"minLength=1,default=https://kubernetes.default.svc"`
+}
+
+// Project is an AppProject that specs may name. In YAML it is its name alone
+// where it is not generated.
+type Project struct {
+	// Name of the AppProject.
+	Name string `json:"name" jsonschema:"minLength=1,example=tenants"`
+	// Generated makes kasou write the AppProject, which lets through what the
+	// fleet deploys by it and nothing else. Default: false.
+	Generated bool `json:"generated,omitempty" jsonschema:"default=false"`
+}
+
+// UnmarshalJSON reads a name, or an object.
+func (p *Project) UnmarshalJSON(data []byte) error {
+	if len(data) > 0 && data[0] == '"' {
+		return json.Unmarshal(data, &p.Name)
+	}
+	type plain Project
+	return json.Unmarshal(data, (*plain)(p))
+}
+
+// ProjectNames returns the names of the projects, in their order.
+func (a FleetArgoCD) ProjectNames() []string {
+	names := make([]string, len(a.Projects))
+	for i, p := range a.Projects {
+		names[i] = p.Name
+	}
+	return names
 }
 
 // Host is the cluster that the virtual clusters run on.

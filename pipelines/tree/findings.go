@@ -68,7 +68,11 @@ func (p Plan) bulk(cause Cause, paths []string) finding.Finding {
 	spec := path.Join(p.folder(), specName)
 	n := plural(len(paths), "generated file")
 	if p.Cluster == "" {
-		return p.finding(finding.Error, RuleStale, paths[0], "is not what this kasou writes")
+		message := "is not what this kasou writes"
+		if len(paths) > 1 {
+			message = n + " are not what this kasou writes: " + some(paths)
+		}
+		return p.finding(finding.Error, RuleStale, paths[0], message)
 	}
 	switch cause {
 	case New:

@@ -2,7 +2,11 @@ package tree
 
 import (
 	"fmt"
+	"io/fs"
+	"maps"
 	"path"
+	"slices"
+	"strings"
 
 	"sigs.k8s.io/yaml"
 
@@ -24,6 +28,25 @@ type FleetLock struct {
 	Tools map[string]string `json:"tools,omitempty"`
 	// Schemas are the versions or digests of the schema bundles, by name.
 	Schemas map[string]string `json:"schemas,omitempty"`
+	// Files holds the digest of each generated file that is one for all, by path
+	// from the clusters folder.
+	Files map[string]string `json:"files,omitempty"`
+}
+
+// sharedFolder is where the files of a FleetLock stand, in the clusters folder.
+const sharedFolder = "bootstrap"
+
+// strays returns the paths that the lock lists and must not, sorted.
+func (l FleetLock) strays() []string {
+	var strays []string
+	for p := range l.Files {
+		name, ok := strings.CutPrefix(p, sharedFolder+"/")
+		if !ok || name == "" || !fs.ValidPath(p) || strings.ContainsAny(name, "/\\\x00") || strings.HasPrefix(name, tempPrefix) {
+			strays = append(strays, p)
+		}
+	}
+	slices.Sort(strays)
+	return strays
 }
 
 // ParseFleetLock reads a fleet.lock.yaml. It fails on unknown keys and on a
@@ -49,34 +72,81 @@ func (l FleetLock) Marshal() ([]byte, error) {
 	return append([]byte("# Written by kasou. Do not edit.\n"), data...), nil
 }
 
-// CompareFleetLock is Compare for fleet.lock.yaml.
-func (d *Disk) CompareFleetLock(wanted FleetLock) (Plan, finding.List, error) {
+// ReadFleetLock reads fleet.lock.yaml; nil where there is none. A lock that does
+// not parse gives a finding and no lock.
+func (d *Disk) ReadFleetLock() (*FleetLock, finding.List, error) {
+	v := d.visit()
+	defer v.Close()
+	lock, _, findings, err := v.readFleetLock()
+	return lock, findings, err
+}
+
+func (v *visit) readFleetLock() (lock *FleetLock, text []byte, findings finding.List, err error) {
+	at := path.Join(v.disk.dir, FleetLockName)
+	text, err = v.readMaybe(at)
+	if found := obstacleIn(err, ""); found != nil {
+		return nil, nil, finding.List{*found}, nil
+	}
+	if err != nil || text == nil {
+		return nil, nil, nil, err
+	}
+	lock, err = ParseFleetLock(text)
+	if err == nil {
+		if strays := lock.strays(); len(strays) > 0 {
+			lock, err = nil, fmt.Errorf("claims files that cannot be kasou's: %s", some(strays))
+		}
+	}
+	if err != nil {
+		return nil, text, finding.List{badLock(at, "", strings.TrimSpace(err.Error()), "Restore it from git, or delete it, and run kasou build.")}, nil
+	}
+	return lock, text, nil, nil
+}
+
+// CompareFleet is Compare for what is one for all: fleet.lock.yaml and the files
+// that it lists, by path from the repo's root. wanted.Files is filled in.
+func (d *Disk) CompareFleet(wanted FleetLock, files Files) (Plan, finding.List, error) {
 	p := Plan{dir: d.dir}
 	v := d.visit()
 	defer v.Close()
-	at := path.Join(d.dir, FleetLockName)
+	old, text, findings, err := v.readFleetLock()
+	if err != nil || len(findings) > 0 {
+		return p, findings, err
+	}
+	c := comparison{visit: v, plan: p}
+	if old != nil {
+		c.old.Files = old.Files
+	}
+	wanted.Files = map[string]string{}
+	for _, name := range files.Paths() {
+		wanted.Files[c.inside(name)] = Digest(files[name])
+		if err := c.file(name, files[name]); err != nil {
+			return p, nil, err
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.old.Files)) {
+		if _, stays := wanted.Files[name]; !stays {
+			if err := c.file(path.Join(d.dir, name), nil); err != nil {
+				return p, nil, err
+			}
+		}
+	}
 	data, err := wanted.Marshal()
 	if err != nil {
-		return p, nil, fmt.Errorf("%s: %w", at, err)
+		return p, nil, fmt.Errorf("%s: %w", FleetLockName, err)
 	}
-	old, err := v.readMaybe(at)
-	if found := obstacleIn(err, ""); found != nil {
-		return p, finding.List{*found}, nil
+	if !same(text, data) {
+		c.plan.add(Change{Path: path.Join(d.dir, FleetLockName), Old: text, New: data, Cause: fleetLockCause(old, text)})
 	}
-	if err != nil || same(old, data) {
-		return p, nil, err
+	c.plan.sort()
+	return c.plan, c.findings, nil
+}
+
+func fleetLockCause(old *FleetLock, text []byte) Cause {
+	if old == nil {
+		return New
 	}
-	cause := New
-	if old != nil {
-		lock, err := ParseFleetLock(old)
-		if err != nil {
-			return p, finding.List{badLock(at, "", err.Error(), "Restore it from git, or delete it, and run kasou build.")}, nil
-		}
-		cause = Stale
-		if canonical, err := lock.Marshal(); err != nil || !same(canonical, old) {
-			cause = HandEdit
-		}
+	if canonical, err := old.Marshal(); err != nil || !same(canonical, text) {
+		return HandEdit
 	}
-	p.add(Change{Path: at, Old: old, New: data, Cause: cause})
-	return p, nil, nil
+	return Stale
 }

@@ -24,6 +24,9 @@ type Lock struct {
 	Inputs string `json:"inputs,omitempty"`
 	// Host is what the host cluster was asked for.
 	Host HostLock `json:"host,omitzero"`
+	// ClusterScoped are the kinds without a namespace among the cluster's objects,
+	// GROUP/KIND, sorted: what the AppProject has to let through.
+	ClusterScoped []string `json:"clusterScoped,omitempty"`
 	// Files holds the digest of each generated file but lock.yaml itself, by
 	// path from the clusters folder.
 	Files map[string]string `json:"files,omitempty"`
@@ -50,12 +53,9 @@ type ChartLock struct {
 // ParseLock reads a lock.yaml. It fails on unknown keys and on a format of
 // another version.
 func ParseLock(data []byte) (*Lock, error) {
-	l, ok := plainLock(data)
-	if !ok {
-		l = &Lock{}
-		if err := yaml.UnmarshalStrict(data, l); err != nil {
-			return nil, err
-		}
+	l := &Lock{}
+	if err := yaml.UnmarshalStrict(data, l); err != nil {
+		return nil, err
 	}
 	if l.APIVersion != LockVersion || l.Kind != LockKind {
 		return nil, fmt.Errorf("apiVersion %q, kind %q: this kasou reads %s, %s", l.APIVersion, l.Kind, LockVersion, LockKind)
@@ -66,9 +66,6 @@ func ParseLock(data []byte) (*Lock, error) {
 // Marshal gives the lock as YAML, keys sorted.
 func (l Lock) Marshal() ([]byte, error) {
 	l.APIVersion, l.Kind = LockVersion, LockKind
-	if data, ok := l.plainMarshal(); ok {
-		return data, nil
-	}
 	data, err := yaml.Marshal(l)
 	if err != nil {
 		return nil, err

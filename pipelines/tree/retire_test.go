@@ -159,7 +159,7 @@ func TestFleetLock(t *testing.T) {
 		if test.edit != "" {
 			put(t, root, "clusters/fleet.lock.yaml", test.edit)
 		}
-		plan, findings, err := at(t, root).CompareFleetLock(test.lock)
+		plan, findings, err := at(t, root).CompareFleet(test.lock, nil)
 		if err != nil || len(findings) > 0 || len(plan.Changes) != 1 || plan.Changes[0].Cause != test.cause {
 			t.Fatalf("%s: %v, %v, %v", test.name, causes(plan), findings, err)
 		}
@@ -171,12 +171,12 @@ func TestFleetLock(t *testing.T) {
 		if err != nil || cmp.Diff(test.lock.Tools, got.Tools) != "" {
 			t.Errorf("%s: %+v, %v", test.name, got, err)
 		}
-		if again, _, _ := at(t, root).CompareFleetLock(test.lock); !again.Empty() {
+		if again, _, _ := at(t, root).CompareFleet(test.lock, nil); !again.Empty() {
 			t.Errorf("%s: a second run would change it", test.name)
 		}
 	}
 	put(t, root, "clusters/fleet.lock.yaml", "mine: true\n")
-	if _, findings, err := at(t, root).CompareFleetLock(first); err != nil || len(findings) != 1 || findings[0].Rule != RuleBadLock {
+	if _, findings, err := at(t, root).CompareFleet(first, nil); err != nil || len(findings) != 1 || findings[0].Rule != RuleBadLock {
 		t.Errorf("foreign: %v, %v", findings, err)
 	}
 }

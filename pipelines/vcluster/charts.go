@@ -55,6 +55,16 @@ var lines = map[string]line{
 	}},
 }
 
+// ClusterScoped returns the kinds without a namespace, GROUP/KIND, that the
+// vcluster chart of that name may render (templates/clusterrole*.yaml of every
+// release from 0.4 to 0.36); none for a chart that kasou does not know.
+func ClusterScoped(chart string) []string {
+	if _, known := lines[chart]; !known {
+		return nil
+	}
+	return []string{"rbac.authorization.k8s.io/ClusterRole", "rbac.authorization.k8s.io/ClusterRoleBinding"}
+}
+
 // span is a range of versions: from the first, up to but not with the second.
 // An empty end is open.
 type span struct{ from, before string }

@@ -57,6 +57,14 @@ type Bundle struct {
 	Kinds []Kind `json:"kinds"`
 	// Definitions refer to each other by #/definitions/NAME.
 	Definitions map[string]Schema `json:"definitions"`
+	// Scopes are those of the CustomResourceDefinitions that were added.
+	Scopes []Scope `json:"-"`
+}
+
+// Scope says whether the objects of a custom resource have no namespace.
+type Scope struct {
+	Group, Kind string
+	Cluster     bool
 }
 
 // Encode gives the bundle as JSON: the same bundle, the same bytes.

@@ -16,6 +16,7 @@ type crd struct {
 	Kind       string `json:"kind"`
 	Spec       struct {
 		Group string `json:"group"`
+		Scope string `json:"scope"`
 		Names struct {
 			Kind string `json:"kind"`
 		} `json:"names"`
@@ -58,6 +59,7 @@ func (b *Bundle) addVersions(definition crd) error {
 	if b.Definitions == nil {
 		b.Definitions = map[string]Schema{}
 	}
+	b.Scopes = append(b.Scopes, Scope{Group: spec.Group, Kind: spec.Names.Kind, Cluster: spec.Scope == "Cluster"})
 	for _, version := range spec.Versions {
 		if !version.Served {
 			continue

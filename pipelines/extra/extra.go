@@ -1,0 +1,223 @@
+// Package extra reads a person's own manifests of a cluster,
+// clusters/NAME/extra/*.yaml, and makes of them what stands in the cluster's
+// manifests folder.
+package extra
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"sigs.k8s.io/yaml"
+
+	"kasou/pipelines/document"
+	"kasou/pipelines/finding"
+	"kasou/pipelines/fleet"
+	"kasou/pipelines/position"
+	"kasou/pipelines/tree"
+)
+
+// Folder is the name of the folder, in a cluster's folder and in its manifests.
+const Folder = "extra"
+
+// maxFile is the size in bytes from which a file is refused. An API server takes
+// objects of up to 3 MiB.
+const maxFile = 4 << 20
+
+// fileName are names that mean the same on every file system.
+var fileName = regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]*[a-z0-9])?\.yaml$`)
+
+// Object is one object of an extra.
+type Object struct {
+	// File is the person's file, from the repo's root, and Line the line that the
+	// object begins at, from 1.
+	File string
+	Line int
+	// Fields are the object's own.
+	Fields map[string]any
+}
+
+// Extras are a cluster's own manifests. The zero value has none.
+type Extras struct {
+	// Files are the texts, by path from the repo's root.
+	Files tree.Files
+	// Objects are in the order of the files.
+	Objects []Object
+}
+
+// Digest returns the digest of all texts with their paths; empty where there are
+// none.
+func (e Extras) Digest() string {
+	if len(e.Files) == 0 {
+		return ""
+	}
+	var all strings.Builder
+	for _, p := range e.Files.Paths() {
+		fmt.Fprintf(&all, "%s %s\n", tree.Digest(e.Files[p]), p)
+	}
+	return tree.Digest([]byte(all.String()))
+}
+
+// Read reads the cluster's extra folder below dir, the clusters folder, in the
+// repo at root. A cluster without that folder has none. Findings are about the
+// files; the error is the disk's.
+func Read(root, dir string, c fleet.Cluster) (Extras, finding.List, error) {
+	repo, err := os.OpenRoot(root)
+	if err != nil {
+		return Extras{}, nil, fmt.Errorf("open the repo: %w", err)
+	}
+	defer repo.Close()
+	r := &reader{cluster: c, repo: repo, folder: path.Join(dir, c.Name, Folder), extras: Extras{Files: tree.Files{}}}
+	info, err := repo.Lstat(filepath.FromSlash(r.folder))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return Extras{}, nil, nil
+	case err != nil:
+		return Extras{}, nil, fmt.Errorf("read %s: %w", r.folder, err)
+	case !info.IsDir():
+		r.report(r.folder, 0, 0, RuleFile, "it is not a folder", "the cluster's own manifests are files in a folder "+Folder)
+		return Extras{}, r.findings, nil
+	}
+	entries, err := fs.ReadDir(repo.FS(), r.folder)
+	if err != nil {
+		return Extras{}, nil, fmt.Errorf("read %s: %w", r.folder, err)
+	}
+	for _, e := range entries {
+		if err := r.entry(e); err != nil {
+			return Extras{}, nil, err
+		}
+	}
+	return r.extras, r.findings, nil
+}
+
+type reader struct {
+	cluster  fleet.Cluster
+	repo     *os.Root
+	folder   string
+	extras   Extras
+	findings finding.List
+}
+
+func (r *reader) report(file string, line, column int, rule finding.Rule, message, hint string) {
+	r.findings = append(r.findings, finding.Finding{
+		File: file, Line: line, Column: column, Cluster: r.cluster.Name, Rule: rule, Severity: finding.Error, Message: message, Hint: hint,
+	})
+}
+
+func (r *reader) entry(e fs.DirEntry) error {
+	name := path.Join(r.folder, e.Name())
+	switch {
+	case e.IsDir():
+		r.report(name, 0, 0, RuleFile, "it is a folder, and kasou reads none below "+Folder, "move its files up")
+		return nil
+	case !e.Type().IsRegular():
+		r.report(name, 0, 0, RuleFile, "it is not a regular file", "put a plain file in its place")
+		return nil
+	case !fileName.MatchString(e.Name()):
+		// A note beside the manifests is nobody's mistake.
+		if path.Ext(e.Name()) != ".md" {
+			r.report(name, 0, 0, RuleFile, "kasou does not read a file of this name",
+				"name it in lower case with .yaml at its end, such as network-policy.yaml, or take it out of the folder")
+		}
+		return nil
+	}
+	info, err := e.Info()
+	if err != nil {
+		return fmt.Errorf("read %s: %w", name, err)
+	}
+	if info.Size() > maxFile {
+		r.report(name, 0, 0, RuleFile, fmt.Sprintf("it has %d bytes, and %d is the limit", info.Size(), maxFile), "an API server takes no object of that size")
+		return nil
+	}
+	data, err := r.repo.ReadFile(filepath.FromSlash(name))
+	if err != nil {
+		return fmt.Errorf("read %s: %w", name, err)
+	}
+	r.extras.Files[name] = data
+	r.read(name, data)
+	return nil
+}
+
+// read takes a file apart, strictly: as every YAML parser reads it, or not at
+// all.
+func (r *reader) read(name string, data []byte) {
+	documents, err := document.Split(name, data)
+	var split *document.Error
+	if errors.As(err, &split) {
+		r.report(name, split.Line, 1, RuleSyntax, split.Message, "")
+		return
+	}
+	if len(documents) == 0 {
+		r.report(name, 1, 1, RuleSyntax, "there is no object in it", "write one, or remove the file")
+	}
+	for _, d := range documents {
+		r.document(name, d.Line, d.Data)
+	}
+}
+
+func (r *reader) document(name string, line int, data []byte) {
+	at, err := position.Parse(data, line-1)
+	var syntax *position.SyntaxError
+	if errors.As(err, &syntax) {
+		r.report(name, syntax.Line, 1, RuleSyntax, "not valid YAML: "+syntax.Message, "look at the indentation, quotes and colons of this line and of the one above")
+		return
+	}
+	if err != nil {
+		r.report(name, line, 1, RuleSyntax, "not valid YAML", "")
+		return
+	}
+	if twice := at.Duplicates(); len(twice) > 0 {
+		for _, key := range twice {
+			r.report(name, key.Line, key.Column, RuleSyntax, fmt.Sprintf("duplicate key %q", key.Key), fmt.Sprintf("it stands in line %d already: keep one of the two", key.FirstLine))
+		}
+		return
+	}
+	var fields map[string]any
+	if err := yaml.Unmarshal(data, &fields); err != nil || fields == nil {
+		r.report(name, line, 1, RuleSyntax, "it is not a Kubernetes object", "write apiVersion, kind and metadata.name")
+		return
+	}
+	kind, _ := fields["kind"].(string)
+	kindLine, column := at.KeyAt("kind")
+	switch {
+	case kind == "" || fields["apiVersion"] == nil:
+		r.report(name, line, 1, RuleSyntax, "it has no apiVersion or no kind", "write both")
+	case strings.HasSuffix(kind, "List"):
+		r.report(name, kindLine, column, RuleSyntax, "it is a list of objects", "write each object into a document of its own, with a --- line between them")
+	case kind == "Secret":
+		r.report(name, kindLine, column, RuleSecret, "it holds a Secret in plain text",
+			"seal it with kubeseal for this namespace, and put the SealedSecret here; if it was ever pushed, change what is in it")
+	default:
+		r.extras.Objects = append(r.extras.Objects, Object{File: name, Line: kindLine, Fields: fields})
+	}
+}
+
+// Manifests returns what stands in the cluster's manifests folder for its extras,
+// by path from the repo's root. An object that has a namespace and does not say
+// which gets the cluster's own; namespaced reports of which objects that holds.
+// It changes the objects.
+func (e Extras) Manifests(dir string, c fleet.Cluster, namespaced func(fields map[string]any) bool) (tree.Files, error) {
+	files := tree.Files{}
+	for _, o := range e.Objects {
+		if metadata, ok := o.Fields["metadata"].(map[string]any); ok && metadata["namespace"] == nil && namespaced(o.Fields) {
+			metadata["namespace"] = c.Spec.Namespace
+		}
+		text, err := document.Marshal(o.Fields)
+		if err != nil {
+			return nil, fmt.Errorf("%s:%d: %w", o.File, o.Line, err)
+		}
+		name := path.Join(dir, c.Name, "manifests", Folder, path.Base(o.File))
+		if files[name] == nil {
+			files[name] = tree.Header(o.File)
+		} else {
+			files[name] = append(files[name], "---\n"...)
+		}
+		files[name] = append(files[name], text...)
+	}
+	return files, nil
+}

@@ -1,0 +1,52 @@
+package policy
+
+import (
+	"fmt"
+	"strings"
+
+	"sigs.k8s.io/yaml"
+
+	"kasou/pipelines/document"
+	"kasou/pipelines/tree"
+)
+
+// Read returns the objects in the files, the items of a List one by one. The
+// paths are from the repo's root. The error is a file that Kubernetes' parser
+// does not take.
+func Read(files tree.Files) ([]Object, error) {
+	var all []Object
+	for _, file := range files.Paths() {
+		documents, err := document.Split(file, files[file])
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", file, err)
+		}
+		for _, d := range documents {
+			var fields map[string]any
+			if err := yaml.Unmarshal(d.Data, &fields); err != nil {
+				return nil, fmt.Errorf("%s:%d: it is not a Kubernetes object", file, d.Line)
+			}
+			all = appendObjects(all, Object{File: file, Line: d.Line, Fields: fields})
+		}
+	}
+	return all, nil
+}
+
+func appendObjects(all []Object, o Object) []Object {
+	items, isList := o.Fields["items"].([]any)
+	if !isList || !strings.HasSuffix(text(o.Fields, "kind"), "List") {
+		if o.Fields == nil {
+			return all
+		}
+		return append(all, o)
+	}
+	for _, item := range items {
+		inner := o
+		inner.Fields, _ = item.(map[string]any)
+		if kind := strings.TrimSuffix(text(o.Fields, "kind"), "List"); kind != "" && text(inner.Fields, "kind") == "" && inner.Fields != nil {
+			// The API server fills in kind and version of a typed list's items.
+			inner.Fields["apiVersion"], inner.Fields["kind"] = o.Fields["apiVersion"], kind
+		}
+		all = appendObjects(all, inner)
+	}
+	return all
+}

@@ -1,0 +1,22 @@
+package policy
+
+import "kasou/pipelines/finding"
+
+const (
+	// RuleNamespace: an object would go into a namespace that is not the
+	// cluster's own.
+	RuleNamespace finding.Rule = "policy-namespace"
+	// RuleClusterScoped: an object without a namespace that the chart does not
+	// need.
+	RuleClusterScoped finding.Rule = "policy-cluster-scoped"
+	// RuleUnknownScope: an object of which nobody knows whether it has a
+	// namespace.
+	RuleUnknownScope finding.Rule = "policy-unknown-scope"
+	// RuleBinding: a binding to a role, or of a subject, that is not the
+	// cluster's own.
+	RuleBinding finding.Rule = "policy-binding"
+	// RuleArgoCD: an object that tells Argo CD itself what to do.
+	RuleArgoCD finding.Rule = "policy-argocd"
+	// RuleUnusedAllow: an entry of spec.allow that allows nothing.
+	RuleUnusedAllow finding.Rule = "policy-unused-allow"
+)
