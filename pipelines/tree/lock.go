@@ -30,6 +30,10 @@ type Lock struct {
 	// Writing is true while the files are being replaced: when it stands on
 	// disk, a build was cut off, and the next one finishes its work.
 	Writing bool `json:"writing,omitempty"`
+
+	// Text is the digest of the bytes that ParseLock read: two locks that say the
+	// same may differ in a comment or in their form.
+	Text string `json:"-"`
 }
 
 // HostLock is what kasou once learnt from the host cluster and holds on to.
@@ -60,6 +64,7 @@ func ParseLock(data []byte) (*Lock, error) {
 	if l.APIVersion != LockVersion || l.Kind != LockKind {
 		return nil, fmt.Errorf("apiVersion %q, kind %q: this kasou reads %s, %s", l.APIVersion, l.Kind, LockVersion, LockKind)
 	}
+	l.Text = Digest(data)
 	return l, nil
 }
 
