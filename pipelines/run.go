@@ -20,7 +20,7 @@ type run struct {
 	fleet    *fleet.Fleet
 	disk     *tree.Disk
 	clusters []fleet.Cluster
-	// retired are the names of the clusters to take away.
+	// retired are the names of the clusters to take away, those of other shards too.
 	retired     []string
 	schemas     *conform.Set
 	certificate *seal.Certificate
@@ -99,7 +99,7 @@ func (e *SettingError) Unwrap() error { return e.Err }
 func (r *run) choose() error {
 	if len(r.Names) == 0 {
 		r.clusters = ofShard(r.Shard, r.fleet.Clusters, func(c fleet.Cluster) string { return c.Name })
-		r.retired = ofShard(r.Shard, r.fleet.Retired, func(name string) string { return name })
+		r.retired = r.fleet.Retired
 		return nil
 	}
 	named := map[string]bool{}
