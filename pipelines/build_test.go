@@ -74,6 +74,19 @@ func TestInterruptedBuildIsRepaired(t *testing.T) {
 	}
 }
 
+// A build that was cut off takes no registration along.
+func TestInterruptedBuildKeepsTheRegistration(t *testing.T) {
+	repo := example(t, "one")
+	options := built(t, repo)
+	fleettest.MustPass(t, register(t, options, fleettest.NewKubeconfig(t)), nil)
+	sealed, lock := string(repo.Read(t, registration)), string(repo.Read(t, "clusters/one/lock.yaml"))
+	repo.Write(t, "clusters/one/lock.yaml", []byte(lock+"writing: true\n"))
+	fleettest.MustPass(t, pipe(t, pipelines.Build, options), nil)
+	if string(repo.Read(t, registration)) != sealed || string(repo.Read(t, "clusters/one/lock.yaml")) != lock {
+		t.Error("the registration, or the lock, is another")
+	}
+}
+
 func TestJobsDoNotChangeTheResult(t *testing.T) {
 	var want string
 	for _, jobs := range []int{1, 7} {

@@ -216,7 +216,7 @@ func (c *comparison) put() error {
 			return err
 		}
 	}
-	c.wanted.Lock = c.old
+	c.wanted.Lock = c.old // writing, too: a build that was cut off is still to be finished
 	return c.lock(digests)
 }
 
@@ -234,8 +234,13 @@ func (c *comparison) file(p string, data []byte) error {
 	}
 	old = bytes.Clone(old)
 	digest, listed := c.old.Files[c.inside(p)]
-	if old != nil && !listed && !c.stamped(p, old) {
+	switch {
+	case old == nil:
+	case !listed && !c.stamped(p, old):
 		c.findings = append(c.findings, foreign(p, c.wanted.Cluster, old, data))
+		return nil
+	case data == nil && !c.old.Claims(c.inside(p), old):
+		c.findings = append(c.findings, notDeleted(p, c.wanted.Cluster, "it is no longer generated"))
 		return nil
 	}
 	c.plan.add(Change{Path: p, Old: old, New: data, Cause: c.cause(old, data, digest, listed)})
@@ -273,10 +278,20 @@ func foreign(p, cluster string, old, data []byte) finding.Finding {
 	}
 }
 
+// notDeleted is for a file that the lock lists, and that is not what it says: it
+// may be a person's, whatever somebody wrote into the lock.
+func notDeleted(p, cluster, why string) finding.Finding {
+	return finding.Finding{
+		File: p, Cluster: cluster, Rule: RuleNotDeleted, Severity: finding.Error,
+		Message: why + ", but its content is not what the lock records, so it is not deleted",
+		Hint:    "Move it away if it is yours, or delete it, and run kasou build.",
+	}
+}
+
 // lock plans for lock.yaml, and makes the one that stands during the writing.
 func (c *comparison) lock(digests map[string]string) error {
 	final := c.wanted.Lock
-	final.Files, final.Writing = digests, false
+	final.Files = digests
 	var err error
 	if c.plan.lockNew, err = final.Marshal(); err != nil {
 		return fmt.Errorf("lock of %s: %w", c.wanted.Cluster, err)
@@ -293,10 +308,27 @@ func (c *comparison) lock(digests map[string]string) error {
 		intent.Files = map[string]string{}
 	}
 	maps.Copy(intent.Files, digests)
+	intent.Replaced = c.replaced(final.Replaced)
 	if c.plan.lockIntent, err = intent.Marshal(); err != nil {
 		return fmt.Errorf("lock of %s: %w", c.wanted.Cluster, err)
 	}
 	return nil
+}
+
+// replaced returns, with those before, the digests of the files on disk that are
+// to be replaced or deleted: they are kasou's also for the run that finishes this
+// one's work, whatever it then wants.
+func (c *comparison) replaced(before map[string]string) map[string]string {
+	all := maps.Clone(before)
+	if all == nil {
+		all = map[string]string{}
+	}
+	for _, change := range c.plan.Changes {
+		if change.Old != nil && change.Path != c.plan.lockPath {
+			all[c.inside(change.Path)] = Digest(change.Old)
+		}
+	}
+	return all
 }
 
 func (c *comparison) lockCause() Cause {

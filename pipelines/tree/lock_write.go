@@ -28,13 +28,14 @@ func (l Lock) plainMarshal() (data []byte, ok bool) {
 		w.field("  ", "repository", l.Chart.Repository)
 		w.field("  ", "version", l.Chart.Version)
 	}
-	w.files(l.Files)
+	w.files("files", l.Files)
 	if l.Host != (HostLock{}) {
 		w.data = append(w.data, "host:\n"...)
 		w.field("  ", "serviceCIDR", l.Host.ServiceCIDR)
 	}
 	w.field("", "inputs", l.Inputs)
 	w.field("", "kind", l.Kind)
+	w.files("replaced", l.Replaced)
 	if l.Writing {
 		w.data = append(w.data, "writing: true\n"...)
 	}
@@ -65,11 +66,11 @@ func (w *plainWriter) line(indent, key, text string) {
 	w.data = append(w.data, '\n')
 }
 
-func (w *plainWriter) files(files map[string]string) {
+func (w *plainWriter) files(key string, files map[string]string) {
 	if len(files) == 0 {
 		return
 	}
-	w.data = append(w.data, "files:\n"...)
+	w.data = append(w.data, key+":\n"...)
 	names := slices.Sorted(maps.Keys(files))
 	for i, name := range names {
 		text := files[name]

@@ -14,7 +14,7 @@ type Wanted struct {
 	// Files are all its generated files but lock.yaml, by path from the repo's
 	// root.
 	Files Files
-	// Lock is to be its lock.yaml. Compare fills in Files and Writing.
+	// Lock is to be its lock.yaml. Compare fills in Files.
 	Lock Lock
 }
 

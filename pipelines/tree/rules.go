@@ -31,6 +31,8 @@ const (
 	RuleOrphan finding.Rule = "tree-orphan"
 	// RuleOrphanEdited: such a file that was edited, and therefore stays.
 	RuleOrphanEdited finding.Rule = "tree-orphan-edited"
+	// RuleNotDeleted: a file to be deleted that is not as the lock has it.
+	RuleNotDeleted finding.Rule = "tree-not-deleted"
 	// RuleLeftover: files in a retired cluster's folder that are not kasou's.
 	RuleLeftover finding.Rule = "tree-leftover"
 	// RuleUnknownFile: a manifest among kasou's that kasou did not write.
