@@ -28,7 +28,7 @@ func Build(ctx context.Context, o Options) (*report.Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	out.Findings = append(out.Findings, gone.findings...)
+	out.Findings = append(append(out.Findings, gone.findings...), gone.renamed...)
 	out.Findings = append(out.Findings, tree.GuardPrune(gone.fleet, o.AllowPrune)...)
 	if out.Findings.Failed() {
 		return sorted(out), nil
@@ -160,6 +160,10 @@ type removals struct {
 	own []removal
 	// findings are about what belongs to no cluster's plan.
 	findings finding.List
+	// renamed are findings of clusters, of any shard, that took over the folder of
+	// one of the orphans: with any, no cluster is to be removed. Building such a
+	// cluster finds the same.
+	renamed finding.List
 }
 
 // removal takes one cluster away, unless a finding stands in the way.
@@ -194,7 +198,28 @@ func (r *run) removals(ctx context.Context) (removals, error) {
 			all.findings = append(all.findings, f)
 		}
 	}
+	if err == nil && len(orphans) > 0 {
+		all.renamed, err = r.renamed()
+	}
+	if len(all.renamed) > 0 {
+		all.own = nil
+	}
 	return all, err
+}
+
+// renamed finds the clusters of the fleet whose folder was another's.
+func (r *run) renamed() (finding.List, error) {
+	var all finding.List
+	for i := range r.fleet.Clusters {
+		f, err := r.disk.Renamed(r.fleet.Clusters[i].Name)
+		if err != nil {
+			return nil, err
+		}
+		if f != nil {
+			all = append(all, *f)
+		}
+	}
+	return all, nil
 }
 
 func (all *removals) add(s Shard, one removal) {

@@ -166,3 +166,49 @@ func TestShardsGuardTheFleet(t *testing.T) {
 	}
 	fleettest.MustPass(t, pipe(t, pipelines.Check, options), nil)
 }
+
+// A folder that got another name is not a cluster that left and one that came.
+func TestARenameIsRefused(t *testing.T) {
+	for name, build := range map[string]struct {
+		shard pipelines.Shard
+		names []string
+	}{
+		"the fleet":         {},
+		"a shard":           {shard: pipelines.Shard{Index: 1, Count: 2}},
+		"the other shard":   {shard: pipelines.Shard{Index: 2, Count: 2}},
+		"by its new name":   {names: []string{"two"}},
+		"with another name": {names: []string{"two", "three"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			repo := example(t, "one", "three")
+			options := built(t, repo)
+			fleettest.MustPass(t, register(t, options, fleettest.NewKubeconfig(t)), nil)
+			if err := os.Rename(filepath.Join(repo.Root, "clusters/one"), filepath.Join(repo.Root, "clusters/two")); err != nil {
+				t.Fatal(err)
+			}
+			repo.Cluster(t, "two", "  ingress: {enabled: true, host: one.example.com}\n")
+			before := snapshot(t, repo.Root)
+			if r := pipe(t, pipelines.Check, options); rules(r) != string(tree.RuleRenamed) {
+				t.Errorf("check finds %q", rules(r))
+			}
+			options.Shard, options.Names = build.shard, build.names
+			r := pipe(t, pipelines.Build, options)
+			if rules(r) != string(tree.RuleRenamed) || r.Findings[0].File != "clusters/two/lock.yaml" {
+				t.Errorf("build finds %q", rules(r))
+			}
+			if snapshot(t, repo.Root) != before {
+				t.Error("something was written")
+			}
+			options.Shard, options.Names = pipelines.Shard{}, nil
+			for _, file := range []string{"lock.yaml", "values.yaml", "manifests"} {
+				if err := os.RemoveAll(filepath.Join(repo.Root, "clusters/two", file)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			fleettest.MustPass(t, pipe(t, pipelines.Build, options), nil)
+			if _, err := os.Stat(filepath.Join(repo.Root, registration)); !os.IsNotExist(err) {
+				t.Errorf("the old registration: %v", err)
+			}
+		})
+	}
+}

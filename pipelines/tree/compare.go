@@ -20,7 +20,7 @@ func (d *Disk) ReadLock(cluster string) (*Lock, finding.List, error) {
 	v := d.visit()
 	defer v.Close()
 	if data, ok := v.glimpse(path.Join(cluster, lockName)); ok {
-		lock, _, findings, err := d.parseLock(cluster, data)
+		lock, _, findings, err := v.parseLock(cluster, data)
 		return lock, findings, err
 	}
 	lock, _, findings, err := v.readLock(cluster)
@@ -37,17 +37,24 @@ func (v *visit) readLock(cluster string) (*Lock, []byte, finding.List, error) {
 	if err != nil || data == nil {
 		return nil, nil, nil, err
 	}
-	return v.disk.parseLock(cluster, data)
+	return v.parseLock(cluster, data)
 }
 
-func (d *Disk) parseLock(cluster string, data []byte) (*Lock, []byte, finding.List, error) {
-	p := path.Join(d.dir, cluster, lockName)
+func (v *visit) parseLock(cluster string, data []byte) (*Lock, []byte, finding.List, error) {
+	p := path.Join(v.disk.dir, cluster, lockName)
 	lock, err := ParseLock(data)
 	if err != nil {
 		return nil, data, finding.List{badLock(p, cluster, strings.TrimSpace(err.Error()),
 			"Restore it from git; after a merge conflict take either side, then run kasou build.")}, nil
 	}
 	if strays := lock.strays(cluster); len(strays) > 0 {
+		old, err := v.renamedFrom(lock)
+		if err != nil {
+			return nil, data, nil, err
+		}
+		if old != "" {
+			return nil, data, finding.List{renamed(v.disk.dir, old, cluster)}, nil
+		}
 		return nil, data, finding.List{badLock(p, cluster,
 			fmt.Sprintf("claims files that cannot be cluster %s's: %s", cluster, some(strays)),
 			"Restore it from git. If the folder is a copy of another cluster's, delete everything in it but spec.yaml.")}, nil

@@ -13,6 +13,8 @@ const (
 	// RuleBadLock: a lock file that does not parse, or that claims files which
 	// cannot be this cluster's.
 	RuleBadLock finding.Rule = "tree-bad-lock"
+	// RuleRenamed: a cluster's folder that was another cluster's.
+	RuleRenamed finding.Rule = "tree-renamed"
 	// RuleBadPath: a generated file would stand outside the cluster's place.
 	RuleBadPath finding.Rule = "tree-bad-path"
 	// RuleHandEdit: a generated file was edited.
