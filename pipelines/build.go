@@ -46,7 +46,8 @@ func Build(ctx context.Context, o Options) (*report.Report, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	return sorted(out), r.writeFleetLock(ctx, out)
+	err = r.writeFleetLock(ctx, out)
+	return sorted(out), err
 }
 
 // Check runs all stages in memory. The report has an error, and the difference
@@ -78,7 +79,8 @@ func Check(ctx context.Context, o Options) (*report.Report, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	return sorted(out), r.checkFleetLock(out)
+	err = r.checkFleetLock(out)
+	return sorted(out), err
 }
 
 // written is a cluster's outcome after its plan was applied, or shown.

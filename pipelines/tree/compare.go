@@ -42,6 +42,9 @@ func (v *visit) readLock(cluster string) (*Lock, []byte, finding.List, error) {
 
 func (v *visit) parseLock(cluster string, data []byte) (*Lock, []byte, finding.List, error) {
 	p := path.Join(v.disk.dir, cluster, lockName)
+	if _, converted := unconverted(data); converted {
+		return nil, data, finding.List{lineEnds(finding.Error, p, cluster)}, nil
+	}
 	lock, err := ParseLock(data)
 	if err != nil {
 		return nil, data, finding.List{badLock(p, cluster, strings.TrimSpace(err.Error()),
@@ -268,7 +271,10 @@ func (c *comparison) cause(old, data []byte, digest string, listed bool) Cause {
 		return Missing
 	case old == nil:
 		return New
-	case listed && Digest(old) != digest:
+	case listed && !hasDigest(old, digest):
+		if plain, converted := unconverted(old); converted && (hasDigest(plain, digest) || same(plain, data)) {
+			return LineEnds
+		}
 		return HandEdit
 	case data == nil:
 		return Unwanted

@@ -67,6 +67,9 @@ func (d *Disk) CompareFleetLock(wanted FleetLock) (Plan, finding.List, error) {
 		return p, nil, err
 	}
 	cause := New
+	if _, converted := unconverted(old); converted {
+		return p, finding.List{lineEnds(finding.Error, at, "")}, nil
+	}
 	if old != nil {
 		lock, err := ParseFleetLock(old)
 		if err != nil {

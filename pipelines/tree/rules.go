@@ -19,6 +19,8 @@ const (
 	RuleBadPath finding.Rule = "tree-bad-path"
 	// RuleHandEdit: a generated file was edited.
 	RuleHandEdit finding.Rule = "tree-hand-edit"
+	// RuleLineEnds: a checkout that has CRLF line ends.
+	RuleLineEnds finding.Rule = "tree-line-ends"
 	// RuleMissing: a generated file was deleted.
 	RuleMissing finding.Rule = "tree-missing"
 	// RuleStale: the generated files are not what the inputs now give.
