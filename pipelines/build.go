@@ -17,6 +17,9 @@ import (
 // before anything is written.
 func Build(ctx context.Context, o Options) (*report.Report, error) {
 	out := &report.Report{Command: "build", DryRun: o.DryRun}
+	if err := o.sweep(ctx); err != nil {
+		return nil, err
+	}
 	r, findings, err := start(o)
 	out.Findings = findings
 	if err != nil || r == nil {

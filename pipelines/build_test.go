@@ -76,6 +76,21 @@ func TestInterruptedBuildIsRepaired(t *testing.T) {
 	}
 }
 
+// What an interrupted run left half written goes with the next run that writes,
+// also where that has nothing else to do.
+func TestTemporaryFilesAreSwept(t *testing.T) {
+	repo := example(t, "one")
+	options := built(t, repo)
+	before := snapshot(t, repo.Root)
+	for _, file := range []string{".kasou-fleet.lock.yaml.tmp", "root/.kasou-one.yaml.tmp", "one/.kasou-spec.yaml.tmp", "one/manifests/.kasou-one.7.tmp", "two/.kasou-spec.yaml.X.tmp"} {
+		repo.Write(t, "clusters/"+file, []byte("half"))
+	}
+	fleettest.MustPass(t, pipe(t, pipelines.Build, options), nil)
+	if snapshot(t, repo.Root) != before {
+		t.Error("something stays")
+	}
+}
+
 // A build that was cut off takes no registration along.
 func TestInterruptedBuildKeepsTheRegistration(t *testing.T) {
 	repo := example(t, "one")

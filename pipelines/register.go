@@ -47,6 +47,9 @@ type Registration struct {
 // cluster that has not booted yet is a note.
 func Register(ctx context.Context, o Options, from Registration) (*report.Report, error) {
 	out := &report.Report{Command: "register", DryRun: o.DryRun}
+	if err := o.sweep(ctx); err != nil {
+		return nil, err
+	}
 	r, findings, err := start(o)
 	out.Findings = findings
 	if err != nil || r == nil {

@@ -3,6 +3,7 @@ package pipelines
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -48,6 +49,18 @@ func choose(o Options) (*run, finding.List, error) {
 	}
 	r := &run{Options: o, fleet: f, disk: tree.At(o.Root, o.Dir), atWork: make(chan struct{}, max(o.Jobs, 1))}
 	return r, findings, r.choose()
+}
+
+// sweep removes what earlier runs left in the repository half written.
+func (o Options) sweep(ctx context.Context) error {
+	if o.DryRun {
+		return nil
+	}
+	disk := tree.At(o.Root, o.Dir)
+	defer disk.Close()
+	return disk.Sweep(ctx, func(cluster string) bool {
+		return len(o.Names) == 0 && o.Shard.has(cluster) || slices.Contains(o.Names, cluster)
+	})
 }
 
 // start is choose, with what all clusters need for a build.
