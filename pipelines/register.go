@@ -73,8 +73,12 @@ func (r *run) register(ctx context.Context, c fleet.Cluster, from Registration) 
 		w.findings, w.err = append(w.findings, found...), err
 		return w.usable() && ctx.Err() == nil
 	}
+	if lost := r.host.open(); lost != nil && from.Kubeconfig == nil {
+		w.err = lost
+		return w
+	}
 	cred, found, err := r.credential(ctx, c, from)
-	if !keep(found, err) || cred == nil {
+	if !keep(found, r.host.note(err)) || cred == nil {
 		return w
 	}
 	lock, found, err := r.disk.ReadLock(c.Name)

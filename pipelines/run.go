@@ -28,6 +28,8 @@ type run struct {
 	key         *seal.Key
 	// serviceRange is the host's service range, for specs that say auto.
 	serviceRange hostRange
+	// host is open once the host could not be reached.
+	host breaker
 	// onlyLooks lets a run go on without the values of valuesFrom: it compares
 	// what it can.
 	onlyLooks bool
