@@ -17,6 +17,9 @@ import (
 // before anything is written.
 func Build(ctx context.Context, o Options) (*report.Report, error) {
 	out := &report.Report{Command: "build", DryRun: o.DryRun}
+	if err := o.sweep(ctx); err != nil {
+		return nil, err
+	}
 	r, findings, err := start(o)
 	out.Findings = findings
 	if err != nil || r == nil {
@@ -24,20 +27,20 @@ func Build(ctx context.Context, o Options) (*report.Report, error) {
 	}
 	defer r.close()
 	out.Text = r.fleet.Text
-	removals, found, err := r.removals(ctx)
+	gone, err := r.removals(ctx)
 	if err != nil {
 		return nil, err
 	}
-	out.Findings = append(out.Findings, found...)
-	out.Findings = append(out.Findings, tree.GuardPrune(removals, o.AllowPrune)...)
-	if out.Findings.Failed() {
+	out.Findings = append(append(out.Findings, gone.findings...), gone.renamed...)
+	out.Findings = append(out.Findings, tree.GuardPrune(gone.fleet, o.AllowPrune)...)
+	if failedOtherwise(out.Findings) {
 		return sorted(out), nil
 	}
-	// It keeps no cluster from being written; with it nothing is published.
-	if found, err = r.closedRoot(removals, out.Findings); err != nil {
+	unknown, err := r.closedRoot(gone, out.Findings)
+	if err != nil {
 		return nil, err
 	}
-	out.Findings = append(out.Findings, found...)
+	out.Findings = append(out.Findings, unknown...)
 	r.judge = func(p tree.Plan) finding.List { return p.HandEdits(finding.Warning) }
 	r.memory = r.openMemory()
 	err = r.buildAll(ctx, out)
@@ -45,13 +48,14 @@ func Build(ctx context.Context, o Options) (*report.Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, plan := range removals {
-		r.remove(ctx, out, plan)
+	for _, one := range gone.own {
+		r.remove(ctx, out, one)
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	return sorted(out), r.writeFleet(ctx, out)
+	err = r.writeFleet(ctx, out)
+	return sorted(out), err
 }
 
 // Check runs all stages in memory. The report has an error, and the difference
@@ -71,23 +75,25 @@ func Check(ctx context.Context, o Options) (*report.Report, error) {
 	if err := r.buildAll(ctx, out); err != nil {
 		return nil, err
 	}
-	removals, found, err := r.removals(ctx)
+	gone, err := r.removals(ctx)
 	if err != nil {
 		return nil, err
 	}
-	out.Findings = append(out.Findings, found...)
-	if found, err = r.closedRoot(removals, out.Findings); err != nil {
+	out.Findings = append(out.Findings, gone.findings...)
+	unknown, err := r.closedRoot(gone, out.Findings)
+	if err != nil {
 		return nil, err
 	}
-	out.Findings = append(out.Findings, found...)
-	for _, plan := range removals {
-		out.Findings = append(out.Findings, plan.Findings()...)
-		r.remove(ctx, out, plan)
+	out.Findings = append(out.Findings, unknown...)
+	for _, one := range gone.own {
+		out.Findings = append(out.Findings, one.Findings()...)
+		r.remove(ctx, out, one)
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	return sorted(out), r.checkFleet(ctx, out)
+	err = r.checkFleet(ctx, out)
+	return sorted(out), err
 }
 
 // written is a cluster's outcome after its plan was applied, or shown.
@@ -160,41 +166,102 @@ func (r *run) diff(p tree.Plan) (string, error) {
 	return b.String(), err
 }
 
+// removals are the plans that take clusters away.
+type removals struct {
+	// fleet are those of the whole fleet: each shard has to know whether more than
+	// one cluster would go.
+	fleet []tree.Plan
+	// own are those that this run applies.
+	own []removal
+	// findings are about what belongs to no cluster's plan.
+	findings finding.List
+	// renamed are findings of clusters, of any shard, that took over the folder of
+	// one of the orphans: with any, no cluster is to be removed. Building such a
+	// cluster finds the same.
+	renamed finding.List
+}
+
+// removal takes one cluster away, unless a finding stands in the way.
+type removal struct {
+	tree.Plan
+	findings finding.List
+}
+
 // removals plans what the retired and orphaned clusters leave behind. A run on
 // named clusters leaves orphans alone.
-func (r *run) removals(ctx context.Context) ([]tree.Plan, finding.List, error) {
-	var plans []tree.Plan
-	var findings finding.List
+func (r *run) removals(ctx context.Context) (removals, error) {
+	var all removals
 	for _, name := range r.retired {
 		plan, found, err := r.disk.Retire(ctx, name)
 		if err != nil {
-			return nil, nil, err
+			return all, err
 		}
-		plans, findings = append(plans, plan), append(findings, found...)
+		all.add(r.Shard, removal{plan, found})
 	}
-	if !r.wholeFleet() {
-		return plans, findings, nil
+	if len(r.Names) > 0 {
+		return all, nil
 	}
 	orphans, found, err := r.disk.Orphans(func(cluster string) bool {
 		_, known := r.fleet.Cluster(cluster)
 		return known
 	})
-	return append(plans, orphans...), append(findings, found...), err
+	for _, plan := range orphans {
+		all.add(r.Shard, removal{plan, nil})
+	}
+	for _, f := range found {
+		if r.Shard.has(f.Cluster) {
+			all.findings = append(all.findings, f)
+		}
+	}
+	if err == nil && len(orphans) > 0 {
+		all.renamed, err = r.renamed()
+	}
+	if len(all.renamed) > 0 {
+		all.own = nil
+	}
+	return all, err
 }
 
-func (r *run) remove(ctx context.Context, out *report.Report, plan tree.Plan) {
-	c := report.Cluster{Name: plan.Cluster, Status: report.Removed, Changes: changes(plan),
+// renamed finds the clusters of the fleet whose folder was another's.
+func (r *run) renamed() (finding.List, error) {
+	var all finding.List
+	for i := range r.fleet.Clusters {
+		f, err := r.disk.Renamed(r.fleet.Clusters[i].Name)
+		if err != nil {
+			return nil, err
+		}
+		if f != nil {
+			all = append(all, *f)
+		}
+	}
+	return all, nil
+}
+
+func (all *removals) add(s Shard, one removal) {
+	all.fleet = append(all.fleet, one.Plan)
+	if s.has(one.Cluster) {
+		all.own = append(all.own, one)
+	}
+}
+
+func (r *run) remove(ctx context.Context, out *report.Report, one removal) {
+	out.Findings = append(out.Findings, one.findings...)
+	if one.findings.Failed() {
+		out.Clusters = append(out.Clusters, report.Cluster{Name: one.Cluster, Status: report.Failed})
+		return
+	}
+	c := report.Cluster{Name: one.Cluster, Status: report.Removed, Changes: changes(one.Plan),
 		Reasons: []report.Reason{{Cause: report.RemovedByPerson}}}
 	var err error
 	if r.Diff {
-		c.Diff, err = r.diff(plan)
+		c.Diff, err = r.diff(one.Plan)
 	}
 	if !r.DryRun && err == nil {
-		err = r.disk.Apply(ctx, plan)
+		err = r.disk.Apply(ctx, one.Plan)
 	}
 	if err != nil {
 		c.Status = report.Failed
-		unfinished(out, plan.Cluster, err)
+		unfinished(out, one.Cluster, err)
 	}
 	out.Clusters = append(out.Clusters, c)
 }

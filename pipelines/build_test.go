@@ -1,8 +1,10 @@
 package pipelines_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -71,6 +73,76 @@ func TestInterruptedBuildIsRepaired(t *testing.T) {
 	fleettest.MustPass(t, r, err)
 	if got := string(repo.Read(t, "clusters/one/lock.yaml")); got != lock {
 		t.Errorf("the lock is now\n%s", got)
+	}
+}
+
+// What an interrupted run left half written goes with the next run that writes,
+// also where that has nothing else to do.
+func TestTemporaryFilesAreSwept(t *testing.T) {
+	repo := example(t, "one")
+	options := built(t, repo)
+	before := snapshot(t, repo.Root)
+	for _, file := range []string{".kasou-fleet.lock.yaml.tmp", "root/.kasou-one.yaml.tmp", "one/.kasou-spec.yaml.tmp", "one/manifests/.kasou-one.7.tmp", "two/.kasou-spec.yaml.X.tmp"} {
+		repo.Write(t, "clusters/"+file, []byte("half"))
+	}
+	fleettest.MustPass(t, pipe(t, pipelines.Build, options), nil)
+	if snapshot(t, repo.Root) != before {
+		t.Error("something stays")
+	}
+}
+
+// A build that was cut off takes no registration along.
+func TestInterruptedBuildKeepsTheRegistration(t *testing.T) {
+	repo := example(t, "one")
+	options := built(t, repo)
+	fleettest.MustPass(t, register(t, options, fleettest.NewKubeconfig(t)), nil)
+	sealed, lock := string(repo.Read(t, registration)), string(repo.Read(t, "clusters/one/lock.yaml"))
+	repo.Write(t, "clusters/one/lock.yaml", []byte(lock+"writing: true\n"))
+	fleettest.MustPass(t, pipe(t, pipelines.Build, options), nil)
+	if string(repo.Read(t, registration)) != sealed || string(repo.Read(t, "clusters/one/lock.yaml")) != lock {
+		t.Error("the registration, or the lock, is another")
+	}
+}
+
+// A checkout whose line ends git converted is one finding that says so, and no
+// build writes over it.
+func TestConvertedLineEnds(t *testing.T) {
+	repo := example(t, "one", "two")
+	options := built(t, repo)
+	convert := func(but string) {
+		root := filepath.Join(repo.Root, "clusters")
+		err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() || filepath.Base(path) == but {
+				return err
+			}
+			data, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			return os.WriteFile(path, bytes.ReplaceAll(data, []byte("\n"), []byte("\r\n")), 0o644)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	convert("")
+	before := snapshot(t, repo.Root)
+	for _, p := range []pipelines.Pipeline{pipelines.Check, pipelines.Build} {
+		r := pipe(t, p, options)
+		if rules(r) != string(tree.RuleLineEnds) || !r.Failed() || !strings.Contains(r.Findings[0].Hint, ".gitattributes") {
+			t.Errorf("%s found %q", r.Command, rules(r))
+		}
+	}
+	if snapshot(t, repo.Root) != before {
+		t.Error("something was written")
+	}
+
+	// The locks were left out of it.
+	repo = example(t, "one", "two")
+	options = built(t, repo)
+	convert("lock.yaml")
+	if r := pipe(t, pipelines.Check, options); rules(r) != string(tree.RuleLineEnds) {
+		t.Errorf("check found %q", rules(r))
 	}
 }
 

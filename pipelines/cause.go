@@ -28,7 +28,9 @@ func reasons(old *tree.Lock, wanted tree.Lock, p tree.Plan) []report.Reason {
 	if old.Inputs == wanted.Inputs {
 		all = append(all, sameInputs(p)...)
 	}
-	if slices.ContainsFunc(p.Changes, func(c tree.Change) bool { return c.Cause == tree.HandEdit || c.Cause == tree.Missing }) {
+	if slices.ContainsFunc(p.Changes, func(c tree.Change) bool {
+		return c.Cause == tree.HandEdit || c.Cause == tree.LineEnds || c.Cause == tree.Missing
+	}) {
 		all = append(all, report.Reason{Cause: report.Repaired})
 	}
 	if len(all) == 0 {

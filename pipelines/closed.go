@@ -37,7 +37,7 @@ func (r *run) closedCluster(c fleet.Cluster, lock *tree.Lock, o outcome) (findin
 // closedRoot returns a finding for each file in root/ that belongs neither to a
 // cluster of the fleet nor to one of the removals. What stands in the place of
 // a cluster's own files, the cluster's comparison judges.
-func (r *run) closedRoot(removals []tree.Plan, said finding.List) (finding.List, error) {
+func (r *run) closedRoot(gone removals, said finding.List) (finding.List, error) {
 	if !r.wholeFleet() {
 		return nil, nil
 	}
@@ -45,12 +45,20 @@ func (r *run) closedRoot(removals []tree.Plan, said finding.List) (finding.List,
 	for _, c := range r.fleet.Clusters {
 		known[r.application(c.Name)], known[r.registration(c.Name)] = true, true
 	}
-	for _, plan := range removals {
+	for _, plan := range gone.fleet {
 		for _, change := range plan.Changes {
 			known[change.Path] = true
 		}
 	}
 	return r.disk.UnknownShared(fleet.RootFolder, func(p string) bool {
 		return known[p] || slices.ContainsFunc(said, func(f finding.Finding) bool { return f.File == p && f.Severity == finding.Error })
+	})
+}
+
+// failedOtherwise reports whether an error is about anything but a file that is
+// not kasou's. Such a file fails the run, and keeps no cluster from being written.
+func failedOtherwise(findings finding.List) bool {
+	return slices.ContainsFunc(findings, func(f finding.Finding) bool {
+		return f.Severity == finding.Error && f.Rule != tree.RuleUnknownFile && f.Rule != tree.RuleOrphanEdited
 	})
 }

@@ -47,9 +47,10 @@ func (r *run) build(ctx context.Context, c fleet.Cluster) outcome {
 	ctx = toolchain.WithCluster(ctx, c.Name)
 	lock, found, err := r.disk.ReadLock(c.Name)
 	o := outcome{cluster: c.Name, findings: found, err: err}
-	if o.usable() {
-		o = r.stages(ctx, c, lock)
+	if !o.usable() {
+		return o // without its lock, nobody knows which files are kasou's
 	}
+	o = r.stages(ctx, c, lock)
 	if ctx.Err() != nil {
 		return o
 	}

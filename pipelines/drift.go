@@ -186,18 +186,19 @@ func (w *watch) add(c fleet.Cluster, s seen) {
 
 // fleetWide looks at what belongs to no cluster.
 func (w *watch) fleetWide(ctx context.Context) error {
-	removals, found, err := w.removals(ctx)
+	gone, err := w.removals(ctx)
 	if err != nil {
 		return err
 	}
-	unknownFiles, err := w.closedRoot(removals, found)
+	unknownFiles, err := w.closedRoot(gone, gone.findings)
 	if err != nil {
 		return err
 	}
-	found = append(found, unknownFiles...)
-	for _, plan := range removals {
-		found = append(found, plan.Findings()...)
-		w.remove(ctx, w.out, plan)
+	found := append(gone.findings, unknownFiles...)
+	for _, one := range gone.own {
+		found = append(found, append(one.Findings(), one.findings...)...)
+		one.findings = nil // told in rows
+		w.remove(ctx, w.out, one)
 	}
 	for _, f := range found {
 		w.out.Drift = append(w.out.Drift, rows(f.Cluster, finding.List{f})...)

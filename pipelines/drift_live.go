@@ -8,7 +8,6 @@ import (
 	"path"
 	"slices"
 	"strings"
-	"sync/atomic"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
@@ -29,8 +28,6 @@ const liveJobs = 16
 type liveWatch struct {
 	*watch
 	asked *host.Host
-	// lost is why the host is not asked any further.
-	lost atomic.Pointer[error]
 }
 
 // objectKey names an object on the host, whatever version of its kind.
@@ -57,7 +54,7 @@ type onHost struct {
 func (w *watch) liveRows(ctx context.Context) {
 	l := &liveWatch{watch: w}
 	if err := l.open(ctx); err != nil {
-		l.lose(err)
+		l.host.lose(err)
 	}
 	w.out.Drift = append(w.out.Drift, l.rangeRows(ctx)...)
 	if w.Shard.Index <= 1 {
@@ -95,7 +92,7 @@ func (l *liveWatch) open(ctx context.Context) error {
 // rangeRows says where the host does not tell its service range. It need not
 // tell a fleet in which people wrote it down.
 func (l *liveWatch) rangeRows(ctx context.Context) []report.Row {
-	if l.lost.Load() != nil {
+	if l.host.open() != nil {
 		return nil
 	}
 	_, err := l.serviceRange.ask(ctx, l.OpenHost)
@@ -107,17 +104,10 @@ func (l *liveWatch) rangeRows(ctx context.Context) []report.Row {
 	return l.unknownRow(ctx, "", err)
 }
 
-func (l *liveWatch) lose(err error) { l.lost.CompareAndSwap(nil, &err) }
-
 // unknownRow is for what the host did not tell. One that cannot be reached is
 // not asked again.
 func (l *liveWatch) unknownRow(ctx context.Context, cluster string, err error) []report.Row {
-	var gone *host.UnreachableError
-	var stranger *host.UnauthorizedError
-	if errors.As(err, &gone) || errors.As(err, &stranger) {
-		l.lose(err)
-	}
-	if err == nil || ctx.Err() != nil {
+	if l.host.note(err) == nil || ctx.Err() != nil {
 		return nil
 	}
 	return []report.Row{unknown(cluster, report.DriftLive, err.Error())}
@@ -126,8 +116,8 @@ func (l *liveWatch) unknownRow(ctx context.Context, cluster string, err error) [
 // look compares one cluster with the host.
 func (l *liveWatch) look(ctx context.Context, c fleet.Cluster) onHost {
 	on := onHost{objects: map[objectKey]bool{}, kinds: map[schema.GroupVersionKind]bool{}}
-	if lost := l.lost.Load(); lost != nil {
-		on.rows = l.unknownRow(ctx, c.Name, *lost)
+	if lost := l.host.open(); lost != nil {
+		on.rows = l.unknownRow(ctx, c.Name, lost)
 		return on
 	}
 	files, err := l.disk.Deployed(c.Name)
@@ -196,7 +186,7 @@ func (l *liveWatch) objectRows(ctx context.Context, c fleet.Cluster, files tree.
 		all, on.diff = append(all, found...), on.diff+difference
 		if err != nil {
 			all = append(all, l.objectError(ctx, c, o, err)...)
-			if l.lost.Load() != nil || ctx.Err() != nil {
+			if l.host.open() != nil || ctx.Err() != nil {
 				return all
 			}
 		}
@@ -355,7 +345,7 @@ func (l *liveWatch) leftovers(ctx context.Context, found map[string]onHost) []re
 	}
 	var all []report.Row
 	for _, kind := range kinds {
-		if l.lost.Load() != nil || ctx.Err() != nil {
+		if l.host.open() != nil || ctx.Err() != nil {
 			break
 		}
 		objects, err := l.asked.Metadata(ctx, kind)

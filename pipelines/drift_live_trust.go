@@ -24,7 +24,7 @@ import (
 // controllerRows says whether the Sealed Secrets controller has another
 // certificate today than the pinned one.
 func (l *liveWatch) controllerRows(ctx context.Context) []report.Row {
-	if l.certificate == nil || l.lost.Load() != nil {
+	if l.certificate == nil || l.host.open() != nil {
 		return nil
 	}
 	data, err := l.asked.SealingCertificate(ctx, "", "")
@@ -54,7 +54,7 @@ func (l *liveWatch) controllerRows(ctx context.Context) []report.Row {
 func (l *liveWatch) registrationRows(ctx context.Context, c fleet.Cluster, lock *tree.Lock, files tree.Files) (all []report.Row, proved bool) {
 	file := l.registration(c.Name)
 	data := files[file]
-	if data == nil || lock == nil || l.lost.Load() != nil {
+	if data == nil || lock == nil || l.host.open() != nil {
 		return nil, false
 	}
 	look := func(secret *corev1.Secret) (seal.Decision, error) {

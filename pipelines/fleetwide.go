@@ -86,10 +86,7 @@ func (r *run) fleetPlan(ctx context.Context) (tree.Plan, finding.List, error) {
 // writeFleet keeps what is one for the fleet true, once every cluster was built:
 // while one failed, the files on disk may be of another version.
 func (r *run) writeFleet(ctx context.Context, out *report.Report) error {
-	failed := slices.ContainsFunc(out.Findings, func(f finding.Finding) bool {
-		return f.Severity == finding.Error && f.Rule != tree.RuleUnknownFile
-	})
-	if r.Shard.Index > 1 || failed || len(out.Unfinished) > 0 {
+	if r.Shard.Index > 1 || failedOtherwise(out.Findings) || len(out.Unfinished) > 0 {
 		return nil
 	}
 	plan, found, err := r.fleetPlan(ctx)

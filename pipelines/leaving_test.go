@@ -8,6 +8,7 @@ import (
 
 	"kasou/internal/fleettest"
 	"kasou/pipelines"
+	"kasou/pipelines/report"
 	"kasou/pipelines/tree"
 )
 
@@ -117,4 +118,97 @@ func listing(t *testing.T, repo fleettest.Repo, cluster string) string {
 func head(document string) string {
 	before, _, _ := strings.Cut(document, "\nspec:")
 	return before
+}
+
+// No shard removes by itself what the whole fleet's build would ask about.
+func TestShardsGuardTheFleet(t *testing.T) {
+	names := []string{"a", "b", "c", "d", "e", "f"}
+	repo := example(t, names...)
+	options := built(t, repo)
+	for _, name := range names[:4] {
+		gone := "clusters/" + name
+		if name != "a" { // its whole folder, of the others the spec
+			gone += "/spec.yaml"
+		}
+		if err := os.RemoveAll(filepath.Join(repo.Root, gone)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before := snapshot(t, repo.Root)
+	shards := func(do func(o pipelines.Options)) {
+		for i := range 4 {
+			o := options
+			o.Shard = pipelines.Shard{Index: i + 1, Count: 4}
+			do(o)
+		}
+	}
+	shards(func(o pipelines.Options) {
+		if r := pipe(t, pipelines.Build, o); !has(r, tree.RulePrune) || len(r.Clusters) > 0 {
+			t.Errorf("shard %d finds %q and does %v", o.Shard.Index, rules(r), r.Clusters)
+		}
+	})
+	if snapshot(t, repo.Root) != before {
+		t.Error("something was written")
+	}
+	removed := 0
+	shards(func(o pipelines.Options) {
+		o.AllowPrune = true
+		r := pipe(t, pipelines.Build, o)
+		fleettest.MustPass(t, r, nil)
+		for _, c := range r.Clusters {
+			if c.Status == report.Removed {
+				removed++
+			}
+		}
+	})
+	if removed != 4 {
+		t.Errorf("%d clusters removed, want 4", removed)
+	}
+	fleettest.MustPass(t, pipe(t, pipelines.Check, options), nil)
+}
+
+// A folder that got another name is not a cluster that left and one that came.
+func TestARenameIsRefused(t *testing.T) {
+	for name, build := range map[string]struct {
+		shard pipelines.Shard
+		names []string
+	}{
+		"the fleet":         {},
+		"a shard":           {shard: pipelines.Shard{Index: 1, Count: 2}},
+		"the other shard":   {shard: pipelines.Shard{Index: 2, Count: 2}},
+		"by its new name":   {names: []string{"two"}},
+		"with another name": {names: []string{"two", "three"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			repo := example(t, "one", "three")
+			options := built(t, repo)
+			fleettest.MustPass(t, register(t, options, fleettest.NewKubeconfig(t)), nil)
+			if err := os.Rename(filepath.Join(repo.Root, "clusters/one"), filepath.Join(repo.Root, "clusters/two")); err != nil {
+				t.Fatal(err)
+			}
+			repo.Cluster(t, "two", "  ingress: {enabled: true, host: one.example.com}\n")
+			before := snapshot(t, repo.Root)
+			if r := pipe(t, pipelines.Check, options); rules(r) != string(tree.RuleRenamed) {
+				t.Errorf("check finds %q", rules(r))
+			}
+			options.Shard, options.Names = build.shard, build.names
+			r := pipe(t, pipelines.Build, options)
+			if rules(r) != string(tree.RuleRenamed) || r.Findings[0].File != "clusters/two/lock.yaml" {
+				t.Errorf("build finds %q", rules(r))
+			}
+			if snapshot(t, repo.Root) != before {
+				t.Error("something was written")
+			}
+			options.Shard, options.Names = pipelines.Shard{}, nil
+			for _, file := range []string{"lock.yaml", "values.yaml", "manifests"} {
+				if err := os.RemoveAll(filepath.Join(repo.Root, "clusters/two", file)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			fleettest.MustPass(t, pipe(t, pipelines.Build, options), nil)
+			if _, err := os.Stat(filepath.Join(repo.Root, registration)); !os.IsNotExist(err) {
+				t.Errorf("the old registration: %v", err)
+			}
+		})
+	}
 }

@@ -28,6 +28,9 @@ const (
 // says what it would do.
 func Lock(ctx context.Context, o Options, upgrade bool) (*report.Report, error) {
 	out := &report.Report{Command: "lock", DryRun: o.DryRun}
+	if err := o.sweep(ctx); err != nil {
+		return nil, err
+	}
 	r, findings, err := choose(o)
 	out.Findings = findings
 	if err != nil || r == nil {

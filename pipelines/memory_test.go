@@ -87,6 +87,13 @@ func TestUnchangedClustersAreNotRendered(t *testing.T) {
 	}
 	build("after the edit was undone", 0, nil)
 
+	lock := repo.Read(t, "clusters/three/lock.yaml")
+	repo.Write(t, "clusters/three/lock.yaml", append(lock, "# x\n"...))
+	build("a comment in a lock", 1, nil)
+	if string(repo.Read(t, "clusters/three/lock.yaml")) != string(lock) {
+		t.Error("the comment in the lock was not undone")
+	}
+
 	repo.Write(t, "clusters/sealed-secrets.crt", sealtest.NewKeyPair(t).Certificate)
 	build("another certificate", 4, nil)
 	build("a value sealed with the old one", 1, nil)

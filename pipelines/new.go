@@ -12,9 +12,12 @@ import (
 // New writes the spec.yaml of a new cluster and checks it with the rest of the
 // fleet. It fails where the spec makes no sense by itself, writing nothing, and
 // with fs.ErrExist where the cluster has a spec already.
-func New(_ context.Context, o Options, wanted fleet.NewOptions) (*report.Report, error) {
+func New(ctx context.Context, o Options, wanted fleet.NewOptions) (*report.Report, error) {
 	data, err := fleet.NewSpec(wanted)
 	if err != nil {
+		return nil, err
+	}
+	if err := o.sweep(ctx); err != nil {
 		return nil, err
 	}
 	file := path.Join(o.Dir, wanted.Name, "spec.yaml")

@@ -37,6 +37,7 @@ func changes(p tree.Plan) []report.Change {
 // sorted puts the report's parts into their order.
 func sorted(r *report.Report) *report.Report {
 	r.Findings.Sort()
+	r.Findings = tree.OneCheckout(r.Findings)
 	slices.SortFunc(r.Clusters, func(a, b report.Cluster) int { return cmp.Compare(a.Name, b.Name) })
 	return r
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path"
+	"strings"
 	"time"
 
 	"kasou/pipelines/argocd"
@@ -46,6 +47,9 @@ type Registration struct {
 // cluster that has not booted yet is a note.
 func Register(ctx context.Context, o Options, from Registration) (*report.Report, error) {
 	out := &report.Report{Command: "register", DryRun: o.DryRun}
+	if err := o.sweep(ctx); err != nil {
+		return nil, err
+	}
 	r, findings, err := start(o)
 	out.Findings = findings
 	if err != nil || r == nil {
@@ -69,8 +73,12 @@ func (r *run) register(ctx context.Context, c fleet.Cluster, from Registration) 
 		w.findings, w.err = append(w.findings, found...), err
 		return w.usable() && ctx.Err() == nil
 	}
+	if lost := r.host.open(); lost != nil && from.Kubeconfig == nil {
+		w.err = lost
+		return w
+	}
 	cred, found, err := r.credential(ctx, c, from)
-	if !keep(found, err) || cred == nil {
+	if !keep(found, r.host.note(err)) || cred == nil {
 		return w
 	}
 	lock, found, err := r.disk.ReadLock(c.Name)
@@ -144,17 +152,20 @@ func (r *run) sealCredential(ctx context.Context, c fleet.Cluster, cred credenti
 func (r *run) keepRegistration(c fleet.Cluster, lock *tree.Lock, files tree.Files) finding.List {
 	file := r.registration(c.Name)
 	recorded := r.recorded(lock)(file)
-	if recorded == "" || lock.Writing {
+	if recorded == "" {
 		return nil
 	}
 	data := r.committed(file)
+	if data == nil && lock.Writing {
+		return nil // a first registration was cut off
+	}
 	problem := finding.Finding{File: file, Cluster: c.Name, Severity: finding.Error}
 	switch {
 	case data == nil:
 		problem.Rule, problem.Message = RuleRegistrationMissing, "the sealed cluster Secret that the lock records is not there"
 		problem.Hint = "Restore it from git, or run kasou register " + c.Name + "."
 		return finding.List{problem}
-	case tree.Digest(data) != recorded:
+	case !lock.Claims(strings.TrimPrefix(file, r.Dir+"/"), data):
 		problem.Rule, problem.Message = RuleRegistrationEdited, "the sealed cluster Secret is not as kasou register wrote it"
 		problem.Hint = "Restore it from git, or run kasou register " + c.Name + ". Whoever can seal can point Argo CD at another server: find out who edited it."
 		return finding.List{problem}

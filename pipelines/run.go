@@ -3,6 +3,7 @@ package pipelines
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,13 +21,15 @@ type run struct {
 	fleet    *fleet.Fleet
 	disk     *tree.Disk
 	clusters []fleet.Cluster
-	// retired are the names of the clusters to take away.
+	// retired are the names of the clusters to take away, those of other shards too.
 	retired     []string
 	schemas     *conform.Set
 	certificate *seal.Certificate
 	key         *seal.Key
 	// serviceRange is the host's service range, for specs that say auto.
 	serviceRange hostRange
+	// host is open once the host could not be reached.
+	host breaker
 	// onlyLooks lets a run go on without the values of valuesFrom: it compares
 	// what it can.
 	onlyLooks bool
@@ -50,6 +53,18 @@ func choose(o Options) (*run, finding.List, error) {
 	}
 	r := &run{Options: o, fleet: f, disk: tree.At(o.Root, o.Dir), atWork: make(chan struct{}, max(o.Jobs, 1))}
 	return r, findings, r.choose()
+}
+
+// sweep removes what earlier runs left in the repository half written.
+func (o Options) sweep(ctx context.Context) error {
+	if o.DryRun {
+		return nil
+	}
+	disk := tree.At(o.Root, o.Dir)
+	defer disk.Close()
+	return disk.Sweep(ctx, func(cluster string) bool {
+		return len(o.Names) == 0 && o.Shard.has(cluster) || slices.Contains(o.Names, cluster)
+	})
 }
 
 // start is choose, with what all clusters need for a build.
@@ -101,7 +116,7 @@ func (e *SettingError) Unwrap() error { return e.Err }
 func (r *run) choose() error {
 	if len(r.Names) == 0 {
 		r.clusters = ofShard(r.Shard, r.fleet.Clusters, func(c fleet.Cluster) string { return c.Name })
-		r.retired = ofShard(r.Shard, r.fleet.Retired, func(name string) string { return name })
+		r.retired = r.fleet.Retired
 		return nil
 	}
 	named := map[string]bool{}

@@ -135,12 +135,15 @@ func (r *run) read(ctx context.Context, v fleet.ValueFrom) (string, error) {
 	if r.OpenHost == nil {
 		return "", fmt.Errorf("there is no host cluster to ask for %s", v.Source())
 	}
+	if lost := r.host.open(); lost != nil {
+		return "", lost
+	}
 	asked, err := r.OpenHost()
 	if err != nil {
 		return "", err
 	}
 	value, err := asked.SecretValue(ctx, v.Secret.Namespace, v.Secret.Name, v.Secret.Key)
-	return string(value), err
+	return string(value), r.host.note(err)
 }
 
 // placeholder says where the value comes from, with a fingerprint that only the

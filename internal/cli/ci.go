@@ -100,7 +100,17 @@ func (c *ciCommand) decide(args []string) (pipeline, publish string, err error) 
 	if c.publish.value != "" {
 		publish = c.publish.value
 	}
+	if publish == "commit" && beforeMerge(event) {
+		return "", "", usagef("the event %s runs on what nobody has merged yet, so nothing is committed and pushed from it: use --publish none or fail, and commit on push", event)
+	}
 	return pipeline, publish, c.contradiction(pipeline, publish)
+}
+
+// beforeMerge reports whether a GitHub event is about a change that is not merged:
+// whoever proposes one would have kasou push what it builds from that, with the
+// token of pull_request_target into the base branch.
+func beforeMerge(event string) bool {
+	return strings.HasPrefix(event, "pull_request") || event == "merge_group"
 }
 
 // contradiction says which of the flags do not go together.

@@ -49,6 +49,11 @@ func TestLoadFolders(t *testing.T) {
 		{"folder is a link out", nil, link("/etc", "a"), "clusters/a: error [fleet-not-regular]", "symbolic link"},
 		{"pipe beside the folders", nil, fifo("a"), "clusters/a: error [fleet-not-regular]", "neither"},
 		{"link to a file", map[string]string{"x.crt": ""}, link("x.crt", "y.crt"), "", ""},
+		{"an empty folder", nil, func(t *testing.T, clusters string) {
+			if err := os.Mkdir(filepath.Join(clusters, "a"), 0o755); err != nil {
+				t.Fatal(err)
+			}
+		}, "", ""},
 		{"what is ignored", map[string]string{".git/a": "", "_b/spec.yaml": "?", "root/a.yaml": "?", "notes.txt": ""}, nil, "", ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -221,6 +221,8 @@ func (l *loader) cluster(name string) *source {
 		return l.memory.spec(path.Join(l.dir, file), name, data)
 	case similar != "":
 		l.report(finding.Error, RuleMissingSpec, file, "there is no "+SpecFileName, fmt.Sprintf("rename %s to %s", similar, SpecFileName))
+	case len(entries) == 0:
+		// Git knows no empty folder; one stays where a run was killed.
 	case has(entries, LockFileName):
 		l.fleet.Retired = append(l.fleet.Retired, name)
 	default:

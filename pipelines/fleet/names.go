@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -23,6 +24,10 @@ import (
 // and cluster-NAME have 253 characters.
 const MaxNameLength = 63 - len("-0123456789") - len("-etcd")
 
+// deviceName matches what Windows takes for a device, whatever its letter case and
+// whatever follows behind a dot, as in root/con.yaml.
+var deviceName = regexp.MustCompile(`^(?i:con|prn|aux|nul|com[1-9]|lpt[1-9])$`)
+
 // reservedNamespaces belong to Kubernetes.
 var reservedNamespaces = []string{"kube-system", "kube-public", "kube-node-lease", "default"}
 
@@ -36,6 +41,8 @@ func checkName(name, folder, appOfApps string) *problem {
 		return fail(RuleNameMismatch, fmt.Sprintf("is %s, and the folder is %s", quoted(name), quoted(folder)), "make both the same")
 	case name == RootFolder, name == BootstrapFolder, name == appOfApps, name == appOfApps+BootstrapEnd:
 		return fail(RuleName, quoted(name)+" is a name that kasou needs for itself", "take another one")
+	case deviceName.MatchString(name):
+		return fail(RuleName, quoted(name)+" is a device on Windows, where no file or folder can have that name", "take another one: nobody could check the repository out there")
 	case len(name) > MaxNameLength:
 		return fail(RuleNameLength, fmt.Sprintf("has %d characters, and there is room for %d", len(name), MaxNameLength),
 			"shorten it: the pods of a StatefulSet NAME-etcd carry it in a label of 63 characters, with a hash")

@@ -12,7 +12,7 @@ func TestNewSpec(t *testing.T) {
 		{Name: "staging", Host: "staging.example.com"},
 		{Name: "staging", Namespace: "team", Chart: remote, Host: "staging.example.com"},
 		{Name: "true", Namespace: "123", Chart: Chart{Path: "charts/vcluster"}},
-		{Name: "null"}, {Name: "y"}, {Name: "1e3"},
+		{Name: "null"}, {Name: "y"}, {Name: "1e3"}, {Name: "console"}, {Name: "com10"},
 	} {
 		data, err := NewSpec(o)
 		if err != nil {
@@ -43,6 +43,10 @@ func TestNewSpecRefuses(t *testing.T) {
 		{NewOptions{}, []string{"metadata.name is empty"}},
 		{NewOptions{Name: "Upper", Host: "a b"}, []string{"DNS label", "DNS name"}},
 		{NewOptions{Name: "root"}, []string{"kasou needs"}},
+		{NewOptions{Name: "con"}, []string{"device on Windows"}},
+		{NewOptions{Name: "NUL"}, []string{"device on Windows"}},
+		{NewOptions{Name: "com1"}, []string{"device on Windows"}},
+		{NewOptions{Name: "Lpt9"}, []string{"device on Windows"}},
 		{NewOptions{Name: "a\nb: c"}, []string{"DNS label"}},
 		{NewOptions{Name: "a", Chart: Chart{Name: "vcluster", Version: "1"}}, []string{"exact version"}},
 		{NewOptions{Name: "a", Namespace: "kube-system"}, []string{"belongs to Kubernetes"}},

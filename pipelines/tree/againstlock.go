@@ -47,6 +47,10 @@ func (v *visit) differs(cluster, file, digest string) (*finding.Finding, error) 
 	case err != nil:
 		return nil, err
 	case !hasDigest(data, digest):
+		if plain, converted := unconverted(data); converted && hasDigest(plain, digest) {
+			f := lineEnds(finding.Error, file, cluster)
+			return &f, nil
+		}
 		f := p.finding(finding.Error, RuleHandEdit, file, editedMessage)
 		return &f, nil
 	}

@@ -47,7 +47,11 @@ func (d *Disk) Apply(ctx context.Context, p Plan) error {
 		w.discard()
 		return err
 	}
-	return w.commit()
+	if err := w.commit(); err != nil {
+		w.discard()
+		return err
+	}
+	return nil
 }
 
 // writer is one Apply at work.

@@ -13,8 +13,6 @@ import (
 )
 
 func TestApplyWritesWhatIsWanted(t *testing.T) {
-	old := syscall.Umask(0o077)
-	defer syscall.Umask(old)
 	root := repo(t, map[string]string{"clusters/dev/notes.md": "mine\n"})
 	for _, name := range []string{"a", "b", "a"} {
 		w := generation(name)
@@ -33,16 +31,30 @@ func TestApplyWritesWhatIsWanted(t *testing.T) {
 			t.Errorf("files (-want +got):\n%s", diff)
 		}
 	}
-	for p, want := range map[string]os.FileMode{
-		"clusters/dev/values.yaml": 0o644, "clusters/dev/lock.yaml": 0o644,
-		"clusters/dev/manifests": os.ModeDir | 0o755, "clusters/root": os.ModeDir | 0o755,
-	} {
-		if info, err := os.Stat(filepath.Join(root, p)); err != nil || info.Mode() != want {
-			t.Errorf("%s: %v, %v; want %v", p, info.Mode(), err, want)
-		}
-	}
 	if _, err := os.Stat(filepath.Join(root, "clusters/dev/manifests/b")); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("an empty folder stays: %v", err)
+	}
+}
+
+func TestTheUmaskIsHonoured(t *testing.T) {
+	for umask, want := range map[int]os.FileMode{0o022: 0o644, 0o002: 0o664, 0o077: 0o600} {
+		root := repo(t, nil)
+		old := syscall.Umask(umask)
+		mustBuild(t, root, generation("a"))
+		err := Create(root, "clusters/new/spec.yaml", nil)
+		syscall.Umask(old)
+		if err != nil {
+			t.Fatal(err)
+		}
+		folder := os.ModeDir | 0o777&^os.FileMode(umask)
+		for p, want := range map[string]os.FileMode{
+			"clusters/dev/values.yaml": want, "clusters/dev/lock.yaml": want, "clusters/new/spec.yaml": want,
+			"clusters/dev/manifests": folder, "clusters/root": folder, "clusters/new": folder,
+		} {
+			if info, err := os.Stat(filepath.Join(root, p)); err != nil || info.Mode() != want {
+				t.Errorf("%03o, %s: %v, %v; want %v", umask, p, info.Mode(), err, want)
+			}
+		}
 	}
 }
 

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 	"syscall"
 	"testing"
 
@@ -125,4 +127,28 @@ func BenchmarkLock(b *testing.B) {
 			}
 		}
 	})
+}
+
+// What a build of a fleet pays to find nothing half written.
+func BenchmarkSweep(b *testing.B) {
+	root := b.TempDir()
+	for i := range 1000 {
+		w := generationOf(fmt.Sprintf("c%d", i), "a")
+		for p, data := range w.Files {
+			full := filepath.Join(root, p)
+			if err := os.MkdirAll(filepath.Dir(full), 0o755); err != nil {
+				b.Fatal(err)
+			}
+			if err := os.WriteFile(full, data, 0o644); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	for b.Loop() {
+		d := At(root, "clusters")
+		if err := d.Sweep(b.Context(), func(string) bool { return true }); err != nil {
+			b.Fatal(err)
+		}
+		_ = d.Close()
+	}
 }

@@ -20,7 +20,7 @@ func (d *Disk) ReadLock(cluster string) (*Lock, finding.List, error) {
 	v := d.visit()
 	defer v.Close()
 	if data, ok := v.glimpse(path.Join(cluster, lockName)); ok {
-		lock, _, findings, err := d.parseLock(cluster, data)
+		lock, _, findings, err := v.parseLock(cluster, data)
 		return lock, findings, err
 	}
 	lock, _, findings, err := v.readLock(cluster)
@@ -37,17 +37,27 @@ func (v *visit) readLock(cluster string) (*Lock, []byte, finding.List, error) {
 	if err != nil || data == nil {
 		return nil, nil, nil, err
 	}
-	return v.disk.parseLock(cluster, data)
+	return v.parseLock(cluster, data)
 }
 
-func (d *Disk) parseLock(cluster string, data []byte) (*Lock, []byte, finding.List, error) {
-	p := path.Join(d.dir, cluster, lockName)
+func (v *visit) parseLock(cluster string, data []byte) (*Lock, []byte, finding.List, error) {
+	p := path.Join(v.disk.dir, cluster, lockName)
+	if _, converted := unconverted(data); converted {
+		return nil, data, finding.List{lineEnds(finding.Error, p, cluster)}, nil
+	}
 	lock, err := ParseLock(data)
 	if err != nil {
 		return nil, data, finding.List{badLock(p, cluster, strings.TrimSpace(err.Error()),
 			"Restore it from git; after a merge conflict take either side, then run kasou build.")}, nil
 	}
 	if strays := lock.strays(cluster); len(strays) > 0 {
+		old, err := v.renamedFrom(lock)
+		if err != nil {
+			return nil, data, nil, err
+		}
+		if old != "" {
+			return nil, data, finding.List{renamed(v.disk.dir, old, cluster)}, nil
+		}
 		return nil, data, finding.List{badLock(p, cluster,
 			fmt.Sprintf("claims files that cannot be cluster %s's: %s", cluster, some(strays)),
 			"Restore it from git. If the folder is a copy of another cluster's, delete everything in it but spec.yaml.")}, nil
@@ -216,7 +226,7 @@ func (c *comparison) put() error {
 			return err
 		}
 	}
-	c.wanted.Lock = c.old
+	c.wanted.Lock = c.old // writing, too: a build that was cut off is still to be finished
 	return c.lock(digests)
 }
 
@@ -234,8 +244,13 @@ func (c *comparison) file(p string, data []byte) error {
 	}
 	old = bytes.Clone(old)
 	digest, listed := c.old.Files[c.inside(p)]
-	if old != nil && !listed && !c.stamped(p, old) {
+	switch {
+	case old == nil:
+	case !listed && !c.stamped(p, old):
 		c.findings = append(c.findings, foreign(p, c.wanted.Cluster, old, data))
+		return nil
+	case data == nil && !c.old.Claims(c.inside(p), old):
+		c.findings = append(c.findings, notDeleted(p, c.wanted.Cluster, "it is no longer generated"))
 		return nil
 	}
 	c.plan.add(Change{Path: p, Old: old, New: data, Cause: c.cause(old, data, digest, listed)})
@@ -256,7 +271,10 @@ func (c *comparison) cause(old, data []byte, digest string, listed bool) Cause {
 		return Missing
 	case old == nil:
 		return New
-	case listed && Digest(old) != digest:
+	case listed && !hasDigest(old, digest):
+		if plain, converted := unconverted(old); converted && (hasDigest(plain, digest) || same(plain, data)) {
+			return LineEnds
+		}
 		return HandEdit
 	case data == nil:
 		return Unwanted
@@ -273,10 +291,20 @@ func foreign(p, cluster string, old, data []byte) finding.Finding {
 	}
 }
 
+// notDeleted is for a file that the lock lists, and that is not what it says: it
+// may be a person's, whatever somebody wrote into the lock.
+func notDeleted(p, cluster, why string) finding.Finding {
+	return finding.Finding{
+		File: p, Cluster: cluster, Rule: RuleNotDeleted, Severity: finding.Error,
+		Message: why + ", but its content is not what the lock records, so it is not deleted",
+		Hint:    "Move it away if it is yours, or delete it, and run kasou build.",
+	}
+}
+
 // lock plans for lock.yaml, and makes the one that stands during the writing.
 func (c *comparison) lock(digests map[string]string) error {
 	final := c.wanted.Lock
-	final.Files, final.Writing = digests, false
+	final.Files = digests
 	var err error
 	if c.plan.lockNew, err = final.Marshal(); err != nil {
 		return fmt.Errorf("lock of %s: %w", c.wanted.Cluster, err)
@@ -293,10 +321,27 @@ func (c *comparison) lock(digests map[string]string) error {
 		intent.Files = map[string]string{}
 	}
 	maps.Copy(intent.Files, digests)
+	intent.Replaced = c.replaced(final.Replaced)
 	if c.plan.lockIntent, err = intent.Marshal(); err != nil {
 		return fmt.Errorf("lock of %s: %w", c.wanted.Cluster, err)
 	}
 	return nil
+}
+
+// replaced returns, with those before, the digests of the files on disk that are
+// to be replaced or deleted: they are kasou's also for the run that finishes this
+// one's work, whatever it then wants.
+func (c *comparison) replaced(before map[string]string) map[string]string {
+	all := maps.Clone(before)
+	if all == nil {
+		all = map[string]string{}
+	}
+	for _, change := range c.plan.Changes {
+		if change.Old != nil && change.Path != c.plan.lockPath {
+			all[c.inside(change.Path)] = Digest(change.Old)
+		}
+	}
+	return all
 }
 
 func (c *comparison) lockCause() Cause {

@@ -49,16 +49,6 @@ func TestCompareSaysWhy(t *testing.T) {
 			},
 			rules: []finding.Rule{RuleNotBuilt, RuleStale, RuleStale},
 		},
-		"edited and no longer generated": {
-			wanted: func() Wanted {
-				w := generation("a")
-				delete(w.Files, namespace)
-				return w
-			}(),
-			change: func(t *testing.T, root string) { put(t, root, namespace, "mine\n") },
-			causes: map[string]string{namespace: "delete: hand edit", lock: "update: stale"},
-			rules:  []finding.Rule{RuleHandEdit, RuleStale},
-		},
 		"lock edited": {
 			wanted: generation("a"),
 			change: func(t *testing.T, root string) {
@@ -93,6 +83,55 @@ func TestCompareSaysWhy(t *testing.T) {
 			}
 			mustBuild(t, root, test.wanted)
 		})
+	}
+}
+
+// Whoever writes a person's file into a lock does not have it deleted.
+func TestNothingIsDeletedThatIsNotAsTheLockHasIt(t *testing.T) {
+	for name, file := range map[string]string{
+		"edited, and no longer generated": "clusters/dev/manifests/namespace.yaml",
+		"claimed by an edited lock":       "clusters/dev/notes.md",
+	} {
+		t.Run(name, func(t *testing.T) {
+			root := repo(t, nil)
+			mustBuild(t, root, generation("a"))
+			put(t, root, file, "mine\n")
+			w := generation("a")
+			delete(w.Files, file)
+			const lock = "clusters/dev/lock.yaml"
+			text := strings.Replace(snapshot(t, root)[lock], "files:\n", "files:\n  "+strings.TrimPrefix(file, "clusters/")+": "+Digest(nil)+"\n", 1)
+			if strings.Count(text, file[len("clusters/"):]) == 1 {
+				put(t, root, lock, text)
+			}
+			_, findings, err := at(t, root).Compare(t.Context(), w)
+			if err != nil || len(findings) != 1 || findings[0].Rule != RuleNotDeleted || findings[0].File != file || !findings.Failed() {
+				t.Errorf("%v, %v", findings, err)
+			}
+			remove(t, root, file)
+			mustBuild(t, root, w)
+		})
+	}
+}
+
+// A build that was cut off may have left the old of a file or the new. The next
+// one is free to want neither.
+func TestALockThatWasCutOffClaimsOldAndNew(t *testing.T) {
+	const file = "clusters/dev/manifests/namespace.yaml"
+	for _, stands := range []string{"a", "b", "c"} {
+		root := repo(t, nil)
+		mustBuild(t, root, generation("a"))
+		intent := mustCompare(t, root, generation("b")).lockIntent
+		put(t, root, "clusters/dev/lock.yaml", string(intent))
+		put(t, root, file, string(generation(stands).Files[file]))
+		w := generation("d")
+		delete(w.Files, file)
+		plan, findings, err := at(t, root).Compare(t.Context(), w)
+		if err != nil || findings.Failed() != (stands == "c") {
+			t.Errorf("%s: %v, %v", stands, findings, err)
+		}
+		if err := at(t, root).Apply(t.Context(), plan); err != nil {
+			t.Error(err)
+		}
 	}
 }
 

@@ -1,26 +1,67 @@
 package tree
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path"
+	"slices"
 )
 
 // Create writes a file that a person will own, and the folders to it. file is
-// relative to root. It never replaces one: the error then is fs.ErrExist. A
-// file that could not be written whole is taken away again.
-func Create(root, file string, data []byte) (err error) {
+// relative to root. It never replaces one: the error then is fs.ErrExist. The
+// file is there whole or not at all, and so are the folders that it is the first
+// in; what a killed run leaves, Sweep removes.
+func Create(root, file string, data []byte) error {
 	r, err := os.OpenRoot(root)
 	if err != nil {
 		return err
 	}
 	defer r.Close()
-	if err := r.MkdirAll(path.Dir(file), 0o755); err != nil {
+	made, err := makeFolders(r, path.Dir(file))
+	if err == nil {
+		err = createIn(r, file, data)
+	}
+	if err != nil {
+		for _, dir := range slices.Backward(made) {
+			_ = r.Remove(dir) // not where somebody else has put something there
+		}
+	}
+	return err
+}
+
+// makeFolders makes the folder and those above it, and returns those that were
+// not there.
+func makeFolders(r *os.Root, folder string) (made []string, err error) {
+	for _, dir := range append(parents(folder), folder) {
+		switch err := r.Mkdir(dir, dirMode); {
+		case err == nil:
+			made = append(made, dir)
+		case !errors.Is(err, fs.ErrExist):
+			return made, err
+		}
+	}
+	return made, nil
+}
+
+func createIn(r *os.Root, file string, data []byte) error {
+	temp := path.Join(path.Dir(file), tempPrefix+path.Base(file)+"."+rand.Text()+tempSuffix)
+	if err := writeNew(r, temp, data); err != nil {
 		return err
 	}
-	f, err := r.OpenFile(file, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+	err := r.Link(temp, file)
+	if err != nil && !errors.Is(err, fs.ErrExist) {
+		err = writeNew(r, file, data) // a file system without hard links
+	}
+	return errors.Join(err, ignoreMissing(r.Remove(temp)))
+}
+
+// writeNew writes a file that was not there. One that could not be written whole
+// is taken away again.
+func writeNew(r *os.Root, file string, data []byte) error {
+	f, err := r.OpenFile(file, os.O_CREATE|os.O_EXCL|os.O_WRONLY, fileMode)
 	if err != nil {
 		return err
 	}

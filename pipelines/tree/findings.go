@@ -17,7 +17,7 @@ func (p Plan) Findings() finding.List {
 	counts := map[Cause][]string{}
 	for _, c := range p.Changes {
 		switch c.Cause {
-		case HandEdit:
+		case HandEdit, LineEnds:
 		case Missing:
 			list = append(list, p.missing(c.Path))
 		default:
@@ -36,6 +36,9 @@ func (p Plan) Findings() finding.List {
 func (p Plan) HandEdits(severity finding.Severity) finding.List {
 	var list finding.List
 	for _, c := range p.Changes {
+		if c.Cause == LineEnds {
+			list = append(list, lineEnds(severity, c.Path, p.Cluster))
+		}
 		if c.Cause != HandEdit {
 			continue
 		}

@@ -90,6 +90,9 @@ func (v *visit) readFleetLock() (lock *FleetLock, text []byte, findings finding.
 	if err != nil || text == nil {
 		return nil, nil, nil, err
 	}
+	if _, converted := unconverted(text); converted {
+		return nil, text, finding.List{lineEnds(finding.Error, at, "")}, nil
+	}
 	lock, err = ParseFleetLock(text)
 	if err == nil {
 		if strays := lock.strays(); len(strays) > 0 {

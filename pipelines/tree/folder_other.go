@@ -106,21 +106,15 @@ func (f *folder) create(name string) (newFile, error) {
 	return newFile{file}, err
 }
 
-// finish writes the content, sets the mode and closes the file.
+// finish writes the content and closes the file.
 func (n newFile) finish(data []byte) error {
 	_, err := n.file.Write(data)
-	if err == nil {
-		err = n.file.Chmod(fileMode)
-	}
 	return errors.Join(err, n.file.Close())
 }
 
-// mkdir makes a folder, whatever the umask, and opens it.
+// mkdir makes a folder, and opens it.
 func (f *folder) mkdir(name string) (*folder, error) {
 	if err := f.in.Mkdir(name, dirMode); err != nil {
-		return nil, err
-	}
-	if err := f.in.Chmod(name, dirMode); err != nil {
 		return nil, err
 	}
 	return f.sub(name)

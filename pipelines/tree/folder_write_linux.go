@@ -19,12 +19,9 @@ func (f *folder) create(name string) (newFile, error) {
 	return newFile{fd}, err
 }
 
-// finish writes the content, sets the mode and closes the file.
+// finish writes the content and closes the file.
 func (n newFile) finish(data []byte) error {
 	err := n.write(data)
-	if err == nil {
-		err = setMode(n.fd, fileMode)
-	}
 	if closed := unix.Close(n.fd); err == nil && !errors.Is(closed, unix.EINTR) { // Linux has closed it then
 		err = closed
 	}
@@ -42,30 +39,12 @@ func (n newFile) write(data []byte) error {
 	return nil
 }
 
-// setMode sets the mode where the umask, or the folder's own rules, gave
-// another: setting it writes to disk, looking does not.
-func setMode(fd int, mode uint32) error {
-	var is unix.Stat_t
-	if err := unix.Fstat(fd, &is); err != nil || is.Mode&^unix.S_IFMT == mode {
-		return err
-	}
-	return unix.Fchmod(fd, mode)
-}
-
-// mkdir makes a folder, whatever the umask, and opens it.
+// mkdir makes a folder, and opens it.
 func (f *folder) mkdir(name string) (*folder, error) {
 	if err := retry(func() error { return unix.Mkdirat(f.fd, name, dirMode) }); err != nil {
 		return nil, err
 	}
-	made, err := f.sub(name)
-	if err != nil {
-		return nil, err
-	}
-	if err := setMode(made.fd, dirMode); err != nil {
-		_ = made.close()
-		return nil, err
-	}
-	return made, nil
+	return f.sub(name)
 }
 
 func (f *folder) rename(from, to string) error {

@@ -30,9 +30,16 @@ type Lock struct {
 	// Files holds the digest of each generated file but lock.yaml itself, by
 	// path from the clusters folder.
 	Files map[string]string `json:"files,omitempty"`
+	// Replaced holds, while Writing, the digests that files had which are being
+	// replaced: each of them is that one or the one in Files.
+	Replaced map[string]string `json:"replaced,omitempty"`
 	// Writing is true while the files are being replaced: when it stands on
 	// disk, a build was cut off, and the next one finishes its work.
 	Writing bool `json:"writing,omitempty"`
+
+	// Text is the digest of the bytes that ParseLock read: two locks that say the
+	// same may differ in a comment or in their form.
+	Text string `json:"-"`
 }
 
 // HostLock is what kasou once learnt from the host cluster and holds on to.
@@ -60,7 +67,19 @@ func ParseLock(data []byte) (*Lock, error) {
 	if l.APIVersion != LockVersion || l.Kind != LockKind {
 		return nil, fmt.Errorf("apiVersion %q, kind %q: this kasou reads %s, %s", l.APIVersion, l.Kind, LockVersion, LockKind)
 	}
+	l.Text = Digest(data)
 	return l, nil
+}
+
+// Claims reports whether data is what the lock says that kasou wrote at p, a path
+// from the clusters folder.
+func (l Lock) Claims(p string, data []byte) bool {
+	digest, listed := l.Files[p]
+	if listed && hasDigest(data, digest) {
+		return true
+	}
+	digest, listed = l.Replaced[p]
+	return listed && l.Writing && hasDigest(data, digest)
 }
 
 // Marshal gives the lock as YAML, keys sorted.

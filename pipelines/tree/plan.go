@@ -14,7 +14,7 @@ type Wanted struct {
 	// Files are all its generated files but lock.yaml, by path from the repo's
 	// root.
 	Files Files
-	// Lock is to be its lock.yaml. Compare fills in Files and Writing.
+	// Lock is to be its lock.yaml. Compare fills in Files.
 	Lock Lock
 }
 
@@ -32,7 +32,8 @@ const (
 type Cause string
 
 // New was never written. Stale is as kasou wrote it, but the inputs, or kasou,
-// have changed. HandEdit is not as kasou wrote it; Missing is gone. Interrupted
+// have changed. HandEdit is not as kasou wrote it, LineEnds in its line ends alone;
+// Missing is gone. Interrupted
 // was left by a build that was cut off. Unwanted is generated no longer.
 // Retired belongs to a cluster whose spec.yaml is gone, Orphaned to one whose
 // folder is.
@@ -40,6 +41,7 @@ const (
 	New         Cause = "new"
 	Stale       Cause = "stale"
 	HandEdit    Cause = "hand edit"
+	LineEnds    Cause = "line ends"
 	Missing     Cause = "missing"
 	Interrupted Cause = "interrupted"
 	Unwanted    Cause = "no longer generated"

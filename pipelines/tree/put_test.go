@@ -46,3 +46,22 @@ func TestPut(t *testing.T) {
 		t.Errorf("the other file: %q, %v", data, err)
 	}
 }
+
+// What a build that was cut off left is still to be finished after a Put.
+func TestPutKeepsAnInterruptedLock(t *testing.T) {
+	root := repo(t, nil)
+	mustBuild(t, root, generation("a"))
+	put(t, root, "clusters/dev/lock.yaml", string(mustCompare(t, root, generation("b")).lockIntent))
+	plan, findings, err := at(t, root).Put(t.Context(), "dev", "clusters/root/dev.cluster.yaml", []byte("sealed"))
+	if err != nil || len(findings) > 0 {
+		t.Fatal(findings, err)
+	}
+	if err := at(t, root).Apply(t.Context(), plan); err != nil {
+		t.Fatal(err)
+	}
+	lock, _, err := at(t, root).ReadLock("dev")
+	const file = "dev/manifests/namespace.yaml"
+	if err != nil || !lock.Writing || !lock.Claims(file, generation("a").Files["clusters/"+file]) || !lock.Claims(file, generation("b").Files["clusters/"+file]) {
+		t.Errorf("%+v, %v", lock, err)
+	}
+}

@@ -60,7 +60,11 @@ func (v *visit) planRemoval(p *Plan, lock *Lock) (finding.List, error) {
 		if err != nil {
 			return nil, err
 		}
-		if old != nil {
+		switch {
+		case old == nil:
+		case !lock.Claims(name, old):
+			findings = append(findings, notDeleted(at, p.Cluster, fmt.Sprintf("cluster %s has no spec.yaml any more", p.Cluster)))
+		default:
 			p.add(Change{Path: at, Old: old, Cause: Retired})
 		}
 	}

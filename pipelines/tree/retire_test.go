@@ -16,12 +16,10 @@ import (
 func TestRetire(t *testing.T) {
 	for name, test := range map[string]struct {
 		extra  map[string]string
-		edit   bool
 		leaves []string
 		rules  []finding.Rule
 	}{
-		"plain":           {},
-		"edited file too": {edit: true},
+		"plain": {},
 		"own files stay": {
 			extra:  map[string]string{"clusters/dev/notes.md": "x", "clusters/dev/manifests/mine.yaml": "x", "clusters/root/other.yaml": "x"},
 			leaves: []string{"clusters/dev/manifests/mine.yaml", "clusters/dev/notes.md", "clusters/root/other.yaml"},
@@ -32,9 +30,6 @@ func TestRetire(t *testing.T) {
 			root := repo(t, test.extra)
 			mustBuild(t, root, generation("a"))
 			remove(t, root, "clusters/dev/spec.yaml")
-			if test.edit {
-				put(t, root, "clusters/dev/values.yaml", "edited\n")
-			}
 			plan, findings, err := at(t, root).Retire(t.Context(), "dev")
 			if err != nil || findings.Failed() || !plan.Removes() {
 				t.Fatal(findings, err)
@@ -55,6 +50,18 @@ func TestRetire(t *testing.T) {
 				t.Errorf("the cluster's folder: %v", err)
 			}
 		})
+	}
+}
+
+// An edited file of a cluster that goes is a person's to keep or to delete.
+func TestRetireDeletesNothingThatWasEdited(t *testing.T) {
+	root := repo(t, nil)
+	mustBuild(t, root, generation("a"))
+	remove(t, root, "clusters/dev/spec.yaml")
+	put(t, root, "clusters/dev/values.yaml", "edited\n")
+	_, findings, err := at(t, root).Retire(t.Context(), "dev")
+	if err != nil || len(findings) != 1 || findings[0].Rule != RuleNotDeleted || findings[0].File != "clusters/dev/values.yaml" || !findings.Failed() {
+		t.Errorf("%v, %v", findings, err)
 	}
 }
 

@@ -13,10 +13,14 @@ const (
 	// RuleBadLock: a lock file that does not parse, or that claims files which
 	// cannot be this cluster's.
 	RuleBadLock finding.Rule = "tree-bad-lock"
+	// RuleRenamed: a cluster's folder that was another cluster's.
+	RuleRenamed finding.Rule = "tree-renamed"
 	// RuleBadPath: a generated file would stand outside the cluster's place.
 	RuleBadPath finding.Rule = "tree-bad-path"
 	// RuleHandEdit: a generated file was edited.
 	RuleHandEdit finding.Rule = "tree-hand-edit"
+	// RuleLineEnds: a checkout that has CRLF line ends.
+	RuleLineEnds finding.Rule = "tree-line-ends"
 	// RuleMissing: a generated file was deleted.
 	RuleMissing finding.Rule = "tree-missing"
 	// RuleStale: the generated files are not what the inputs now give.
@@ -31,6 +35,8 @@ const (
 	RuleOrphan finding.Rule = "tree-orphan"
 	// RuleOrphanEdited: such a file that was edited, and therefore stays.
 	RuleOrphanEdited finding.Rule = "tree-orphan-edited"
+	// RuleNotDeleted: a file to be deleted that is not as the lock has it.
+	RuleNotDeleted finding.Rule = "tree-not-deleted"
 	// RuleLeftover: files in a retired cluster's folder that are not kasou's.
 	RuleLeftover finding.Rule = "tree-leftover"
 	// RuleUnknownFile: a manifest among kasou's that kasou did not write.

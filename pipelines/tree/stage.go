@@ -11,10 +11,11 @@ import (
 	"strings"
 )
 
-// The modes of what kasou writes, whatever the umask: those git knows.
+// The modes of what kasou writes. The umask takes from them what the person wants
+// nobody else to have, as with git's own checkout.
 const (
-	fileMode = 0o644
-	dirMode  = 0o755
+	fileMode = 0o666
+	dirMode  = 0o777
 )
 
 // tempPrefix heads the names of temporary files. renameio would do the same
@@ -193,7 +194,7 @@ func (w *writer) mkdir(p string) error {
 	return nil
 }
 
-// discard takes back what stageAll did. It does not fail: what it cannot
+// discard takes back what stageAll did, and is not in place. It does not fail: what it cannot
 // remove, the next run sweeps.
 func (w *writer) discard() {
 	for _, m := range w.staged {

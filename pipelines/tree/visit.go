@@ -159,7 +159,7 @@ func (v *visit) readMaybe(p string) ([]byte, error) {
 	return bytes.Clone(data), err
 }
 
-// mkdir makes one folder, whatever the umask.
+// mkdir makes one folder.
 func (v *visit) mkdir(p string) error {
 	delete(v.absent, p)
 	if v.disk.shared(p) {

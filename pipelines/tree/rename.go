@@ -1,0 +1,69 @@
+package tree
+
+import (
+	"fmt"
+	"path"
+	"strings"
+
+	"kasou/pipelines/finding"
+)
+
+// Renamed returns a finding where the cluster's folder was another cluster's: its
+// lock is that one's, which has no folder any more. Whatever that cluster left in
+// root/ must then stay: nobody asked for it to be removed.
+func (d *Disk) Renamed(cluster string) (*finding.Finding, error) {
+	_, findings, err := d.ReadLock(cluster)
+	for _, f := range findings {
+		if f.Rule == RuleRenamed {
+			return &f, err
+		}
+	}
+	return nil, err
+}
+
+// renamedFrom returns the one other cluster whose files the lock lists, where that
+// has no spec.yaml; else "".
+func (v *visit) renamedFrom(l *Lock) (string, error) {
+	old := ""
+	for p := range l.Files {
+		of := listedFor(p)
+		if of == "" || old != "" && of != old || !owned(of, p) {
+			return "", nil
+		}
+		old = of
+	}
+	if old == "" {
+		return "", nil
+	}
+	there, err := v.there(path.Join(v.disk.dir, old, specName))
+	if err != nil || there {
+		return "", err
+	}
+	return old, nil
+}
+
+// listedFor returns the cluster that a path in a lock is of.
+func listedFor(p string) string {
+	first, rest, below := strings.Cut(p, "/")
+	switch {
+	case !below:
+		return ""
+	case first != rootName:
+		return first
+	}
+	name, ok := strings.CutSuffix(rest, registrationEnd)
+	if !ok {
+		name, _ = strings.CutSuffix(rest, applicationEnd)
+	}
+	return name
+}
+
+func renamed(dir, old, cluster string) finding.Finding {
+	return finding.Finding{
+		File: path.Join(dir, cluster, lockName), Cluster: cluster, Rule: RuleRenamed, Severity: finding.Error,
+		Message: fmt.Sprintf("cluster %s was renamed to %s, and a running cluster cannot be: %s would be another cluster, and an empty one, and Argo CD would let go of %s with all that runs in it",
+			old, cluster, cluster, old),
+		Hint: fmt.Sprintf("Keep the name: git mv %s %s, and name: %s in its spec.yaml. If a new cluster in its place is meant, delete everything in %s but spec.yaml.",
+			path.Join(dir, cluster), path.Join(dir, old), old, path.Join(dir, cluster)),
+	}
+}

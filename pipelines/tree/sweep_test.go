@@ -1,0 +1,96 @@
+package tree
+
+import (
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestSweep(t *testing.T) {
+	ours := []string{
+		"clusters/.kasou-fleet.lock.yaml.tmp", "clusters/.kasou-fleet.yaml.tmp",
+		"clusters/root/.kasou-dev.yaml.tmp", "clusters/root/.kasou-dev.cluster.yaml.tmp", "clusters/root/.kasou-gone.yaml.tmp",
+		"clusters/dev/.kasou-spec.yaml.tmp", "clusters/dev/.kasou-dev.0.tmp", "clusters/dev/manifests/vcluster/templates/.kasou-dev.12.tmp",
+		"clusters/new/.kasou-spec.yaml.ABC.tmp", "clusters/renamed/.kasou-dev.3.tmp",
+	}
+	others := []string{
+		"clusters/dev/spec.yaml", "clusters/dev/notes.tmp", "clusters/dev/.kasou-notes", "clusters/root/kasou-dev.yaml.tmp",
+		"clusters/_archive/.kasou-dev.0.tmp", "clusters/other/.kasou-other.0.tmp", ".kasou-x.tmp",
+	}
+	root := repo(t, nil)
+	for _, p := range append(slices.Clone(ours), others...) {
+		put(t, root, p, "x")
+	}
+	if err := os.Symlink("spec.yaml", filepath.Join(root, "clusters/dev/.kasou-dev.1.tmp")); err != nil {
+		t.Fatal(err)
+	}
+	if err := at(t, root).Sweep(t.Context(), func(cluster string) bool { return cluster != "other" }); err != nil {
+		t.Fatal(err)
+	}
+	want := append(slices.Clone(others), "clusters/dev/.kasou-dev.1.tmp")
+	slices.Sort(want)
+	if diff := cmp.Diff(want, slices.Sorted(maps.Keys(snapshot(t, root)))); diff != "" {
+		t.Errorf("left (-want +got):\n%s", diff)
+	}
+	for _, gone := range []string{"clusters/new", "clusters/renamed", "clusters/dev/manifests"} {
+		if _, err := os.Stat(filepath.Join(root, gone)); !os.IsNotExist(err) {
+			t.Errorf("%s: %v", gone, err)
+		}
+	}
+}
+
+// Whatever a killed run was writing, and whatever is wanted afterwards.
+func TestSweepAfterAKill(t *testing.T) {
+	from, before := state(t, func(root string) { mustBuild(t, root, generation("a")) })
+	for dies := 1; ; dies += 2 {
+		root := filepath.Join(t.TempDir(), "repo")
+		if err := os.CopyFS(root, os.DirFS(from)); err != nil {
+			t.Fatal(err)
+		}
+		if !killed(t, root, "b", dies) {
+			break
+		}
+		if err := at(t, root).Sweep(t.Context(), func(string) bool { return true }); err != nil {
+			t.Fatal(err)
+		}
+		now := snapshot(t, root)
+		for p := range now {
+			if strings.HasPrefix(filepath.Base(p), tempPrefix) {
+				t.Errorf("killed at step %d: %s stays", dies, p)
+			}
+		}
+		if !strings.Contains(now["clusters/dev/lock.yaml"], "inputs: b") {
+			if diff := cmp.Diff(before, now); diff != "" {
+				t.Errorf("killed at step %d before anything was in place (-want +got):\n%s", dies, diff)
+			}
+		}
+	}
+}
+
+// What cannot be put in place does not lie about either.
+func TestAFailedApplyLeavesNoTemporaryFile(t *testing.T) {
+	root := repo(t, nil)
+	mustBuild(t, root, generation("a"))
+	plan := mustCompare(t, root, generation("b"))
+	const target = "clusters/dev/manifests/namespace.yaml"
+	step = func(at string) {
+		if at == "rename "+target {
+			remove(t, root, target)
+			put(t, root, target+"/in-the-way", "x")
+		}
+	}
+	defer func() { step = func(string) {} }()
+	if err := at(t, root).Apply(t.Context(), plan); err == nil {
+		t.Fatal("a folder was replaced by a file")
+	}
+	for p := range snapshot(t, root) {
+		if strings.HasPrefix(filepath.Base(p), tempPrefix) {
+			t.Errorf("%s stays", p)
+		}
+	}
+}
