@@ -20,7 +20,7 @@ func Build(ctx context.Context, o Options) (*report.Report, error) {
 	if err := o.sweep(ctx); err != nil {
 		return nil, err
 	}
-	r, findings, err := start(o)
+	r, findings, err := start(ctx, o)
 	out.Findings = findings
 	if err != nil || r == nil {
 		return sorted(out), err
@@ -55,6 +55,7 @@ func Build(ctx context.Context, o Options) (*report.Report, error) {
 		return nil, err
 	}
 	err = r.writeFleet(ctx, out)
+	out.Findings = append(out.Findings, r.sayUnproven()...)
 	return sorted(out), err
 }
 
@@ -64,7 +65,7 @@ func Build(ctx context.Context, o Options) (*report.Report, error) {
 func Check(ctx context.Context, o Options) (*report.Report, error) {
 	o.DryRun = true
 	out := &report.Report{Command: "check"}
-	r, findings, err := start(o)
+	r, findings, err := start(ctx, o)
 	out.Findings = findings
 	if err != nil || r == nil {
 		return sorted(out), err
@@ -93,6 +94,7 @@ func Check(ctx context.Context, o Options) (*report.Report, error) {
 		return nil, err
 	}
 	err = r.checkFleet(ctx, out)
+	out.Findings = append(out.Findings, r.sayUnproven()...)
 	return sorted(out), err
 }
 

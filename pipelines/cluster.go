@@ -32,6 +32,8 @@ type outcome struct {
 	// source and inputs are digests of what the files come from: the texts and the
 	// chart, and what those say.
 	source, inputs string
+	// sealed says that there is something sealed among the files.
+	sealed bool
 	// lasting says that the files stay as they are until an input changes.
 	lasting bool
 	// err is why the cluster could not be finished.
@@ -95,13 +97,16 @@ func (r *run) stages(ctx context.Context, c fleet.Cluster, lock *tree.Lock) outc
 		return o
 	}
 	r.kinds.put(c.Name, made.clusterScoped)
+	if o.sealed = made.holdsSealed; o.sealed {
+		r.sealedAny.Store(true)
+	}
 	o.lasting = r.lasting(made.files)
 	o.source = source(c, ch, extras)
 	if o.inputs, err = inputs(c, ch, extras); !keep(nil, err) {
 		return o
 	}
 	wanted := tree.Wanted{Cluster: c.Name, Files: made.files, Lock: tree.Lock{
-		Chart: pin, Inputs: o.inputs, Host: hostLock, ClusterScoped: made.clusterScoped,
+		Chart: pin, Inputs: o.inputs, Host: hostLock, ClusterScoped: made.clusterScoped, Sealed: made.sealed,
 	}}
 	o.plan, found, err = r.disk.Compare(ctx, wanted)
 	if keep(found, err) {
@@ -140,6 +145,10 @@ type assembly struct {
 type made struct {
 	// files are all but the lock.
 	files tree.Files
+	// holdsSealed says that something sealed is among them, and sealed are the
+	// statements about it.
+	holdsSealed bool
+	sealed      map[string]tree.SealLock
 	// clusterScoped are the kinds without a namespace among the objects.
 	clusterScoped []string
 }
@@ -192,11 +201,15 @@ func (r *run) filesOnce(ctx context.Context, a assembly, willValidate bool) (m m
 	for name, data := range rendered {
 		files[manifest(name)] = data
 	}
-	files, found, err = r.sealRendered(ctx, a.hidden, ch, plan.Values, files, manifest, a.lock)
-	if !keep(found, err) {
+	var sealed []string
+	files, found, err = r.sealRendered(ctx, a.hidden, ch, plan.Values, files, manifest, a.lock, &sealed)
+	if !keep(r.proven(c, a.lock, files, found), err) {
 		return m, findings, err
 	}
-	if found = r.keepRegistration(c, a.lock, files); !keep(found, nil) {
+	if m.sealed, found = r.proveRendered(c, a.lock, sealed, files); !keep(found, nil) {
+		return m, findings, err
+	}
+	if found = r.keepRegistration(c, a.lock, files, m.sealed); !keep(found, nil) {
 		return m, findings, err
 	}
 	templates := tree.Files{}
@@ -207,7 +220,7 @@ func (r *run) filesOnce(ctx context.Context, a assembly, willValidate bool) (m m
 	keep(found, err)
 	files[path.Join(r.Dir, c.Name, "values.yaml")] = values
 	findings = append(findings, a.hidden.plain(files)...)
-	m.files = files
+	m.files, m.holdsSealed = files, len(sealed) > 0 || files[r.registration(c.Name)] != nil
 	return m, findings, err
 }
 

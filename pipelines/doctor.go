@@ -25,7 +25,7 @@ func Doctor(ctx context.Context, o Options) (*report.Report, error) {
 	d.git(ctx)
 	d.cache()
 	d.tools()
-	r, findings, err := start(o)
+	r, findings, err := start(ctx, o)
 	d.out.Findings = append(d.out.Findings, findings...)
 	if err == nil && r != nil {
 		_, err = r.schemas.Ready()

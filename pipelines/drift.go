@@ -60,8 +60,8 @@ func lookForDrift(ctx context.Context, o Options, d DriftOptions) (*report.Repor
 		return sorted(out), err
 	}
 	defer r.close()
-	w := &watch{run: r, options: d, out: out, git: openHistory(ctx, o.Root)}
-	if ok, err := w.prepare(); err != nil || !ok {
+	w := &watch{run: r, options: d, out: out, git: openDates(ctx, o.Root)}
+	if ok, err := w.prepare(ctx); err != nil || !ok {
 		return w.finish(ctx), err
 	}
 	r.judge, r.onlyLooks = tree.Plan.Findings, true
@@ -83,12 +83,12 @@ type watch struct {
 	*run
 	options DriftOptions
 	out     *report.Report
-	git     history
+	git     dates
 }
 
 // prepare is start, with findings about the certificate as rows: they hide
 // nothing else. false means that no cluster can be looked at.
-func (w *watch) prepare() (bool, error) {
+func (w *watch) prepare(ctx context.Context) (bool, error) {
 	var err error
 	if w.key, err = sealKey(w.SealKey); err != nil {
 		return false, err
@@ -99,6 +99,14 @@ func (w *watch) prepare() (bool, error) {
 	if w.Shard.Index <= 1 { // it is one for the fleet
 		w.out.Drift = append(w.out.Drift, rows("", found)...)
 		w.out.Drift = append(w.out.Drift, w.certificateEnds()...)
+	}
+	found, err = w.openTrust(ctx)
+	if err != nil {
+		return false, err
+	}
+	w.out.Findings = append(w.out.Findings, found...)
+	if found.Failed() {
+		return false, nil
 	}
 	w.schemas, found, err = conform.Find(w.fleet, w.Cache)
 	w.out.Findings = append(w.out.Findings, found...)

@@ -58,7 +58,7 @@ func (l *liveWatch) registrationRows(ctx context.Context, c fleet.Cluster, lock 
 		return nil, false
 	}
 	look := func(secret *corev1.Secret) (seal.Decision, error) {
-		d, err := l.sealer(lock, false).Look(seal.Request{
+		d, err := l.sealer(c.Name, lock, false, nil).Look(seal.Request{
 			Cluster: c, Path: file, Secret: secret, Entropy: seal.Strong, Previous: data, Recorded: l.recorded(lock)(file),
 		})
 		proved = proved || err == nil && d.Proved
@@ -90,6 +90,13 @@ func (l *liveWatch) rotation(ctx context.Context, c fleet.Cluster, file string, 
 			why = found[0].Message
 		}
 		return []report.Row{unknown(c.Name, report.DriftTrust, "whether the credential was rotated: "+why)}
+	}
+	lock, _, err := l.disk.ReadLock(c.Name)
+	if err != nil {
+		return l.unknownRow(ctx, c.Name, err)
+	}
+	if found := l.sameIdentity(c, *cred, lock); len(found) > 0 {
+		return rows(c.Name, found)
 	}
 	secret, found := argocd.ClusterSecret(l.fleet, c, *cred)
 	if secret == nil {

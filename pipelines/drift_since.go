@@ -13,25 +13,25 @@ import (
 	"kasou/pipelines/tree"
 )
 
-// history asks git since when a file is as it is. Where there is no git, or
+// dates asks git since when a file is as it is. Where there is no git, or
 // not enough of its history, it knows nothing.
-type history struct {
+type dates struct {
 	root string
 	// cut are the commits at which a shallow clone ends: git takes every file
 	// there for new.
 	cut map[string]bool
 }
 
-// openHistory looks for a repository whose top level is root.
-func openHistory(ctx context.Context, root string) history {
-	h := history{root: root, cut: map[string]bool{}}
+// openDates looks for a repository whose top level is root.
+func openDates(ctx context.Context, root string) dates {
+	h := dates{root: root, cut: map[string]bool{}}
 	top, err := h.git(ctx, "rev-parse", "--show-toplevel")
 	if err != nil || !sameFolder(top, root) {
-		return history{}
+		return dates{}
 	}
 	shallow, err := h.git(ctx, "rev-parse", "--git-path", "shallow")
 	if err != nil {
-		return history{}
+		return dates{}
 	}
 	if !filepath.IsAbs(shallow) {
 		shallow = filepath.Join(root, shallow)
@@ -49,7 +49,7 @@ func sameFolder(a, b string) bool {
 	return errLeft == nil && errRight == nil && os.SameFile(left, right)
 }
 
-func (h history) git(ctx context.Context, args ...string) (string, error) {
+func (h dates) git(ctx context.Context, args ...string) (string, error) {
 	c := exec.CommandContext(ctx, "git", append([]string{"--no-optional-locks", "--literal-pathspecs", "-C", h.root}, args...)...)
 	c.Env = append(os.Environ(), "LC_ALL=C")
 	out, err := c.Output()
@@ -58,7 +58,7 @@ func (h history) git(ctx context.Context, args ...string) (string, error) {
 
 // changed gives when the file's last change was committed, RFC 3339 in UTC;
 // empty where it has changed since, or git does not know.
-func (h history) changed(ctx context.Context, file string) string {
+func (h dates) changed(ctx context.Context, file string) string {
 	if h.root == "" {
 		return ""
 	}

@@ -61,7 +61,9 @@ func (w *watch) trustRows(ctx context.Context, c fleet.Cluster, lock *tree.Lock,
 				}
 			}
 		}
-		if file == w.registration(c.Name) && tree.Digest(data) == lock.Files[name] {
+		_, why := w.vouched(c.Name, file, lock, data)
+		signed := len(w.trust.keys) > 0 && why == ""
+		if file == w.registration(c.Name) && tree.Digest(data) == lock.Files[name] && !signed {
 			all = append(all, w.proof(ctx, c, lock, file, data)...)
 		}
 	}
@@ -71,7 +73,7 @@ func (w *watch) trustRows(ctx context.Context, c fleet.Cluster, lock *tree.Lock,
 // proof asks the tags of the registered credential whether it is as it was
 // sealed. What differs from the lock has been said already.
 func (w *watch) proof(ctx context.Context, c fleet.Cluster, lock *tree.Lock, file string, data []byte) []report.Row {
-	_, found, err := w.sealer(lock, false).Secret(ctx, seal.Request{
+	_, found, err := w.sealer(c.Name, lock, false, nil).Secret(ctx, seal.Request{
 		Cluster: c, Path: file, Entropy: seal.Strong, Previous: data, Recorded: lock.Files[strings.TrimPrefix(file, w.Dir+"/")],
 	})
 	all := rows(c.Name, found)

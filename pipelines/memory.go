@@ -49,6 +49,8 @@ type memo struct {
 	// Digest is of what it was built with, and of its lock, which has the digest of
 	// its inputs.
 	Digest string `json:"digest"`
+	// Sealed says that there is something sealed among its files.
+	Sealed bool `json:"sealed,omitempty"`
 	// Findings are what the stages said of it, and Text the digest of the files
 	// that they point into; empty where they said nothing.
 	Findings finding.List `json:"findings,omitempty"`
@@ -100,6 +102,9 @@ func (r *run) base() string {
 		field(r.certificate.Fingerprint)
 	}
 	field(r.SealKey)
+	if r.fleet.Spec.Sealing != nil {
+		field(r.fleet.Spec.Sealing.PublicKey)
+	}
 	return hex.EncodeToString(h.Sum(nil))
 }
 
@@ -141,7 +146,7 @@ func (r *run) forgettable(c fleet.Cluster) bool {
 // inputs, with every file that its lock lists there and as it was. The findings
 // are those of that build.
 func (r *run) unchanged(c fleet.Cluster, ch toolchain.Chart, extras extra.Extras, lock *tree.Lock) (finding.List, bool) {
-	if r.memory == nil || lock == nil || r.forgettable(c) {
+	if r.memory == nil || lock == nil || r.forgettable(c) || r.rolledBack(c.Name, lock) {
 		return nil, false
 	}
 	var known memo
@@ -164,6 +169,9 @@ func (r *run) unchanged(c fleet.Cluster, ch toolchain.Chart, extras extra.Extras
 	if now != known.Source {
 		known.Source = now
 		r.memory.note(c.Name, known)
+	}
+	if known.Sealed {
+		r.sealedAny.Store(true)
 	}
 	return known.Findings, true
 }
@@ -191,7 +199,7 @@ func (r *run) remember(c fleet.Cluster, w written) {
 	if err != nil || lock == nil || len(findings) > 0 || lock.Inputs != w.inputs {
 		return
 	}
-	noted := memo{Source: w.source, Digest: r.memory.digest(lock), Findings: w.findings}
+	noted := memo{Source: w.source, Digest: r.memory.digest(lock), Findings: w.findings, Sealed: w.sealed}
 	if len(noted.Findings) > 0 {
 		noted.Text = c.TextDigest()
 	}

@@ -41,6 +41,12 @@ type Options struct {
 	InProcess func() (toolchain.Helm, error)
 	// SealKey is KASOU_SEAL_KEY, as given; empty where there is none.
 	SealKey string
+	// Against is the commit that a change starts from; empty for HEAD's parents.
+	Against string
+	// BeforeMerge says that the run is about a change that nobody has merged yet:
+	// a rendered Secret without a signature is then a warning, as the build after
+	// the merge signs it.
+	BeforeMerge bool
 	// NoCache builds every cluster in full, whatever was built before.
 	NoCache bool
 	// DryRun keeps Build from writing.

@@ -1,7 +1,10 @@
 package pipelines
 
 import (
+	"bytes"
+	"cmp"
 	"context"
+	"fmt"
 	"os"
 	"path"
 	"strings"
@@ -25,6 +28,10 @@ const (
 	// RuleRegistrationEdited: the sealed cluster Secret is not as register wrote
 	// it.
 	RuleRegistrationEdited finding.Rule = "register-edited"
+	// RuleNewIdentity: the host presents another cluster than was registered.
+	RuleNewIdentity finding.Rule = "register-new-identity"
+	// RuleNoSealKey: a fleet with a public key, and no KASOU_SEAL_KEY to sign with.
+	RuleNoSealKey finding.Rule = "register-no-seal-key"
 	// RuleRegistrationMissing: the lock has a sealed cluster Secret that is not
 	// there.
 	RuleRegistrationMissing finding.Rule = "register-missing"
@@ -40,6 +47,9 @@ type Registration struct {
 	Host *host.Host
 	// Reseal seals anew even where nothing has changed.
 	Reseal bool
+	// AcceptNewIdentity takes a kubeconfig with another CA, or of another server,
+	// than the registered one.
+	AcceptNewIdentity bool
 }
 
 // Register seals each cluster's credential into the Argo CD cluster Secret
@@ -50,12 +60,17 @@ func Register(ctx context.Context, o Options, from Registration) (*report.Report
 	if err := o.sweep(ctx); err != nil {
 		return nil, err
 	}
-	r, findings, err := start(o)
+	r, findings, err := start(ctx, o)
 	out.Findings = findings
 	if err != nil || r == nil {
 		return sorted(out), err
 	}
 	defer r.close()
+	if r.key == nil && len(r.trust.keys) > 0 {
+		out.Findings = append(out.Findings, r.fleet.Finding(finding.Error, RuleNoSealKey, publicKeyField,
+			"a registration has to be signed, and there is no "+seal.KeyEnv, "Run kasou register where "+seal.KeyEnv+" is, such as in CI."))
+		return sorted(out), nil
+	}
 	r.forAll(ctx, out, o.Jobs, func(ctx context.Context, c fleet.Cluster) written { return r.register(ctx, c, from) })
 	return sorted(out), ctx.Err()
 }
@@ -85,19 +100,49 @@ func (r *run) register(ctx context.Context, c fleet.Cluster, from Registration) 
 	if !keep(found, err) {
 		return w
 	}
+	if !from.AcceptNewIdentity && !keep(r.sameIdentity(c, *cred, lock), nil) {
+		return w
+	}
 	// It is told besides: the credential is as good as before.
 	defer func() { w.findings = append(w.findings, r.serviceRange.moved(ctx, c, lock, from.Host)...) }()
-	data, reason, found, err := r.sealCredential(ctx, c, *cred, lock, from.Reseal)
+	data, statement, found, err := r.sealCredential(ctx, c, *cred, lock, from.Reseal)
 	if !keep(found, err) {
 		return w
 	}
-	w.plan, found, err = r.disk.Put(ctx, c.Name, r.registration(c.Name), data)
+	w.plan, found, err = r.disk.Put(ctx, c.Name, r.registration(c.Name), data, statement)
 	if !keep(found, err) || w.plan.Empty() {
 		return w
 	}
-	w.reasons = []report.Reason{{Cause: reason}}
+	w.reasons = []report.Reason{{Cause: report.CredentialChanged}}
 	r.write(ctx, &w)
 	return w
+}
+
+// sameIdentity returns an error where the kubeconfig is of another cluster, to
+// all that Argo CD could tell, than the registered one: it has another CA, or
+// says that it is reached at another server. A rotated credential has the same.
+func (r *run) sameIdentity(c fleet.Cluster, cred credential.Credential, lock *tree.Lock) finding.List {
+	file := r.inside(r.registration(c.Name))
+	known := r.trust.before[c.Name][file]
+	if lock != nil && lock.Sealed[file].Signature != "" {
+		known = lock.Sealed[file]
+	}
+	if known.Signature == "" {
+		return nil
+	}
+	what := ""
+	server, _ := argocd.ClusterServer(c)
+	switch {
+	case seal.FingerprintCA(cred.CAData) != known.CA:
+		what = "its CA is another one than was registered"
+	case known.Presented != cred.Server && cred.Server != server && cred.Server != known.Server:
+		what = "it says that it is reached at " + cred.Server + ", and the registered one said " + cmp.Or(known.Presented, "nothing")
+	default:
+		return nil
+	}
+	return finding.List{c.Finding(finding.Error, RuleNewIdentity, []string{"metadata", "name"},
+		"the host presents another cluster: "+what,
+		"Find out why: whoever controls the host's Secret vc-"+c.Name+" could send Argo CD to a cluster of their own. If the cluster was made anew, run kasou register "+c.Name+" --accept-new-identity.")}
 }
 
 // credential gives the cluster's credential, checked; nil where there is none
@@ -122,38 +167,55 @@ func (r *run) credential(ctx context.Context, c fleet.Cluster, from Registration
 	return &cred, credential.Place(c, source, found), nil
 }
 
-// sealCredential gives the file with the sealed cluster Secret, validated, and
-// why it is as it is.
-func (r *run) sealCredential(ctx context.Context, c fleet.Cluster, cred credential.Credential, lock *tree.Lock, reseal bool) ([]byte, report.Cause, finding.List, error) {
+// sealCredential returns the file with the sealed cluster Secret, validated, and
+// the statement about it.
+func (r *run) sealCredential(ctx context.Context, c fleet.Cluster, cred credential.Credential, lock *tree.Lock, reseal bool) ([]byte, *tree.SealLock, finding.List, error) {
 	secret, findings := argocd.ClusterSecret(r.fleet, c, cred)
 	if findings.Failed() {
-		return nil, "", findings, nil
+		return nil, nil, findings, nil
 	}
 	file := r.registration(c.Name)
-	sealed, found, err := r.sealer(lock, reseal).Secret(ctx, seal.Request{
+	previous := r.committed(file)
+	sealed, found, err := r.sealer(c.Name, lock, reseal, nil).Secret(ctx, seal.Request{
 		Cluster: c, Path: file, Secret: secret, Entropy: seal.Strong,
-		Previous: r.committed(file), Recorded: r.recorded(lock)(file), NotAfter: cred.NotAfter,
+		Previous: previous, Recorded: r.recorded(lock)(file), NotAfter: cred.NotAfter,
 	})
 	findings = append(findings, found...)
 	if err != nil || findings.Failed() {
-		return nil, "", findings, err
+		return nil, nil, findings, err
 	}
+	r.sealedAny.Store(true)
 	data := tree.Stamp(c.File, sealed.Document)
 	if sealed.Decision.Outcome == seal.Keep {
-		data = r.committed(file)
+		data = previous
 	}
 	found, err = r.conform(ctx, c, tree.Files{file: data})
-	return data, report.CredentialChanged, append(findings, found...), err
+	findings = append(findings, found...)
+	if !r.signs() || err != nil || findings.Failed() {
+		return data, nil, findings, err
+	}
+	statement, why := r.vouched(c.Name, file, lock, data)
+	if why != "" {
+		if bytes.Equal(data, previous) {
+			return nil, nil, findings, fmt.Errorf("%s: it is not signed, and was not sealed anew", file)
+		}
+		server, _ := argocd.ClusterServer(c)
+		statement = r.sign(c.Name, file, lock, data, tree.SealLock{
+			Kind: tree.SealedRegistration, Server: server, Presented: cred.Server,
+			CA: seal.FingerprintCA(cred.CAData), NotAfter: statedEnd(cred.NotAfter),
+		})
+	}
+	return data, &statement, findings, nil
 }
 
 // keepRegistration puts the sealed cluster Secret that the lock records among
 // the files of a build, which cannot make it anew. One that was edited or
 // deleted is a finding that register mends.
-func (r *run) keepRegistration(c fleet.Cluster, lock *tree.Lock, files tree.Files) finding.List {
+func (r *run) keepRegistration(c fleet.Cluster, lock *tree.Lock, files tree.Files, sealed map[string]tree.SealLock) finding.List {
 	file := r.registration(c.Name)
 	recorded := r.recorded(lock)(file)
 	if recorded == "" {
-		return nil
+		return r.missingRegistration(c, lock)
 	}
 	data := r.committed(file)
 	if data == nil && lock.Writing {
@@ -170,8 +232,12 @@ func (r *run) keepRegistration(c fleet.Cluster, lock *tree.Lock, files tree.File
 		problem.Hint = "Restore it from git, or run kasou register " + c.Name + ". Whoever can seal can point Argo CD at another server: find out who edited it."
 		return finding.List{problem}
 	}
+	statement, found := r.proveRegistration(c, lock, data)
+	if statement.Signature != "" {
+		sealed[r.inside(file)] = statement
+	}
 	files[file] = data
-	return nil
+	return found
 }
 
 // committed gives a file of the repo as it stands on disk, or nil.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"kasou/pipelines/conform"
@@ -37,6 +38,9 @@ type run struct {
 	memory *memory
 	// atWork has a place for each cluster that may be rendered at once.
 	atWork chan struct{}
+	trust  trust
+	// sealedAny says that something sealed was met.
+	sealedAny atomic.Bool
 	// kinds are those of the clusters that the run has built.
 	kinds kindsOf
 	// judge says what a plan's changes mean for this pipeline.
@@ -68,7 +72,7 @@ func (o Options) sweep(ctx context.Context) error {
 }
 
 // start is choose, with what all clusters need for a build.
-func start(o Options) (*run, finding.List, error) {
+func start(ctx context.Context, o Options) (*run, finding.List, error) {
 	r, findings, err := choose(o)
 	if err != nil || r == nil {
 		return nil, findings, err
@@ -79,6 +83,10 @@ func start(o Options) (*run, finding.List, error) {
 	var found finding.List
 	r.certificate, found = seal.LoadCertificate(r.fleet, time.Now())
 	findings = append(findings, found...)
+	found, err = r.openTrust(ctx)
+	if findings = append(findings, found...); err != nil {
+		return nil, nil, err
+	}
 	r.schemas, found, err = conform.Find(r.fleet, o.Cache)
 	findings = append(findings, found...)
 	if err != nil || findings.Failed() {
@@ -157,12 +165,27 @@ func ofShard[T any](s Shard, all []T, name func(T) string) []T {
 	return kept
 }
 
-// sealer gives the sealer for one cluster, which remembers what its lock says.
-func (r *run) sealer(lock *tree.Lock, reseal bool) *seal.Sealer {
-	return seal.New(seal.Options{
+// sealer returns the sealer for one cluster, which knows what its lock says. The
+// files with something sealed in them are added to sealed, unless it is nil.
+func (r *run) sealer(cluster string, lock *tree.Lock, reseal bool, sealed *[]string) *seal.Sealer {
+	o := seal.Options{
 		Tool: r.Toolchain, Certificate: r.certificate, Key: r.key, Now: time.Now(),
 		MaxAge: r.maxAge(), Reseal: reseal, Recorded: r.recorded(lock),
-	})
+	}
+	if r.signs() {
+		o.Unsigned = func(file string, data []byte) bool {
+			_, why := r.vouched(cluster, file, lock, data)
+			return why != ""
+		}
+	}
+	if sealed != nil {
+		o.Sealed = func(file string) {
+			if !slices.Contains(*sealed, file) {
+				*sealed = append(*sealed, file)
+			}
+		}
+	}
+	return seal.New(o)
 }
 
 // recorded gives the digest that a lock has for a file, by the file's path from

@@ -178,8 +178,8 @@ func withValue(values map[string]any, value any, keys ...string) map[string]any 
 
 // sealRendered seals what was rendered with the values: the cluster's files
 // with rendered among them, at the paths that at gives.
-func (r *run) sealRendered(ctx context.Context, h hidden, ch toolchain.Chart, values map[string]any, files tree.Files, at func(string) string, lock *tree.Lock) (tree.Files, finding.List, error) {
-	sealer := r.sealer(lock, false)
+func (r *run) sealRendered(ctx context.Context, h hidden, ch toolchain.Chart, values map[string]any, files tree.Files, at func(string) string, lock *tree.Lock, sealed *[]string) (tree.Files, finding.List, error) {
+	sealer := r.sealer(h.cluster.Name, lock, false, sealed)
 	if len(h.values) == 0 {
 		return sealer.Rendered(ctx, h.cluster, files, r.committed)
 	}

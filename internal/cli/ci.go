@@ -2,8 +2,10 @@ package cli
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 
@@ -113,6 +115,30 @@ func beforeMerge(event string) bool {
 	return strings.HasPrefix(event, "pull_request") || event == "merge_group"
 }
 
+// before returns the commit that a push starts from, as GitHub tells it; empty
+// where it does not, and for a branch that is new. A pull request's merge commit
+// has the tip of its base for a parent, which kasou finds by itself.
+func (c *ciCommand) before() (string, error) {
+	file := c.env.Getenv("GITHUB_EVENT_PATH")
+	if c.env.Getenv("GITHUB_EVENT_NAME") != "push" || file == "" {
+		return "", nil
+	}
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return "", fmt.Errorf("GITHUB_EVENT_PATH: %w", err)
+	}
+	var event struct {
+		Before string `json:"before"`
+	}
+	if err := json.Unmarshal(data, &event); err != nil {
+		return "", fmt.Errorf("GITHUB_EVENT_PATH: %w", err)
+	}
+	if strings.Trim(event.Before, "0") == "" {
+		return "", nil
+	}
+	return event.Before, nil
+}
+
 // contradiction says which of the flags do not go together.
 func (c *ciCommand) contradiction(pipeline, publish string) error {
 	switch {
@@ -149,6 +175,10 @@ func (c *ciCommand) run(cmd *cobra.Command, args []string) error {
 	s.github = c.github
 	fmt.Fprintf(c.env.Stderr, "kasou: ci %s, toolchain %s, publish %s\n", pipeline, s.tools.Name(), mode)
 	s.options.Shard, s.options.AllowPrune, s.options.Diff = part, c.allowPrune, true
+	s.options.BeforeMerge = beforeMerge(c.env.Getenv("GITHUB_EVENT_NAME"))
+	if s.options.Against, err = c.before(); err != nil {
+		return err
+	}
 	if pipeline == "drift" {
 		return c.lookForDrift(cmd, s, mode)
 	}

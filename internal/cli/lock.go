@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"path/filepath"
 	"strings"
 
@@ -9,13 +10,14 @@ import (
 
 	"kasou/pipelines"
 	"kasou/pipelines/report"
+	"kasou/pipelines/seal"
 )
 
 // fromHost is what --certificate means without a value.
 const fromHost = "host"
 
 func newLock(f *flags) *cobra.Command {
-	var upgrade, dryRun bool
+	var upgrade, dryRun, sealKey bool
 	var certificate string
 	c := &cobra.Command{
 		Use:   "lock [NAME...]",
@@ -26,14 +28,21 @@ With --upgrade, show which charts have newer versions and move to the newest:
 the version changes where it is written, in spec.yaml or in the defaults of
 fleet.yaml. Run kasou build afterwards.
 
+With --seal-key, make a new key to sign what is sealed with, and show it with its
+public half; where KASOU_SEAL_KEY is set, show the public half of that one.
+
 With --certificate, pin the sealing certificate instead: the one that the host's
 Sealed Secrets controller has now, or that of a file or an https URL.`,
 		Example: `  kasou lock --upgrade --dry-run
   kasou lock --certificate
   kasou lock --certificate sealed-secrets.pem
+  kasou lock --seal-key
   kasou lock --certificate=https://seal.example.com/v1/cert.pem`,
 		ValidArgsFunction: f.completeClusters,
 		RunE: func(c *cobra.Command, names []string) error {
+			if sealKey {
+				return f.showSealKey(c, names, upgrade || certificate != "" || dryRun)
+			}
 			source, names, err := f.certificateSource(certificate, names, upgrade)
 			if err != nil {
 				return err
@@ -55,6 +64,7 @@ Sealed Secrets controller has now, or that of a file or an https URL.`,
 	c.Flags().BoolVar(&upgrade, "upgrade", false, "move to the newest version of each chart")
 	c.Flags().StringVar(&certificate, "certificate", "", "pin the sealing certificate of the host, a file or an https URL")
 	c.Flags().Lookup("certificate").NoOptDefVal = fromHost
+	c.Flags().BoolVar(&sealKey, "seal-key", false, "make and show a key to sign what is sealed with")
 	c.Flags().BoolVar(&dryRun, "dry-run", false, "show what would change and write nothing")
 	return c
 }
@@ -81,4 +91,29 @@ func (f *flags) certificateSource(certificate string, args []string, upgrade boo
 		source = filepath.Join(f.env.Dir, source)
 	}
 	return source, nil, nil
+}
+
+// showSealKey prints a new KASOU_SEAL_KEY and its public half, or the public half
+// of the one that is set. It writes no file: where the key is to be kept, nobody
+// but a person knows.
+func (f *flags) showSealKey(c *cobra.Command, names []string, others bool) error {
+	if len(names) > 0 || others {
+		return usagef("--seal-key is of the fleet: it takes no names and no other flag")
+	}
+	value := f.env.Getenv(seal.KeyEnv)
+	out := c.OutOrStdout()
+	if value == "" {
+		made, err := seal.NewKey()
+		if err != nil {
+			return err
+		}
+		value = made
+		fmt.Fprintf(out, "# Keep it where CI keeps its secrets, bound to the branch that builds, and\n# nowhere in git. Whoever has it can sign registrations.\n%s=%s\n\n", seal.KeyEnv, value)
+	}
+	key, err := seal.ParseKey(value)
+	if err != nil {
+		return usageError{err}
+	}
+	fmt.Fprintf(out, "# Into spec.sealing of fleet.yaml.\npublicKey: %s\n", key.Public())
+	return nil
 }

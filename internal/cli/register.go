@@ -18,7 +18,7 @@ const maxKubeconfig = 1 << 20
 
 func newRegister(f *flags) *cobra.Command {
 	var kubeconfig string
-	var reseal, dryRun bool
+	var reseal, dryRun, newIdentity bool
 	c := &cobra.Command{
 		Use:   "register [NAME...]",
 		Short: "Seal each cluster's credential into its Argo CD cluster Secret",
@@ -41,7 +41,7 @@ not booted yet is left for the next time.`,
 			if err != nil {
 				return err
 			}
-			from.Reseal = reseal
+			from.Reseal, from.AcceptNewIdentity = reseal, newIdentity
 			return s.run(c, "registering", func(ctx context.Context, o pipelines.Options) (*report.Report, error) {
 				return pipelines.Register(ctx, o, from)
 			})
@@ -49,6 +49,7 @@ not booted yet is left for the next time.`,
 	}
 	c.Flags().StringVar(&kubeconfig, "kubeconfig", "", "the cluster's kubeconfig, - for stdin; default: ask the host cluster")
 	c.Flags().BoolVar(&reseal, "reseal", false, "seal anew what has not changed, too")
+	c.Flags().BoolVar(&newIdentity, "accept-new-identity", false, "take a kubeconfig with another CA, or of another server, than the registered one")
 	c.Flags().BoolVar(&dryRun, "dry-run", false, "show what would change and write nothing")
 	return c
 }

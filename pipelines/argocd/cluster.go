@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"path"
 	"strconv"
 	"strings"
 
@@ -37,11 +36,8 @@ type tlsClientConfig struct {
 	CAData     []byte `json:"caData,omitempty"`
 }
 
-// ClusterPath is where the sealed cluster Secret of c stands, from the repo's
-// root: beside the Application, as it lives where Applications live.
-func ClusterPath(f *fleet.Fleet, c fleet.Cluster) string {
-	return path.Join(f.Dir, "root", c.Name+".cluster.yaml")
-}
+// SecretName returns the name of c's cluster Secret.
+func SecretName(c fleet.Cluster) string { return "cluster-" + c.Name }
 
 // ClusterServer gives the server as the cluster Secret has it. Applications
 // that deploy into the cluster must name exactly this string. The error says
@@ -69,7 +65,7 @@ func ClusterSecret(f *fleet.Fleet, c fleet.Cluster, cred credential.Credential) 
 	secret := &corev1.Secret{
 		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Secret"},
 		ObjectMeta: metav1.ObjectMeta{
-			Name: "cluster-" + c.Name, Namespace: f.Spec.ArgoCD.Namespace,
+			Name: SecretName(c), Namespace: f.Spec.ArgoCD.Namespace,
 			Labels: map[string]string{}, Annotations: map[string]string{},
 		},
 		Type: corev1.SecretTypeOpaque,

@@ -89,7 +89,7 @@ func TestClusterSecret(t *testing.T) {
 				t.Error("a second run gives other bytes")
 			}
 			data = fmt.Appendf(data, "# config: %s\n", secret.Data["config"])
-			golden(t, filepath.Join("testdata", name+".golden"), tree.Files{ClusterPath(f, test.cluster): data})
+			golden(t, filepath.Join("testdata", name+".golden"), tree.Files{"clusters/root/" + test.cluster.Name + ".cluster.yaml": data})
 		})
 	}
 }

@@ -42,6 +42,7 @@ func Parse(data []byte, now time.Time) (Credential, finding.List) {
 	}
 	p.refuse(c, u)
 	credential := Credential{}
+	credential.Server, _ = fleet.NormalizeServer(c.Server)
 	p.serverName(c, &credential)
 	p.authority(c, &credential)
 	p.user(u, &credential)

@@ -155,6 +155,7 @@ func checkFleet(spec FleetSpec, report reporter) {
 	}
 	if s := spec.Sealing; s != nil {
 		report("spec.sealing.certificate", checkPath(s.Certificate, "the clusters folder"))
+		report("spec.sealing.publicKey", checkPublicKey(s.PublicKey))
 		if s.MaxAge != "" {
 			report("spec.sealing.maxAge", checkDuration(s.MaxAge))
 		}

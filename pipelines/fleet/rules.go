@@ -104,4 +104,6 @@ const (
 	RuleDuplicateServer finding.Rule = "fleet-duplicate-server"
 	// RuleDuplicateSecret is a Secret's name that another cluster uses.
 	RuleDuplicateSecret finding.Rule = "fleet-duplicate-secret"
+	// RulePublicKey: sealing.publicKey is not a list of Ed25519 keys.
+	RulePublicKey finding.Rule = "fleet-public-key"
 )

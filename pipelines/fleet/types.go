@@ -275,6 +275,10 @@ type Sealing struct {
 	// MaxAge is how old a sealed value may grow before it is sealed anew with a
 	// renewed certificate, as a Go duration. Default: 720h.
 	MaxAge string `json:"maxAge,omitempty" jsonschema:"minLength=1,default=720h"`
+	// PublicKey is the public half of KASOU_SEAL_KEY, as `kasou lock --seal-key`
+	// shows it: what is sealed counts only with a signature of that key. While
+	// one key replaces another there are two, joined by a comma.
+	PublicKey string `json:"publicKey,omitempty" jsonschema:"minLength=1,example=ed25519:m9m5mBGdQnE0dXLJ0nG9i0mLrPVCEJnuL3hUpBmW9n0="`
 }
 
 // Toolchain says what the containers of `--toolchain dagger` are made of.

@@ -32,6 +32,7 @@ const (
 	ReasonTemplate    Reason = "its metadata changed"
 	ReasonCertificate Reason = "the certificate was renewed, and the sealed value is older than sealing.maxAge"
 	ReasonAsked       Reason = "--reseal"
+	ReasonUnsigned    Reason = "no signature of the fleet's key proves it"
 	ReasonOtherKey    Reason = "its tag was made with another KASOU_SEAL_KEY"
 	ReasonWeakTag     Reason = "its tag was made without KASOU_SEAL_KEY, and its plaintext can be known or guessed"
 )
@@ -103,6 +104,8 @@ type Facts struct {
 	TooOld bool
 	// Reseal: a person asked for it.
 	Reseal bool
+	// Unsigned: no signature proves it, and this run can sign.
+	Unsigned bool
 }
 
 // Decision is an outcome and what explains it.
@@ -213,6 +216,8 @@ func decideProved(f Facts) Decision {
 		return sealFor(ReasonScope)
 	case f.TemplateChanged:
 		return sealFor(ReasonTemplate)
+	case f.Unsigned:
+		return sealFor(ReasonUnsigned)
 	case f.Reseal:
 		return sealFor(ReasonAsked)
 	case f.CertificateChanged && f.TooOld:

@@ -14,6 +14,7 @@ func (j *job) facts() Facts {
 	if j.have == nil {
 		return f
 	}
+	f.Unsigned = o.Unsigned != nil && o.Unsigned(j.request.Path, j.request.Previous)
 	h := j.have
 	whole, okWhole := parseTag(h.record.whole)
 	plain, okPlain := parseTag(h.record.plaintext)

@@ -185,5 +185,8 @@ func (m *manifest) unknown(ctx context.Context, object map[string]any, line int)
 		Previous: m.previous, Recorded: m.recorded,
 	})
 	m.found = append(m.found, found...)
+	if m.sealer.options.Sealed != nil {
+		m.sealer.options.Sealed(m.path)
+	}
 	return result.Document, err
 }

@@ -1,6 +1,9 @@
 package seal
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // Sealed is what a SealedSecret on disk says of itself. Nothing proves it.
 type Sealed struct {
@@ -38,4 +41,32 @@ func parseStamp(text string) time.Time {
 		return time.Time{}
 	}
 	return at.UTC()
+}
+
+// NotOnly returns why a file is anything but one SealedSecret of that namespace
+// and name, which the Secret in it has, too; empty where it is just that.
+func NotOnly(file []byte, namespace, name string) string {
+	documents := 0
+	var only map[string]any
+	for _, part := range split(file) {
+		d, err := part.read()
+		switch {
+		case err != nil:
+			return "it has a document that cannot be read: " + err.Error()
+		case d.object != nil:
+			documents, only = documents+1, d.object
+		}
+	}
+	own := func(fields ...string) bool {
+		return text(only, append(fields, "name")...) == name && text(only, append(fields, "namespace")...) == namespace
+	}
+	switch {
+	case documents != 1:
+		return fmt.Sprintf("it has %d documents, and a registration is one", documents)
+	case text(only, "kind") != sealedKind || text(only, "apiVersion") != sealedVersion:
+		return "it is not a SealedSecret"
+	case !own("metadata") || !own("spec", "template", "metadata"):
+		return "it is not the SealedSecret " + namespace + "/" + name
+	}
+	return ""
 }

@@ -1,6 +1,9 @@
 package seal
 
 import (
+	"crypto/ed25519"
+	"crypto/hkdf"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
@@ -56,6 +59,30 @@ func decodeKey(value string) ([]byte, bool) {
 		}
 	}
 	return nil, false
+}
+
+// derive returns 32 bytes for one purpose (RFC 5869): what is used for one gives
+// nothing away of another.
+func (k *Key) derive(purpose string) []byte {
+	out, err := hkdf.Key(sha256.New, k.bytes[:], nil, purpose, keyBytes)
+	if err != nil {
+		panic(err) // it fails for an output of more than 8,160 bytes alone
+	}
+	return out
+}
+
+// signing returns the private key of signatures.
+func (k *Key) signing() ed25519.PrivateKey {
+	return ed25519.NewKeyFromSeed(k.derive("kasou seal signature v1"))
+}
+
+// NewKey returns a random key as KASOU_SEAL_KEY takes it, in hex.
+func NewKey() (string, error) {
+	raw := make([]byte, keyBytes)
+	if _, err := rand.Read(raw); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(raw), nil
 }
 
 // id tells keys apart without giving them away. The key has 256 bits, so its

@@ -188,6 +188,9 @@ func (m *manifest) secret(ctx context.Context, object map[string]any, line int, 
 		Secret: secret, Entropy: entropy, Previous: m.previous, Recorded: m.recorded,
 	})
 	m.found = append(m.found, found...)
+	if m.sealer.options.Sealed != nil {
+		m.sealer.options.Sealed(m.path)
+	}
 	return result.Document, err
 }
 

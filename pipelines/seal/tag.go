@@ -72,7 +72,7 @@ type tagKey struct {
 }
 
 // environmentKey gives the key of KASOU_SEAL_KEY.
-func environmentKey(k *Key) tagKey { return tagKey{"key-" + k.id(), k.bytes[:]} }
+func environmentKey(k *Key) tagKey { return tagKey{"key-" + k.id(), k.derive("kasou seal tags v1")} }
 
 // plaintextKey gives the hash of the plaintext as a key.
 func plaintextKey(plaintext map[string][]byte) tagKey {

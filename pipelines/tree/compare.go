@@ -114,11 +114,15 @@ func (d *Disk) Compare(ctx context.Context, wanted Wanted) (Plan, finding.List, 
 }
 
 // Put gives the plan that writes one generated file of a cluster, leaves its
-// others alone, and enters it into the lock. file is relative to the repo's
+// others alone, and enters it into the lock, with the statement about it where
+// there is one. file is relative to the repo's
 // root. Findings stand in the way, as in Compare; a cluster that was never built
 // is one.
-func (d *Disk) Put(ctx context.Context, cluster, file string, data []byte) (Plan, finding.List, error) {
+func (d *Disk) Put(ctx context.Context, cluster, file string, data []byte, statement *SealLock) (Plan, finding.List, error) {
 	wanted := Wanted{Cluster: cluster, Files: Files{file: data}}
+	if statement != nil {
+		wanted.Lock.Sealed = map[string]SealLock{strings.TrimPrefix(file, d.dir+"/"): *statement}
+	}
 	return d.compare(ctx, wanted, (*comparison).put)
 }
 
@@ -226,7 +230,14 @@ func (c *comparison) put() error {
 			return err
 		}
 	}
+	sealed := map[string]SealLock{}
+	maps.Copy(sealed, c.old.Sealed)
+	for _, p := range c.paths {
+		delete(sealed, c.inside(p)) // the statement was about the content before
+	}
+	maps.Copy(sealed, c.wanted.Lock.Sealed)
 	c.wanted.Lock = c.old // writing, too: a build that was cut off is still to be finished
+	c.wanted.Lock.Sealed = sealed
 	return c.lock(digests)
 }
 
@@ -322,6 +333,9 @@ func (c *comparison) lock(digests map[string]string) error {
 	}
 	maps.Copy(intent.Files, digests)
 	intent.Replaced = c.replaced(final.Replaced)
+	intent.ReplacedSealed = map[string]SealLock{}
+	maps.Copy(intent.ReplacedSealed, c.old.Sealed)
+	maps.Copy(intent.ReplacedSealed, final.ReplacedSealed)
 	if c.plan.lockIntent, err = intent.Marshal(); err != nil {
 		return fmt.Errorf("lock of %s: %w", c.wanted.Cluster, err)
 	}

@@ -27,12 +27,17 @@ type Lock struct {
 	// ClusterScoped are the kinds without a namespace among the cluster's objects,
 	// GROUP/KIND, sorted: what the AppProject has to let through.
 	ClusterScoped []string `json:"clusterScoped,omitempty"`
+	// Sealed holds what whoever sealed a file signed of it, by the file's path
+	// from the clusters folder.
+	Sealed map[string]SealLock `json:"sealed,omitempty"`
 	// Files holds the digest of each generated file but lock.yaml itself, by
 	// path from the clusters folder.
 	Files map[string]string `json:"files,omitempty"`
 	// Replaced holds, while Writing, the digests that files had which are being
 	// replaced: each of them is that one or the one in Files.
 	Replaced map[string]string `json:"replaced,omitempty"`
+	// ReplacedSealed is the same for the statements in Sealed.
+	ReplacedSealed map[string]SealLock `json:"replacedSealed,omitempty"`
 	// Writing is true while the files are being replaced: when it stands on
 	// disk, a build was cut off, and the next one finishes its work.
 	Writing bool `json:"writing,omitempty"`
@@ -47,6 +52,33 @@ type HostLock struct {
 	// ServiceCIDR is the answer for a spec that says auto.
 	ServiceCIDR string `json:"serviceCIDR,omitempty"`
 }
+
+// SealLock is the signed statement about one sealed file, in the open. The
+// cluster, the path and the digest that are signed, too, are the lock's.
+type SealLock struct {
+	// Kind is registration, or rendered.
+	Kind string `json:"kind"`
+	// Server is the one that Argo CD dials with a registration, and Presented
+	// the one in the kubeconfig that it was made from.
+	Server    string `json:"server,omitempty"`
+	Presented string `json:"presented,omitempty"`
+	// CA is the fingerprint of the CA in a registration.
+	CA string `json:"ca,omitempty"`
+	// NotAfter is when the credential in a registration ends: UTC, RFC 3339.
+	NotAfter string `json:"notAfter,omitempty"`
+	// Certificate is the fingerprint of the sealing certificate.
+	Certificate string `json:"certificate,omitempty"`
+	// Serial only grows.
+	Serial uint64 `json:"serial"`
+	// Signature is Ed25519's, in base64.
+	Signature string `json:"signature"`
+}
+
+// The kinds of a SealLock.
+const (
+	SealedRegistration = "registration"
+	SealedRendered     = "rendered"
+)
 
 // ChartLock pins a chart by the digest of its archive.
 type ChartLock struct {

@@ -10,7 +10,7 @@ func TestPut(t *testing.T) {
 	ctx, root := t.Context(), t.TempDir()
 	put := func(data string) (Plan, int) {
 		t.Helper()
-		plan, findings, err := at(t, root).Put(ctx, "a", "clusters/root/a.cluster.yaml", []byte(data))
+		plan, findings, err := at(t, root).Put(ctx, "a", "clusters/root/a.cluster.yaml", []byte(data), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -52,7 +52,7 @@ func TestPutKeepsAnInterruptedLock(t *testing.T) {
 	root := repo(t, nil)
 	mustBuild(t, root, generation("a"))
 	put(t, root, "clusters/dev/lock.yaml", string(mustCompare(t, root, generation("b")).lockIntent))
-	plan, findings, err := at(t, root).Put(t.Context(), "dev", "clusters/root/dev.cluster.yaml", []byte("sealed"))
+	plan, findings, err := at(t, root).Put(t.Context(), "dev", "clusters/root/dev.cluster.yaml", []byte("sealed"), nil)
 	if err != nil || len(findings) > 0 {
 		t.Fatal(findings, err)
 	}

@@ -1,0 +1,140 @@
+// Package history says what git had before: the commits that a change starts
+// from, and files as they were there.
+package history
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path"
+	"strconv"
+	"strings"
+)
+
+// Before are the commits that the working copy is compared with. The zero value
+// has none.
+type Before struct {
+	root string
+	// commits are names of them, or HEAD.
+	commits []string
+	// Unknown is why some of the commits before are not there; empty where all
+	// are, or where there is no git.
+	Unknown string
+}
+
+// Commits returns how many commits there are to compare with.
+func (b Before) Commits() int { return len(b.commits) }
+
+// Find returns the commits before the working copy at root, the top of a git
+// repository: HEAD, and the commit against, such as the one that a push started
+// from; where that is empty, HEAD's parents, which for the merge commit that
+// GitHub checks out on a pull request are the tips of both branches. Outside of a repository, and
+// before the first commit, there are none. The error is git's.
+func Find(ctx context.Context, root, against string) (Before, error) {
+	b := Before{root: root}
+	top, err := b.git(ctx, "rev-parse", "--show-toplevel")
+	if err != nil || !sameFolder(top, root) {
+		return Before{}, nil // there is no git, or it is another's
+	}
+	if _, err := b.git(ctx, "rev-parse", "--verify", "--quiet", "HEAD"); err != nil {
+		return b, nil
+	}
+	if against != "" {
+		commit, err := b.git(ctx, "rev-parse", "--verify", "--quiet", "--end-of-options", against+"^{commit}")
+		if err != nil {
+			b.commits = []string{"HEAD"}
+			b.Unknown = fmt.Sprintf("the commit %s is not in this clone: fetch more of its history (fetch-depth: 0)", against)
+			return b, nil
+		}
+		b.commits = []string{"HEAD", commit}
+		return b, nil
+	}
+	line, err := b.git(ctx, "rev-list", "--parents", "--max-count=1", "HEAD")
+	if err != nil {
+		return b, fmt.Errorf("git rev-list: %w", err)
+	}
+	b.commits = strings.Fields(line)
+	if len(b.commits) == 1 {
+		if shallow, _ := b.git(ctx, "rev-parse", "--is-shallow-repository"); shallow == "true" {
+			b.Unknown = "the clone ends at HEAD: fetch at least one commit more (fetch-depth: 2)"
+		}
+	}
+	return b, nil
+}
+
+// Changed returns, for each commit before, the contents that the files had there
+// which match the glob and are another today, by path from the root. A file that
+// was not there has no entry. The error is git's.
+func (b Before) Changed(ctx context.Context, glob string) ([]map[string][]byte, error) {
+	var all []map[string][]byte
+	for _, commit := range b.commits {
+		listed, err := b.git(ctx, "diff", "--name-only", "-z", "--no-renames", "--no-ext-diff", "--diff-filter=MDT", commit, "--", ":(top,glob)"+glob)
+		if err != nil {
+			return nil, fmt.Errorf("git diff: %w", err)
+		}
+		names := strings.FieldsFunc(listed, func(r rune) bool { return r == 0 })
+		files, err := b.contents(ctx, commit, names)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, files)
+	}
+	return all, nil
+}
+
+// contents asks one git process for all files.
+func (b Before) contents(ctx context.Context, commit string, names []string) (map[string][]byte, error) {
+	files := make(map[string][]byte, len(names))
+	if len(names) == 0 {
+		return files, nil
+	}
+	var input strings.Builder
+	for _, name := range names {
+		if strings.ContainsAny(name, "\n") {
+			return nil, errors.New("git: a file's name has a line break in it")
+		}
+		fmt.Fprintf(&input, "%s:%s\n", commit, name)
+	}
+	c := b.command(ctx, "cat-file", "--batch")
+	c.Stdin = strings.NewReader(input.String())
+	out, err := c.Output()
+	if err != nil {
+		return nil, fmt.Errorf("git cat-file: %w", err)
+	}
+	rest := bytes.NewBuffer(out)
+	for _, name := range names {
+		head, err := rest.ReadString('\n')
+		fields := strings.Fields(head)
+		if err != nil || len(fields) != 3 {
+			return nil, fmt.Errorf("git cat-file: no %s in %s", path.Base(name), commit)
+		}
+		size, err := strconv.Atoi(fields[2])
+		if err != nil || size > rest.Len() {
+			return nil, fmt.Errorf("git cat-file: %w", errors.Join(err, io.ErrUnexpectedEOF))
+		}
+		files[name] = bytes.Clone(rest.Next(size))
+		rest.Next(1)
+	}
+	return files, nil
+}
+
+func (b Before) command(ctx context.Context, args ...string) *exec.Cmd {
+	c := exec.CommandContext(ctx, "git", append([]string{"--no-optional-locks", "-C", b.root}, args...)...)
+	c.Env = append(os.Environ(), "LC_ALL=C")
+	return c
+}
+
+func (b Before) git(ctx context.Context, args ...string) (string, error) {
+	out, err := b.command(ctx, args...).Output()
+	return strings.TrimRight(string(out), "\n"), err
+}
+
+func sameFolder(a, b string) bool {
+	left, errLeft := os.Stat(a)
+	right, errRight := os.Stat(b)
+	return errLeft == nil && errRight == nil && os.SameFile(left, right)
+}
