@@ -28,6 +28,8 @@ const (
 	// RuleRegistrationEdited: the sealed cluster Secret is not as register wrote
 	// it.
 	RuleRegistrationEdited finding.Rule = "register-edited"
+	// RuleHostServer: the server is the host's own API server.
+	RuleHostServer finding.Rule = "register-host-server"
 	// RuleNewIdentity: the host presents another cluster than was registered.
 	RuleNewIdentity finding.Rule = "register-new-identity"
 	// RuleNoSealKey: a fleet with a public key, and no KASOU_SEAL_KEY to sign with.
@@ -98,6 +100,12 @@ func (r *run) register(ctx context.Context, c fleet.Cluster, from Registration) 
 	}
 	lock, found, err := r.disk.ReadLock(c.Name)
 	if !keep(found, err) {
+		return w
+	}
+	if from.Host != nil && from.Host.IsItself(ctx, c.Spec.Server) {
+		keep(finding.List{c.Finding(finding.Error, RuleHostServer, []string{"spec", "server"},
+			"the server is the host cluster's own API server: Argo CD would send the virtual cluster's credential, and its Applications, there",
+			"Write the URL of the virtual cluster's API server into spec.server.")}, nil)
 		return w
 	}
 	if !from.AcceptNewIdentity && !keep(r.sameIdentity(c, *cred, lock), nil) {
@@ -228,7 +236,7 @@ func (r *run) keepRegistration(c fleet.Cluster, lock *tree.Lock, files tree.File
 		problem.Hint = "Restore it from git, or run kasou register " + c.Name + "."
 		return finding.List{problem}
 	case !lock.Claims(strings.TrimPrefix(file, r.Dir+"/"), data):
-		problem.Rule, problem.Message = RuleRegistrationEdited, "the sealed cluster Secret is not as kasou register wrote it"
+		problem.Rule, problem.Message = RuleRegistrationEdited, "the sealed cluster Secret is not the one that kasou register wrote and " + r.lockFile(c.Name) + " records"
 		problem.Hint = "Restore it from git, or run kasou register " + c.Name + ". Whoever can seal can point Argo CD at another server: find out who edited it."
 		return finding.List{problem}
 	}

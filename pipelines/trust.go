@@ -154,6 +154,9 @@ func (r *run) rolledBack(cluster string, lock *tree.Lock) bool {
 	return false
 }
 
+// lockFile returns the path of a cluster's lock from the repo's root.
+func (r *run) lockFile(cluster string) string { return path.Join(r.Dir, cluster, fleet.LockFileName) }
+
 // inside returns a path from the clusters folder.
 func (r *run) inside(file string) string { return strings.TrimPrefix(file, r.Dir+"/") }
 
@@ -172,9 +175,9 @@ func (r *run) vouched(cluster, file string, lock *tree.Lock, data []byte) (s tre
 	}
 	switch {
 	case s.Signature == "":
-		return s, "it has no signature"
+		return s, "it has no signature in " + r.lockFile(cluster)
 	case !verified(s):
-		return s, "its signature is not of this file by one of the fleet's keys"
+		return s, "the signature in " + r.lockFile(cluster) + " is not of this file by one of the fleet's keys"
 	case s.Serial < r.trust.before[cluster][r.inside(file)].Serial:
 		return s, rolledBackText
 	}
@@ -227,19 +230,26 @@ func (r *run) proveRendered(c fleet.Cluster, lock *tree.Lock, sealed []string, f
 	return statements, findings
 }
 
-// proven makes notes of the findings that nothing tells whether a sealed value is
-// right, where a signature says that it is the one that was sealed.
+// proven takes back what the stages could not tell of a sealed value where a
+// signature proves it: nothing is left to say where the plaintext is known to be
+// the same, and where no plaintext is at hand, a note.
 func (r *run) proven(c fleet.Cluster, lock *tree.Lock, files tree.Files, findings finding.List) finding.List {
-	for i, f := range findings {
-		if f.Rule != seal.RuleUnverifiable || len(r.trust.keys) == 0 {
-			continue
-		}
-		if _, why := r.vouched(c.Name, f.File, lock, files[f.File]); why == "" {
-			findings[i].Severity = finding.Note
-			findings[i].Message += "; it is signed as it stands"
-		}
+	if len(r.trust.keys) == 0 {
+		return findings
 	}
-	return findings
+	var kept finding.List
+	for _, f := range findings {
+		if f.Rule == seal.RuleUnverifiable && f.Severity != finding.Error {
+			if _, why := r.vouched(c.Name, f.File, lock, files[f.File]); why == "" {
+				if f.Severity == finding.Note {
+					continue
+				}
+				f.Severity, f.Message = finding.Note, f.Message+"; it is signed as it stands"
+			}
+		}
+		kept = append(kept, f)
+	}
+	return kept
 }
 
 // unsigned returns the finding about a rendered file: before a merge, and for
@@ -300,7 +310,7 @@ func (r *run) missingRegistration(c fleet.Cluster, lock *tree.Lock) finding.List
 	}
 	return finding.List{{
 		File: file, Cluster: c.Name, Rule: RuleRollback, Severity: finding.Error,
-		Message: "the commit before has a sealed cluster Secret, and the lock does not any more: Argo CD would lose the cluster",
+		Message: "the commit before has a sealed cluster Secret, and " + r.lockFile(c.Name) + " does not any more: Argo CD would lose the cluster",
 		Hint:    "Restore it and " + c.Name + "/lock.yaml from git, or run kasou register " + c.Name + ".",
 	}}
 }

@@ -72,7 +72,7 @@ func checkServers(f *Fleet, all []*check) {
 			continue
 		}
 		path := k.serverPath()
-		if server == host {
+		if server == host || f.Spec.Host.isHost(server) {
 			k.report(path, fail(RuleDuplicateServer, verb(path)+server+", which is the host cluster's (spec.argocd.destination of fleet.yaml)", "write the virtual cluster's own URL"))
 		}
 		other, taken := first[server]

@@ -122,6 +122,9 @@ func normalizeHost(host string) (string, error) {
 	if isLocal(host) {
 		return "", errors.New("means the machine itself: Argo CD would dial its own pod")
 	}
+	if address, err := netip.ParseAddr(host); err == nil && address.Unmap().IsLinkLocalUnicast() {
+		return "", errors.New("is a link-local address: Argo CD would dial a service of its own node, such as the cloud's metadata")
+	}
 	if address, err := netip.ParseAddr(host); err == nil {
 		if address.Zone() != "" {
 			return "", errors.New("has an IPv6 zone, which means nothing on another machine")
@@ -145,6 +148,37 @@ func isLocal(host string) bool {
 		return address.IsLoopback() || address.IsUnspecified()
 	}
 	return host == "localhost" || strings.HasSuffix(host, ".localhost") || host == "localhost.localdomain"
+}
+
+// ownNames are the names of the API server of the cluster that a pod runs in
+// (pkg/registry/core/rest in Kubernetes: the Service kubernetes of the namespace
+// default). A cluster's own domain may follow.
+var ownNames = []string{"kubernetes", "kubernetes.default", "kubernetes.default.svc"}
+
+// isHost reports whether a server in its normal form is the API server of the
+// host cluster: by a name of its Service, or by the address that this has, the
+// first of the service range.
+func (h Host) isHost(server string) bool {
+	u, err := url.Parse(server)
+	if err != nil {
+		return false
+	}
+	name := u.Hostname()
+	for _, own := range ownNames {
+		if name == own || strings.HasPrefix(name, "kubernetes.default.svc.") {
+			return true
+		}
+	}
+	address, err := netip.ParseAddr(name)
+	if err != nil {
+		return false
+	}
+	for part := range strings.SplitSeq(h.ServiceCIDR, ",") {
+		if r, err := netip.ParsePrefix(part); err == nil && r.Masked().Addr().Next() == address.Unmap() {
+			return true
+		}
+	}
+	return false
 }
 
 // checkDestination wants what Argo CD knows its own or another cluster by.

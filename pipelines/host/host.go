@@ -5,9 +5,11 @@ package host
 
 import (
 	"cmp"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/http"
+	"sync"
 	"time"
 
 	"k8s.io/apimachinery/pkg/util/wait"
@@ -49,6 +51,9 @@ type Host struct {
 	client  *rest.RESTClient
 	backoff wait.Backoff
 	kinds   kinds
+	// certificate guards shown, the one that the API server shows.
+	certificate sync.Once
+	shown       *x509.Certificate
 }
 
 // Open reads the configuration as kubectl does, and makes no request yet. As
