@@ -1,0 +1,463 @@
+package pipelines_test
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/pem"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"kasou/internal/fleettest"
+	"kasou/pipelines"
+	"kasou/pipelines/finding"
+	"kasou/pipelines/fleet"
+	"kasou/pipelines/host"
+	"kasou/pipelines/report"
+	"kasou/pipelines/seal"
+	"kasou/pipelines/tree"
+)
+
+const otherKey = "f0e1d2c3b4a5968778695a4b3c2d1e0f00112233445566778899aabbccddeeff"
+
+func publicHalf(t *testing.T, value string) string {
+	t.Helper()
+	key, err := seal.ParseKey(value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key.Public()
+}
+
+// setKeys writes sealing.publicKey into fleet.yaml; none where it is empty.
+func setKeys(t *testing.T, repo fleettest.Repo, keys string) {
+	t.Helper()
+	line := "  sealing: {certificate: sealed-secrets.crt}\n"
+	if keys != "" {
+		line = "  sealing: {certificate: sealed-secrets.crt, publicKey: \"" + keys + "\"}\n"
+	}
+	var kept []string
+	for text := range strings.Lines(string(repo.Read(t, "clusters/fleet.yaml"))) {
+		if !strings.HasPrefix(text, "  sealing:") {
+			kept = append(kept, text)
+		}
+	}
+	repo.Write(t, "clusters/fleet.yaml", []byte(strings.Join(kept, "")+line))
+}
+
+// signed makes a git repository with one cluster that renders a Secret, built and
+// registered with the key.
+func signed(t *testing.T) (repo fleettest.Repo, builder, checker pipelines.Options, k fleettest.Kubeconfig) {
+	t.Helper()
+	repo = fleettest.New(t, "1.34.1")
+	setKeys(t, repo, publicHalf(t, sealKey))
+	repo.Write(t, ".gitignore", []byte(".cache\n"))
+	repo.Write(t, "charts/c/Chart.yaml", []byte("apiVersion: v2\nname: c\nversion: 1.0.0\n"))
+	repo.Write(t, "charts/c/templates/config.yaml", []byte(configSecret))
+	repo.Cluster(t, "one", "  chart: {path: charts/c}\n  server: https://one.example.com\n")
+	checker = repo.Options(t, tools(t))
+	builder = checker
+	builder.SealKey = sealKey
+	fleettest.MustPass(t, pipe(t, pipelines.Build, builder), nil)
+	k = fleettest.NewKubeconfig(t)
+	fleettest.MustPass(t, register(t, builder, k), nil)
+	git(t, repo.Root, "init", "-q")
+	commit(t, repo)
+	return repo, builder, checker, k
+}
+
+func commit(t *testing.T, repo fleettest.Repo) {
+	t.Helper()
+	git(t, repo.Root, "add", "-A")
+	git(t, repo.Root, "commit", "-qm", "a commit", "--allow-empty")
+}
+
+const rendered = "clusters/one/manifests/c/templates/config.yaml"
+
+// found fails unless the report has the rule, at that severity.
+func found(t *testing.T, r *report.Report, rule finding.Rule, severity finding.Severity) {
+	t.Helper()
+	for _, f := range r.Findings {
+		if f.Rule == rule && f.Severity == severity {
+			return
+		}
+	}
+	fleettest.Print(t, r)
+	t.Errorf("no %v %s", severity, rule)
+}
+
+// What is signed is green anywhere, without any secret, and says nothing of keys.
+func TestSignedIsProvenWithoutASecret(t *testing.T) {
+	repo, builder, checker, _ := signed(t)
+	before := snapshot(t, repo.Root)
+	for _, options := range []pipelines.Options{checker, builder} {
+		for _, p := range []pipelines.Pipeline{pipelines.Check, pipelines.Build} {
+			r := pipe(t, p, options)
+			fleettest.MustPass(t, r, nil)
+			for _, rule := range []finding.Rule{seal.RuleUnverifiable, pipelines.RuleUnproven, pipelines.RuleHistoryUnknown} {
+				if has(r, rule) {
+					t.Errorf("%s is found", rule)
+				}
+			}
+		}
+	}
+	if snapshot(t, repo.Root) != before {
+		t.Error("something was written")
+	}
+	lock, err := tree.ParseLock(repo.Read(t, "clusters/one/lock.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	registered := lock.Sealed["root/one.cluster.yaml"]
+	if registered.Kind != tree.SealedRegistration || registered.Server != "https://one.example.com" || registered.CA == "" || registered.NotAfter == "" || registered.Serial != 1 {
+		t.Errorf("the statement is %+v", registered)
+	}
+	clean(t, drift(t, repo, checker, pipelines.DriftOptions{}))
+}
+
+func TestAFleetWithoutAPublicKeySaysSo(t *testing.T) {
+	repo := example(t, "one")
+	options := built(t, repo)
+	if r := pipe(t, pipelines.Check, options); has(r, pipelines.RuleUnproven) {
+		t.Error("nothing is sealed")
+	}
+	fleettest.MustPass(t, register(t, options, fleettest.NewKubeconfig(t)), nil)
+	for _, p := range []pipelines.Pipeline{pipelines.Check, pipelines.Build, pipelines.Build} {
+		found(t, pipe(t, p, options), pipelines.RuleUnproven, finding.Note)
+	}
+}
+
+// Whoever has the certificate alone can seal, and not sign.
+func TestARegistrationWithoutTheKey(t *testing.T) {
+	repo, _, checker, k := signed(t)
+	r := register(t, checker, k.Rotated(t))
+	found(t, r, pipelines.RuleNoSealKey, finding.Error)
+
+	// The certificate seals, in a copy whose key the attacker takes out.
+	lock := repo.Read(t, "clusters/one/lock.yaml")
+	copied := copyOf(t, repo)
+	setKeys(t, copied, "")
+	evil := fleettest.NewKubeconfig(t)
+	r, err := pipelines.Register(t.Context(), withNames(copied.Options(t, tools(t))), pipelines.Registration{Kubeconfig: evil.Data, Source: "evil", AcceptNewIdentity: true})
+	fleettest.MustPass(t, r, err)
+	repo.Write(t, registration, copied.Read(t, registration))
+	for name, text := range map[string][]byte{"its own lock": copied.Read(t, "clusters/one/lock.yaml"), "the lock as it was": lock} {
+		repo.Write(t, "clusters/one/lock.yaml", text)
+		for _, options := range []pipelines.Options{checker, withKey(checker, sealKey)} {
+			for _, p := range []pipelines.Pipeline{pipelines.Check, pipelines.Build} {
+				if r := pipe(t, p, options); !r.Failed() || !has(r, pipelines.RuleUnsigned) && !has(r, pipelines.RuleRegistrationEdited) {
+					fleettest.Print(t, r)
+					t.Errorf("%s: a swapped credential passes", name)
+				}
+			}
+		}
+		if r := drift(t, repo, checker, pipelines.DriftOptions{}); !r.Failed() {
+			t.Errorf("%s: drift does not see it", name)
+		}
+	}
+}
+
+// copyOf makes a copy of the repository without its history.
+func copyOf(t *testing.T, repo fleettest.Repo) fleettest.Repo {
+	t.Helper()
+	copied := fleettest.Repo{Root: t.TempDir(), Keys: repo.Keys}
+	if err := os.CopyFS(copied.Root, os.DirFS(repo.Root)); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.RemoveAll(filepath.Join(copied.Root, ".git")); err != nil {
+		t.Fatal(err)
+	}
+	return copied
+}
+
+func withNames(o pipelines.Options) pipelines.Options { o.Names = []string{"one"}; return o }
+
+func withKey(o pipelines.Options, key string) pipelines.Options { o.SealKey = key; return o }
+
+func TestOnlyTheClusterSecretStandsInARegistration(t *testing.T) {
+	repo, _, _, _ := signed(t)
+	repo = copyOf(t, repo)
+	checker := repo.Options(t, tools(t))
+	sealed := string(repo.Read(t, registration))
+	for name, text := range map[string]string{
+		"a plain Secret":   "apiVersion: v1\nkind: Secret\nmetadata: {name: cluster-one, namespace: argocd, labels: {argocd.argoproj.io/secret-type: cluster}}\n",
+		"an Application":   "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: evil, namespace: argocd}\n",
+		"two":              sealed + "---\n" + sealed,
+		"another's":        strings.ReplaceAll(sealed, "cluster-one", "cluster-two"),
+		"another inside":   strings.Replace(sealed, "      name: cluster-one", "      name: cluster-two", 1),
+		"no YAML":          "a: [\n",
+		"a line separator": "# \u2028kind: Secret\n" + sealed,
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, key := range []string{publicHalf(t, sealKey), ""} {
+				setKeys(t, repo, key)
+				repo.Write(t, registration, []byte(text))
+				mend(t, repo, registration)
+				r := pipe(t, pipelines.Check, checker)
+				if !r.Failed() || !has(r, pipelines.RuleRegistrationForeign) && !has(r, pipelines.RuleUnsigned) {
+					fleettest.Print(t, r)
+					t.Errorf("with the keys %q it passes", key)
+				}
+			}
+		})
+	}
+	// Without its line in the lock, it is a file that nobody knows.
+	setKeys(t, repo, "")
+	repo.Write(t, registration, []byte(sealed))
+	lock := readLock(t, repo)
+	delete(lock.Files, "root/one.cluster.yaml")
+	delete(lock.Sealed, "root/one.cluster.yaml")
+	writeLock(t, repo, lock)
+	found(t, pipe(t, pipelines.Check, checker), tree.RuleUnknownFile, finding.Error)
+}
+
+func readLock(t *testing.T, repo fleettest.Repo) *tree.Lock {
+	t.Helper()
+	lock, err := tree.ParseLock(repo.Read(t, "clusters/one/lock.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return lock
+}
+
+func writeLock(t *testing.T, repo fleettest.Repo, lock *tree.Lock) {
+	t.Helper()
+	data, err := lock.Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	repo.Write(t, "clusters/one/lock.yaml", data)
+}
+
+// mend enters a file's digest into the lock, as whoever edits it can.
+func mend(t *testing.T, repo fleettest.Repo, file string) {
+	t.Helper()
+	lock := readLock(t, repo)
+	lock.Files[strings.TrimPrefix(file, "clusters/")] = tree.Digest(repo.Read(t, file))
+	writeLock(t, repo, lock)
+}
+
+// Every field of the statement is signed.
+func TestEveryFieldOfAStatementIsSigned(t *testing.T) {
+	repo, _, checker, _ := signed(t)
+	for name, change := range map[string]func(*tree.SealLock){
+		"kind": func(s *tree.SealLock) { s.Kind = tree.SealedRendered }, "server": func(s *tree.SealLock) { s.Server = "https://evil.example.com" },
+		"presented": func(s *tree.SealLock) { s.Presented = "https://evil.example.com" }, "CA": func(s *tree.SealLock) { s.CA = tree.Digest(nil) },
+		"end": func(s *tree.SealLock) { s.NotAfter = "2099-01-01T00:00:00Z" }, "certificate": func(s *tree.SealLock) { s.Certificate = tree.Digest(nil) },
+		"serial": func(s *tree.SealLock) { s.Serial++ }, "signature": func(s *tree.SealLock) { s.Signature = "" },
+		"no signature's": func(s *tree.SealLock) { s.Signature = base64.StdEncoding.EncodeToString(make([]byte, 64)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			text := repo.Read(t, "clusters/one/lock.yaml")
+			lock := readLock(t, repo)
+			statement := lock.Sealed["root/one.cluster.yaml"]
+			change(&statement)
+			lock.Sealed["root/one.cluster.yaml"] = statement
+			writeLock(t, repo, lock)
+			found(t, pipe(t, pipelines.Check, checker), pipelines.RuleUnsigned, finding.Error)
+			repo.Write(t, "clusters/one/lock.yaml", text)
+		})
+	}
+}
+
+// A rendered Secret that was sealed without the key is a warning before the merge,
+// an error of a check, and sealed anew and signed by the build that has the key.
+func TestAnUnsignedRenderedSecret(t *testing.T) {
+	repo, builder, checker, _ := signed(t)
+	repo.Cluster(t, "one", "  chart: {path: charts/c}\n  server: https://one.example.com\n  values: {more: true}\n")
+	r := pipe(t, pipelines.Build, checker)
+	found(t, r, pipelines.RuleUnsigned, finding.Warning)
+	if r.Failed() {
+		fleettest.Print(t, r)
+		t.Error("whoever has no key cannot build")
+	}
+	ofOthers := repo.Read(t, rendered)
+	found(t, pipe(t, pipelines.Check, checker), pipelines.RuleUnsigned, finding.Error)
+	onPullRequest := checker
+	onPullRequest.BeforeMerge = true
+	r = pipe(t, pipelines.Check, onPullRequest)
+	if found(t, r, pipelines.RuleUnsigned, finding.Warning); r.Failed() {
+		fleettest.Print(t, r)
+		t.Error("a pull request without the key is refused")
+	}
+
+	fleettest.MustPass(t, pipe(t, pipelines.Build, builder), nil)
+	if string(repo.Read(t, rendered)) == string(ofOthers) {
+		t.Error("a ciphertext that somebody else made was signed")
+	}
+	fleettest.MustPass(t, pipe(t, pipelines.Check, checker), nil)
+	after := snapshot(t, repo.Root)
+	fleettest.MustPass(t, pipe(t, pipelines.Build, builder), nil)
+	if snapshot(t, repo.Root) != after {
+		t.Error("a second build seals again")
+	}
+}
+
+// A rendered Secret with other contents than the chart renders, sealed by whoever
+// has the certificate, its digest mended.
+func TestAForeignRenderedSecret(t *testing.T) {
+	repo, builder, checker, _ := signed(t)
+	foreign := copyOf(t, repo)
+	setKeys(t, foreign, "")
+	foreign.Cluster(t, "one", "  chart: {path: charts/c}\n  server: https://one.example.com\n  values: {evil: true}\n")
+	fleettest.MustPass(t, pipe(t, pipelines.Build, foreign.Options(t, tools(t))), nil)
+	repo.Write(t, rendered, foreign.Read(t, rendered))
+	mend(t, repo, rendered)
+	if r := pipe(t, pipelines.Check, checker); !r.Failed() {
+		t.Error("it passes")
+	}
+	fleettest.MustPass(t, pipe(t, pipelines.Build, builder), nil)
+	if strings.Contains(string(repo.Keys.Unseal(t, repo.Read(t, rendered)).Data["config.yaml"]), "evil") {
+		t.Error("the build did not seal the chart's own")
+	}
+	fleettest.MustPass(t, pipe(t, pipelines.Check, checker), nil)
+}
+
+func TestWrongSealKey(t *testing.T) {
+	repo, builder, checker, k := signed(t)
+	found(t, pipe(t, pipelines.Build, withKey(builder, otherKey)), pipelines.RuleWrongKey, finding.Error)
+	r := register(t, withKey(checker, otherKey), k)
+	found(t, r, pipelines.RuleWrongKey, finding.Error)
+	setKeys(t, repo, "ed25519:short")
+	found(t, pipe(t, pipelines.Check, checker), fleet.RulePublicKey, finding.Error)
+}
+
+// Whoever brings a statement cannot bring the key for it along; a rotation takes
+// one commit for the key and another for what it signs.
+func TestARotationOfTheSealKey(t *testing.T) {
+	repo, _, checker, k := signed(t)
+	mine, theirs := publicHalf(t, sealKey), publicHalf(t, otherKey)
+	setKeys(t, repo, theirs)
+	for _, p := range []pipelines.Pipeline{pipelines.Check, pipelines.Build} {
+		found(t, pipe(t, p, checker), pipelines.RuleNewPublicKey, finding.Error)
+	}
+	setKeys(t, repo, mine+","+theirs)
+	r := pipe(t, pipelines.Check, checker)
+	if found(t, r, pipelines.RuleNewPublicKey, finding.Warning); r.Failed() {
+		fleettest.Print(t, r)
+		t.Error("another key is refused")
+	}
+	rotated := withKey(checker, otherKey)
+	if r, err := pipelines.Register(t.Context(), withNames(rotated), pipelines.Registration{Kubeconfig: k.Data, Source: "k", Reseal: true}); err != nil || r.Failed() {
+		fleettest.Print(t, r)
+		t.Fatal(err)
+	}
+	found(t, pipe(t, pipelines.Check, checker), pipelines.RuleUnsigned, finding.Error)
+
+	git(t, repo.Root, "checkout", "-q", "--", "clusters/one", "clusters/root")
+	commit(t, repo) // the key alone
+	commit(t, repo)
+	fleettest.MustPass(t, pipe(t, pipelines.Build, rotated), nil)
+	fleettest.MustPass(t, register(t, rotated, k), nil)
+	fleettest.MustPass(t, pipe(t, pipelines.Check, checker), nil)
+	commit(t, repo)
+	setKeys(t, repo, theirs)
+	fleettest.MustPass(t, pipe(t, pipelines.Check, checker), nil)
+}
+
+// File and lock, put back together to an older commit.
+func TestAnOlderRegistration(t *testing.T) {
+	repo, builder, checker, k := signed(t)
+	lock, sealed := repo.Read(t, "clusters/one/lock.yaml"), repo.Read(t, registration)
+	fleettest.MustPass(t, register(t, builder, k.Rotated(t)), nil)
+	commit(t, repo)
+	repo.Write(t, "clusters/one/lock.yaml", lock)
+	repo.Write(t, registration, sealed)
+	look := func(options pipelines.Options) {
+		t.Helper()
+		for _, p := range []pipelines.Pipeline{pipelines.Check, pipelines.Build} {
+			found(t, pipe(t, p, options), pipelines.RuleRollback, finding.Error)
+		}
+	}
+	look(checker)
+	commit(t, repo)
+	look(checker)
+	look(builder)
+	before := strings.TrimSpace(git(t, repo.Root, "rev-parse", "HEAD~1"))
+	commit(t, repo) // the next commit hides it from a look at its parents
+	pushed := checker
+	pushed.Against = before
+	look(pushed)
+	pushed.Against = strings.Repeat("1", 40)
+	found(t, pipe(t, pipelines.Check, pushed), pipelines.RuleHistoryUnknown, finding.Warning)
+}
+
+func TestAShallowCloneKnowsNoRollback(t *testing.T) {
+	repo, _, _, _ := signed(t)
+	commit(t, repo)
+	clone := fleettest.Repo{Root: filepath.Join(t.TempDir(), "clone"), Keys: repo.Keys}
+	git(t, repo.Root, "clone", "-q", "--depth", "1", "file://"+repo.Root, clone.Root)
+	r := pipe(t, pipelines.Check, clone.Options(t, tools(t)))
+	if found(t, r, pipelines.RuleHistoryUnknown, finding.Warning); r.Failed() {
+		fleettest.Print(t, r)
+		t.Error("a shallow clone fails")
+	}
+}
+
+// A changed address under a registered credential is not fine.
+func TestAStaleServer(t *testing.T) {
+	repo, builder, checker, k := signed(t)
+	repo.Cluster(t, "one", "  chart: {path: charts/c}\n  server: https://two.example.com\n")
+	for _, p := range []pipelines.Pipeline{pipelines.Build, pipelines.Check} {
+		found(t, pipe(t, p, builder), pipelines.RuleStaleServer, finding.Error)
+	}
+	if r := drift(t, repo, checker, pipelines.DriftOptions{}); !has(r, pipelines.RuleStaleServer) {
+		t.Error("drift says nothing")
+	}
+	fleettest.MustPass(t, register(t, builder, k), nil)
+	fleettest.MustPass(t, pipe(t, pipelines.Build, builder), nil)
+	fleettest.MustPass(t, pipe(t, pipelines.Check, checker), nil)
+}
+
+// Another CA, or another address, is another cluster, until a person says that it
+// is not.
+func TestANewIdentityIsNoRotation(t *testing.T) {
+	_, builder, _, k := signed(t)
+	fleettest.MustPass(t, register(t, builder, k.Rotated(t)), nil)
+	fleettest.MustPass(t, register(t, builder, k.At(t, "https://one.example.com")), nil)
+	for name, other := range map[string]fleettest.Kubeconfig{"its CA": fleettest.NewKubeconfig(t), "its address": k.At(t, "https://evil.example.com")} {
+		t.Run(name, func(t *testing.T) {
+			found(t, register(t, builder, other), pipelines.RuleNewIdentity, finding.Error)
+		})
+	}
+	r, err := pipelines.Register(t.Context(), withNames(builder), pipelines.Registration{Kubeconfig: fleettest.NewKubeconfig(t).Data, Source: "k", AcceptNewIdentity: true})
+	fleettest.MustPass(t, r, err)
+}
+
+// The host's own API server is no virtual cluster, by whatever name.
+func TestTheHostIsNoVirtualCluster(t *testing.T) {
+	repo, builder, _, k := signed(t)
+	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		if strings.HasSuffix(r.URL.Path, "/secrets/vc-one") {
+			fmt.Fprint(w, secretJSON("vc-one", "config", string(k.Data)))
+			return
+		}
+		w.WriteHeader(http.StatusNotFound)
+		fmt.Fprint(w, `{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"NotFound","code":404}`)
+	}))
+	t.Cleanup(server.Close)
+	ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
+	repo.Write(t, "kubeconfig", fmt.Appendf(nil, "apiVersion: v1\nkind: Config\ncurrent-context: host\nclusters: [{name: host, cluster: {server: %q, certificate-authority-data: %s}}]\nusers: [{name: me, user: {token: t}}]\ncontexts: [{name: host, context: {cluster: host, user: me}}]\n",
+		server.URL, base64.StdEncoding.EncodeToString(ca)))
+	asked, err := host.Open(host.Options{Kubeconfig: filepath.Join(repo.Root, "kubeconfig"), Retries: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	port := server.URL[strings.LastIndex(server.URL, ":")+1:]
+	for _, url := range []string{"https://example.com:" + port, "https://example.com"} { // a name in its certificate
+		repo.Cluster(t, "one", "  chart: {path: charts/c}\n  server: "+url+"\n")
+		r, err := pipelines.Register(context.Background(), withNames(builder), pipelines.Registration{Host: asked})
+		if err != nil {
+			t.Fatal(err)
+		}
+		found(t, r, pipelines.RuleHostServer, finding.Error)
+	}
+	if asked.IsItself(t.Context(), "https://example.com:1") || asked.IsItself(t.Context(), "https://other.example.org:"+port) {
+		t.Error("another server is taken for the host")
+	}
+}
