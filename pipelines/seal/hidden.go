@@ -168,6 +168,7 @@ func (m *manifest) unknown(ctx context.Context, object map[string]any, line int)
 	if problem != "" {
 		return m.secret(ctx, object, line, Guessable) // says what is wrong
 	}
+	m.load()
 	name := secret.Namespace + "/" + secret.Name
 	switch {
 	case sealedNamed(m.previous, secret.Namespace, secret.Name) == nil:
