@@ -85,7 +85,7 @@ func (k *check) one(fleet FleetSpec) {
 		k.report("spec.argocd.project", checkProject(spec.ArgoCD.Project, fleet.ArgoCD.Projects))
 	}
 	k.argoCDCluster(fleet.ArgoCD.Projects)
-	k.valuesFrom()
+	k.valuesFrom(fleet)
 }
 
 func (k *check) ingress() {
@@ -143,6 +143,7 @@ func checkFleet(spec FleetSpec, report reporter) {
 	for name, image := range spec.Toolchain.Images() {
 		report("spec.toolchain."+name+".image", checkImage(image))
 	}
+	checkAllowed(spec, report)
 	for i, file := range spec.Schemas {
 		report(fmt.Sprintf("spec.schemas.%d", i), checkPath(file, "the repo's root"))
 	}
