@@ -204,7 +204,11 @@ func TestAValueThatIsNotSealed(t *testing.T) {
 		"a key":                {strings.Replace(configMap("x"), "  a:", "  {{ "+source+" | sha1sum }}:", 1), "field data of ConfigMap open"},
 		"a Secret's label":     {strings.Replace(configSecret, "{note: fixed}", "{note: {{ "+source+" | b64enc }}}", 1), "field metadata.annotations.note of Secret config"},
 		"a Secret's key":       {configSecret + "  {{ " + source + " | sha1sum }}: eA==\n", "the keys of Secret config"},
-		"how many documents":   {configMap("x") + "{{ if hasPrefix `mysql` " + source + " }}---\n" + strings.Replace(configMap("x"), "open", "other", 1) + "{{ end }}", "number of documents"},
+		"lengths of keys": {"apiVersion: v1\nkind: Secret\nmetadata: {name: config}\nstringData:\n  all: {{ " + source + " | quote }}\n{{- range $i, $c := splitList \"\" " + source +
+			" }}\n  {{- if lt $i 8 }}\n  k{{ $i }}: {{ repeat (int (index $c 0)) \"x\" }}\n  {{- end }}\n{{- end }}\n", "templates/x.yaml:8, the length of stringData.k0 of Secret config"},
+		"one length":         {"apiVersion: v1\nkind: Secret\nmetadata: {name: config}\ndata:\n  a: {{ repeat (int (index " + source + " 9)) \"x\" | b64enc }}\n", "the length of data.a of Secret config"},
+		"how it begins":      {"apiVersion: v1\nkind: Secret\nmetadata: {name: config}\ndata:\n  a: {{ " + source + " | b64enc }}\n{{ if and (not (hasPrefix `mysql` " + source + ")) (not (hasPrefix `(sealed` " + source + ")) }}  b: eA==\n{{ end }}", "the length of data.a"},
+		"how many documents": {configMap("x") + "{{ if hasPrefix `mysql` " + source + " }}---\n" + strings.Replace(configMap("x"), "open", "other", 1) + "{{ end }}", "number of documents"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			repo, options, env := hiding(t, map[string]string{"x.yaml": test.template})

@@ -77,16 +77,20 @@ func (m *manifest) differs(data []byte) bool {
 	return m.hidden != nil && !bytes.Equal(data, m.hidden.Files[m.path])
 }
 
-// twins gives the hidden counterpart of each part; nil where there is none, or
+// twins gives the hidden counterparts of each part; nil where there is none, or
 // where a finding says that the parts do not correspond.
-func (m *manifest) twins(data []byte, parts []segment) []segment {
+func (m *manifest) twins(data []byte, parts []segment) []twin {
 	if !m.differs(data) {
 		return nil
 	}
-	twins := split(m.hidden.Files[m.path])
-	if len(twins) != len(parts) {
+	with, alike := split(m.hidden.Files[m.path]), split(m.hidden.Alike[m.path])
+	if len(with) != len(parts) || len(alike) != len(parts) {
 		m.leak(1, "the number of documents", nil)
 		return nil
+	}
+	twins := make([]twin, len(parts))
+	for i := range parts {
+		twins[i] = twin{with[i], alike[i]}
 	}
 	return twins
 }
@@ -96,7 +100,7 @@ func (m *manifest) seal(ctx context.Context, data []byte) ([]byte, error) {
 	parts := split(data)
 	twins := m.twins(data, parts)
 	for i, part := range parts {
-		if twins != nil && !bytes.Equal(part.bytes(), twins[i].bytes()) {
+		if twins != nil && !bytes.Equal(part.bytes(), twins[i].with.bytes()) {
 			document, err := m.differing(ctx, part, twins[i])
 			if err != nil {
 				return nil, err
