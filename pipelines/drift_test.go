@@ -333,8 +333,8 @@ func TestDriftWithoutTheValues(t *testing.T) {
 	fleettest.MustPass(t, pipe(t, pipelines.Build, options), nil)
 	with := drift(t, repo, options, pipelines.DriftOptions{})
 	clean(t, with)
-	value := env["DATABASE"]
-	delete(env, "DATABASE")
+	value := env["KASOU_VALUE_DATABASE"]
+	delete(env, "KASOU_VALUE_DATABASE")
 	without := drift(t, repo, options, pipelines.DriftOptions{})
 	if got := row(t, without, pipelines.RuleValuesUnknown); !got.Unknown || got.Cluster != "one" || without.Failed() || without.Count(report.Unknown) != 1 {
 		fleettest.Print(t, without)

@@ -95,7 +95,7 @@ func (o *oracle) spec(t *testing.T, name, chart, annotation string) {
 	t.Helper()
 	text := "  chart: {path: " + chart + "}\n  argocd: {project: tenants}\n  podSecurity: {warn: " + map[string]string{"a": "baseline", "b": "restricted"}[annotation] + "}\n"
 	if name == "hidden" {
-		text += "  server: https://hidden.example.com\n  valuesFrom: [{path: database.source, env: DATABASE}]\n"
+		text += "  server: https://hidden.example.com\n  valuesFrom: [{path: database.source, env: KASOU_VALUE_DATABASE}]\n"
 	} else {
 		text += "  ingress: {enabled: true, host: " + name + ".example.com, className: nginx, annotations: {version: " + annotation + "}}\n"
 	}

@@ -183,34 +183,64 @@ func (r *run) sealRendered(ctx context.Context, h hidden, ch toolchain.Chart, va
 	if len(h.values) == 0 {
 		return sealer.Rendered(ctx, h.cluster, files, r.committed)
 	}
-	other, found, err := r.renderHidden(ctx, h, ch, values)
+	other, found, err := r.renderHidden(ctx, h, ch, values, hiddenValue.standIn)
 	if err != nil || found.Failed() {
 		return nil, found, err
 	}
-	twin := seal.Hidden{Files: maps.Clone(files), Known: h.known}
-	for name := range files {
-		if strings.HasPrefix(name, at("")+"/"+ch.Name+"/") {
-			delete(twin.Files, name)
+	alike, found, err := r.renderHidden(ctx, h, ch, values, r.alike)
+	if err != nil {
+		return nil, nil, err
+	}
+	if found.Failed() {
+		return nil, finding.List{h.cluster.Finding(finding.Error, seal.RuleUnsealedValue, []string{"spec", "valuesFrom"},
+			"the chart renders with the values of valuesFrom and not with others of the same form and length: it depends on what they say",
+			"leave the value out of what the chart branches on")}, nil
+	}
+	in := func(rendered tree.Files) tree.Files {
+		all := maps.Clone(files)
+		for name := range files {
+			if strings.HasPrefix(name, at("")+"/"+ch.Name+"/") {
+				delete(all, name)
+			}
 		}
+		for name, data := range rendered {
+			all[at(name)] = data
+		}
+		return all
 	}
-	for name, data := range other {
-		twin.Files[at(name)] = data
-	}
+	twin := seal.Hidden{Files: in(other), Alike: in(alike), Known: h.known}
 	for _, v := range h.values {
 		twin.Placeholders = append(twin.Placeholders, v.placeholder)
 	}
 	return sealer.RenderedHidden(ctx, h.cluster, files, twin, r.committed)
 }
 
-// renderHidden renders once more, with the values or, where they are not at
-// hand, with others in the placeholders' place.
-func (r *run) renderHidden(ctx context.Context, h hidden, ch toolchain.Chart, values map[string]any) (tree.Files, finding.List, error) {
-	for i, v := range h.values {
-		value := v.real
-		if !h.known {
-			value = fmt.Sprintf("not at hand: value %d of valuesFrom", i)
-		}
-		values = withValue(values, value, v.Keys()...)
+// standIn is the value or, where it is not at hand, another one: of another length
+// than the placeholder, so that a chart that shows the length is found out.
+func (v hiddenValue) standIn() string {
+	if v.real != "" {
+		return v.real
+	}
+	value := "not at hand: a value of valuesFrom"
+	if len(value) == len(v.placeholder) {
+		value += "."
+	}
+	return value
+}
+
+// alike is another value of the same length and form as what stands in for v.
+func (r *run) alike(v hiddenValue) string {
+	seed := v.placeholder // of what is no secret
+	if v.real != "" {
+		seed = r.key.Fingerprint(v.Path, "another value of the same length", v.real)
+	}
+	return otherwise(v.standIn(), seed)
+}
+
+// renderHidden renders once more, with what value gives in the placeholders' place.
+func (r *run) renderHidden(ctx context.Context, h hidden, ch toolchain.Chart, values map[string]any, value func(hiddenValue) string) (tree.Files, finding.List, error) {
+	for _, v := range h.values {
+		values = withValue(values, value(v), v.Keys()...)
 	}
 	text, err := vcluster.MarshalValues(values)
 	if err != nil {

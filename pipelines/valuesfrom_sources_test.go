@@ -119,14 +119,14 @@ func TestValuesShowsThePlaceholder(t *testing.T) {
 	_, options, _ := hiding(t, map[string]string{"config.yaml": configSecret})
 	options.Names = []string{"one"}
 	fresh, _, err := pipelines.Values(context.Background(), options, false)
-	if err != nil || !strings.Contains(string(fresh), "source: '(sealed: env DATABASE)'") {
+	if err != nil || !strings.Contains(string(fresh), "source: '(sealed: env KASOU_VALUE_DATABASE)'") {
 		t.Errorf("%v\n%s", err, fresh)
 	}
 	options.Names = nil
 	fleettest.MustPass(t, pipe(t, pipelines.Build, options), nil)
 	options.Names = []string{"one"}
 	built, _, err := pipelines.Values(context.Background(), options, false)
-	if err != nil || !strings.Contains(string(built), "(sealed: env DATABASE ") {
+	if err != nil || !strings.Contains(string(built), "(sealed: env KASOU_VALUE_DATABASE ") {
 		t.Errorf("%v\n%s", err, built)
 	}
 }
@@ -146,7 +146,7 @@ func TestValuesFromInAList(t *testing.T) {
 	}
 	before := snapshot(t, repo.Root)
 	fleettest.MustPass(t, pipe(t, pipelines.Build, options), nil)
-	env["DATABASE"] = ""
+	env["KASOU_VALUE_DATABASE"] = ""
 	fleettest.MustPass(t, pipe(t, pipelines.Check, options), nil)
 	options.SealKey = ""
 	fleettest.MustPass(t, pipe(t, pipelines.Check, options), nil)

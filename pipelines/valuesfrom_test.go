@@ -22,7 +22,7 @@ import (
 const (
 	sealKey = "00112233445566778899aabbccddeeff0f1e2d3c4b5a69788796a5b4c3d2e1f0"
 	canary  = `mysql://c4n4ry:pa'ss"w0rd&<x>@db.example.com/k3s`
-	fields  = "  valuesFrom: [{path: database.source, env: DATABASE}]\n"
+	fields  = "  valuesFrom: [{path: database.source, env: KASOU_VALUE_DATABASE}]\n"
 )
 
 // hiding makes a repository with one cluster whose chart has the templates, and
@@ -35,7 +35,7 @@ func hiding(t *testing.T, templates map[string]string) (fleettest.Repo, pipeline
 		repo.Write(t, "charts/c/templates/"+name, []byte(text))
 	}
 	repo.Cluster(t, "one", "  chart: {path: charts/c}\n"+fields)
-	env := map[string]string{"DATABASE": canary}
+	env := map[string]string{"KASOU_VALUE_DATABASE": canary}
 	options := repo.Options(t, tools(t))
 	options.SealKey = sealKey
 	options.Getenv = func(name string) string { return env[name] }
@@ -109,7 +109,7 @@ func TestValuesFrom(t *testing.T) {
 		t.Errorf("the unsealed Secret has %s", got)
 	}
 	values := string(repo.Read(t, "clusters/one/values.yaml"))
-	if !strings.Contains(values, "source: '(sealed: env DATABASE ") {
+	if !strings.Contains(values, "source: '(sealed: env KASOU_VALUE_DATABASE ") {
 		t.Errorf("values.yaml is\n%s", values)
 	}
 	before := snapshot(t, repo.Root)
@@ -121,7 +121,7 @@ func TestValuesFrom(t *testing.T) {
 	}
 
 	checksum := repo.Read(t, "clusters/one/manifests/c/templates/rolled.yaml")
-	env["DATABASE"] = canary + "2"
+	env["KASOU_VALUE_DATABASE"] = canary + "2"
 	changed := pipe(t, pipelines.Build, options)
 	fleettest.MustPass(t, changed, nil)
 	if got := opened(); !strings.Contains(got, "k3s2") || !has(changed, seal.RuleResealed) {
@@ -130,7 +130,7 @@ func TestValuesFrom(t *testing.T) {
 	if bytes.Equal(repo.Read(t, "clusters/one/manifests/c/templates/rolled.yaml"), checksum) {
 		t.Error("the checksum of the values did not change: the pods would not roll")
 	}
-	env["DATABASE"] = canary
+	env["KASOU_VALUE_DATABASE"] = canary
 	stale := pipe(t, pipelines.Check, options)
 	if !stale.Failed() {
 		t.Error("check must see that the value is another one")
@@ -152,7 +152,7 @@ func TestCheckWithoutTheValue(t *testing.T) {
 		{"neither", "", "", true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			env["DATABASE"], options.SealKey = test.value, test.key
+			env["KASOU_VALUE_DATABASE"], options.SealKey = test.value, test.key
 			r := pipe(t, pipelines.Check, options)
 			fleettest.MustPass(t, r, nil)
 			if !has(r, pipelines.RuleValuesUnknown) || has(r, seal.RuleUnverifiable) != test.unverified {
@@ -204,7 +204,11 @@ func TestAValueThatIsNotSealed(t *testing.T) {
 		"a key":                {strings.Replace(configMap("x"), "  a:", "  {{ "+source+" | sha1sum }}:", 1), "field data of ConfigMap open"},
 		"a Secret's label":     {strings.Replace(configSecret, "{note: fixed}", "{note: {{ "+source+" | b64enc }}}", 1), "field metadata.annotations.note of Secret config"},
 		"a Secret's key":       {configSecret + "  {{ " + source + " | sha1sum }}: eA==\n", "the keys of Secret config"},
-		"how many documents":   {configMap("x") + "{{ if hasPrefix `mysql` " + source + " }}---\n" + strings.Replace(configMap("x"), "open", "other", 1) + "{{ end }}", "number of documents"},
+		"lengths of keys": {"apiVersion: v1\nkind: Secret\nmetadata: {name: config}\nstringData:\n  all: {{ " + source + " | quote }}\n{{- range $i, $c := splitList \"\" " + source +
+			" }}\n  {{- if lt $i 8 }}\n  k{{ $i }}: {{ repeat (int (index $c 0)) \"x\" }}\n  {{- end }}\n{{- end }}\n", "templates/x.yaml:8, the length of stringData.k0 of Secret config"},
+		"one length":         {"apiVersion: v1\nkind: Secret\nmetadata: {name: config}\ndata:\n  a: {{ repeat (int (index " + source + " 9)) \"x\" | b64enc }}\n", "the length of data.a of Secret config"},
+		"how it begins":      {"apiVersion: v1\nkind: Secret\nmetadata: {name: config}\ndata:\n  a: {{ " + source + " | b64enc }}\n{{ if and (not (hasPrefix `mysql` " + source + ")) (not (hasPrefix `(sealed` " + source + ")) }}  b: eA==\n{{ end }}", "the length of data.a"},
+		"how many documents": {configMap("x") + "{{ if hasPrefix `mysql` " + source + " }}---\n" + strings.Replace(configMap("x"), "open", "other", 1) + "{{ end }}", "number of documents"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			repo, options, env := hiding(t, map[string]string{"x.yaml": test.template})
@@ -220,7 +224,7 @@ func TestAValueThatIsNotSealed(t *testing.T) {
 			if _, err := os.Stat(filepath.Join(repo.Root, "clusters", "one", "values.yaml")); err == nil {
 				t.Error("something was written")
 			}
-			env["DATABASE"] = ""
+			env["KASOU_VALUE_DATABASE"] = ""
 			if without := pipe(t, pipelines.Check, options); name != "how many documents" && !has(without, seal.RuleUnsealedValue) {
 				t.Errorf("a check without the value finds %s", rules(without))
 			}
@@ -247,7 +251,7 @@ func TestValuesThatCannotBe(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			repo, options, env := hiding(t, map[string]string{"config.yaml": test.template})
-			env["DATABASE"], options.SealKey = test.value, test.key
+			env["KASOU_VALUE_DATABASE"], options.SealKey = test.value, test.key
 			if test.spec != "" {
 				repo.Cluster(t, "one", "  chart: {path: charts/c}\n"+fields+test.spec)
 			}
@@ -279,7 +283,7 @@ func TestValuesFromInUpstreamCharts(t *testing.T) {
 			repo := fleettest.New(t, "1.34.1")
 			repo.Copy(t, "charts/"+chart+".tgz", upstream.Chart(t, chart))
 			spec := "  chart: {path: charts/" + chart + ".tgz}\n  values: {controlPlane: {backingStore: {database: {external: {enabled: true}}}}}\n" +
-				"  valuesFrom: [{path: controlPlane.backingStore.database.external.dataSource, env: DATABASE}]\n"
+				"  valuesFrom: [{path: controlPlane.backingStore.database.external.dataSource, env: KASOU_VALUE_DATABASE}]\n"
 			repo.Cluster(t, "one", spec)
 			options := repo.Options(t, tools(t))
 			options.SealKey = sealKey

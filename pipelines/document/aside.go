@@ -25,8 +25,7 @@ var asideMark, asideEnd = "kasou" + rand.Text(), "Z"
 func asideText(i int) string { return asideMark + strconv.Itoa(i) + asideEnd }
 
 // UnmarshalStrict reads a document into object, as UnmarshalStrict of
-// sigs.k8s.io/yaml does: a key that stands twice is an error. It is for documents
-// that Glance is ok with.
+// sigs.k8s.io/yaml does: a key that stands twice is an error.
 func UnmarshalStrict(data []byte, object *map[string]any) error {
 	short, long := putAside(data)
 	if long == nil {

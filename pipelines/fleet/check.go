@@ -86,7 +86,7 @@ func (k *check) one(fleet FleetSpec) {
 		k.report("spec.argocd.project", checkProject(spec.ArgoCD.Project, fleet.ArgoCD.ProjectNames()))
 	}
 	k.argoCDCluster(fleet.ArgoCD.ProjectNames())
-	k.valuesFrom()
+	k.valuesFrom(fleet)
 }
 
 func (k *check) ingress() {
@@ -163,6 +163,7 @@ func checkFleet(spec FleetSpec, report reporter) {
 	for name, image := range spec.Toolchain.Images() {
 		report("spec.toolchain."+name+".image", checkImage(image))
 	}
+	checkAllowed(spec, report)
 	for i, file := range spec.Schemas {
 		report(fmt.Sprintf("spec.schemas.%d", i), checkPath(file, "the repo's root"))
 	}

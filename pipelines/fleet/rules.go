@@ -86,6 +86,8 @@ const (
 	RuleClusterNamespaces finding.Rule = "fleet-cluster-namespaces"
 	// RuleValuesFrom is a value from elsewhere that cannot be placed or found.
 	RuleValuesFrom finding.Rule = "fleet-values-from"
+	// RuleValuesDenied is a value from a place that is not the cluster's own.
+	RuleValuesDenied finding.Rule = "fleet-values-denied"
 	// RuleDuration is a duration that does not parse or is not above zero.
 	RuleDuration finding.Rule = "fleet-duration"
 )

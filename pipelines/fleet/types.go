@@ -97,9 +97,11 @@ type ValueFrom struct {
 	// Path of the value in the chart's values: keys joined by dots, or, where a
 	// key has a dot in it, a JSON pointer such as /a.b/c.
 	Path string `json:"path" jsonschema:"minLength=1,example=controlPlane.backingStore.database.external.dataSource"`
-	// Env names an environment variable of the run.
-	Env string `json:"env,omitempty" jsonschema:"minLength=1,example=DEVELOPMENT_DATABASE"`
-	// Secret is a key of a Secret on the host cluster.
+	// Env names an environment variable of the run: one that begins with
+	// KASOU_VALUE_, or that fleet.yaml allows in valuesFrom.allow.
+	Env string `json:"env,omitempty" jsonschema:"minLength=1,example=KASOU_VALUE_DATABASE"`
+	// Secret is a key of a Secret on the host cluster, in the cluster's own
+	// namespace, or of one that fleet.yaml allows in valuesFrom.allow.
 	Secret *SecretKey `json:"secret,omitempty"`
 }
 
@@ -195,12 +197,42 @@ type FleetSpec struct {
 	Sealing *Sealing `json:"sealing,omitempty"`
 	// Toolchain says what the containers of `--toolchain dagger` are made of.
 	Toolchain *Toolchain `json:"toolchain,omitempty"`
+	// ValuesFrom says where specs may take values from, beside places of their own.
+	ValuesFrom *FleetValuesFrom `json:"valuesFrom,omitempty"`
 	// Schemas are of custom resources, beyond those that kasou has: JSON schema
 	// files, CustomResourceDefinitions in YAML, or folders of either, from the
 	// repo's root.
 	Schemas []string `json:"schemas,omitempty"`
 	// Defaults hold for any field that a cluster's spec leaves out.
 	Defaults *ClusterSpec `json:"defaults,omitempty"`
+}
+
+// FleetValuesFrom says where specs may take values from, beside places of their
+// own.
+type FleetValuesFrom struct {
+	// Allow lists sources beyond a cluster's own. Its own are the environment
+	// variables that begin with KASOU_VALUE_, and the Secrets of its namespace but
+	// for vc-* and cluster-*, which are credentials.
+	Allow []AllowedSource `json:"allow,omitempty" jsonschema:"minItems=1"`
+}
+
+// AllowedSource is one place that specs may take a value from: either env or
+// secret.
+type AllowedSource struct {
+	// Env names an environment variable of the run.
+	Env string `json:"env,omitempty" jsonschema:"minLength=1,example=SHARED_DATABASE"`
+	// Secret is one on the host cluster, in another namespace than the cluster's.
+	Secret *AllowedSecret `json:"secret,omitempty"`
+	// Clusters that may take it. Default: all.
+	Clusters []string `json:"clusters,omitempty" jsonschema:"minItems=1"`
+}
+
+// AllowedSecret is a Secret on the host cluster, with all of its keys.
+type AllowedSecret struct {
+	// Namespace of the Secret.
+	Namespace string `json:"namespace" jsonschema:"minLength=1,example=databases"`
+	// Name of the Secret.
+	Name string `json:"name" jsonschema:"minLength=1,example=shared"`
 }
 
 // Repository is the git repository that Argo CD reads.

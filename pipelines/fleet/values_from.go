@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
@@ -33,12 +34,21 @@ func (v ValueFrom) Source() string {
 
 var envName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
+// ValueEnvPrefix begins the names of the variables that are there for specs to
+// take. Any other may be a credential of the run: who writes specs need not be
+// who runs kasou.
+const ValueEnvPrefix = "KASOU_VALUE_"
+
+// credentialPrefixes begin the names of Secrets that no value comes from: vc-NAME
+// is the administrator of a virtual cluster, cluster-NAME Argo CD's credential.
+var credentialPrefixes = []string{"vc-", "cluster-"}
+
 // ownEnv are the prefixes of variables that hold credentials of the run
-// itself. No cluster needs them, whatever a spec in a pull request says.
+// itself. No cluster needs them, whatever a spec or fleet.yaml says.
 var ownEnv = []string{"KASOU_", "GITHUB_", "ACTIONS_", "RUNNER_", "DAGGER_", "_EXPERIMENTAL_DAGGER_"}
 
 // valuesFrom checks where values come from and where they go.
-func (k *check) valuesFrom() {
+func (k *check) valuesFrom(fleet FleetSpec) {
 	all := k.cluster.Spec.ValuesFrom
 	for i, v := range all {
 		at := fmt.Sprintf("spec.valuesFrom.%d", i)
@@ -49,9 +59,95 @@ func (k *check) valuesFrom() {
 		case (v.Env == "") == (v.Secret == nil):
 			k.report(at, fail(RuleValuesFrom, "needs either env or secret", "name the one place where the value comes from"))
 		case v.Env != "":
-			k.report(at+".env", checkEnv(v.Env))
+			k.report(at+".env", firstOf(checkEnv(v.Env), k.deniedEnv(fleet, v.Env)))
 		default:
-			k.report(at+".secret", checkSecretKey(*v.Secret))
+			k.valueSecret(fleet, at+".secret", *v.Secret)
+		}
+	}
+}
+
+func firstOf(problems ...*problem) *problem {
+	for _, p := range problems {
+		if p != nil {
+			return p
+		}
+	}
+	return nil
+}
+
+func (k *check) deniedEnv(fleet FleetSpec, name string) *problem {
+	if strings.HasPrefix(name, ValueEnvPrefix) || k.allowed(fleet, func(a AllowedSource) bool { return a.Env == name }) {
+		return nil
+	}
+	return fail(RuleValuesDenied, quoted(name)+" is not a variable that specs may take",
+		"name it "+ValueEnvPrefix+"…, or have it allowed in fleet.yaml: spec.valuesFrom.allow: [{env: "+name+"}]")
+}
+
+// valueSecret keeps a spec to Secrets of its own namespace, and to those that the
+// fleet allows.
+func (k *check) valueSecret(fleet FleetSpec, at string, s SecretKey) {
+	if p := checkSecretKey(s); p != nil {
+		k.report(at, p)
+		return
+	}
+	if p := credentialName(s.Name); p != nil {
+		k.report(at+".name", p)
+		return
+	}
+	if p := credentialNamespace(s.Namespace, fleet); p != nil {
+		k.report(at+".namespace", p)
+		return
+	}
+	if s.Namespace == k.cluster.Spec.Namespace || k.allowed(fleet, func(a AllowedSource) bool {
+		return a.Secret != nil && a.Secret.Namespace == s.Namespace && a.Secret.Name == s.Name
+	}) {
+		return
+	}
+	k.report(at+".namespace", fail(RuleValuesDenied, fmt.Sprintf("%s is another namespace than the cluster's, %s", quoted(s.Namespace), quoted(k.cluster.Spec.Namespace)),
+		fmt.Sprintf("put the Secret into the cluster's namespace, or have it allowed in fleet.yaml: spec.valuesFrom.allow: [{secret: {namespace: %s, name: %s}}]", s.Namespace, s.Name)))
+}
+
+// allowed reports whether the fleet allows the cluster a source that matches.
+func (k *check) allowed(fleet FleetSpec, matches func(AllowedSource) bool) bool {
+	if fleet.ValuesFrom == nil {
+		return false
+	}
+	return slices.ContainsFunc(fleet.ValuesFrom.Allow, func(a AllowedSource) bool {
+		return matches(a) && (len(a.Clusters) == 0 || slices.Contains(a.Clusters, k.cluster.Name))
+	})
+}
+
+func credentialName(name string) *problem {
+	for _, prefix := range credentialPrefixes {
+		if strings.HasPrefix(name, prefix) {
+			return fail(RuleValuesDenied, quoted(name)+" is a credential of a virtual cluster or of Argo CD by its name", "take another Secret: no value comes from vc-* and cluster-*, and nothing allows it")
+		}
+	}
+	return nil
+}
+
+func credentialNamespace(namespace string, fleet FleetSpec) *problem {
+	if argocd := cmp.Or(fleet.ArgoCD.Namespace, DefaultArgoCDNamespace); namespace == argocd {
+		return fail(RuleValuesDenied, quoted(namespace)+" is Argo CD's namespace", "take another Secret: no value comes from there, and nothing allows it")
+	}
+	return nil
+}
+
+// checkAllowed checks the list of what specs may take values from.
+func checkAllowed(spec FleetSpec, report reporter) {
+	if spec.ValuesFrom == nil {
+		return
+	}
+	for i, a := range spec.ValuesFrom.Allow {
+		at := fmt.Sprintf("spec.valuesFrom.allow.%d", i)
+		switch {
+		case (a.Env == "") == (a.Secret == nil):
+			report(at, fail(RuleValuesFrom, "needs either env or secret", "name one place in each entry"))
+		case a.Env != "":
+			report(at+".env", checkEnv(a.Env))
+		default:
+			report(at+".secret.namespace", firstOf(checkLabel(RuleValuesFrom, a.Secret.Namespace), credentialNamespace(a.Secret.Namespace, spec)))
+			report(at+".secret.name", firstOf(checkSubdomain(RuleValuesFrom, a.Secret.Name), credentialName(a.Secret.Name)))
 		}
 	}
 }
@@ -93,6 +189,9 @@ func taken(values map[string]any, keys []string) bool {
 func checkEnv(name string) *problem {
 	if !envName.MatchString(name) {
 		return fail(RuleValuesFrom, quoted(name)+" is no name of an environment variable", "use letters, digits and underscores")
+	}
+	if strings.HasPrefix(name, ValueEnvPrefix) {
+		return nil
 	}
 	for _, prefix := range ownEnv {
 		if strings.HasPrefix(strings.ToUpper(name), prefix) {

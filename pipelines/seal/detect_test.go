@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"strings"
 	"testing"
 
 	"go.yaml.in/yaml/v3"
@@ -56,7 +55,7 @@ func secretsIn(objects []map[string]any) int {
 		list, _ := object["items"].([]any)
 		for _, item := range list {
 			inner, ok := item.(map[string]any)
-			if !ok || !strings.HasSuffix(kind, "List") {
+			if !ok {
 				continue
 			}
 			if kind == "SecretList" {

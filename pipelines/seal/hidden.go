@@ -2,7 +2,10 @@ package seal
 
 import (
 	"bytes"
+	"cmp"
 	"context"
+	"encoding/base64"
+	"errors"
 	"fmt"
 	"maps"
 	"reflect"
@@ -11,6 +14,7 @@ import (
 
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
+	"kasou/pipelines/position"
 	"kasou/pipelines/tree"
 )
 
@@ -20,6 +24,10 @@ import (
 type Hidden struct {
 	// Files have the same paths as those that Rendered is given.
 	Files tree.Files
+	// Alike are the same once more, rendered with other values of the same lengths:
+	// whatever is sealed must have the same lengths in both, for a ciphertext shows
+	// that of its plaintext to everyone.
+	Alike tree.Files
 	// Known says that Files hold the real values, for the Secrets to be sealed.
 	// Otherwise no plaintext is at hand, and what is committed is kept.
 	Known bool
@@ -39,7 +47,7 @@ func (s *Sealer) RenderedHidden(ctx context.Context, c fleet.Cluster, files tree
 // sameFiles says whether both renders have the same paths. A path could hold a
 // value, so none is named.
 func (h *Hidden) sameFiles(c fleet.Cluster, files tree.Files) finding.List {
-	if h == nil || slices.Equal(files.Paths(), h.Files.Paths()) {
+	if h == nil || slices.Equal(files.Paths(), h.Files.Paths()) && slices.Equal(files.Paths(), h.Alike.Paths()) {
 		return nil
 	}
 	return finding.List{c.Finding(finding.Error, RuleUnsealedValue, inValuesFrom,
@@ -64,22 +72,29 @@ func (m *manifest) leak(line int, what string, placeholder any) {
 		fmt.Sprintf("%s reaches %s:%d, %s, which is not sealed", source, m.path, line, what), unsealedHint))
 }
 
+// twin is a segment rendered with the values, and with others of the same lengths.
+type twin struct{ with, alike segment }
+
+// pair is twin for an object.
+type pair struct{ with, alike map[string]any }
+
 // differing gives what stands in the place of a document that the two renders
 // have differently.
-func (m *manifest) differing(ctx context.Context, part, twin segment) ([]byte, error) {
+func (m *manifest) differing(ctx context.Context, part segment, twin twin) ([]byte, error) {
 	d, err := part.read()
-	other, err2 := twin.read()
-	if err != nil || err2 != nil || d.object == nil || other.object == nil {
+	other, err2 := twin.with.read()
+	alike, err3 := twin.alike.read()
+	if errors.Join(err, err2, err3) != nil || d.object == nil || other.object == nil || alike.object == nil {
 		m.leak(part.line, "a document that cannot be taken apart", nil)
 		return part.bytes(), nil
 	}
 	if !holdsSecret(d.object) {
 		if n := len(m.found); !m.compare(d, part, other.object) && len(m.found) == n {
-			m.leak(part.line+firstDifferent(part.bytes(), twin.bytes()), "a comment or the form of "+objectName(d.object), nil)
+			m.leak(part.line+firstDifferent(part.bytes(), twin.with.bytes()), "a comment or the form of "+objectName(d.object), nil)
 		}
 		return part.bytes(), nil
 	}
-	document, err := m.hiddenObject(ctx, d.object, other.object, d, part)
+	document, err := m.hiddenObject(ctx, d.object, pair{other.object, alike.object}, d, part)
 	if err != nil || document == nil {
 		return nil, err
 	}
@@ -97,12 +112,12 @@ func firstDifferent(a, b []byte) int {
 
 // hiddenObject seals a Secret, or those of a List in their places. It gives nil
 // where a finding stops the cluster.
-func (m *manifest) hiddenObject(ctx context.Context, object, other map[string]any, d document, part segment) ([]byte, error) {
-	if isSecret(object) && isSecret(other) {
-		return m.hiddenSecret(ctx, object, other, d, part)
+func (m *manifest) hiddenObject(ctx context.Context, object map[string]any, twin pair, d document, part segment) ([]byte, error) {
+	if isSecret(object) && isSecret(twin.with) {
+		return m.hiddenSecret(ctx, object, twin, d, part)
 	}
-	theirs := items(other)
-	if len(items(object)) != len(theirs) {
+	theirs, alike := items(twin.with), items(twin.alike)
+	if len(items(object)) != len(theirs) || len(theirs) != len(alike) {
 		m.leak(d.kindLine, "the number of objects in "+objectName(object), nil)
 		return nil, nil
 	}
@@ -111,7 +126,7 @@ func (m *manifest) hiddenObject(ctx context.Context, object, other map[string]an
 			m.compare(document{object: item, kindLine: d.kindLine}, segment{}, theirs[i])
 			continue
 		}
-		data, err := m.hiddenObject(ctx, item, theirs[i], d, part)
+		data, err := m.hiddenObject(ctx, item, pair{theirs[i], alike[i]}, d, part)
 		if err != nil || data == nil {
 			return nil, err
 		}
@@ -128,7 +143,8 @@ func (m *manifest) hiddenObject(ctx context.Context, object, other map[string]an
 
 // hiddenSecret seals the Secret with the data of its twin. Everything else of
 // it becomes part of the SealedSecret as it is, and must not differ.
-func (m *manifest) hiddenSecret(ctx context.Context, object, other map[string]any, d document, part segment) ([]byte, error) {
+func (m *manifest) hiddenSecret(ctx context.Context, object map[string]any, both pair, d document, part segment) ([]byte, error) {
+	other := both.with
 	if reflect.DeepEqual(object, other) {
 		return m.secret(ctx, object, d.kindLine, InGit)
 	}
@@ -146,6 +162,7 @@ func (m *manifest) hiddenSecret(ctx context.Context, object, other map[string]an
 		}
 	}
 	m.compare(document{object: bare, kindLine: d.kindLine}, part, twin)
+	m.compareLengths(object, both, d, part)
 	switch {
 	case len(m.found) > before:
 		return nil, nil
@@ -153,6 +170,46 @@ func (m *manifest) hiddenSecret(ctx context.Context, object, other map[string]an
 		return m.secret(ctx, with, d.kindLine, Guessable)
 	}
 	return m.unknown(ctx, object, d.kindLine)
+}
+
+// compareLengths reports the values that are to be sealed and have another length
+// than with other values of the same length: a chart can write a text into
+// lengths, a character in each.
+func (m *manifest) compareLengths(object map[string]any, both pair, d document, part segment) {
+	with, alike := lengths(both.with), lengths(both.alike)
+	for _, key := range slices.SortedFunc(maps.Keys(lengths(object)), compareKeys) {
+		if with[key] == alike[key] && len(with) == len(alike) {
+			continue
+		}
+		line := d.kindLine
+		if at, err := position.Parse(part.bytes(), part.line-1); err == nil && isSecret(d.object) && at.Has(key.field, key.name) {
+			line, _ = at.At(key.field, key.name)
+		}
+		m.leak(line, fmt.Sprintf("the length of %s.%s of %s", key.field, key.name, objectName(object)), nil)
+	}
+}
+
+// valueKey is a key in data or stringData.
+type valueKey struct{ field, name string }
+
+// compareKeys sorts by field and name.
+func compareKeys(a, b valueKey) int {
+	return cmp.Or(cmp.Compare(a.field, b.field), cmp.Compare(a.name, b.name))
+}
+
+// lengths returns the lengths of a Secret's values, in bytes.
+func lengths(secret map[string]any) map[valueKey]int {
+	all := map[valueKey]int{}
+	for _, field := range []string{"data", "stringData"} {
+		values, _ := texts(secret, field)
+		for name, value := range values {
+			all[valueKey{field, name}] = len(value)
+			if raw, err := base64.StdEncoding.DecodeString(value); field == "data" && err == nil {
+				all[valueKey{field, name}] = len(raw)
+			}
+		}
+	}
+	return all
 }
 
 func sameKeys(a, b any) bool {
@@ -168,6 +225,7 @@ func (m *manifest) unknown(ctx context.Context, object map[string]any, line int)
 	if problem != "" {
 		return m.secret(ctx, object, line, Guessable) // says what is wrong
 	}
+	m.load()
 	name := secret.Namespace + "/" + secret.Name
 	switch {
 	case sealedNamed(m.previous, secret.Namespace, secret.Name) == nil:

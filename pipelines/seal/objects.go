@@ -1,18 +1,16 @@
 package seal
 
-import (
-	"bytes"
-	"strings"
-)
+import "bytes"
 
 // isSecret says whether an object is a Secret, of whatever group: what is
 // named so is not let through unseen.
 func isSecret(object map[string]any) bool { return text(object, "kind") == "Secret" }
 
-// items gives the objects of a List, of any kind that ends so.
+// items gives the objects of a List: of whatever has items, for Kubernetes' tools
+// apply each of those, whatever the kind is called.
 func items(object map[string]any) []map[string]any {
 	list, ok := object["items"].([]any)
-	if !ok || !strings.HasSuffix(text(object, "kind"), "List") {
+	if !ok {
 		return nil
 	}
 	var out []map[string]any
@@ -50,8 +48,9 @@ func each(object map[string]any, visit func(map[string]any)) {
 	}
 }
 
-// mayHoldSecret says whether a file is worth parsing. The word stands in it
-// as such, unless an escape, a tag or another encoding than UTF-8 hides it.
+// mayHoldSecret says whether a document in which Kubernetes finds no Secret is
+// worth a second look, by another parser. The word stands in it as such, unless an
+// escape, a tag or another encoding than UTF-8 hides it.
 func mayHoldSecret(data []byte) bool {
 	return bytes.Contains(data, []byte("Secret")) || bytes.ContainsAny(data, "\\!\x00")
 }

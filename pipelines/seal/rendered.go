@@ -28,14 +28,7 @@ func (s *Sealer) rendered(ctx context.Context, c fleet.Cluster, files tree.Files
 	}
 	out := maps.Clone(files)
 	for _, path := range files.Paths() {
-		f := &manifest{sealer: s, cluster: c, path: path, hidden: hidden, seen: map[string]bool{}}
-		if !mayHoldSecret(files[path]) && !f.differs(files[path]) {
-			continue
-		}
-		f.previous = previous(path)
-		if o := s.options.Recorded; o != nil {
-			f.recorded = o(path)
-		}
+		f := &manifest{sealer: s, cluster: c, path: path, hidden: hidden, seen: map[string]bool{}, committed: previous}
 		data, err := f.seal(ctx, files[path])
 		if err != nil {
 			return nil, nil, err
@@ -52,11 +45,15 @@ func (s *Sealer) rendered(ctx context.Context, c fleet.Cluster, files tree.Files
 
 // manifest is one rendered file on its way.
 type manifest struct {
-	sealer   *Sealer
-	cluster  fleet.Cluster
-	path     string
-	previous []byte
-	recorded string
+	sealer  *Sealer
+	cluster fleet.Cluster
+	path    string
+	// committed gives a path's committed file: load puts this one's, and what the
+	// lock records of it, into previous and recorded.
+	committed func(path string) []byte
+	loaded    bool
+	previous  []byte
+	recorded  string
 	// hidden is nil where all values stand in git.
 	hidden *Hidden
 	found  finding.List
@@ -64,21 +61,36 @@ type manifest struct {
 	seen map[string]bool
 }
 
+// load reads the committed file, which only a file with a Secret in it needs.
+func (m *manifest) load() {
+	if m.loaded {
+		return
+	}
+	m.loaded, m.previous = true, m.committed(m.path)
+	if o := m.sealer.options.Recorded; o != nil {
+		m.recorded = o(m.path)
+	}
+}
+
 // differs says whether the file is another one with the hidden values in it.
 func (m *manifest) differs(data []byte) bool {
 	return m.hidden != nil && !bytes.Equal(data, m.hidden.Files[m.path])
 }
 
-// twins gives the hidden counterpart of each part; nil where there is none, or
+// twins gives the hidden counterparts of each part; nil where there is none, or
 // where a finding says that the parts do not correspond.
-func (m *manifest) twins(data []byte, parts []segment) []segment {
+func (m *manifest) twins(data []byte, parts []segment) []twin {
 	if !m.differs(data) {
 		return nil
 	}
-	twins := split(m.hidden.Files[m.path])
-	if len(twins) != len(parts) {
+	with, alike := split(m.hidden.Files[m.path]), split(m.hidden.Alike[m.path])
+	if len(with) != len(parts) || len(alike) != len(parts) {
 		m.leak(1, "the number of documents", nil)
 		return nil
+	}
+	twins := make([]twin, len(parts))
+	for i := range parts {
+		twins[i] = twin{with[i], alike[i]}
 	}
 	return twins
 }
@@ -88,7 +100,7 @@ func (m *manifest) seal(ctx context.Context, data []byte) ([]byte, error) {
 	parts := split(data)
 	twins := m.twins(data, parts)
 	for i, part := range parts {
-		if twins != nil && !bytes.Equal(part.bytes(), twins[i].bytes()) {
+		if twins != nil && !bytes.Equal(part.bytes(), twins[i].with.bytes()) {
 			document, err := m.differing(ctx, part, twins[i])
 			if err != nil {
 				return nil, err
@@ -96,27 +108,50 @@ func (m *manifest) seal(ctx context.Context, data []byte) ([]byte, error) {
 			out.Write(document)
 			continue
 		}
-		if !mayHoldSecret(part.bytes()) || part.isOther() {
-			out.Write(part.bytes())
-			continue
+		document, err := m.part(ctx, part)
+		if err != nil {
+			return nil, err
 		}
-		d, err := part.read()
-		switch {
-		case err != nil:
-			m.add(max(d.kindLine, part.line), RuleUnreadableDocument,
-				fmt.Sprintf("this document may hold a Secret, and cannot be taken apart: %v", err),
-				"the chart's template renders it; change the values that lead to it, or the chart")
-		case err == nil && d.object != nil && holdsSecret(d.object):
-			document, err := m.document(ctx, d)
-			if err != nil {
-				return nil, err
-			}
-			out.Write(part.with(document))
-			continue
-		}
-		out.Write(part.bytes())
+		out.Write(document)
+	}
+	if len(m.found) == 0 && dividedOtherwise(out.Bytes()) && otherwiseHoldsSecret(out.Bytes()) {
+		m.unreadable(1, errDivided)
 	}
 	return out.Bytes(), nil
+}
+
+// part gives what stands in a segment's place.
+func (m *manifest) part(ctx context.Context, part segment) ([]byte, error) {
+	holds, err := part.holdsSecret()
+	if holds {
+		d, err := part.readSealable()
+		if err != nil {
+			m.unreadable(max(d.kindLine, part.line), err)
+			return part.bytes(), nil
+		}
+		document, err := m.document(ctx, d)
+		return part.with(document), err
+	}
+	line := part.line
+	if mayHoldSecret(part.bytes()) && err == nil {
+		var d document
+		d, err = part.read()
+		if err == nil && d.object != nil && holdsSecret(d.object) {
+			err = errParsersDiffer
+		}
+		line = max(line, d.kindLine)
+	}
+	if err != nil {
+		m.unreadable(line, err)
+	}
+	return part.bytes(), nil
+}
+
+// unreadable says that nobody can tell whether a document holds a Secret.
+func (m *manifest) unreadable(line int, why error) {
+	m.add(line, RuleUnreadableDocument,
+		fmt.Sprintf("this document may hold a Secret, and cannot be taken apart: %v", why),
+		"the chart's template renders it; change the values that lead to it, or the chart")
 }
 
 // document gives what stands in a document's place: a SealedSecret, or the
@@ -159,6 +194,7 @@ func (m *manifest) list(ctx context.Context, object map[string]any, line int) er
 // the fleet and a chart that is pinned, so that everyone who has these has them:
 // they are in git. With hidden values in it, they can be guessed.
 func (m *manifest) secret(ctx context.Context, object map[string]any, line int, entropy Entropy) ([]byte, error) {
+	m.load()
 	if text(object, "apiVersion") != "v1" {
 		m.add(line, RuleInvalidSecret, "an object of kind Secret whose apiVersion is not v1: kasou cannot seal it",
 			"leave it out by the chart's values")

@@ -85,6 +85,7 @@ var (
 	errSyntax        = errors.New("it is not YAML")
 	errDuplicate     = errors.New("it has a key twice")
 	errParsersDiffer = errors.New("one YAML parser reads another kind in it than the next")
+	errDivided       = errors.New("Kubernetes' tools divide this file in another way, and find a Secret")
 	errNotAnObject   = errors.New("its keys are not all strings")
 )
 
@@ -96,41 +97,37 @@ type document struct {
 	kindLine int
 }
 
-// head reads the head of a segment that is written plainly, as every parser
-// reads it.
-func (s segment) head() (docs.Head, bool) {
-	if marker := bytes.TrimSpace(s.marker); len(marker) > 0 && string(marker) != "---" {
-		return docs.Head{}, false
-	}
-	return docs.Glance(s.body)
-}
-
-// isOther says that the segment plainly holds an object that is no Secret, nor a
-// List.
-func (s segment) isOther() bool {
-	head, ok := s.head()
-	return ok && head.Kind != "Secret"
-}
-
-// plain reads a segment that is written plainly, and so by one parser.
+// plain reads a segment by one parser, which is enough where kasou writes the
+// object anew. The --- line must have nothing of the object in it.
 func (s segment) plain() (document, bool) {
-	head, ok := s.head()
-	if !ok {
+	if marker := bytes.TrimSpace(s.marker); len(marker) > 0 && string(marker) != "---" {
 		return document{}, false
 	}
 	before, _, _ := bytes.Cut(append([]byte("\n"), s.body...), []byte("\nkind:"))
 	d := document{kindLine: s.line + bytes.Count(s.marker, []byte("\n")) + bytes.Count(before, []byte("\n"))}
 	// A key that stands twice is an error here.
-	ok = docs.UnmarshalStrict(s.body, &d.object) == nil && text(d.object, "kind") == head.Kind
+	ok := docs.UnmarshalStrict(s.body, &d.object) == nil && text(d.object, "kind") != ""
 	return d, ok
+}
+
+// readSealable reads a segment that holds a Secret.
+func (s segment) readSealable() (document, error) {
+	d, ok := s.plain()
+	if !ok || !holdsSecret(d.object) {
+		var err error
+		if d, err = s.read(); err != nil {
+			return d, err
+		}
+	}
+	if d.object == nil || !holdsSecret(d.object) {
+		return d, errParsersDiffer
+	}
+	return d, nil
 }
 
 // read parses a segment the way the API server does, and makes sure that
 // another parser finds the same. The errors quote nothing.
 func (s segment) read() (document, error) {
-	if d, ok := s.plain(); ok {
-		return d, nil
-	}
 	data := s.bytes()
 	node, err := onlyNode(data)
 	if err != nil {

@@ -7,11 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	sdk "dagger.io/dagger"
@@ -19,8 +17,7 @@ import (
 	"kasou/pipelines/toolchain/dagger/batch"
 )
 
-// builder compiles tools for an engine's platform, once for each combination of
-// module versions, Go version and platform.
+// builder compiles tools for an engine's platform.
 type builder struct {
 	// cache is the folder below which the tools are kept.
 	cache    string
@@ -28,18 +25,25 @@ type builder struct {
 	log      io.Writer
 	// compiler remembers the Go version.
 	compiler *memo[string]
+	// private is a folder of this process, for tools that the module has no digest
+	// of, and own what was built there.
+	private string
+	own     *memo[string]
 }
 
 // buildFlags make a tool's bytes depend on its sources and the compiler alone.
 var buildFlags = []string{"-trimpath", "-buildvcs=false", "-mod=readonly", "-ldflags=-s -w"}
 
-// build gives the path of a tool's static binary. It is taken from the cache
-// where its content is still what was built.
+// build returns the path of a tool's static binary. It is taken from the cache
+// only where its content has the digest that the module records for it: nothing
+// that lies in the cache can say what is to be run. A tool that the module has no
+// digest of, for another platform or compiler, is built for this process alone.
 func (b builder) build(ctx context.Context, name string) (string, error) {
 	return b.unless(ctx, name, verified)
 }
 
-// prepare is build that believes the cache: build looks before the tool is used.
+// prepare is build that does not read what the cache has: build looks before the
+// tool is used.
 func (b builder) prepare(ctx context.Context, name string) error {
 	_, err := b.unless(ctx, name, func(dir, name string) bool {
 		_, err := os.Stat(filepath.Join(dir, name))
@@ -54,17 +58,54 @@ func (b builder) unless(ctx context.Context, name string, good func(dir, name st
 	if err != nil {
 		return "", fmt.Errorf("%s cannot be built for a container (%w): install Go, or name an image in toolchain.%s.image of fleet.yaml", name, err, name)
 	}
-	dir := filepath.Join(b.cache, "tools", b.key(name, compiler))
+	want := recorded(compiler, string(b.platform), name)
+	if want == "" {
+		return b.once(ctx, name)
+	}
+	// The folder is named by what it holds.
+	dir := filepath.Join(b.cache, "tools", want)
 	if good(dir, name) {
 		return filepath.Join(dir, name), nil
 	}
-	if err := b.compile(ctx, dir, name); err != nil {
-		return "", fmt.Errorf("build %s for %s: %w", name, b.platform, err)
+	built, err := b.compile(ctx, filepath.Join(b.cache, "tools"), name)
+	switch {
+	case err != nil:
+		return "", b.failed(name, err)
+	case filepath.Base(built) != want:
+		// Some distributions' Go is not the one of its version.
+		_ = os.RemoveAll(built)
+		return b.once(ctx, name)
 	}
-	return filepath.Join(dir, name), nil
+	return filepath.Join(built, name), nil
 }
 
-// version gives the version of Go, which the module may choose.
+// once builds a tool for this process, where nobody else puts anything.
+func (b builder) once(ctx context.Context, name string) (string, error) {
+	build := func() (string, error) {
+		private, err := os.MkdirTemp(b.private, "kasou-own-")
+		if err != nil {
+			return "", b.failed(name, err)
+		}
+		fmt.Fprintf(b.log, "%s for %s has no digest in kasou for this Go: it is built for this run alone; %s has one\n", name, b.platform, recordedGo)
+		dir, err := b.compile(ctx, private, name)
+		if err != nil {
+			return "", b.failed(name, err)
+		}
+		return filepath.Join(dir, name), nil
+	}
+	if b.own == nil {
+		return build()
+	}
+	return b.own.get(name, build)
+}
+
+func (b builder) failed(name string, err error) error {
+	return fmt.Errorf("build %s for %s: %w", name, b.platform, err)
+}
+
+// version returns the version of Go that builds: the one whose tools' digests are
+// recorded, which the go command gets where it is another; else, where it cannot
+// have that, its own.
 func (b builder) version(ctx context.Context) (string, error) {
 	return b.compiler.get("", func() (string, error) {
 		module, err := b.module()
@@ -72,7 +113,10 @@ func (b builder) version(ctx context.Context) (string, error) {
 			return "", err
 		}
 		defer func() { _ = os.RemoveAll(module) }()
-		return b.goCommand(ctx, module, "env", "GOVERSION")
+		if version, err := b.goCommand(ctx, module, recordedGo, "env", "GOVERSION"); err == nil {
+			return version, nil
+		}
+		return b.goCommand(ctx, module, "", "env", "GOVERSION")
 	})
 }
 
@@ -103,25 +147,17 @@ var sources = map[string]string{
 	"batch/batch.go": batch.Sources["batch.go"], "batch/wire.go": batch.Sources["wire.go"],
 }
 
-func (b builder) key(name, compiler string) string {
-	parts := []string{name, compiler, string(b.platform), goMod, goSum}
-	if name == batchTool {
-		for _, file := range slices.Sorted(maps.Keys(sources)) {
-			parts = append(parts, file, sources[file])
-		}
-	}
-	sum := sha256.Sum256([]byte(strings.Join(append(parts, buildFlags...), "\x00")))
-	return hex.EncodeToString(sum[:16])
-}
-
 // goCommand runs go in the module and gives what it prints. What a person's
 // environment says about modules' sources holds; what it says about builds does
-// not.
-func (b builder) goCommand(ctx context.Context, module string, args ...string) (string, error) {
+// not. version is the Go to take, and "" the one that there is.
+func (b builder) goCommand(ctx context.Context, module, version string, args ...string) (string, error) {
 	var stdout, stderr strings.Builder
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = module, &stdout, io.MultiWriter(&stderr, b.log)
 	cmd.Env = append(os.Environ(), "GOFLAGS=", "GOWORK=off", "CGO_ENABLED=0", "GOEXPERIMENT=")
+	if version != "" {
+		cmd.Env = append(cmd.Env, "GOTOOLCHAIN="+version)
+	}
 	if b.platform != "" {
 		cmd.Env = append(cmd.Env, target(b.platform)...)
 	}
@@ -150,43 +186,48 @@ func target(platform sdk.Platform) []string {
 	return env
 }
 
-// compile builds beside dir and renames, so that dir is whole or not there,
-// whoever else builds the same.
-func (b builder) compile(ctx context.Context, dir, name string) error {
+// compile builds below the folder at, in a folder that is named by the binary's
+// digest, and returns that. It is put there whole, whoever else builds the same.
+func (b builder) compile(ctx context.Context, at, name string) (string, error) {
 	module, err := b.module()
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer func() { _ = os.RemoveAll(module) }()
-	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
-		return err
+	if err := os.MkdirAll(at, 0o755); err != nil {
+		return "", err
 	}
 	what, command := batchTool, "."
 	if tool, ok := tools[name]; ok {
 		what, command = name+" "+required(tool.module), tool.command
 	}
 	fmt.Fprintf(b.log, "building %s for %s\n", what, b.platform)
-	fresh, err := os.MkdirTemp(filepath.Dir(dir), ".build-")
+	fresh, err := os.MkdirTemp(at, ".build-")
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer func() { _ = os.RemoveAll(fresh) }()
 	binary := filepath.Join(fresh, name)
+	version, err := b.version(ctx)
+	if err != nil {
+		return "", err
+	}
+	if version != recordedGo {
+		version = ""
+	}
 	args := append(append([]string{"build"}, buildFlags...), "-o", binary, command)
-	if _, err := b.goCommand(ctx, module, args...); err != nil {
-		return err
+	if _, err := b.goCommand(ctx, module, version, args...); err != nil {
+		return "", err
 	}
 	sum, err := digestOf(binary)
 	if err != nil {
-		return err
-	}
-	if err := os.WriteFile(filepath.Join(fresh, "sha256"), []byte(sum+"\n"), 0o644); err != nil {
-		return err
+		return "", err
 	}
 	if err := os.Chmod(fresh, 0o755); err != nil {
-		return err
+		return "", err
 	}
-	return place(fresh, dir, name)
+	dir := filepath.Join(at, sum)
+	return dir, place(fresh, dir, name)
 }
 
 // place puts the folder where it belongs. What stands there already is another
@@ -207,15 +248,11 @@ func place(fresh, dir, name string) error {
 	return nil
 }
 
-// verified says whether the folder holds the tool, with the content that was
-// built.
+// verified reports whether the folder holds the tool, with the content that the
+// folder is named by.
 func verified(dir, name string) bool {
-	want, err := os.ReadFile(filepath.Join(dir, "sha256"))
-	if err != nil {
-		return false
-	}
 	got, err := digestOf(filepath.Join(dir, name))
-	return err == nil && got == strings.TrimSpace(string(want))
+	return err == nil && got == filepath.Base(dir)
 }
 
 func digestOf(file string) (string, error) {

@@ -66,7 +66,7 @@ func Connect(ctx context.Context, o Options) (*Toolchain, error) {
 }
 
 func open(ctx context.Context, o Options, trace *tracing) (*Toolchain, error) {
-	b := builder{cache: o.Cache, log: o.Log, compiler: &memo[string]{}}
+	b := builder{cache: o.Cache, log: o.Log, compiler: &memo[string]{}, own: &memo[string]{}}
 	go func() { _, _ = b.version(ctx) }() // asked for again, when the engine answers
 	e, err := connect(ctx, o)
 	if err != nil {
@@ -87,7 +87,7 @@ func (t *Toolchain) prepare(ctx context.Context) error {
 	if t.dir, err = os.MkdirTemp("", "kasou-dagger-"); err != nil {
 		return fmt.Errorf("make a folder for what goes to the engine: %w", err)
 	}
-	t.builder.platform = t.platform
+	t.builder.platform, t.builder.private = t.platform, t.dir
 	for _, name := range append(toolNames(), batchTool) {
 		if t.opts.Images[name] != "" {
 			continue

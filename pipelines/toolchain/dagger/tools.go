@@ -14,12 +14,36 @@ import (
 //
 //go:generate cp ../../../go.mod tools/go.mod.txt
 //go:generate cp ../../../go.sum tools/go.sum.txt
+//go:generate go test . -run ^TestDigestsAreThoseOfTheModule$ -update
 
 //go:embed tools/go.mod.txt
 var goMod string
 
 //go:embed tools/go.sum.txt
 var goSum string
+
+// digests are the SHA-256 of the tools, for each platform that containers mostly
+// have, as recordedGo builds them: lines of platform, name and digest. Builds are
+// reproducible, so anybody can make this file, and a test does.
+//
+//go:embed tools/digests.txt
+var digests string
+
+// recordedGo is the version of Go that digests are of.
+const recordedGo = "go1.26.8"
+
+// recorded returns the digest of a tool in the module, or "".
+func recorded(compiler, platform, name string) string {
+	if compiler != recordedGo {
+		return ""
+	}
+	for line := range strings.Lines(digests) {
+		if digest, ok := strings.CutPrefix(strings.TrimSpace(line), platform+" "+name+" "); ok {
+			return digest
+		}
+	}
+	return ""
+}
 
 // tool is one of go.mod's tool directives.
 type tool struct{ module, command string }

@@ -1,0 +1,184 @@
+package seal
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"strings"
+
+	kubeyaml "go.yaml.in/yaml/v2"
+	"go.yaml.in/yaml/v3"
+	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
+	sigsyaml "sigs.k8s.io/yaml"
+)
+
+// What is a Secret is decided here, on parsed documents alone, by the parser that
+// sigs.k8s.io/yaml and so Kubernetes has: YAML has more line ends, escapes and
+// tags than any reader of lines knows.
+
+// later is a value that is decoded only where it is asked for: of most documents
+// the kind is all that matters.
+type later struct{ decode func(any) error }
+
+// UnmarshalYAML keeps the way to decode the value.
+func (l *later) UnmarshalYAML(decode func(any) error) error {
+	l.decode = decode
+	return nil
+}
+
+// value returns the decoded value; nil for null.
+func (l later) value() (value any) {
+	if l.decode == nil || l.decode(&value) != nil {
+		return nil
+	}
+	return value
+}
+
+// holdsSecret reports whether Kubernetes finds a Secret in the segment, be it in a
+// List. The error says why that cannot be told: it is not YAML, holds more than
+// one document, or is read differently by those who read it.
+func (s segment) holdsSecret() (bool, error) {
+	data := s.bytes()
+	decoder := kubeyaml.NewDecoder(bytes.NewReader(data))
+	var top map[string]later
+	err := decoder.Decode(&top)
+	var odd *kubeyaml.TypeError
+	switch {
+	case errors.Is(err, io.EOF):
+		return false, nil
+	case err != nil && !errors.As(err, &odd):
+		return false, errSyntax
+	}
+	var more later
+	if second := decoder.Decode(&more); second == nil {
+		return false, errManyDocuments
+	} else if !errors.Is(second, io.EOF) {
+		return false, errSyntax
+	}
+	plain := odd == nil
+	for key, value := range top {
+		switch {
+		case key == "kind":
+			if value.value() == "Secret" {
+				return true, nil
+			}
+		case strings.EqualFold(key, "kind"), strings.EqualFold(key, "items"):
+			plain = false
+		}
+	}
+	if plain {
+		return false, nil
+	}
+	return wholeHoldsSecret(data)
+}
+
+// wholeHoldsSecret is holdsSecret for what is no plain object: all of it is
+// decoded.
+func wholeHoldsSecret(data []byte) (bool, error) {
+	var whole any
+	if sigsyaml.Unmarshal(data, &whole) != nil {
+		return false, errNotAnObject
+	}
+	object, ok := whole.(map[string]any)
+	if !ok {
+		return false, nil
+	}
+	if misspeltSecret(object) {
+		return false, errParsersDiffer
+	}
+	return holdsSecret(object), nil
+}
+
+// misspeltSecret reports whether an object, or one in it where it is a List, is a
+// Secret to those who take Kind for kind, as Go's decoder of JSON does, or is one
+// without being an object at all.
+func misspeltSecret(object map[string]any) bool {
+	for key, value := range object {
+		if key != "kind" && strings.EqualFold(key, "kind") && (value == "Secret" || value == "SecretList") {
+			return true
+		}
+		if !strings.EqualFold(key, "items") {
+			continue
+		}
+		list, _ := value.([]any)
+		for _, item := range list {
+			inner, ok := item.(map[string]any)
+			if !ok && object["kind"] == "SecretList" {
+				return true // the item has its kind from the list
+			}
+			if ok && (misspeltSecret(inner) || key != "items" && holdsSecret(inner)) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// dividedOtherwise reports whether a file has anything at which those who read
+// manifests do not agree where one document ends and the next begins. Without it
+// all of them cut at the lines that split cuts at.
+func dividedOtherwise(data []byte) bool {
+	if bytes.ContainsAny(data, "\r\x00\u0085\u2028\u2029\ufeff") {
+		return true
+	}
+	for line := range bytes.Lines(data) {
+		rest, marker := bytes.CutPrefix(line, []byte("---"))
+		if marker && len(bytes.Trim(rest, " \t\n")) > 0 || bytes.HasPrefix(line, []byte("...")) {
+			return true
+		}
+	}
+	return false
+}
+
+// otherwiseHoldsSecret reports whether any of those who read manifests finds a
+// Secret in the file, in its own way to divide it.
+func otherwiseHoldsSecret(data []byte) bool {
+	for _, document := range divisions(data) {
+		if found, err := wholeHoldsSecret(document); found || errors.Is(err, errParsersDiffer) {
+			return true
+		}
+	}
+	stream := json.NewDecoder(bytes.NewReader(data))
+	for decoder := yaml.NewDecoder(bytes.NewReader(data)); ; {
+		var object map[string]any
+		if err := decoder.Decode(&object); err != nil {
+			break // it goes no further
+		}
+		if object != nil && (holdsSecret(object) || misspeltSecret(object)) {
+			return true
+		}
+	}
+	for {
+		var object map[string]any
+		if err := stream.Decode(&object); err != nil {
+			return false
+		}
+		if holdsSecret(object) || misspeltSecret(object) {
+			return true
+		}
+	}
+}
+
+// divisions returns the documents of the file as each splitter of Kubernetes'
+// libraries cuts it.
+func divisions(data []byte) [][]byte {
+	all := bytes.Split(data, []byte("\n---"))
+	for reader := utilyaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(data))); ; {
+		document, err := reader.Read()
+		if err != nil {
+			break
+		}
+		all = append(all, document)
+	}
+	documents := utilyaml.NewDocumentDecoder(io.NopCloser(bytes.NewReader(data)))
+	defer documents.Close()
+	for buffer := make([]byte, len(data)+1); ; {
+		n, err := documents.Read(buffer)
+		if err != nil {
+			return all
+		}
+		all = append(all, bytes.Clone(buffer[:n]))
+	}
+}
