@@ -210,9 +210,22 @@ var mutations = []mutation{
 	}},
 }
 
+// lockEdit is what becomes of the lock beside a changed file.
+type lockEdit int
+
+const (
+	// untouched leaves the lock.
+	untouched lockEdit = iota
+	// digestMended enters the file's digest.
+	digestMended
+	// statementGone does that, and takes the signed statement about it out.
+	statementGone
+)
+
 // mended returns the cluster's lock, or the fleet's, with the digests that the
-// changed files have, and without those that are gone.
-func (o *oracle) mended(t *testing.T, cluster string, changed map[string][]byte) (name string, lock []byte) {
+// changed files have, and without those that are gone; nil where there is nothing
+// to mend.
+func (o *oracle) mended(t *testing.T, cluster string, changed map[string][]byte, edit lockEdit) (name string, lock []byte) {
 	t.Helper()
 	name = "clusters/" + cluster + "/lock.yaml"
 	if cluster == "" {
@@ -221,6 +234,7 @@ func (o *oracle) mended(t *testing.T, cluster string, changed map[string][]byte)
 	if _, itself := changed[name]; itself {
 		return name, nil
 	}
+	hadStatement := false
 	mend := func(files map[string]string, sealed map[string]tree.SealLock) {
 		for file, data := range changed {
 			inside := strings.TrimPrefix(file, "clusters/")
@@ -230,7 +244,14 @@ func (o *oracle) mended(t *testing.T, cluster string, changed map[string][]byte)
 				continue
 			}
 			files[inside] = tree.Digest(data)
+			if _, stated := sealed[inside]; stated && edit == statementGone {
+				delete(sealed, inside)
+				hadStatement = true
+			}
 		}
+	}
+	if cluster == "" && edit == statementGone {
+		return name, nil
 	}
 	if cluster == "" {
 		l, err := tree.ParseFleetLock(o.now[name])
@@ -249,6 +270,9 @@ func (o *oracle) mended(t *testing.T, cluster string, changed map[string][]byte)
 		t.Fatal(err)
 	}
 	mend(l.Files, l.Sealed)
+	if edit == statementGone && !hadStatement {
+		return name, nil
+	}
 	if lock, err = l.Marshal(); err != nil {
 		t.Fatal(err)
 	}
@@ -311,9 +335,9 @@ func TestEveryChangeOfAGeneratedFileIsFound(t *testing.T) {
 	}
 	count := 0
 	for _, m := range mutations {
-		for _, mend := range []bool{false, true} {
+		for _, edit := range []lockEdit{untouched, digestMended, statementGone} {
 			for round := range rounds {
-				count += o.round(t, m, mend, round, groups)
+				count += o.round(t, m, edit, round, groups)
 			}
 		}
 	}
@@ -327,7 +351,7 @@ func TestEveryChangeOfAGeneratedFileIsFound(t *testing.T) {
 }
 
 // round changes one file of each group at once, looks, and puts them back.
-func (o *oracle) round(t *testing.T, m mutation, mend bool, round int, groups []string) (count int) {
+func (o *oracle) round(t *testing.T, m mutation, edit lockEdit, round int, groups []string) (count int) {
 	t.Helper()
 	all, changed := map[string][]byte{}, map[string]map[string][]byte{}
 	for _, cluster := range groups {
@@ -339,14 +363,14 @@ func (o *oracle) round(t *testing.T, m mutation, mend bool, round int, groups []
 		if change == nil {
 			continue
 		}
-		maps.Copy(all, change)
-		if mend {
-			name, lock := o.mended(t, cluster, change)
+		if edit != untouched {
+			name, lock := o.mended(t, cluster, change, edit)
 			if lock == nil {
 				continue
 			}
 			all[name] = lock
 		}
+		maps.Copy(all, change)
 		changed[cluster] = change
 	}
 	if len(changed) == 0 {
@@ -370,11 +394,11 @@ func (o *oracle) round(t *testing.T, m mutation, mend bool, round int, groups []
 			if m.name == "renamed" && files[file] == nil {
 				continue // its new name is enough
 			}
-			if o.now[file] == nil && !deployedOrListed(file, mend) {
+			if o.now[file] == nil && !deployedOrListed(file, edit != untouched) {
 				continue
 			}
 			if count++; !names(r, file) || !r.Failed() {
-				t.Errorf("%s of %q (lock mended: %t, cache: %t): check does not name %s, and says: %s", m.name, cluster, mend, !options.NoCache, file, about(r, cluster))
+				t.Errorf("%s of %q (lock edit %d, cache: %t): check does not name %s, and says: %s", m.name, cluster, edit, !options.NoCache, file, about(r, cluster))
 			}
 		}
 	}

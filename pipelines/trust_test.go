@@ -461,3 +461,20 @@ func TestTheHostIsNoVirtualCluster(t *testing.T) {
 		t.Error("another server is taken for the host")
 	}
 }
+
+// drift --repair follows a rotated credential, and never another cluster.
+func TestRepairNeverAcceptsANewIdentity(t *testing.T) {
+	repo, builder, _, _ := signed(t)
+	before := repo.Read(t, registration)
+	builder.OpenHost = hostOf(t, repo, map[string]string{
+		"/version": `{}`, "/api/v1/namespaces/one/secrets/vc-one": secretJSON("vc-one", "config", string(fleettest.NewKubeconfig(t).Data)),
+	})
+	r := drift(t, repo, builder, pipelines.DriftOptions{Live: true, Repair: true})
+	got := row(t, r, pipelines.RuleNewIdentity)
+	if got.Repaired || got.Repair != report.ByPerson {
+		t.Errorf("%+v", got)
+	}
+	if string(repo.Read(t, registration)) != string(before) {
+		t.Error("another cluster was registered")
+	}
+}

@@ -122,14 +122,14 @@ func normalizeHost(host string) (string, error) {
 	if isLocal(host) {
 		return "", errors.New("means the machine itself: Argo CD would dial its own pod")
 	}
-	if address, err := netip.ParseAddr(host); err == nil && address.Unmap().IsLinkLocalUnicast() {
-		return "", errors.New("is a link-local address: Argo CD would dial a service of its own node, such as the cloud's metadata")
-	}
 	if address, err := netip.ParseAddr(host); err == nil {
 		if address.Zone() != "" {
 			return "", errors.New("has an IPv6 zone, which means nothing on another machine")
 		}
-		if address = address.Unmap(); address.Is6() {
+		if address = address.Unmap(); address.IsLinkLocalUnicast() {
+			return "", errors.New("is a link-local address: Argo CD would dial a service of its own node, such as the cloud's metadata")
+		}
+		if address.Is6() {
 			return "[" + address.String() + "]", nil
 		}
 		return address.String(), nil

@@ -36,7 +36,8 @@ func TestNormalizeServerRefuses(t *testing.T) {
 		{"https://localhost:8443", "itself"}, {"https://LOCALHOST.", "itself"}, {"https://api.localhost", "itself"},
 		{"https://127.0.0.1", "itself"}, {"https://127.9.9.9", "itself"}, {"https://[::1]", "itself"}, {"https://0.0.0.0", "itself"},
 		{"https://[::]", "itself"}, {"https://[::ffff:127.0.0.1]", "itself"}, {"https://127.1", "host"}, {"https://0x7f000001", "host"},
-		{"https://[fe80::1%25eth0]", "zone"}, {"https://a.example.com:0", "port"}, {"https://a.example.com:70000", "port"},
+		{"https://169.254.169.254", "link-local"}, {"https://[fe80::1]", "link-local"}, {"https://[::ffff:169.254.169.254]", "link-local"},
+		{"https://2852039166", "host"}, {"https://0xa9fea9fe", "host"}, {"https://[fe80::1%25eth0]", "zone"}, {"https://a.example.com:0", "port"}, {"https://a.example.com:70000", "port"},
 		{"https://a_b.example.com", "host"}, {"https://*.example.com", "host"}, {"https://a b", "URL"},
 	} {
 		got, err := NormalizeServer(tt.server)
@@ -45,6 +46,25 @@ func TestNormalizeServerRefuses(t *testing.T) {
 			t.Errorf("%s: %s, no error", tt.server, got)
 		case !strings.Contains(err.Error(), tt.part) || strings.Contains(err.Error(), "hunter2"):
 			t.Errorf("%s: %v", tt.server, err)
+		}
+	}
+}
+
+// The host's own API server has many names.
+func TestIsHost(t *testing.T) {
+	h := Host{ServiceCIDR: "10.96.0.0/16,fd00:10:96::/112"}
+	for server, want := range map[string]bool{
+		"https://kubernetes": true, "https://kubernetes.default": true, "https://kubernetes.default.svc": true,
+		"https://kubernetes.default.svc.cluster.local": true, "https://Kubernetes.Default.SVC.": true, "https://kubernetes.default.svc.corp.example.com:6443": true,
+		"https://10.96.0.1": true, "https://10.96.0.1:6443": true, "https://[fd00:10:96::1]": true, "https://[::ffff:10.96.0.1]": true,
+		"https://10.96.0.2": false, "https://kubernetes.example.com": false, "https://kubernetes.default.example.com": false, "https://dev.example.com": false,
+	} {
+		normal, err := NormalizeServer(server)
+		if err != nil {
+			t.Fatal(server, err)
+		}
+		if got := h.isHost(normal); got != want {
+			t.Errorf("%s: %t", server, got)
 		}
 	}
 }
