@@ -131,7 +131,7 @@ func (r *run) sealCredential(ctx context.Context, c fleet.Cluster, cred credenti
 	}
 	file := r.registration(c.Name)
 	sealed, found, err := r.sealer(lock, reseal).Secret(ctx, seal.Request{
-		Cluster: c, Path: file, Secret: secret, Entropy: seal.Strong,
+		Cluster: c, Path: file, Secret: secret, Entropy: entropyOf(cred),
 		Previous: r.committed(file), Recorded: r.recorded(lock)(file), NotAfter: cred.NotAfter,
 	})
 	findings = append(findings, found...)
@@ -139,11 +139,19 @@ func (r *run) sealCredential(ctx context.Context, c fleet.Cluster, cred credenti
 		return nil, "", findings, err
 	}
 	data := tree.Stamp(c.File, sealed.Document)
-	if sealed.Decision.Outcome == seal.Keep {
+	if sealed.Decision.Outcome == seal.Keep && !sealed.Retagged {
 		data = r.committed(file)
 	}
 	found, err = r.conform(ctx, c, tree.Files{file: data})
 	return data, report.CredentialChanged, append(findings, found...), err
+}
+
+// entropyOf declares to seal what can be seen of a credential.
+func entropyOf(cred credential.Credential) seal.Entropy {
+	if cred.Strong() {
+		return seal.Strong
+	}
+	return seal.Guessable
 }
 
 // keepRegistration puts the sealed cluster Secret that the lock records among
