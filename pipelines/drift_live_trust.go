@@ -58,8 +58,9 @@ func (l *liveWatch) registrationRows(ctx context.Context, c fleet.Cluster, lock 
 		return nil, false
 	}
 	look := func(secret *corev1.Secret) (seal.Decision, error) {
+		_, cred, _ := argocd.ReadClusterSecret(secret) // what cannot be read is not strong
 		d, err := l.sealer(c.Name, lock, false, nil).Look(seal.Request{
-			Cluster: c, Path: file, Secret: secret, Entropy: seal.Strong, Previous: data, Recorded: l.recorded(lock)(file),
+			Cluster: c, Path: file, Secret: secret, Entropy: entropyOf(cred), Previous: data, Recorded: l.recorded(lock)(file),
 		})
 		proved = proved || err == nil && d.Proved
 		return d, err

@@ -185,7 +185,7 @@ func (r *run) sealCredential(ctx context.Context, c fleet.Cluster, cred credenti
 	file := r.registration(c.Name)
 	previous := r.committed(file)
 	sealed, found, err := r.sealer(c.Name, lock, reseal, nil).Secret(ctx, seal.Request{
-		Cluster: c, Path: file, Secret: secret, Entropy: seal.Strong,
+		Cluster: c, Path: file, Secret: secret, Entropy: entropyOf(cred),
 		Previous: previous, Recorded: r.recorded(lock)(file), NotAfter: cred.NotAfter,
 	})
 	findings = append(findings, found...)
@@ -194,7 +194,7 @@ func (r *run) sealCredential(ctx context.Context, c fleet.Cluster, cred credenti
 	}
 	r.sealedAny.Store(true)
 	data := tree.Stamp(c.File, sealed.Document)
-	if sealed.Decision.Outcome == seal.Keep {
+	if sealed.Decision.Outcome == seal.Keep && !sealed.Retagged {
 		data = previous
 	}
 	found, err = r.conform(ctx, c, tree.Files{file: data})
@@ -214,6 +214,14 @@ func (r *run) sealCredential(ctx context.Context, c fleet.Cluster, cred credenti
 		})
 	}
 	return data, &statement, findings, nil
+}
+
+// entropyOf declares to seal what can be seen of a credential.
+func entropyOf(cred credential.Credential) seal.Entropy {
+	if cred.Strong() {
+		return seal.Strong
+	}
+	return seal.Guessable
 }
 
 // keepRegistration puts the sealed cluster Secret that the lock records among

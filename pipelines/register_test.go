@@ -149,3 +149,49 @@ func TestRegisterRefuses(t *testing.T) {
 		t.Error("something was written")
 	}
 }
+
+// A token that a person made up is sealed with the key alone, however long it is:
+// a tag without it would let anyone who reads git try guesses.
+func TestAMadeUpTokenNeedsTheKey(t *testing.T) {
+	repo := example(t, "one")
+	options := built(t, repo)
+	k := fleettest.NewKubeconfig(t)
+	k.Data = []byte("apiVersion: v1\nkind: Config\ncurrent-context: c\nclusters: [{name: c, cluster: {server: \"https://localhost:8443\", certificate-authority-data: " +
+		base64.StdEncoding.EncodeToString(k.CA) + "}}]\nusers: [{name: u, user: {token: \"Summer2026!Summer2026!\"}}]\ncontexts: [{name: c, context: {cluster: c, user: u}}]\n")
+	before := snapshot(t, repo.Root)
+	if r := register(t, options, k); !has(r, seal.RuleKeyNeeded) || !r.Failed() || snapshot(t, repo.Root) != before {
+		fleettest.Print(t, r)
+		t.Error("without a key it must not be sealed")
+	}
+	options.SealKey = sealKey
+	fleettest.MustPass(t, register(t, options, k), nil)
+	sealed := repo.Read(t, registration)
+	if bytes.Contains(sealed, []byte("v1 content ")) || !strings.Contains(string(repo.Keys.Unseal(t, sealed).Data["config"]), "Summer2026!") {
+		t.Errorf("sealed as\n%s", sealed)
+	}
+	options.SealKey = ""
+	if r := register(t, options, k); !has(r, seal.RuleUnverifiable) || has(r, seal.RuleResealed) || !bytes.Equal(repo.Read(t, registration), sealed) {
+		fleettest.Print(t, r)
+		t.Error("without the key it is kept, and not proved")
+	}
+}
+
+// What was registered without the key gets the key's tags once it is there, and
+// keeps its ciphertext.
+func TestTheKeyComesToARegistration(t *testing.T) {
+	repo := example(t, "one")
+	options := built(t, repo)
+	k := fleettest.NewKubeconfig(t)
+	fleettest.MustPass(t, register(t, options, k), nil)
+	options.SealKey = sealKey
+	r := register(t, options, k)
+	fleettest.MustPass(t, r, nil)
+	sealed := repo.Read(t, registration)
+	if r.Count(report.Changed) != 1 || bytes.Contains(sealed, []byte("v1 content ")) {
+		t.Errorf("%s:\n%s", rules(r), sealed)
+	}
+	if r := register(t, options, k); r.Count(report.Unchanged) != 1 || len(r.Findings) > 0 || !bytes.Equal(repo.Read(t, registration), sealed) {
+		t.Errorf("a second run finds %s", rules(r))
+	}
+	fleettest.MustPass(t, pipe(t, pipelines.Check, options), nil)
+}

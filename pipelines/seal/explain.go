@@ -32,6 +32,9 @@ func (j *job) explain(d Decision, sealedAnew bool) finding.List {
 		found = append(found, j.finding(finding.Warning, RuleUnverifiable,
 			fmt.Sprintf("SealedSecret %s is kept, but nothing here can tell whether it is still right", name),
 			"set "+KeyEnv+" to the key it was sealed with, or run kasou register (for a rendered Secret: kasou build) where its plaintext is"))
+	case j.retags(d):
+		found = append(found, j.finding(finding.Note, RuleResealed,
+			fmt.Sprintf("SealedSecret %s keeps its ciphertext, and gets tags by %s: those it had were a test for guesses at its plaintext", name, KeyEnv), ""))
 	case d.Outcome == Seal && d.Reason != ReasonNew && sealedAnew:
 		found = append(found, j.finding(finding.Note, RuleResealed,
 			fmt.Sprintf("SealedSecret %s is sealed anew: %s", name, d.Reason), ""))

@@ -71,27 +71,41 @@ func (j *job) accept(output []byte) (map[string]string, error) {
 	return got.values, nil
 }
 
-// newRecord makes the annotations. The tag of the plaintext has the content's
-// key wherever that is sound, so that a run without KASOU_SEAL_KEY still sees
-// whether the plaintext changed.
+// newRecord makes the annotations, with tags by the best key that there is.
 func (j *job) newRecord(values map[string]string, certificate string) record {
-	r := record{
+	return j.tagged(values, record{
 		place: j.place, certificate: certificate,
 		sealedAt: stamp(j.sealer.options.Now), notAfter: stamp(j.request.NotAfter),
+	})
+}
+
+// tagged puts the three tags into a record, all of KASOU_SEAL_KEY where there is
+// one: a tag by the content's own key is a test for guesses.
+func (j *job) tagged(values map[string]string, r record) record {
+	s := j.subject(j.want, r.certificate)
+	key := plaintextKey(j.secret.Data)
+	if j.sealer.options.Key != nil {
+		key = environmentKey(j.sealer.options.Key)
 	}
-	s := j.subject(j.want, certificate)
-	content, key := plaintextKey(j.secret.Data), j.sealer.options.Key
-	if key == nil {
-		r.whole = wholeTag(content, s, j.secret.Data, values).String()
-		r.plaintext = plaintextTag(content, s, j.secret.Data).String()
-		return r
+	r.whole = wholeTag(key, s, j.secret.Data, values).String()
+	r.plaintext = plaintextTag(key, s, j.secret.Data).String()
+	r.document = ""
+	if j.sealer.options.Key != nil {
+		r.document = documentTag(key, s, values, r).String()
 	}
-	environment := environmentKey(key)
-	if j.request.Entropy == Guessable {
-		content = environment
-	}
-	r.whole = wholeTag(environment, s, j.secret.Data, values).String()
-	r.plaintext = plaintextTag(content, s, j.secret.Data).String()
-	r.document = documentTag(environment, s, values, r).String()
 	return r
+}
+
+// retags reports whether a document that is kept has a tag by the content's key in
+// a run that has KASOU_SEAL_KEY.
+func (j *job) retags(d Decision) bool {
+	if d.Outcome != Keep || j.want == nil || j.sealer.options.Key == nil {
+		return false
+	}
+	for _, text := range []string{j.have.record.whole, j.have.record.plaintext} {
+		if t, ok := parseTag(text); ok && t.key == contentKey {
+			return true
+		}
+	}
+	return false
 }

@@ -109,6 +109,8 @@ type Result struct {
 	// the findings hold an error and nothing could be kept.
 	Document []byte
 	Decision Decision
+	// Retagged says that the ciphertext was kept, and got other tags.
+	Retagged bool
 }
 
 // Secret seals one Secret, or keeps what is committed. The findings say what a
@@ -183,7 +185,7 @@ func (j *job) run(ctx context.Context) (Result, finding.List, error) {
 	if err != nil {
 		return result, nil, err
 	}
-	result.Document = document
+	result.Document, result.Retagged = document, j.retags(d)
 	return result, j.explain(d, false), nil
 }
 
@@ -195,6 +197,9 @@ func (j *job) keep(d Decision) ([]byte, error) {
 		if r.document == "" {
 			// No tag covers this one without KASOU_SEAL_KEY.
 			r.notAfter = stamp(j.request.NotAfter)
+		}
+		if j.retags(d) {
+			r = j.tagged(j.have.values, r)
 		}
 		return marshal(j.want.with(j.have.values, r))
 	}

@@ -245,23 +245,24 @@ func TestGuessablePlaintextNeedsAKey(t *testing.T) {
 	}
 }
 
-// The key comes and goes: at most one sealing for each kind of plaintext.
+// The key comes and goes: one change when it comes, which is no sealing where the
+// tags that are there prove the ciphertext, and none after it.
 func TestKeyTransitions(t *testing.T) {
 	with := options(t, sealtest.NewKeyPair(t))
 	without := with
 	with.Key = keyFrom(t, 1)
 	for name, test := range map[string]struct {
 		entropy seal.Entropy
-		seals   []bool // in runs with, without, with, without the key, after one without
+		first   seal.Outcome // of runs with, without, with, without the key, after one without
 	}{
-		"strong": {seal.Strong, []bool{false, false, false, false}},
-		"in git": {seal.InGit, []bool{true, false, false, false}},
+		"strong": {seal.Strong, seal.Keep},
+		"in git": {seal.InGit, seal.Seal},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := request("one", nil)
 			r.Entropy = test.entropy
 			result, _ := sealOne(t, without, r)
-			for i, want := range test.seals {
+			for i := range 4 {
 				before := result.Document
 				r.Previous = before
 				o := with
@@ -269,12 +270,51 @@ func TestKeyTransitions(t *testing.T) {
 					o = without
 				}
 				result, _ = sealOne(t, o, r)
-				if changed := !bytes.Equal(before, result.Document); changed != want || (result.Decision.Outcome == seal.Seal) != want {
-					t.Errorf("run %d: %+v", i, result.Decision)
+				if changed := !bytes.Equal(before, result.Document); changed != (i == 0) || i == 0 && result.Decision.Outcome != test.first || i > 0 && result.Decision.Outcome == seal.Seal {
+					t.Errorf("run %d: changed %t, %+v", i, changed, result.Decision)
+				}
+				if i == 0 && (result.Retagged != (test.first == seal.Keep) || bytes.Contains(result.Document, []byte(" content "))) {
+					t.Errorf("a tag without the key stays: retagged %t\n%s", result.Retagged, result.Document)
 				}
 			}
 		})
 	}
+}
+
+// A document that an older kasou sealed with the key may have a content tag of the
+// plaintext beside it: that goes without a new sealing.
+func TestAContentTagBesideTheKeysGoes(t *testing.T) {
+	o := options(t, sealtest.NewKeyPair(t))
+	unkeyed, _ := sealOne(t, o, request("one", nil))
+	o.Key = keyFrom(t, 1)
+	keyed, _ := sealOne(t, o, request("one", unkeyed.Document))
+	if !keyed.Retagged || keyed.Decision.Outcome != seal.Keep {
+		t.Fatalf("%+v", keyed)
+	}
+	for _, key := range []string{"config: ", "name: ", "raw: "} { // the ciphertext
+		if line := lineWith(unkeyed.Document, "    "+key); line == "" || line != lineWith(keyed.Document, "    "+key) {
+			t.Errorf("%s was sealed anew", key)
+		}
+	}
+	again, found := sealOne(t, o, request("one", keyed.Document))
+	if again.Retagged || !bytes.Equal(again.Document, keyed.Document) || len(found) > 0 {
+		t.Errorf("a second run: %+v, %v", again.Decision, found)
+	}
+	o.Key = nil
+	for _, text := range []string{"one", "two"} { // nobody can tell without the key
+		if gone, _ := sealOne(t, o, request(text, keyed.Document)); gone.Decision.Outcome != seal.Unverifiable || !bytes.Equal(gone.Document, keyed.Document) {
+			t.Errorf("without the key, %s: %+v", text, gone.Decision)
+		}
+	}
+}
+
+func lineWith(data []byte, part string) string {
+	for line := range bytes.Lines(data) {
+		if bytes.HasPrefix(line, []byte(part)) {
+			return string(line)
+		}
+	}
+	return ""
 }
 
 // Whoever knows the plaintext of a rendered Secret can make a content tag for

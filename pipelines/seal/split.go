@@ -85,7 +85,7 @@ var (
 	errSyntax        = errors.New("it is not YAML")
 	errDuplicate     = errors.New("it has a key twice")
 	errParsersDiffer = errors.New("one YAML parser reads another kind in it than the next")
-	errDivided       = errors.New("Kubernetes' tools divide this file in another way, and find a Secret")
+	errDivided       = errors.New("other tools of Kubernetes divide this file in another way, and find a Secret")
 	errNotAnObject   = errors.New("its keys are not all strings")
 )
 
