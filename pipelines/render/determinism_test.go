@@ -239,3 +239,72 @@ func TestUpstreamChartsDoNotDiffer(t *testing.T) {
 		})
 	}
 }
+
+// steady are charts that render the same every time, whatever they call.
+var steady = []struct {
+	name, x, values string
+	files           map[string]string
+}{
+	{name: "random where a value is set", values: "token: fixed\n", x: `{{ .Values.token | default (randAlphaNum 10) }}`},
+	{name: "random behind a condition", values: "token: fixed\n", x: `{{ if .Values.token }}{{ .Values.token }}{{ else }}{{ randAlphaNum 10 }}{{ end }}`},
+	{name: "random by coalesce, set", values: "a: fixed\n", x: `{{ coalesce .Values.a (randAlphaNum 10) }}`},
+	{name: "a certificate where one is set", values: "cert: fixed\n", x: `{{ $ca := genCA "a" 1 }}{{ .Values.cert | default $ca.Cert }}`},
+	{name: "a key where one is set", values: "key: fixed\n", x: `{{ .Values.key | default (genPrivateKey "ed25519") }}`},
+	{name: "the length of random text", x: `{{ len (randAlphaNum 5) }}`},
+	{name: "the length of a uuid", x: `{{ uuidv4 | len }}`},
+	{name: "the form of a uuid", x: `{{ regexMatch "^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$" uuidv4 }}`},
+	{name: "the form of a password's hash", x: `{{ regexMatch "^u:[$]2a[$]10[$][./A-Za-z0-9]{53}$" (htpasswd "u" "p") }}`},
+	{name: "the form of a key", x: `{{ genPrivateKey "ecdsa" | hasPrefix "-----BEGIN EC PRIVATE KEY-----" }}{{ (genCA "a" 1).Key | hasPrefix "-----BEGIN RSA PRIVATE KEY-----" }}`},
+	{name: "no random text", x: `{{ randAlphaNum 0 }}{{ randAlpha -1 }}{{ shuffle "a" }}{{ randInt 3 4 }}`},
+	{name: "a random number within its range", x: `{{ and (ge (randInt 5 9) 5) (lt (randInt 5 9) 9) }}`},
+	{name: "shuffled and sorted", x: `{{ shuffle "abc" | splitList "" | sortAlpha | join "" }}`},
+	{name: "encrypted and decrypted", x: `{{ encryptAES "key" "text" | decryptAES "key" }}`},
+	{name: "nothing to encrypt", x: `{{ encryptAES "key" "" }}`},
+	{name: "a user name that htpasswd refuses", x: `{{ htpasswd "a:b" "c" | quote }}`},
+	{name: "a key of no type", x: `{{ genPrivateKey "none" }}`},
+	{name: "derivePassword", x: `{{ derivePassword 1 "long" "a" "b" "c" | quote }}`},
+	{name: "a signed certificate's chain, unused", x: `{{ $ca := genCA "a" 1 }}{{ $c := genSignedCert "b" nil nil 1 $ca }}{{ empty $c.Cert }}`},
+	{name: "what now is", x: `{{ now | kindOf }}`},
+	{name: "whether there is a present", x: `{{ if now }}a{{ end }}`},
+	{name: "now less now", x: `{{ $n := now }}{{ $n.Sub $n }}{{ sub (now | unixEpoch) (now | unixEpoch) }}`},
+	{name: "the present is after 1970", x: `{{ now.After (toDate "2006" "1970") }}`},
+	{name: "ago of nothing", x: `{{ ago "" }}`},
+	{name: "date of a number", values: "day: 5\n", x: `{{ date "2006" (int .Values.day) }}{{ dateInZone "2006" (int64 7) "UTC" }}{{ htmlDate 7 }}`},
+	{name: "date of a time", x: `{{ toDate "2006-01-02" "2020-03-04" | date "02.01.2006" | quote }}`},
+	{name: "a modified time", x: `{{ toDate "2006" "2020" | dateModify "1h" | unixEpoch }}`},
+	{name: "a rounded duration", x: `{{ durationRound "2h10m" }}{{ durationRound 5 }}{{ duration "90" }}`},
+	{name: "sorted keys", values: "m: {a: 1, b: 2}\n", x: `{{ keys .Values.m | sortAlpha | join "-" }}{{ range $k := (keys .Values.m | sortAlpha) }}{{ $k }}{{ end }}`},
+	{name: "how many keys", values: "m: {a: 1, b: 2}\n", x: `{{ keys .Values.m | len }}`},
+	{name: "whether a key is there", values: "m: {a: 1, b: 2}\n", x: `{{ has "a" (keys .Values.m) }}`},
+	{name: "one key", x: `{{ keys (dict "a" 1) (dict "b" 2) | join "-" }}`},
+	{name: "sorted values", x: `{{ values (dict "a" 1 "b" 2) | sortAlpha | join "-" }}`},
+	{name: "a range over a map", values: "m: {a: 1, b: 2, c: 3, d: 4}\n", x: `{{ range $k, $v := .Values.m }}{{ $k }}{{ $v }}{{ end }}`},
+	{name: "maps as text", values: "m: {a: 1, b: {c: 3}}\n", x: `{{ toJson .Values | sha256sum }}{{ .Values | toString | sha256sum }}`},
+	{name: "merged maps", x: `{{ merge (dict "a" 1) (dict "b" 2 "c" 3) | toJson | quote }}`},
+	{name: "a helper that nothing includes", x: "a", files: map[string]string{"templates/_h.tpl": "{{ define \"id\" }}{{ now | unixEpoch }}{{ end }}"}},
+	{name: "text that nothing evaluates", values: "t: '{{ now }}'\nu: v\n", x: `{{ tpl .Values.u . }}{{ .Values.t | b64enc }}`},
+	{name: "text that is evaluated and asks for nothing", values: "t: '{{ .Release.Name }}'\n", x: `{{ tpl .Values.t . }}`},
+	{name: "notes", x: "a", files: map[string]string{"templates/NOTES.txt": "{{ now }}"}},
+	{name: "a test's hook", x: "a", files: map[string]string{"templates/t.yaml": "kind: Pod\nmetadata:\n  name: {{ randAlpha 5 | lower }}\n  annotations: {helm.sh/hook: test}\n"}},
+	{name: "a CRD, which is no template", x: "a", files: map[string]string{"crds/a.yaml": "kind: C\nx: '{{ uuidv4 }}'\n"}},
+	{name: "a subchart that is off", values: "s: {enabled: false}\n", x: "a", files: subchart(map[string]string{"templates/b.yaml": "{{ if .Values.enabled }}kind: B\nx: {{ uuidv4 }}{{ end }}"})},
+	{name: "a chart's fields", x: `{{ .Chart.Name }}{{ .Chart.Maintainers | len }}{{ toJson .Chart | sha256sum }}`, files: map[string]string{"Chart.yaml": maintained}},
+	{name: "a chart's maintainers one by one", x: `{{ range .Chart.Maintainers }}{{ .Name }}{{ . | toString | sha256sum }}{{ end }}`, files: map[string]string{"Chart.yaml": maintained}},
+	{name: "the capabilities asked", x: `{{ .Capabilities.APIVersions.Has "apps/v1" }}{{ .Capabilities.KubeVersion }}{{ with .Capabilities.APIVersions }}{{ .Has "v2" }}{{ end }}`},
+	{name: "the API versions, sorted", x: `{{ sortAlpha .Capabilities.APIVersions | toJson | sha256sum }}`},
+	{name: "text that looks like an address", values: "a: '0xc000123456'\n", x: `{{ .Values.a }}{{ .Values.a | sha256sum }}{{ printf "%x" 3735928559 }}{{ printf "%d" (list 1) | sha1sum }}`},
+	{name: "a host's address", x: `{{ getHostByName "localhost" | quote }}`},
+	{name: "an empty lookup's hash", x: `{{ toJson (dict) | sha256sum }}`},
+}
+
+func TestChartsThatDoNotDiffer(t *testing.T) {
+	helm := newHelm(t)
+	for _, c := range steady {
+		t.Run(c.name, func(t *testing.T) {
+			files, found := render(t, helm, charttest.Pack(t, filesOf(c.x, c.files)), c.values)
+			if len(found) > 0 || len(files) == 0 {
+				t.Errorf("files %v, findings %v", files.Paths(), found)
+			}
+		})
+	}
+}

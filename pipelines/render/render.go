@@ -69,7 +69,7 @@ func determinismFindings(c fleet.Cluster, e *toolchain.DeterminismError) finding
 	for _, cause := range e.Causes {
 		found = append(found, c.Finding(finding.Error, RuleImpure, []string{"spec", "chart"},
 			"the chart renders differently every time: "+cause.String(),
-			"set the value that the template falls back from, such as a token or a password, or use a chart version without the call"))
+			"set the value that the template falls back from, such as a token or a password, or use a chart version that does not do this"))
 	}
 	return found
 }

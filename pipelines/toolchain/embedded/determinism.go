@@ -28,7 +28,7 @@ func (o observed) any() bool { return len(o.calls) > 0 || o.varying }
 
 // environments is how many of them the render is compared under.
 func (o observed) environments() int {
-	if slices.ContainsFunc(o.calls, func(name string) bool { return name != "keys" && name != "values" }) {
+	if o.chance {
 		return environments
 	}
 	return orders

@@ -35,6 +35,8 @@ type observed struct {
 	// calls are the names of the functions called that take more than their
 	// arguments, in the order of the calls: the first maxCalls of them.
 	calls []string
+	// chance means that one of all calls takes more than the order of a map.
+	chance bool
 	// varying means that a text was seen which may hold a memory address or Helm's
 	// list of API versions.
 	varying bool
@@ -61,6 +63,7 @@ func end() observed {
 // note counts a call. The source is nil under the real clock and chance.
 func note(name string) *source {
 	rendering.called++
+	rendering.chance = rendering.chance || name != "keys" && name != "values"
 	if len(rendering.calls) < maxCalls {
 		rendering.calls = append(rendering.calls, name)
 	}
@@ -146,13 +149,15 @@ func (s source) seeded(f reflect.Value, in arguments) []reflect.Value {
 
 func varyingFunctions(own map[string]reflect.Value) map[string]function {
 	all := map[string]function{
-		"now":           {under: func(s source, _ arguments) any { return s.clock() }},
-		"ago":           {fixed: not(isAge), under: func(s source, in arguments) any { return s.since(in[0].Interface()).Round(time.Second).String() }},
-		"durationRound": {fixed: not(isTime), under: func(s source, in arguments) any { return invoke(own["durationRound"], arguments{reflect.ValueOf(int64(s.since(in[0].Interface())))}) }},
-		"randInt":       {fixed: func(in arguments) bool { return in[1].Int()-in[0].Int() < 2 }, under: func(s source, in arguments) any { return int(in[0].Int()) + s.IntN(int(in[1].Int()-in[0].Int())) }},
-		"shuffle":       {fixed: func(in arguments) bool { return len([]rune(in[0].String())) < 2 }, under: shuffle},
-		"uuidv4":        {under: uuid},
-		"bcrypt":        {fixed: func(in arguments) bool { return in[0].Len() > maxBcrypt }, under: func(s source, _ arguments) any { return s.bcrypt() }},
+		"now": {under: func(s source, _ arguments) any { return s.clock() }},
+		"ago": {fixed: not(isAge), under: func(s source, in arguments) any { return s.since(in[0].Interface()).Round(time.Second).String() }},
+		"durationRound": {fixed: not(isTime), under: func(s source, in arguments) any {
+			return invoke(own["durationRound"], arguments{reflect.ValueOf(int64(s.since(in[0].Interface())))})
+		}},
+		"randInt": {fixed: func(in arguments) bool { return in[1].Int()-in[0].Int() < 2 }, under: func(s source, in arguments) any { return int(in[0].Int()) + s.IntN(int(in[1].Int()-in[0].Int())) }},
+		"shuffle": {fixed: func(in arguments) bool { return len([]rune(in[0].String())) < 2 }, under: shuffle},
+		"uuidv4":  {under: uuid},
+		"bcrypt":  {fixed: func(in arguments) bool { return in[0].Len() > maxBcrypt }, under: func(s source, _ arguments) any { return s.bcrypt() }},
 		"htpasswd": {fixed: func(in arguments) bool { return strings.Contains(in[0].String(), ":") || in[1].Len() > maxBcrypt },
 			under: func(s source, in arguments) any { return in[0].String() + ":" + s.bcrypt() }},
 		"encryptAES":    {fixed: func(in arguments) bool { return in[1].Len() == 0 }},

@@ -55,15 +55,18 @@ type prepared struct {
 	capabilities *chartutil.Capabilities
 }
 
-// held are what the renders of one release were made with, since the last under
-// the real clock: as long as they are there, another render's addresses differ.
+// held are what the last render under the real clock was made with, and the first
+// in an environment after it: as long as they are there, others have other
+// addresses.
 var held []*prepared
 
 func hold(p *prepared, e environment) {
 	if e.number == 0 {
 		held = nil
 	}
-	held = append(held, p)
+	if len(held) < 2 {
+		held = append(held, p)
+	}
 }
 
 // prepareRelease does what comes before the templates; the values' schemas are

@@ -168,4 +168,3 @@ func listsVersions(ch *chart.Chart) bool {
 	return slices.ContainsFunc(ch.Raw, func(f *chart.File) bool { return f.Name != "values.schema.json" && mayListVersions(f.Data) }) ||
 		slices.ContainsFunc(ch.Dependencies(), listsVersions)
 }
-

@@ -136,19 +136,12 @@ func (e *environment) numbers() []*int { return []*int{&e.number, &e.other, &e.v
 // encodeAnswer gives files or the error, whichever there is, with what the render
 // was seen to ask for, and whether the worker holds the chart now.
 func encodeAnswer(files tree.Files, seen observed, loaded bool, err error) []byte {
-	b := []byte{0}
-	if loaded {
-		b[0] = 1
-	}
+	b := []byte{bit(loaded)}
 	b = binary.AppendUvarint(b, uint64(len(seen.calls)))
 	for _, name := range seen.calls {
 		b = appendString(b, name)
 	}
-	varying := byte(0)
-	if seen.varying {
-		varying = 1
-	}
-	b = append(b, varying)
+	b = append(b, bit(seen.chance), bit(seen.varying))
 	var chart *toolchain.ChartError
 	switch {
 	case errors.As(err, &chart):
@@ -161,6 +154,13 @@ func encodeAnswer(files tree.Files, seen observed, loaded bool, err error) []byt
 		b = appendString(appendString(b, name), files[name])
 	}
 	return b
+}
+
+func bit(set bool) byte {
+	if set {
+		return 1
+	}
+	return 0
 }
 
 func appendChartError(b []byte, e *toolchain.ChartError) []byte {
@@ -184,7 +184,7 @@ func decodeAnswer(payload []byte) (a outcome, loaded bool, err error) {
 	for n := f.number(); n > 0 && f.err == nil; n-- {
 		a.seen.calls = append(a.seen.calls, f.string())
 	}
-	a.seen.varying = f.number() == 1
+	a.seen.chance, a.seen.varying = f.number() == 1, f.number() == 1
 	switch byte(f.number()) {
 	case answerFiles:
 		files := tree.Files{}
