@@ -96,9 +96,7 @@ func (s *turn) explain(ctx context.Context, base outcome, n, all int, names []st
 		return err
 	}
 	if len(b.causes) == 0 {
-		for _, name := range names {
-			b.add(toolchain.Cause{Template: name, Does: "differs"})
-		}
+		b.files(names, address) // which others had by chance
 	}
 	slices.SortFunc(b.causes, func(x, y toolchain.Cause) int {
 		return cmp.Or(cmp.Compare(x.Template, y.Template), cmp.Compare(x.Line, y.Line), cmp.Compare(x.Does, y.Does))
@@ -141,23 +139,29 @@ func (b *blame) add(c toolchain.Cause) {
 	}
 }
 
+// files adds what templates do of which no more is known.
+func (b *blame) files(names []string, does string) {
+	for _, name := range names {
+		b.add(toolchain.Cause{Template: name, Does: does})
+	}
+}
+
+// address is the cause where nothing else was varied.
+const address = "prints a memory address, or what depends on one"
+
 func (b *blame) all(ctx context.Context) error {
 	again, err := b.in(ctx, environment{number: 1})
 	if err != nil {
 		return err
 	}
 	b.moving = differing(b.base, again)
-	for _, name := range b.moving {
-		b.add(toolchain.Cause{Template: name, Does: "prints a memory address, or what depends on one"})
-	}
+	b.files(b.moving, address)
 	if b.base.seen.varying {
 		names, err := b.vary(ctx, 0)
 		if err != nil {
 			return err
 		}
-		for _, name := range names {
-			b.add(toolchain.Cause{Template: name, Does: "lists `.Capabilities.APIVersions`, which Helm does not sort"})
-		}
+		b.files(names, "lists `.Capabilities.APIVersions`, which Helm does not sort")
 	}
 	if err := b.calls(ctx, func(call int) (bool, error) {
 		names, err := b.vary(ctx, call)

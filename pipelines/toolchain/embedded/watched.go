@@ -30,11 +30,12 @@ const addressDigits = 6
 
 func holdsAddress(text string) bool {
 	for {
-		_, after, found := strings.Cut(text, "0x")
-		if !found {
+		x := strings.IndexByte(text, 'x') // rarer than a zero
+		if x < 0 {
 			return false
 		}
-		if len(after) >= addressDigits && !strings.ContainsFunc(after[:addressDigits], notHex) {
+		after := text[x+1:]
+		if x > 0 && text[x-1] == '0' && len(after) >= addressDigits && !strings.ContainsFunc(after[:addressDigits], notHex) {
 			return true
 		}
 		text = after
@@ -49,12 +50,18 @@ func watchAny(v any) {
 	}
 }
 
-// passing are functions that take texts and hand them on, or look for a map's key.
-var passing = []string{"get", "set", "unset", "hasKey", "pick", "omit", "pluck", "empty"}
+// passing are functions that hand their texts on whole, or look for a map's key.
+var passing = []string{
+	"get", "set", "unset", "hasKey", "pick", "omit", "pluck", "empty",
+	"print", "println", "toString", "quote", "squote", "cat", "trim", "indent", "nindent",
+}
 
 // watched returns a function that watches its texts first: where it is none that
 // hands them on whole.
 func watched(name string, f any) any {
+	if slices.Contains(passing, name) {
+		return f
+	}
 	switch f := f.(type) {
 	case func(string) string:
 		return func(a string) string { watch(a); return f(a) }
@@ -72,13 +79,6 @@ func watched(name string, f any) any {
 		return func(v any) string { watchAny(v); return f(v) }
 	case func(any) int:
 		return func(v any) int { watchAny(v); return f(v) }
-	case func(...any) string:
-		return func(all ...any) string {
-			for _, v := range all {
-				watchAny(v)
-			}
-			return f(all...)
-		}
 	case func(string, ...any) string:
 		return func(format string, all ...any) string {
 			watchFormat(format, all)
@@ -86,7 +86,7 @@ func watched(name string, f any) any {
 		}
 	}
 	t := reflect.TypeOf(f)
-	if slices.Contains(passing, name) || !transforms(t) {
+	if !transforms(t) {
 		return f
 	}
 	original := reflect.ValueOf(f)
@@ -129,21 +129,34 @@ func watchValue(v reflect.Value) {
 	}
 }
 
-// oddVerb matches what makes fmt print a pointer otherwise than as 0x and digits.
-var oddVerb = regexp.MustCompile(`%[^svq%]`)
-
+// watchFormat is for printf: verbs such as %p and %x print a pointer otherwise than
+// as 0x and digits, and %.3s cuts a text.
 func watchFormat(format string, all []any) {
-	watch(format)
+	if !hasOddVerb(format) {
+		return
+	}
 	for _, v := range all {
 		switch v := v.(type) {
 		case string:
 			watch(v)
 		case nil, bool, int, int32, int64, uint, uint64, float64:
 		default:
-			if oddVerb.MatchString(format) {
-				rendering.varying = true
-			}
+			rendering.varying = true
 		}
+	}
+}
+
+// hasOddVerb reports whether a format has more than plain %s, %v and %q.
+func hasOddVerb(format string) bool {
+	for {
+		_, after, found := strings.Cut(format, "%")
+		if !found || after == "" {
+			return false
+		}
+		if !strings.ContainsRune("svq%", rune(after[0])) {
+			return true
+		}
+		format = after[1:]
 	}
 }
 
