@@ -141,7 +141,7 @@ var differing = []struct {
 	{name: "tpl of a named template", x: `{{ tpl (include "t" .) . }}`, files: map[string]string{"templates/_t.tpl": `{{ define "t" }}{{ "{{ uuidv4 }}" }}{{ end }}`}, want: []string{"calls `uuidv4`, in text that it gives to `tpl`"}},
 	{name: "tpl in tpl", values: "t: '{{ tpl .Values.u . }}'\nu: '{{ randNumeric 5 }}'\n", x: `{{ tpl .Values.t . }}`, want: []string{"calls `randNumeric`, in text that it gives to `tpl`"}},
 	{name: "tpl of a toYaml", values: "t: {a: '{{ now | unixEpoch }}'}\n", x: `{{ tpl (toYaml .Values.t) . | quote }}`, want: []string{"calls `now`, in text that it gives to `tpl`"}},
-	{name: "tpl that includes", values: "t: '{{ include \"id\" . }}'\n", x: `{{ tpl .Values.t . }}`, files: map[string]string{"templates/_h.tpl": "{{ define \"id\" }}{{ uuidv4 }}{{ end }}"}, want: []string{"c/templates/_h.tpl:1 calls `uuidv4`, in text that it gives to `tpl`"}},
+	{name: "tpl that includes", values: "t: '{{ include \"id\" . }}'\n", x: `{{ tpl .Values.t . }}`, files: map[string]string{"templates/_h.tpl": "{{ define \"id\" }}{{ uuidv4 }}{{ end }}"}, want: []string{"c/templates/_h.tpl:1 calls `uuidv4`"}},
 
 	// Templates elsewhere.
 	{name: "a helper of a subchart", x: `{{ include "id" . }}`, files: subchart(map[string]string{"templates/_h.tpl": "\n{{ define \"id\" }}\n{{- uuidv4 }}{{ end }}"}), want: []string{"c/charts/s/templates/_h.tpl:3 calls `uuidv4`"}},

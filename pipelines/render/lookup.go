@@ -3,6 +3,7 @@ package render
 import (
 	"bytes"
 	"path"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -40,7 +41,7 @@ func lookups(ch toolchain.Chart) []string {
 		}
 		at := chartLookups(loaded)
 		slices.Sort(at)
-		return at
+		return slices.Compact(at)
 	}))
 	return find.(func() []string)()
 }
@@ -57,13 +58,12 @@ func chartLookups(ch *chart.Chart) []string {
 		if _, err := t.Parse(text, "", "", trees); err != nil {
 			continue
 		}
-		var lines []int
 		for _, tree := range trees {
-			lines = append(lines, callLines(text, tree.Root)...)
-		}
-		slices.Sort(lines)
-		for _, line := range slices.Compact(lines) {
-			at = append(at, place(name, line))
+			walk(reflect.ValueOf(tree.Root), func(call *parse.IdentifierNode) {
+				if call.Ident == "lookup" {
+					at = append(at, place(name, 1+strings.Count(text[:call.Position()], "\n")))
+				}
+			})
 		}
 	}
 	for _, sub := range ch.Dependencies() {
@@ -72,38 +72,25 @@ func chartLookups(ch *chart.Chart) []string {
 	return at
 }
 
-// callLines returns the lines of the text on which `lookup` stands below a node.
-func callLines(text string, nodes ...parse.Node) []int {
-	var lines []int
-	for _, node := range nodes {
-		switch n := node.(type) {
-		case *parse.ListNode:
-			if n != nil {
-				lines = append(lines, callLines(text, n.Nodes...)...)
-			}
-		case *parse.ActionNode:
-			lines = append(lines, callLines(text, n.Pipe)...)
-		case *parse.IfNode:
-			lines = append(lines, callLines(text, n.Pipe, n.List, n.ElseList)...)
-		case *parse.RangeNode:
-			lines = append(lines, callLines(text, n.Pipe, n.List, n.ElseList)...)
-		case *parse.WithNode:
-			lines = append(lines, callLines(text, n.Pipe, n.List, n.ElseList)...)
-		case *parse.TemplateNode:
-			lines = append(lines, callLines(text, n.Pipe)...)
-		case *parse.PipeNode:
-			if n != nil {
-				for _, command := range n.Cmds {
-					lines = append(lines, callLines(text, command.Args...)...)
-				}
-			}
-		case *parse.ChainNode:
-			lines = append(lines, callLines(text, n.Node)...)
-		case *parse.IdentifierNode:
-			if n.Ident == "lookup" {
-				lines = append(lines, 1+strings.Count(text[:n.Position()], "\n"))
+// walk visits the names of functions at and below a node.
+func walk(v reflect.Value, visit func(*parse.IdentifierNode)) {
+	switch v.Kind() {
+	case reflect.Pointer:
+		if call, ok := v.Interface().(*parse.IdentifierNode); ok {
+			visit(call)
+		}
+		walk(v.Elem(), visit)
+	case reflect.Interface:
+		walk(v.Elem(), visit)
+	case reflect.Slice:
+		for i := range v.Len() {
+			walk(v.Index(i), visit)
+		}
+	case reflect.Struct:
+		for field, value := range v.Fields() {
+			if field.IsExported() {
+				walk(value, visit)
 			}
 		}
 	}
-	return lines
 }

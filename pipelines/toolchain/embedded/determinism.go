@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"kasou/pipelines/toolchain"
+	"kasou/pipelines/toolchain/verdict"
 	"kasou/pipelines/tree"
 )
 
@@ -67,89 +68,61 @@ func differing(a, b outcome) []string {
 // *toolchain.DeterminismError where one result is another than the first, which was
 // made under the real ones.
 func (s *turn) compare(ctx context.Context, first outcome) error {
-	all := first.seen.environments()
-	var base outcome
-	for n := 1; n <= all; n++ {
+	var names []string
+	b := &blame{turn: s}
+	for n, all := 1, first.seen.environments(); n <= all && b.other == 0; n++ {
 		got, err := s.in(ctx, environment{number: n})
 		if err != nil {
 			return err
 		}
 		if n == 1 {
-			base = got
+			b.base = got
 		}
-		if names := differing(first, got); len(names) > 0 {
-			return s.explain(ctx, base, n, all, names)
+		if len(names) == 0 {
+			names = differing(first, got)
+		}
+		if len(differing(b.base, got)) > 0 {
+			b.other = n
 		}
 	}
-	return nil
-}
-
-// explain returns what makes the release differ. base is the render in environment
-// 1; the one in environment n was the first that differs, in the files named.
-func (s *turn) explain(ctx context.Context, base outcome, n, all int, names []string) error {
-	other, err := s.other(ctx, base, n, all)
-	if err != nil {
-		return err
+	if len(names) == 0 {
+		return nil
 	}
-	b := &blame{turn: s, base: base, other: other}
-	if err := b.all(ctx); err != nil {
+	if err := b.find(ctx); err != nil {
 		return err
 	}
 	if len(b.causes) == 0 {
-		b.files(names, address) // which others had by chance
+		b.files(names, address) // which the others had alike by chance
 	}
 	slices.SortFunc(b.causes, func(x, y toolchain.Cause) int {
 		return cmp.Or(cmp.Compare(x.Template, y.Template), cmp.Compare(x.Line, y.Line), cmp.Compare(x.Does, y.Does))
 	})
-	return &toolchain.DeterminismError{Causes: b.causes}
+	return &toolchain.DeterminismError{Causes: slices.Compact(b.causes)}
 }
 
-// other returns an environment whose render is another than that of environment 1;
-// 0 where there is none.
-func (s *turn) other(ctx context.Context, base outcome, n, all int) (int, error) {
-	if n > 1 {
-		return n, nil // base is as the first render was
-	}
-	for n := 2; n <= all; n++ {
-		got, err := s.in(ctx, environment{number: n})
-		if err != nil {
-			return 0, err
-		}
-		if len(differing(base, got)) > 0 {
-			return n, nil
-		}
-	}
-	return 0, nil
-}
+// address is the cause where nothing else was varied.
+const address = "prints a memory address, or what depends on one"
 
 // blame looks for the causes of a difference by varying one thing at a time.
 type blame struct {
 	*turn
-	base outcome
-	// other is the environment of what is varied.
+	// base is the render in environment 1, other an environment whose render is
+	// another; 0 where there is none.
+	base  outcome
 	other int
 	// moving are the files that differ with nothing varied.
 	moving []string
 	causes []toolchain.Cause
 }
 
-func (b *blame) add(c toolchain.Cause) {
-	if !slices.Contains(b.causes, c) {
-		b.causes = append(b.causes, c)
-	}
-}
-
-// files adds what templates do of which no more is known.
+// files adds what templates do of which no line is known.
 func (b *blame) files(names []string, does string) {
 	for _, name := range names {
-		b.add(toolchain.Cause{Template: name, Does: does})
+		b.causes = append(b.causes, toolchain.Cause{Template: name, Does: does})
 	}
 }
 
-// address is the cause where nothing else was varied.
-const address = "prints a memory address, or what depends on one"
-
-func (b *blame) all(ctx context.Context) error {
+func (b *blame) find(ctx context.Context) error {
 	again, err := b.in(ctx, environment{number: 1})
 	if err != nil {
 		return err
@@ -163,27 +136,24 @@ func (b *blame) all(ctx context.Context) error {
 		}
 		b.files(names, "lists `.Capabilities.APIVersions`, which Helm does not sort")
 	}
-	if err := b.calls(ctx, func(call int) (bool, error) {
-		names, err := b.vary(ctx, call)
-		return len(names) > 0, err
-	}); err != nil || len(b.causes) > 0 {
-		return err
-	}
-	// None alone: it takes several.
-	return b.calls(ctx, func(int) (bool, error) { return true, nil })
-}
-
-// calls adds the calls that are guilty.
-func (b *blame) calls(ctx context.Context, guilty func(call int) (bool, error)) error {
-	for i, name := range b.base.seen.calls[:min(len(b.base.seen.calls), maxVaried)] {
-		is, err := guilty(i + 1)
+	calls := b.base.seen.calls[:min(len(b.base.seen.calls), maxVaried)]
+	var guilty []int
+	for i := range calls {
+		names, err := b.vary(ctx, i+1)
 		if err != nil {
 			return err
 		}
-		if !is {
-			continue
+		if len(names) > 0 {
+			guilty = append(guilty, i+1)
 		}
-		if err := b.locate(ctx, i+1, name); err != nil {
+	}
+	if len(guilty) == 0 && len(b.causes) == 0 {
+		for i := range calls {
+			guilty = append(guilty, i+1) // it takes several
+		}
+	}
+	for _, call := range guilty {
+		if err := b.locate(ctx, call, calls[call-1]); err != nil {
 			return err
 		}
 	}
@@ -209,12 +179,15 @@ func (b *blame) locate(ctx context.Context, call int, name string) error {
 		return err
 	}
 	c := toolchain.Cause{Template: "a template", Does: "calls `" + name + "`"}
-	if got.wrong != nil {
-		c.Template, c.Line = got.wrong.Template, got.wrong.Line
-		if strings.Contains(got.wrong.Message, "error calling tpl: ") {
+	if wrong := got.wrong; wrong != nil {
+		c.Template, c.Line = wrong.Template, wrong.Line
+		if last := strings.LastIndex(wrong.Message, templatePrefix); strings.HasPrefix(wrong.Message[max(last, 0):], templatePrefix+verdict.Evaluated) {
 			c.Does += ", in text that it gives to `tpl`"
 		}
 	}
-	b.add(c)
+	b.causes = append(b.causes, c)
 	return nil
 }
+
+// templatePrefix stands before each place that an error of text/template names.
+const templatePrefix = "template: "

@@ -2,14 +2,10 @@ package embedded
 
 import (
 	cryptorand "crypto/rand"
-	"crypto/rsa"
-	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"reflect"
 	"slices"
-	"strings"
 	"time"
 	_ "unsafe" // for go:linkname
 
@@ -141,8 +137,8 @@ func results(f reflect.Value, value any) []reflect.Value {
 
 // seeded calls a function with the environment's bytes in place of crypto/rand's.
 func (s source) seeded(f reflect.Value, in arguments) []reflect.Value {
-	real := cryptorand.Reader
-	defer func() { cryptorand.Reader = real }()
+	own := cryptorand.Reader
+	defer func() { cryptorand.Reader = own }()
 	cryptorand.Reader = s.reader
 	return invoke(f, in)
 }
@@ -154,16 +150,15 @@ func varyingFunctions(own map[string]reflect.Value) map[string]function {
 		"durationRound": {fixed: not(isTime), under: func(s source, in arguments) any {
 			return invoke(own["durationRound"], arguments{reflect.ValueOf(int64(s.since(in[0].Interface())))})
 		}},
-		"randInt": {fixed: func(in arguments) bool { return in[1].Int()-in[0].Int() < 2 }, under: func(s source, in arguments) any { return int(in[0].Int()) + s.IntN(int(in[1].Int()-in[0].Int())) }},
-		"shuffle": {fixed: func(in arguments) bool { return len([]rune(in[0].String())) < 2 }, under: shuffle},
-		"uuidv4":  {under: uuid},
-		"bcrypt":  {fixed: func(in arguments) bool { return in[0].Len() > maxBcrypt }, under: func(s source, _ arguments) any { return s.bcrypt() }},
-		"htpasswd": {fixed: func(in arguments) bool { return strings.Contains(in[0].String(), ":") || in[1].Len() > maxBcrypt },
-			under: func(s source, in arguments) any { return in[0].String() + ":" + s.bcrypt() }},
-		"encryptAES":    {fixed: func(in arguments) bool { return in[1].Len() == 0 }},
-		"keys":          {fixed: func(in arguments) bool { return !several(in[0]) }, under: keys},
-		"values":        {fixed: func(in arguments) bool { return in[0].Len() < 2 }, under: values},
-		"genPrivateKey": {fixed: func(in arguments) bool { return !slices.Contains(keyTypes, in[0].String()) }, under: privateKey(own["genPrivateKey"])},
+		"randInt":    {fixed: func(in arguments) bool { return in[1].Int()-in[0].Int() < 2 }, under: func(s source, in arguments) any { return int(in[0].Int()) + s.IntN(int(in[1].Int()-in[0].Int())) }},
+		"shuffle":    {fixed: func(in arguments) bool { return in[0].Len() < 2 }, under: shuffle},
+		"uuidv4":     {under: uuid},
+		"encryptAES": {fixed: func(in arguments) bool { return in[1].Len() == 0 }},
+		"keys":       {fixed: func(in arguments) bool { return !slices.ContainsFunc(in[0].Interface().([]map[string]any), several) }, under: keys},
+		"values":     {fixed: func(in arguments) bool { return in[0].Len() < 2 }, under: values},
+	}
+	for _, name := range []string{"randAlphaNum", "randAlpha", "randAscii", "randNumeric", "randBytes"} {
+		all[name] = function{fixed: func(in arguments) bool { return in[0].Int() < 1 }}
 	}
 	for name, at := range map[string]int{"date": 1, "dateInZone": 1, "date_in_zone": 1, "htmlDate": 0, "htmlDateInZone": 0} {
 		all[name] = function{
@@ -175,16 +170,8 @@ func varyingFunctions(own map[string]reflect.Value) map[string]function {
 			},
 		}
 	}
-	for _, name := range []string{"randAlphaNum", "randAlpha", "randAscii", "randNumeric", "randBytes"} {
-		all[name] = function{fixed: func(in arguments) bool { return in[0].Int() < 1 }}
-	}
-	for _, name := range []string{"genCA", "genSelfSignedCert", "genSignedCert"} {
-		withKey := own[name+"WithKey"]
-		all[name] = function{under: certificate(name, func(s source, in arguments) []reflect.Value {
-			key := s.kept("rsa 2048", newRSAKey)
-			return s.seeded(withKey, append(slices.Clone(in), key[0]))
-		})}
-		all[name+"WithKey"] = function{under: certificate(name+"WithKey", func(s source, in arguments) []reflect.Value { return s.seeded(withKey, in) })}
+	for _, name := range []string{"bcrypt", "htpasswd", "genPrivateKey", "genCA", "genCAWithKey", "genSelfSignedCert", "genSelfSignedCertWithKey", "genSignedCert", "genSignedCertWithKey"} {
+		all[name] = function{under: func(s source, in arguments) any { return s.keep(name, own[name], in) }}
 	}
 	return all
 }
@@ -231,33 +218,13 @@ func shuffle(s source, in arguments) any {
 }
 
 func uuid(s source, _ arguments) any {
-	b := s.bytes(16)
+	var b [16]byte
+	_, _ = s.reader.Read(b[:]) // never fails
 	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
 	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }
 
-func (s source) bytes(n int) []byte {
-	b := make([]byte, n)
-	_, _ = s.reader.Read(b) // never fails
-	return b
-}
-
-// maxBcrypt is the longest password in bytes that bcrypt takes.
-const maxBcrypt = 72
-
-// bcrypt returns text as bcrypt's, which takes 50 ms on purpose.
-func (s source) bcrypt() string {
-	const alphabet = "./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-	text := s.bytes(53)
-	for i, b := range text {
-		text[i] = alphabet[b%64]
-	}
-	return "$2a$10$" + string(text)
-}
-
-func several(maps reflect.Value) bool {
-	return slices.ContainsFunc(maps.Interface().([]map[string]any), func(m map[string]any) bool { return len(m) > 1 })
-}
+func several(m map[string]any) bool { return len(m) > 1 }
 
 func keys(s source, in arguments) any {
 	all := []string{}
@@ -284,55 +251,27 @@ func (s source) keys(m map[string]any) []string {
 	return all
 }
 
-// keyTypes are those that genPrivateKey knows.
-var keyTypes = []string{"", "rsa", "dsa", "ecdsa", "ed25519"}
-
-// Keys take up to a second each to make, and Go takes no seed for them: so they
-// are kept, and environments share them.
+// Keys and hashes of passwords take up to a second each to make, and Go takes no seed
+// for them. So the worker keeps some, and environments share them.
 const (
 	keySets = 4
 	maxKept = 1000
 )
 
-var made = map[string][]reflect.Value{}
+var kept = map[string][]reflect.Value{}
 
-// kept returns what was made before under the same name for the source's call.
-func (s source) kept(name string, make func() []reflect.Value) []reflect.Value {
-	return keep(fmt.Sprint(name, " ", s.call, " ", s.number%keySets), make)
-}
-
-func keep(name string, make func() []reflect.Value) []reflect.Value {
-	if _, ok := made[name]; !ok {
-		if len(made) >= maxKept {
-			clear(made)
+// keep returns what a call of the function returned before with these arguments, in
+// an environment that shares it.
+func (s source) keep(name string, f reflect.Value, in arguments) []reflect.Value {
+	key := fmt.Sprint(name, s.call, s.number%keySets)
+	for _, v := range in {
+		key += fmt.Sprintf(" %q", v.Interface())
+	}
+	if kept[key] == nil {
+		if len(kept) >= maxKept {
+			clear(kept)
 		}
-		made[name] = make()
+		kept[key] = invoke(f, in)
 	}
-	return made[name]
-}
-
-func privateKey(original reflect.Value) func(source, arguments) any {
-	return func(s source, in arguments) any {
-		return s.kept("key "+in[0].String(), func() []reflect.Value { return invoke(original, in) })
-	}
-}
-
-func newRSAKey() []reflect.Value {
-	key, err := rsa.GenerateKey(cryptorand.Reader, 2048)
-	if err != nil {
-		panic(err)
-	}
-	return []reflect.Value{reflect.ValueOf(string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)})))}
-}
-
-// certificate makes a certificate once in each environment: the dates in it are the
-// real ones.
-func certificate(name string, make func(source, arguments) []reflect.Value) func(source, arguments) any {
-	return func(s source, in arguments) any {
-		key := fmt.Sprint(name, " ", s.call, " ", s.number)
-		for _, v := range in {
-			key += fmt.Sprintf(" %q", v.Interface())
-		}
-		return keep(key, func() []reflect.Value { return make(s, in) })
-	}
+	return kept[key]
 }

@@ -44,12 +44,6 @@ func holdsAddress(text string) bool {
 
 func notHex(r rune) bool { return !strings.ContainsRune("0123456789abcdefABCDEF", r) }
 
-func watchAny(v any) {
-	if text, ok := v.(string); ok {
-		watch(text)
-	}
-}
-
 // passing are functions that hand their texts on whole, or look for a map's key.
 var passing = []string{
 	"get", "set", "unset", "hasKey", "pick", "omit", "pluck", "empty",
@@ -69,16 +63,8 @@ func watched(name string, f any) any {
 		return func(a, b string) string { watch(a); watch(b); return f(a, b) }
 	case func(string, string) bool:
 		return func(a, b string) bool { watch(a); watch(b); return f(a, b) }
-	case func(string, string, string) string:
-		return func(a, b, c string) string { watch(a); watch(b); watch(c); return f(a, b, c) }
 	case func(int, string) string:
 		return func(n int, a string) string { watch(a); return f(n, a) }
-	case func(string, any) string:
-		return func(a string, v any) string { watch(a); watchValue(reflect.ValueOf(v)); return f(a, v) }
-	case func(any) string:
-		return func(v any) string { watchAny(v); return f(v) }
-	case func(any) int:
-		return func(v any) int { watchAny(v); return f(v) }
 	case func(string, ...any) string:
 		return func(format string, all ...any) string {
 			watchFormat(format, all)

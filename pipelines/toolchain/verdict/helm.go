@@ -11,9 +11,9 @@ import (
 	"kasou/pipelines/toolchain"
 )
 
-// evaluated is the name that Helm gives to any text evaluated by `tpl`, whose lines
+// Evaluated is the name that Helm gives to any text evaluated by `tpl`, whose lines
 // are in no file.
-const evaluated = "gotpl"
+const Evaluated = "gotpl"
 
 // maxMessage bounds an error's text: Helm quotes whole templates in it, and
 // every level of a nesting. Its start and its end say most.
@@ -34,7 +34,7 @@ var (
 func Chart(text string) *toolchain.ChartError {
 	text = lineBreaks.ReplaceAllString(strings.TrimSpace(text), " ")
 	e := &toolchain.ChartError{Message: text}
-	at := slices.DeleteFunc(templateAt.FindAllStringSubmatch(text, -1), func(at []string) bool { return at[1] == evaluated })
+	at := slices.DeleteFunc(templateAt.FindAllStringSubmatch(text, -1), func(at []string) bool { return at[1] == Evaluated })
 	if len(at) > 0 {
 		last := at[len(at)-1]
 		e.Template = last[1]
