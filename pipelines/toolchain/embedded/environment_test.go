@@ -50,11 +50,14 @@ func TestASourceIsItsNumbers(t *testing.T) {
 		s := newSource(number, call)
 		return fmt.Sprint(s.clock(), uuid(s, nil))
 	}
-	if draw(1, 2) != draw(1, 2) {
-		t.Error("the same numbers give something else")
-	}
-	if draw(1, 2) == draw(1, 3) || draw(1, 2) == draw(2, 2) {
-		t.Error("other numbers give the same")
+	first := draw(1, 2)
+	for _, c := range []struct {
+		number, call int
+		same         bool
+	}{{1, 2, true}, {1, 3, false}, {2, 2, false}} {
+		if got := draw(c.number, c.call); (got == first) != c.same {
+			t.Errorf("environment %d, call %d: %s; environment 1, call 2: %s", c.number, c.call, got, first)
+		}
 	}
 }
 
