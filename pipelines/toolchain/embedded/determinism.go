@@ -37,6 +37,7 @@ func (o observed) environments() int {
 
 // in renders the release in an environment. The error is not the templates'.
 func (s *turn) in(ctx context.Context, e environment) (outcome, error) {
+	e.apart = s.apart
 	got, err := s.do(ctx, job{release: s.release, environment: e})
 	if errors.As(err, &got.wrong) && got.wrong.Template != "" {
 		err = nil
@@ -68,6 +69,9 @@ func differing(a, b outcome) []string {
 // *toolchain.DeterminismError where one result is another than the first, which was
 // made under the real ones.
 func (s *turn) compare(ctx context.Context, first outcome) error {
+	if first.seen.varying {
+		s.apart = 1
+	}
 	var names []string
 	b := &blame{turn: s}
 	for n, all := 1, first.seen.environments(); n <= all && b.other == 0; n++ {

@@ -26,6 +26,8 @@ type environment struct {
 	other, varied int
 	// fails is the call that fails, so that Helm names its place; 0 is none.
 	fails int
+	// apart is 1 where the chart is loaded anew, for its addresses to differ.
+	apart int
 }
 
 // at returns the environment's number for a call.

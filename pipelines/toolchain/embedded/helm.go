@@ -79,6 +79,8 @@ func (h *helmTool) Template(ctx context.Context, r toolchain.Release) (files tre
 type turn struct {
 	helm    *helmTool
 	release toolchain.Release
+	// apart is an environment's.
+	apart int
 	// worker is nil after a job that ended it.
 	worker *worker
 }

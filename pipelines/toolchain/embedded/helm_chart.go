@@ -54,10 +54,9 @@ func (c *loadedChart) load() (*chart.Chart, error) {
 	return loader.LoadFiles(files)
 }
 
-// fresh gives a chart that the next render may do with as Helm does. In an
-// environment it is another one each time, so that its addresses differ.
+// fresh gives a chart that the next render may do with as Helm does.
 func (c *loadedChart) fresh(e environment) (*chart.Chart, error) {
-	if c.shared != nil && e.number == 0 {
+	if c.shared != nil && e.apart == 0 {
 		return c.shared, nil
 	}
 	return c.load()
@@ -73,6 +72,7 @@ func (c *loadedChart) execute(ch *chart.Chart, top chartutil.Values, caps *chart
 			return rendered, nil
 		}
 		c.templates = nil
+		begin(rendering.environment)
 	}
 	return engine.Engine{}.Render(ch, top)
 }

@@ -131,7 +131,9 @@ func decodeJob(payload []byte) (job, error) {
 	return j, f.err
 }
 
-func (e *environment) numbers() []*int { return []*int{&e.number, &e.other, &e.varied, &e.fails} }
+func (e *environment) numbers() []*int {
+	return []*int{&e.number, &e.other, &e.varied, &e.fails, &e.apart}
+}
 
 // encodeAnswer gives files or the error, whichever there is, with what the render
 // was seen to ask for, and whether the worker holds the chart now.
