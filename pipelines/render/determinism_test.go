@@ -149,6 +149,9 @@ var differing = []struct {
 	{name: "a helper by a name made at run time", x: `{{ include (print "i" "d") . }}`, files: map[string]string{"templates/_h.tpl": "{{ define \"id\" }}{{ uuidv4 }}{{ end }}"}, want: []string{"c/templates/_h.tpl:1 calls `uuidv4`"}},
 	{name: "template, not include", x: `{{ template "id" }}`, files: map[string]string{"templates/_h.tpl": "{{ define \"id\" }}{{ uuidv4 }}{{ end }}"}, want: []string{"c/templates/_h.tpl:1 calls `uuidv4`"}},
 	{name: "a file that is sometimes there", x: "a", files: map[string]string{"templates/b.yaml": "{{ if contains \"7\" (randNumeric 3) }}kind: B{{ end }}"}, want: []string{"c/templates/b.yaml:1 calls `randNumeric`"}},
+	{name: "a file with a space in its name", x: "a", files: map[string]string{"templates/b c.yaml": "kind: B\nx: {{ uuidv4 }}"}, want: []string{"c/templates/b c.yaml calls `uuidv4`"}},
+	{name: "after many calls", x: "{{ range until 100 }}{{ if now }}{{ end }}{{ end }}{{ uuidv4 }}", want: []string{"c/templates/a.yaml differs from one render to the next"}},
+	{name: "many calls", x: "{{ range until 100 }}{{ uuidv4 }}{{ end }}", want: []string{"calls `uuidv4`"}},
 	{name: "a hook", x: "a", files: map[string]string{"templates/b.yaml": "kind: B\nmetadata:\n  annotations: {helm.sh/hook: pre-install}\n  name: {{ randAlpha 4 }}"}, want: []string{"c/templates/b.yaml:4 calls `randAlpha`"}},
 
 	// The order of a map.

@@ -14,9 +14,6 @@ import (
 	"kasou/pipelines/tree"
 )
 
-// maxVaried is how many calls are varied one by one to see which are the cause.
-const maxVaried = 32
-
 // outcome is what came of a render: files, or in an environment what the chart's
 // templates did wrong there.
 type outcome struct {
@@ -35,15 +32,19 @@ func (o observed) environments() int {
 	return orders
 }
 
-// in renders the release in an environment. The error is not the templates'.
+// in renders the release in an environment. The error is not the templates', but
+// what ended the worker.
 func (s *turn) in(ctx context.Context, e environment) (outcome, error) {
 	e.apart = s.apart
 	got, err := s.do(ctx, job{release: s.release, environment: e})
-	if errors.As(err, &got.wrong) && got.wrong.Template != "" {
+	if errors.As(err, &got.wrong) && s.worker != nil {
 		err = nil
 	}
 	return got, err
 }
+
+// unknown stands for a template that Helm does not name.
+const unknown = "a template"
 
 // differing returns the files that two renders do not share, sorted, or where one
 // failed the template that did.
@@ -52,7 +53,7 @@ func differing(a, b outcome) []string {
 		if a.wrong != nil && b.wrong != nil && a.wrong.Message == b.wrong.Message {
 			return nil
 		}
-		return []string{cmp.Or(a.wrong, b.wrong).Template}
+		return []string{cmp.Or(cmp.Or(a.wrong, b.wrong).Template, unknown)}
 	}
 	names := map[string]bool{}
 	for _, pair := range [][2]tree.Files{{a.files, b.files}, {b.files, a.files}} {
@@ -96,7 +97,11 @@ func (s *turn) compare(ctx context.Context, first outcome) error {
 		return err
 	}
 	if len(b.causes) == 0 {
-		b.files(names, address) // which the others had alike by chance
+		does := address // which the others had alike by chance
+		if len(b.base.seen.calls) > 0 {
+			does = "differs from one render to the next"
+		}
+		b.files(names, does)
 	}
 	slices.SortFunc(b.causes, func(x, y toolchain.Cause) int {
 		return cmp.Or(cmp.Compare(x.Template, y.Template), cmp.Compare(x.Line, y.Line), cmp.Compare(x.Does, y.Does))
@@ -140,24 +145,24 @@ func (b *blame) find(ctx context.Context) error {
 		}
 		b.files(names, "lists `.Capabilities.APIVersions`, which Helm does not sort")
 	}
-	calls := b.base.seen.calls[:min(len(b.base.seen.calls), maxVaried)]
-	var guilty []int
+	calls := b.base.seen.calls
+	guilty := map[int]string{} // call → a file that it changes
 	for i := range calls {
 		names, err := b.vary(ctx, i+1)
 		if err != nil {
 			return err
 		}
 		if len(names) > 0 {
-			guilty = append(guilty, i+1)
+			guilty[i+1] = names[0]
 		}
 	}
-	if len(guilty) == 0 && len(b.causes) == 0 {
+	if len(guilty) == 0 && len(b.causes) == 0 && len(calls) < maxCalls {
 		for i := range calls {
-			guilty = append(guilty, i+1) // it takes several
+			guilty[i+1] = unknown // it takes several
 		}
 	}
-	for _, call := range guilty {
-		if err := b.locate(ctx, call, calls[call-1]); err != nil {
+	for call, file := range guilty {
+		if err := b.locate(ctx, call, toolchain.Cause{Template: file, Does: "calls `" + calls[call-1] + "`"}); err != nil {
 			return err
 		}
 	}
@@ -176,15 +181,14 @@ func (b *blame) vary(ctx context.Context, call int) ([]string, error) {
 	return slices.DeleteFunc(differing(b.base, got), func(name string) bool { return slices.Contains(b.moving, name) }), nil
 }
 
-// locate adds a call with the place that Helm names when it fails.
-func (b *blame) locate(ctx context.Context, call int, name string) error {
+// locate adds a cause with the place that Helm names when the call fails.
+func (b *blame) locate(ctx context.Context, call int, c toolchain.Cause) error {
 	got, err := b.in(ctx, environment{number: 1, fails: call})
 	if err != nil {
 		return err
 	}
-	c := toolchain.Cause{Template: "a template", Does: "calls `" + name + "`"}
 	if wrong := got.wrong; wrong != nil {
-		c.Template, c.Line = wrong.Template, wrong.Line
+		c.Template, c.Line = cmp.Or(wrong.Template, c.Template), wrong.Line
 		if last := strings.LastIndex(wrong.Message, templatePrefix); strings.HasPrefix(wrong.Message[max(last, 0):], templatePrefix+verdict.Evaluated) {
 			c.Does += ", in text that it gives to `tpl`"
 		}
