@@ -18,23 +18,23 @@ import (
 // paths, which start with the chart's name: vcluster/templates/…. There are none
 // where a finding is an error. The error is the tool's, or the context's.
 func Manifests(ctx context.Context, helm toolchain.Helm, c fleet.Cluster, release toolchain.Release) (tree.Files, finding.List, error) {
+	release.Determinism = true
 	files, err := helm.Template(ctx, release)
 	var wrong *toolchain.ChartError
-	if errors.As(err, &wrong) {
-		found := chartFindings(c, release.Chart, wrong)
+	var differs *toolchain.DeterminismError
+	var found finding.List
+	switch {
+	case errors.As(err, &wrong):
+		found = chartFindings(c, release.Chart, wrong)
 		found.Sort()
 		return nil, found, nil
-	}
-	if err != nil {
+	case errors.As(err, &differs):
+		found = determinismFindings(c, differs)
+	case err != nil:
 		return nil, nil, fmt.Errorf("render %s: %w", c.Name, err)
 	}
-	found := pathFindings(c, files)
-	release.WillValidate = false // nobody validates what is rendered once more
-	impure, err := purity(ctx, helm, c, release)
-	if err != nil {
-		return nil, nil, fmt.Errorf("render %s once more: %w", c.Name, err)
-	}
-	found = append(found, impure...)
+	found = append(found, pathFindings(c, files)...)
+	found = append(found, lookupFindings(c, release.Chart)...)
 	found.Sort()
 	if found.Failed() {
 		files = nil
@@ -62,6 +62,16 @@ func chartFindings(c fleet.Cluster, ch toolchain.Chart, e *toolchain.ChartError)
 	}
 	return finding.List{c.Finding(finding.Error, RuleChart, []string{"spec", "chart"}, message,
 		"`kasou values "+c.Name+"` shows the values it was rendered with")}
+}
+
+func determinismFindings(c fleet.Cluster, e *toolchain.DeterminismError) finding.List {
+	var found finding.List
+	for _, cause := range e.Causes {
+		found = append(found, c.Finding(finding.Error, RuleImpure, []string{"spec", "chart"},
+			"the chart renders differently every time: "+cause.String(),
+			"set the value that the template falls back from, such as a token or a password, or use a chart version that does not do this"))
+	}
+	return found
 }
 
 func place(template string, line int) string {

@@ -4,6 +4,7 @@ package toolchain
 
 import (
 	"context"
+	"fmt"
 
 	"kasou/pipelines/tree"
 )
@@ -34,9 +35,8 @@ type Release struct {
 	// then leave it to that to say what is no YAML, and need not parse what plainly
 	// is no hook.
 	WillValidate bool
-	// Again makes a toolchain that remembers results render anew, for each
-	// number above 0: to see whether a chart renders the same every time.
-	Again int
+	// Determinism makes Template see whether the chart renders the same every time.
+	Determinism bool
 }
 
 // Helm renders charts.
@@ -44,7 +44,9 @@ type Helm interface {
 	// Template gives the files that `helm template NAME CHART --namespace NS
 	// --include-crds --skip-tests --kube-version V -f values.yaml --output-dir
 	// DIR` writes below DIR, byte for byte. What the chart or its values do
-	// wrong is a *ChartError; any other error is the tool's.
+	// wrong is a *ChartError; any other error is the tool's. With r.Determinism, a
+	// chart that renders but not the same every time is a *DeterminismError, and the
+	// files are one of its results.
 	Template(ctx context.Context, r Release) (tree.Files, error)
 }
 
@@ -61,6 +63,34 @@ type ChartError struct {
 }
 
 func (e *ChartError) Error() string { return e.Message }
+
+// DeterminismError is a chart that does not render the same every time with the
+// values given.
+type DeterminismError struct {
+	// Causes are sorted by their place. There is at least one.
+	Causes []Cause
+}
+
+func (e *DeterminismError) Error() string {
+	return "the chart renders differently every time: " + e.Causes[0].String()
+}
+
+// Cause is one reason why two renders differ.
+type Cause struct {
+	// Template and Line say where, such as vcluster/templates/secret.yaml and 9. The
+	// line is 0 where only the file is known.
+	Template string
+	Line     int
+	// Does says what the template does there, such as "calls `now`".
+	Does string
+}
+
+func (c Cause) String() string {
+	if c.Line == 0 {
+		return c.Template + " " + c.Does
+	}
+	return fmt.Sprintf("%s:%d %s", c.Template, c.Line, c.Does)
+}
 
 // Document is one Kubernetes object in YAML, without a --- line.
 type Document struct {

@@ -31,9 +31,9 @@ type Toolchain struct {
 	// built are the tools that are not from an image, and the program that starts
 	// one several times.
 	built map[string]bool
-	// values holds them against charts' schemas; nil where helm is from an image, and
-	// may be older than 3.16, which has the flag to pass by them.
-	values *embedded.Values
+	// checker holds values against charts' schemas and sees whether charts render the
+	// same every time, which no container can: there, nothing sets the clock.
+	checker *embedded.Checker
 	// dir holds what goes up to the engine and what comes back, until Close.
 	dir   string
 	slots chan struct{}
@@ -99,12 +99,9 @@ func (t *Toolchain) prepare(ctx context.Context) error {
 		}
 		t.built[name] = err == nil
 	}
-	if !t.built["helm"] {
-		return nil
-	}
 	// One worker keeps up with an engine that has seen all, and each has to compile
 	// the schema.
-	t.values, err = embedded.NewValues(embedded.Options{Workers: 1})
+	t.checker, err = embedded.NewChecker(embedded.Options{Workers: 1})
 	return err
 }
 
@@ -120,8 +117,8 @@ func (t *Toolchain) Close() error {
 
 func (t *Toolchain) end() error {
 	var err error
-	if t.values != nil {
-		err = t.values.Close()
+	if t.checker != nil {
+		err = t.checker.Close()
 	}
 	return errors.Join(err, t.engine.close(), os.RemoveAll(t.dir))
 }

@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 
 	sdk "dagger.io/dagger"
@@ -27,8 +26,6 @@ const (
 	// arrival is a file that lies in the output folder before helm runs: an export
 	// without it did not arrive.
 	arrival = ".kasou"
-	// againEnv makes a container another one than the same without it.
-	againEnv = "KASOU_RENDER_AGAIN"
 	// valuesFile lies in the folder that helm runs in.
 	valuesFile = "values.yaml"
 
@@ -38,21 +35,31 @@ const (
 
 // Template runs `helm template` in a container. What the chart does wrong is a
 // *toolchain.ChartError; so is a render that takes more time or output than
-// allowed. Memory is the engine's to bound.
+// allowed. Memory is the engine's to bound. Whether the chart renders the same every
+// time a worker on this machine sees meanwhile.
 func (t *Toolchain) Template(ctx context.Context, r toolchain.Release) (tree.Files, error) {
 	if r.Chart.Digest == "" {
 		return nil, errors.New("the chart has no digest")
 	}
+	determinism := t.determinism(ctx, r)
 	name := named(ctx, "helm template", r.Name)
-	if r.Again > 0 {
-		name += " again"
-	}
 	helm := callable[toolchain.Release, tree.Files]{t, "helm template", t.templates, t.templateAlone}
 	got, err := toolchain.Together(ctx, "helm", asked[toolchain.Release]{name, r}, helm.each)
 	if err = cmp.Or(err, got.err); err != nil {
 		return nil, t.helmError(r, err)
 	}
-	return got.value, nil
+	return got.value, determinism()
+}
+
+// determinism begins to see whether the release renders the same every time, and
+// returns what waits for the answer.
+func (t *Toolchain) determinism(ctx context.Context, r toolchain.Release) func() error {
+	if !r.Determinism {
+		return func() error { return nil }
+	}
+	answer := make(chan error, 1)
+	go func() { answer <- t.checker.Determinism(ctx, r) }()
+	return func() error { return <-answer }
 }
 
 // templates renders all releases in one container. There helm need not compile the
@@ -75,9 +82,6 @@ func (t *Toolchain) templates(ctx context.Context, releases []toolchain.Release)
 			charts[at] = chart
 		}
 		commands[i] = batch.Command{Args: append(templateArgs(r, "out"), more...), Files: map[string][]byte{valuesFile: r.Values}, Output: "out"}
-		if r.Again > 0 {
-			commands[i].Env = []string{againEnv + "=" + strconv.Itoa(r.Again)}
-		}
 	}
 	results, err := t.batch(ctx, "helm", commands, func(c *sdk.Container) *sdk.Container {
 		for _, file := range slices.Sorted(maps.Keys(charts)) {
@@ -98,15 +102,16 @@ func (t *Toolchain) templates(ctx context.Context, releases []toolchain.Release)
 }
 
 // conform begins to hold the releases' values against their charts' schemas, and
-// gives what waits for each. It is nil where helm does that.
+// gives what waits for each. It is nil where helm does that: one from an image may be
+// older than 3.16, which has the flag to pass by schemas.
 func (t *Toolchain) conform(ctx context.Context, releases []toolchain.Release) []func() bool {
-	if t.values == nil {
+	if !t.built["helm"] {
 		return nil
 	}
 	verdicts := make([]func() bool, len(releases))
 	for i, r := range releases {
 		verdict := make(chan bool, 1)
-		go func() { verdict <- t.values.Conform(ctx, r) }()
+		go func() { verdict <- t.checker.Conform(ctx, r) }()
 		verdicts[i] = func() bool { return <-verdict }
 	}
 	return verdicts
@@ -173,9 +178,6 @@ func (t *Toolchain) template(ctx context.Context, r toolchain.Release) (*sdk.Dir
 		WithMountedFile("/in/"+valuesFile, values).
 		WithWorkdir("/in").
 		WithMountedDirectory("/out", t.engine.Directory().WithNewFile(arrival, ""))
-	if r.Again > 0 {
-		c = c.WithEnvVariable(againEnv, strconv.Itoa(r.Again))
-	}
 	c = helm.exec(c, sdk.ContainerWithExecOpts{}, templateArgs(r, "/out")...)
 	return c.Directory("/out"), nil
 }

@@ -63,30 +63,61 @@ func newHelmTool(opts Options) (*helmTool, error) {
 // Template renders in a worker process. What kills that process fails only
 // this call, with a *toolchain.ChartError; so does a render that takes more
 // time, memory or output than the options allow.
-func (h *helmTool) Template(ctx context.Context, r toolchain.Release) (tree.Files, error) {
-	return h.do(ctx, job{release: r})
+func (h *helmTool) Template(ctx context.Context, r toolchain.Release) (files tree.Files, err error) {
+	err = h.with(ctx, r, func(s *turn) error {
+		got, err := s.do(ctx, job{release: r})
+		files = got.files
+		if err != nil || !r.Determinism || !got.seen.any() {
+			return err
+		}
+		return s.compare(ctx, got)
+	})
+	return files, err
 }
 
-func (h *helmTool) do(ctx context.Context, j job) (tree.Files, error) {
-	digest := j.release.Chart.Digest
-	if digest == "" {
-		return nil, errors.New("the chart has no digest")
+// turn is a release's time with a worker.
+type turn struct {
+	helm    *helmTool
+	release toolchain.Release
+	// apart is an environment's.
+	apart int
+	// worker is nil after a job that ended it.
+	worker *worker
+}
+
+// with calls work with a worker of its own.
+func (h *helmTool) with(ctx context.Context, r toolchain.Release, work func(*turn) error) error {
+	if r.Chart.Digest == "" {
+		return errors.New("the chart has no digest")
 	}
 	select {
 	case h.slots <- struct{}{}:
 		defer func() { <-h.slots }()
 	case <-ctx.Done():
-		return nil, context.Cause(ctx)
+		return context.Cause(ctx)
 	}
-	w, err := h.take(digest)
-	if err != nil {
-		return nil, err
+	s := &turn{helm: h, release: r}
+	defer func() {
+		if s.worker != nil {
+			h.give(s.worker)
+		}
+	}()
+	return work(s)
+}
+
+func (s *turn) do(ctx context.Context, j job) (outcome, error) {
+	if s.worker == nil {
+		w, err := s.helm.take(s.release.Chart.Digest)
+		if err != nil {
+			return outcome{}, err
+		}
+		s.worker = w
 	}
-	files, alive, err := w.do(ctx, j)
-	if alive {
-		h.give(w)
+	got, alive, err := s.worker.do(ctx, j)
+	if !alive {
+		s.worker = nil
 	}
-	return files, err
+	return got, err
 }
 
 // take gives an idle worker, best one that has the chart, else a new one.

@@ -19,6 +19,8 @@ type loadedChart struct {
 	// has dependencies, which Helm enables, renames and merges in place.
 	shared  *chart.Chart
 	schemas *schemas
+	// listsVersions means that a text of the chart may list Helm's API versions.
+	listsVersions bool
 	// templates are those of shared; nil before the first render, and after one
 	// that failed.
 	templates *keptTemplates
@@ -35,6 +37,7 @@ func loadChart(archive []byte) (*loadedChart, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the chart does not load: %w", err)
 	}
+	c.listsVersions = listsVersions(ch)
 	if ch.Metadata.Dependencies == nil && len(ch.Dependencies()) == 0 {
 		c.shared = ch
 	}
@@ -52,8 +55,8 @@ func (c *loadedChart) load() (*chart.Chart, error) {
 }
 
 // fresh gives a chart that the next render may do with as Helm does.
-func (c *loadedChart) fresh() (*chart.Chart, error) {
-	if c.shared != nil {
+func (c *loadedChart) fresh(e environment) (*chart.Chart, error) {
+	if c.shared != nil && e.apart == 0 {
 		return c.shared, nil
 	}
 	return c.load()
@@ -69,6 +72,7 @@ func (c *loadedChart) execute(ch *chart.Chart, top chartutil.Values, caps *chart
 			return rendered, nil
 		}
 		c.templates = nil
+		begin(rendering.environment)
 	}
 	return engine.Engine{}.Render(ch, top)
 }

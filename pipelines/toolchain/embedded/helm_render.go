@@ -25,14 +25,21 @@ import (
 // same: helm's cmd/helm/install.go runInstall, then pkg/action install.go and
 // action.go renderResources, then cmd/helm/template.go for the hooks. It reads
 // and writes nothing but its arguments.
-func renderRelease(c *loadedChart, r toolchain.Release) (tree.Files, error) {
-	p, err := prepareRelease(c, r)
+func renderRelease(c *loadedChart, r toolchain.Release, e environment) (tree.Files, error) {
+	p, err := prepareRelease(c, r, e)
 	if err != nil {
 		return nil, err
 	}
+	hold(p, e)
 	rendered, err := c.renderTemplates(p.chart, p.top, p.capabilities)
 	if err != nil {
 		return nil, chartError(err)
+	}
+	for _, text := range rendered {
+		watch(text)
+	}
+	if c.listsVersions || mayListVersions(r.Values) {
+		rendering.varying = true
 	}
 	files, err := layOut(p.chart, rendered, r.WillValidate)
 	if err != nil {
@@ -48,9 +55,23 @@ type prepared struct {
 	capabilities *chartutil.Capabilities
 }
 
+// held are what the last render under the real clock was made with, and the first
+// in an environment after it: as long as they are there, others have other
+// addresses.
+var held []*prepared
+
+func hold(p *prepared, e environment) {
+	if e.number == 0 {
+		held = nil
+	}
+	if len(held) < 2 {
+		held = append(held, p)
+	}
+}
+
 // prepareRelease does what comes before the templates; the values' schemas are
 // the last of it.
-func prepareRelease(c *loadedChart, r toolchain.Release) (*prepared, error) {
+func prepareRelease(c *loadedChart, r toolchain.Release, e environment) (*prepared, error) {
 	kubeVersion, err := chartutil.ParseKubeVersion(r.KubeVersion)
 	if err != nil {
 		return nil, fmt.Errorf("the Kubernetes version %q: %w", r.KubeVersion, err)
@@ -59,7 +80,7 @@ func prepareRelease(c *loadedChart, r toolchain.Release) (*prepared, error) {
 	if err := yaml.Unmarshal(r.Values, &values); err != nil {
 		return nil, &toolchain.ChartError{Message: "the values are no YAML map: " + err.Error()}
 	}
-	ch, err := c.fresh()
+	ch, err := c.fresh(e)
 	if err != nil {
 		return nil, chartError(err)
 	}
@@ -72,7 +93,7 @@ func prepareRelease(c *loadedChart, r toolchain.Release) (*prepared, error) {
 	if err := chartutil.ProcessDependenciesWithMerge(ch, values); err != nil {
 		return nil, chartError(err)
 	}
-	caps := capabilities(*kubeVersion)
+	caps := capabilities(*kubeVersion, e)
 	top, err := c.renderValues(ch, values, r, caps)
 	if err != nil {
 		return nil, err
@@ -82,14 +103,18 @@ func prepareRelease(c *loadedChart, r toolchain.Release) (*prepared, error) {
 
 // capabilities are those that the helm command has without a cluster. Its API
 // versions are whatever types are linked in; here those of other tools, such as
-// SealedSecret, are too, and Helm would report them.
-func capabilities(v chartutil.KubeVersion) *chartutil.Capabilities {
+// SealedSecret, are too, and Helm would report them. Their order is that of a Go map
+// in Helm's process, and in an environment the environment's.
+func capabilities(v chartutil.KubeVersion, e environment) *chartutil.Capabilities {
 	caps := chartutil.DefaultCapabilities.Copy()
 	caps.KubeVersion = v
 	caps.APIVersions = slices.DeleteFunc(slices.Clone(caps.APIVersions), func(apiVersion string) bool {
 		group, _, grouped := strings.Cut(apiVersion, "/")
 		return grouped && strings.Contains(group, ".") && !strings.HasSuffix(group, ".k8s.io")
 	})
+	if number := e.at(0); number != 0 {
+		newSource(number, 0).arrange(caps.APIVersions)
+	}
 	return caps
 }
 

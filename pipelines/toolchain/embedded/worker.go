@@ -55,6 +55,7 @@ func WorkerMain() {
 	answers := os.Stdout
 	os.Stdout = os.Stderr
 	silenceHelm(io.Discard)
+	replaceFunctions()
 	// To wait for a job must not hold a thread in the system, for which the
 	// runtime would look again and again; where it cannot be helped, it does.
 	_ = syscall.SetNonblock(syscall.Stdin, true)
@@ -82,11 +83,11 @@ func serve(in io.Reader, out io.Writer, limits workerLimits) {
 		if err != nil {
 			os.Exit(1)
 		}
-		files, err := answer(charts, j)
+		files, seen, err := answer(charts, j)
 		if size := outputSize(files); size > limits.output {
 			files, err = nil, &toolchain.ChartError{Message: fmt.Sprintf("the chart renders %d bytes; at most %d are taken", size, limits.output)}
 		}
-		if err := writeFrame(out, encodeAnswer(files, charts[j.release.Chart.Digest] != nil, err)); err != nil {
+		if err := writeFrame(out, encodeAnswer(files, seen, charts[j.release.Chart.Digest] != nil, err)); err != nil {
 			os.Exit(1)
 		}
 	}
@@ -94,8 +95,10 @@ func serve(in io.Reader, out io.Writer, limits workerLimits) {
 
 // answer does one job. A panic in Helm is the chart's doing: the engine itself
 // turns those of template functions into errors.
-func answer(charts map[string]*loadedChart, j job) (files tree.Files, err error) {
+func answer(charts map[string]*loadedChart, j job) (files tree.Files, seen observed, err error) {
+	begin(j.environment)
 	defer func() {
+		seen = end()
 		if r := recover(); r != nil {
 			files, err = nil, &toolchain.ChartError{Message: fmt.Sprintf("Helm gives up on the chart: %v", r)}
 		}
@@ -104,15 +107,16 @@ func answer(charts map[string]*loadedChart, j job) (files tree.Files, err error)
 	c, ok := charts[r.Chart.Digest]
 	if !ok {
 		if c, err = loadChart(r.Chart.Archive); err != nil {
-			return nil, chartError(err)
+			return nil, seen, chartError(err)
 		}
 		charts[r.Chart.Digest] = c
 	}
 	if j.valuesOnly {
-		_, err = prepareRelease(c, r)
-		return nil, err
+		_, err = prepareRelease(c, r, j.environment)
+		return nil, seen, err
 	}
-	return renderRelease(c, r)
+	files, err = renderRelease(c, r, j.environment)
+	return files, seen, err
 }
 
 func outputSize(files tree.Files) int64 {

@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"kasou/pipelines/toolchain"
-	"kasou/pipelines/tree"
 )
 
 // worker is one running worker process. One goroutine uses it at a time.
@@ -79,7 +78,7 @@ func (w *worker) full(digest string) bool {
 }
 
 // do gives the answer to one job, and whether the worker can take another.
-func (w *worker) do(ctx context.Context, j job) (files tree.Files, alive bool, err error) {
+func (w *worker) do(ctx context.Context, j job) (a outcome, alive bool, err error) {
 	digest := j.release.Chart.Digest
 	if w.charts[digest] {
 		j.release.Chart.Archive = nil
@@ -91,23 +90,23 @@ func (w *worker) do(ctx context.Context, j job) (files tree.Files, alive bool, e
 	alive = err == nil && !overran && !cancelled
 	if err == nil {
 		var loaded bool
-		if files, loaded, err = decodeAnswer(payload); loaded {
+		if a, loaded, err = decodeAnswer(payload); loaded {
 			w.charts[digest] = true
 		}
 		if !alive {
 			w.stop()
 		}
-		return files, alive, err
+		return a, alive, err
 	}
 	w.kill()
 	died := w.cmd.Wait()
 	switch {
 	case cancelled:
-		return nil, false, context.Cause(ctx)
+		return outcome{}, false, context.Cause(ctx)
 	case overran:
-		return nil, false, &toolchain.ChartError{Message: fmt.Sprintf("the chart's templates did not end within %s: they loop, or make far too much", w.opts.Timeout)}
+		return outcome{}, false, &toolchain.ChartError{Message: fmt.Sprintf("the chart's templates did not end within %s: they loop, or make far too much", w.opts.Timeout)}
 	}
-	return nil, false, w.explain(died, err)
+	return outcome{}, false, w.explain(died, err)
 }
 
 func (w *worker) exchange(j job) ([]byte, error) {

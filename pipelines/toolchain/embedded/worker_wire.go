@@ -21,6 +21,8 @@ type job struct {
 	release toolchain.Release
 	// valuesOnly ends it once the chart's schemas have seen the values.
 	valuesOnly bool
+	// environment is where the templates take time and chance from.
+	environment environment
 }
 
 // The bits of a job's last number.
@@ -29,7 +31,7 @@ const (
 	flagValuesOnly
 )
 
-// The second byte of an answer; the first says whether the chart is loaded.
+// What an answer holds.
 const (
 	answerFiles byte = iota
 	answerChartError
@@ -106,7 +108,11 @@ func (j job) encode() []byte {
 	if j.valuesOnly {
 		flags |= flagValuesOnly
 	}
-	return binary.AppendUvarint(b, flags)
+	b = binary.AppendUvarint(b, flags)
+	for _, n := range j.environment.numbers() {
+		b = binary.AppendUvarint(b, uint64(*n))
+	}
+	return b
 }
 
 func decodeJob(payload []byte) (job, error) {
@@ -119,16 +125,25 @@ func decodeJob(payload []byte) (job, error) {
 	r.Values, r.Chart.Archive = f.bytes(), f.bytes()
 	flags := f.number()
 	r.WillValidate, j.valuesOnly = flags&flagWillValidate != 0, flags&flagValuesOnly != 0
+	for _, n := range j.environment.numbers() {
+		*n = f.number()
+	}
 	return j, f.err
 }
 
-// encodeAnswer gives files or the error, whichever there is, and whether the
-// worker holds the chart now.
-func encodeAnswer(files tree.Files, loaded bool, err error) []byte {
-	b := []byte{0}
-	if loaded {
-		b[0] = 1
+func (e *environment) numbers() []*int {
+	return []*int{&e.number, &e.other, &e.varied, &e.fails, &e.apart}
+}
+
+// encodeAnswer gives files or the error, whichever there is, with what the render
+// was seen to ask for, and whether the worker holds the chart now.
+func encodeAnswer(files tree.Files, seen observed, loaded bool, err error) []byte {
+	b := []byte{bit(loaded)}
+	b = binary.AppendUvarint(b, uint64(len(seen.calls)))
+	for _, name := range seen.calls {
+		b = appendString(b, name)
 	}
+	b = append(b, bit(seen.chance), bit(seen.varying))
 	var chart *toolchain.ChartError
 	switch {
 	case errors.As(err, &chart):
@@ -141,6 +156,13 @@ func encodeAnswer(files tree.Files, loaded bool, err error) []byte {
 		b = appendString(appendString(b, name), files[name])
 	}
 	return b
+}
+
+func bit(set bool) byte {
+	if set {
+		return 1
+	}
+	return 0
 }
 
 func appendChartError(b []byte, e *toolchain.ChartError) []byte {
@@ -158,15 +180,17 @@ func appendChartError(b []byte, e *toolchain.ChartError) []byte {
 	return b
 }
 
-func decodeAnswer(payload []byte) (files tree.Files, loaded bool, err error) {
-	if len(payload) < 2 {
-		return nil, false, errShort
+func decodeAnswer(payload []byte) (a outcome, loaded bool, err error) {
+	f := fields{rest: payload}
+	loaded = f.number() == 1
+	for n := f.number(); n > 0 && f.err == nil; n-- {
+		a.seen.calls = append(a.seen.calls, f.string())
 	}
-	loaded = payload[0] == 1
-	f := fields{rest: payload[2:]}
-	switch payload[1] {
+	a.seen.chance, a.seen.varying = f.number() == 1, f.number() == 1
+	switch byte(f.number()) {
 	case answerFiles:
-		files = tree.Files{}
+		files := tree.Files{}
+		a.files = files
 		for n := f.number(); n > 0 && f.err == nil; n-- {
 			name := f.string()
 			files[name] = f.bytes()
@@ -177,9 +201,9 @@ func decodeAnswer(payload []byte) (files tree.Files, loaded bool, err error) {
 		err = errors.New(f.string())
 	}
 	if f.err != nil {
-		return nil, false, f.err
+		return outcome{}, false, f.err
 	}
-	return files, loaded, err
+	return a, loaded, err
 }
 
 func (f *fields) chartError() *toolchain.ChartError {

@@ -4,11 +4,16 @@ package verdict
 
 import (
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
 	"kasou/pipelines/toolchain"
 )
+
+// Evaluated is the name that Helm gives to any text evaluated by `tpl`, whose lines
+// are in no file.
+const Evaluated = "gotpl"
 
 // maxMessage bounds an error's text: Helm quotes whole templates in it, and
 // every level of a nesting. Its start and its end say most.
@@ -29,7 +34,8 @@ var (
 func Chart(text string) *toolchain.ChartError {
 	text = lineBreaks.ReplaceAllString(strings.TrimSpace(text), " ")
 	e := &toolchain.ChartError{Message: text}
-	if at := templateAt.FindAllStringSubmatch(text, -1); len(at) > 0 {
+	at := slices.DeleteFunc(templateAt.FindAllStringSubmatch(text, -1), func(at []string) bool { return at[1] == Evaluated })
+	if len(at) > 0 {
 		last := at[len(at)-1]
 		e.Template = last[1]
 		e.Line, _ = strconv.Atoi(last[2])

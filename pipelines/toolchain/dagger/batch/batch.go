@@ -162,7 +162,7 @@ func run(tool []string, o Order, c Command, dir string) Result {
 		args = append(args, strings.ReplaceAll(arg, Processors, strconv.Itoa(runtime.NumCPU())))
 	}
 	cmd := exec.CommandContext(ctx, tool[0], args...)
-	cmd.Dir, cmd.Env = dir, append(append(os.Environ(), share(len(o.Commands))), c.Env...)
+	cmd.Dir, cmd.Env = dir, append(os.Environ(), share(len(o.Commands)))
 	// What it starts ends with it.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }

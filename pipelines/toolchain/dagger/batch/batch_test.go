@@ -36,8 +36,6 @@ func tool(args []string) {
 		_ = os.WriteFile("out/deep/a.txt", data, 0o644)
 	case "print":
 		fmt.Println(strings.Join(args[1:], " "))
-	case "env":
-		fmt.Print(os.Getenv("EXTRA"))
 	case "processors":
 		fmt.Print(runtime.GOMAXPROCS(0))
 	case "exit":
@@ -113,7 +111,6 @@ func TestEachCommandHasItsOwnResult(t *testing.T) {
 			n, err := strconv.Atoi(strings.TrimSpace(strings.TrimPrefix(string(r.Stdout), "a -n ")))
 			return err == nil && n > 0
 		}},
-		{"environment", Command{Args: []string{"env"}, Env: []string{"EXTRA=more"}}, func(r Result) bool { return string(r.Stdout) == "more" }},
 		{"nothing written", Command{Args: []string{"print"}, Output: "out"}, func(r Result) bool { return r.Exit == 0 && len(r.Files) == 0 }},
 		{"exit code", Command{Args: []string{"exit"}, Output: "out"}, func(r Result) bool { return r.Exit == 3 && r.Stderr == "secret words\n" }},
 		{"silent", Command{Args: []string{"exit"}, Silent: true}, func(r Result) bool { return r.Exit == 3 && r.Stderr == "" }},

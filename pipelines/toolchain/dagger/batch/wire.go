@@ -43,8 +43,6 @@ type Order struct {
 type Command struct {
 	// Args go to the tool. Processors in one stands for how many there are.
 	Args []string
-	// Env are more variables.
-	Env []string `json:",omitempty"`
 	// Files are put into the folder before, by path.
 	Files map[string][]byte `json:"-"`
 	// Output is the folder, below the command's own, that the tool writes; where

@@ -11,15 +11,15 @@ import (
 	"kasou/pipelines/toolchain/embedded"
 )
 
-func checker(t *testing.T) *embedded.Values {
+func checker(t *testing.T) *embedded.Checker {
 	t.Helper()
-	v, err := embedded.NewValues(embedded.Options{Workers: 1})
+	v, err := embedded.NewChecker(embedded.Options{Workers: 1})
 	return closing(t, v, err)
 }
 
 // conformsAsHelmSays holds the verdict against the real helm: what renders conforms,
 // and what helm refuses for a schema does not.
-func conformsAsHelmSays(t *testing.T, v *embedded.Values, r toolchain.Release) {
+func conformsAsHelmSays(t *testing.T, v *embedded.Checker, r toolchain.Release) {
 	t.Helper()
 	_, err := realtool.HelmTemplate(t, r)
 	refused := err != nil && strings.Contains(err.Error(), "schema")
