@@ -63,7 +63,8 @@ func Build(ctx context.Context, o Options) (*report.Report, error) {
 // where Diff asks for it, for everything on disk that is not as Build would
 // write it.
 func Check(ctx context.Context, o Options) (*report.Report, error) {
-	o.DryRun = true
+	// What a check says rests on nothing that a run before it left.
+	o.DryRun, o.NoCache = true, true
 	out := &report.Report{Command: "check"}
 	r, findings, err := start(ctx, o)
 	out.Findings = findings

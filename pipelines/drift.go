@@ -53,7 +53,7 @@ func Drift(ctx context.Context, o Options, d DriftOptions) (*report.Report, erro
 }
 
 func lookForDrift(ctx context.Context, o Options, d DriftOptions) (*report.Report, error) {
-	o.DryRun, o.Diff = true, true
+	o.DryRun, o.Diff, o.NoCache = true, true, true
 	out := &report.Report{Command: "drift", At: d.Now.UTC().Format(time.RFC3339)}
 	r, findings, err := choose(o)
 	if out.Findings = findings; err != nil || r == nil {
