@@ -478,3 +478,13 @@ func TestRepairNeverAcceptsANewIdentity(t *testing.T) {
 		t.Error("another cluster was registered")
 	}
 }
+
+// What a spec makes of a rendered Secret, a check computes without the key.
+func TestAStaleRenderedSecretIsSeenWithoutTheKey(t *testing.T) {
+	repo, _, checker, _ := signed(t)
+	repo.Cluster(t, "one", "  chart: {path: charts/c}\n  server: https://one.example.com\n  values: {more: true}\n")
+	if r := pipe(t, pipelines.Check, checker); !r.Failed() || !names(r, rendered) {
+		fleettest.Print(t, r)
+		t.Error("it is not seen")
+	}
+}

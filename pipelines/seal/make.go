@@ -79,16 +79,22 @@ func (j *job) newRecord(values map[string]string, certificate string) record {
 	})
 }
 
-// tagged puts the three tags into a record, all of KASOU_SEAL_KEY where there is
-// one: a tag by the content's own key is a test for guesses.
+// tagged puts the three tags into a record, of KASOU_SEAL_KEY where there is one: a
+// tag by the content's own key is a test for guesses. But the plaintext's own tag
+// stays by content where the plaintext is in git anyway.
 func (j *job) tagged(values map[string]string, r record) record {
 	s := j.subject(j.want, r.certificate)
-	key := plaintextKey(j.secret.Data)
+	key, ofPlaintext := plaintextKey(j.secret.Data), plaintextKey(j.secret.Data)
 	if j.sealer.options.Key != nil {
 		key = environmentKey(j.sealer.options.Key)
 	}
+	if j.request.Entropy != InGit {
+		// Else it would be a test for guesses. What stands in git needs none, and a
+		// check without the key has to see that it changed.
+		ofPlaintext = key
+	}
 	r.whole = wholeTag(key, s, j.secret.Data, values).String()
-	r.plaintext = plaintextTag(key, s, j.secret.Data).String()
+	r.plaintext = plaintextTag(ofPlaintext, s, j.secret.Data).String()
 	r.document = ""
 	if j.sealer.options.Key != nil {
 		r.document = documentTag(key, s, values, r).String()
@@ -96,16 +102,15 @@ func (j *job) tagged(values map[string]string, r record) record {
 	return r
 }
 
-// retags reports whether a document that is kept has a tag by the content's key in
-// a run that has KASOU_SEAL_KEY.
+// retags reports whether a document that is kept has another key's tag than tagged
+// would make, in a run that has KASOU_SEAL_KEY.
 func (j *job) retags(d Decision) bool {
 	if d.Outcome != Keep || j.want == nil || j.sealer.options.Key == nil {
 		return false
 	}
-	for _, text := range []string{j.have.record.whole, j.have.record.plaintext} {
-		if t, ok := parseTag(text); ok && t.key == contentKey {
-			return true
-		}
+	byContent := func(text string) bool {
+		t, ok := parseTag(text)
+		return ok && t.key == contentKey
 	}
-	return false
+	return byContent(j.have.record.whole) || byContent(j.have.record.plaintext) != (j.request.Entropy == InGit)
 }
