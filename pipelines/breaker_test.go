@@ -17,7 +17,7 @@ import (
 	"kasou/pipelines/host"
 )
 
-// stalled gives a host that takes requests and never answers, and counts them.
+// stalled returns a host that takes requests and never answers, and counts them.
 func stalled(t *testing.T, repo fleettest.Repo) (open func() (*host.Host, error), requests *atomic.Int64) {
 	t.Helper()
 	requests = new(atomic.Int64)

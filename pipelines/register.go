@@ -244,7 +244,7 @@ func (r *run) keepRegistration(c fleet.Cluster, lock *tree.Lock, files tree.File
 		problem.Hint = "Restore it from git, or run kasou register " + c.Name + "."
 		return finding.List{problem}
 	case !lock.Claims(strings.TrimPrefix(file, r.Dir+"/"), data):
-		problem.Rule, problem.Message = RuleRegistrationEdited, "the sealed cluster Secret is not the one that kasou register wrote and " + r.lockFile(c.Name) + " records"
+		problem.Rule, problem.Message = RuleRegistrationEdited, "the sealed cluster Secret is not the one that kasou register wrote and "+r.lockFile(c.Name)+" records"
 		problem.Hint = "Restore it from git, or run kasou register " + c.Name + ". Whoever can seal can point Argo CD at another server: find out who edited it."
 		return finding.List{problem}
 	}

@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
 )
@@ -111,7 +113,7 @@ func (c *checker) argoCD(o Object, kind Kind) (refused bool) {
 	if kind.Kind == "SealedSecret" {
 		labels = append([]string{"spec", "template"}, labels...)
 	}
-	if lookup(o.Fields, labels...) != nil || lookup(o.Fields, "metadata", "labels", secretType) != nil {
+	if has(o.Fields, labels...) || has(o.Fields, "metadata", "labels", secretType) {
 		c.add(o, RuleArgoCD, name(o, kind)+" has the label "+secretType+": Argo CD would take it for a cluster or a repository of its own",
 			"leave it out by the chart's values; kasou register makes the cluster's own Secret")
 		return true
@@ -138,7 +140,7 @@ func (c *checker) binding(o Object, kind Kind) {
 		c.add(o, RuleBinding, fmt.Sprintf("%s binds the %s %q, which is not among the cluster's own objects", name(o, kind), role.Kind, wanted),
 			"bind a role that stands beside it; if it is meant, "+c.word(kind, ""))
 	}
-	subjects, _ := lookup(o.Fields, "subjects").([]any)
+	subjects, _, _ := unstructured.NestedSlice(o.Fields, "subjects")
 	for _, s := range subjects {
 		subject, _ := s.(map[string]any)
 		namespace := cmp.Or(text(subject, "namespace"), c.Cluster.Spec.Namespace)
@@ -197,19 +199,14 @@ func KindOf(object map[string]any) Kind {
 	return Kind{Group: group, Kind: text(object, "kind")}
 }
 
+// text returns the string at path; empty where there is none.
 func text(object map[string]any, path ...string) string {
-	s, _ := lookup(object, path...).(string)
+	s, _, _ := unstructured.NestedString(object, path...)
 	return s
 }
 
-func lookup(object map[string]any, path ...string) any {
-	var value any = object
-	for _, step := range path {
-		inner, ok := value.(map[string]any)
-		if !ok {
-			return nil
-		}
-		value = inner[step]
-	}
-	return value
+// has reports whether anything stands at path.
+func has(object map[string]any, path ...string) bool {
+	value, _, err := unstructured.NestedFieldNoCopy(object, path...)
+	return err == nil && value != nil
 }

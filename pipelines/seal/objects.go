@@ -6,7 +6,7 @@ import "bytes"
 // named so is not let through unseen.
 func isSecret(object map[string]any) bool { return text(object, "kind") == "Secret" }
 
-// items gives the objects of a List: of whatever has items, for Kubernetes' tools
+// items returns the objects of a List: of whatever has items, for Kubernetes' tools
 // apply each of those, whatever the kind is called.
 func items(object map[string]any) []map[string]any {
 	list, ok := object["items"].([]any)

@@ -48,7 +48,7 @@ type manifest struct {
 	sealer  *Sealer
 	cluster fleet.Cluster
 	path    string
-	// committed gives a path's committed file: load puts this one's, and what the
+	// committed returns a path's committed file: load puts this one's, and what the
 	// lock records of it, into previous and recorded.
 	committed func(path string) []byte
 	loaded    bool
@@ -77,7 +77,7 @@ func (m *manifest) differs(data []byte) bool {
 	return m.hidden != nil && !bytes.Equal(data, m.hidden.Files[m.path])
 }
 
-// twins gives the hidden counterparts of each part; nil where there is none, or
+// twins returns the hidden counterparts of each part; nil where there is none, or
 // where a finding says that the parts do not correspond.
 func (m *manifest) twins(data []byte, parts []segment) []twin {
 	if !m.differs(data) {
@@ -120,7 +120,7 @@ func (m *manifest) seal(ctx context.Context, data []byte) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// part gives what stands in a segment's place.
+// part returns what stands in a segment's place.
 func (m *manifest) part(ctx context.Context, part segment) ([]byte, error) {
 	holds, err := part.holdsSecret()
 	if holds {

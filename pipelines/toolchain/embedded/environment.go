@@ -53,7 +53,7 @@ func newSource(number, call int) source {
 	return source{number, call, reader, rand.New(reader)}
 }
 
-// started gives every clock the monotonic reading that time.Now's has, the same
+// started returns every clock the monotonic reading that time.Now's has, the same
 // one each time.
 var started = time.Now()
 

@@ -135,7 +135,7 @@ func (e *environment) numbers() []*int {
 	return []*int{&e.number, &e.other, &e.varied, &e.fails, &e.apart}
 }
 
-// encodeAnswer gives files or the error, whichever there is, with what the render
+// encodeAnswer returns files or the error, whichever there is, with what the render
 // was seen to ask for, and whether the worker holds the chart now.
 func encodeAnswer(files tree.Files, seen observed, loaded bool, err error) []byte {
 	b := []byte{bit(loaded)}
