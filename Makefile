@@ -5,7 +5,7 @@ help: ## list the targets
 	@grep -E '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
 
 test: lint ## everything there is: linters, tests, real API servers, and the example fleet checked
-	$(tools) gotestsum --format pkgname-and-test-fails -- ./...
+	$(tools) gotestsum --format pkgname-and-test-fails -- -timeout 30m ./...
 	$(MAKE) e2e
 	go run . check
 
