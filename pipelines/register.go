@@ -189,6 +189,11 @@ func (r *run) sealCredential(ctx context.Context, c fleet.Cluster, cred credenti
 		Previous: previous, Recorded: r.recorded(lock)(file), NotAfter: cred.NotAfter,
 	})
 	findings = append(findings, found...)
+	if sealed.Decision.Outcome == seal.Unverifiable {
+		findings = append(findings, c.Finding(finding.Error, RuleNoSealKey, []string{"metadata", "name"},
+			"whether the registered credential is still the same is not known: it was sealed with a "+seal.KeyEnv+" that this run does not have",
+			"Set "+seal.KeyEnv+", or seal the credential anew without it: kasou register "+c.Name+" --reseal."))
+	}
 	if err != nil || findings.Failed() {
 		return nil, nil, findings, err
 	}

@@ -137,12 +137,18 @@ func TestARegistrationWithoutTheKey(t *testing.T) {
 	r := register(t, checker, k.Rotated(t))
 	found(t, r, pipelines.RuleNoSealKey, finding.Error)
 
+	// Nor does one that cannot tell whether the credential was rotated say «fine».
+	blind := copyOf(t, repo)
+	setKeys(t, blind, "")
+	r = register(t, blind.Options(t, tools(t)), k.Rotated(t))
+	found(t, r, pipelines.RuleNoSealKey, finding.Error)
+
 	// The certificate seals, in a copy whose key the attacker takes out.
 	lock := repo.Read(t, "clusters/one/lock.yaml")
 	copied := copyOf(t, repo)
 	setKeys(t, copied, "")
 	evil := fleettest.NewKubeconfig(t)
-	r, err := pipelines.Register(t.Context(), withNames(copied.Options(t, tools(t))), pipelines.Registration{Kubeconfig: evil.Data, Source: "evil", AcceptNewIdentity: true})
+	r, err := pipelines.Register(t.Context(), withNames(copied.Options(t, tools(t))), pipelines.Registration{Kubeconfig: evil.Data, Source: "evil", AcceptNewIdentity: true, Reseal: true})
 	fleettest.MustPass(t, r, err)
 	repo.Write(t, registration, copied.Read(t, registration))
 	for name, text := range map[string][]byte{"its own lock": copied.Read(t, "clusters/one/lock.yaml"), "the lock as it was": lock} {

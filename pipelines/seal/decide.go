@@ -186,7 +186,10 @@ func decideContentKey(f Facts) Decision {
 
 // decideNoKey keeps what it cannot prove, and seals only what surely changed.
 func decideNoKey(f Facts) Decision {
-	if !f.Plaintext || f.SamePlaintext == Unknown {
+	switch {
+	case f.Plaintext && f.Reseal:
+		return sealFor(ReasonAsked)
+	case !f.Plaintext || f.SamePlaintext == Unknown:
 		return Decision{Outcome: Unverifiable}
 	}
 	if f.SamePlaintext == No {
