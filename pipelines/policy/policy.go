@@ -102,6 +102,9 @@ func (c *checker) object(o Object) {
 	}
 }
 
+// sealedSecret is the kind whose template becomes a Secret.
+const sealedSecret = "SealedSecret"
+
 // secretType is the label by which Argo CD takes a Secret for one of its own.
 const secretType = "argocd.argoproj.io/secret-type"
 
@@ -110,7 +113,7 @@ const secretType = "argocd.argoproj.io/secret-type"
 // execProviderConfig runs a command in Argo CD.
 func (c *checker) argoCD(o Object, kind Kind) (refused bool) {
 	labels := []string{"metadata", "labels", secretType}
-	if kind.Kind == "SealedSecret" {
+	if kind.Kind == sealedSecret {
 		labels = append([]string{"spec", "template"}, labels...)
 	}
 	if has(o.Fields, labels...) || has(o.Fields, "metadata", "labels", secretType) {

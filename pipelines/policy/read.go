@@ -2,16 +2,16 @@ package policy
 
 import (
 	"fmt"
+	"slices"
 	"strings"
-
-	"sigs.k8s.io/yaml"
 
 	"kasou/pipelines/document"
 	"kasou/pipelines/tree"
 )
 
 // Read returns the objects in the files, the items of a List one by one. The
-// paths are from the repo's root. The error is a file that Kubernetes' parser
+// paths are from the repo's root. Of most objects only the head is decoded, and
+// what the policy asks of their kind. The error is a file that Kubernetes' parser
 // does not take.
 func Read(files tree.Files) ([]Object, error) {
 	var all []Object
@@ -21,14 +21,32 @@ func Read(files tree.Files) ([]Object, error) {
 			return nil, fmt.Errorf("%s: %w", file, err)
 		}
 		for _, d := range documents {
-			var fields map[string]any
-			if err := yaml.Unmarshal(d.Data, &fields); err != nil {
+			fields, err := read(d.Data)
+			if err != nil {
 				return nil, fmt.Errorf("%s:%d: it is not a Kubernetes object", file, d.Line)
 			}
 			all = appendObjects(all, Object{File: file, Line: d.Line, Fields: fields})
 		}
 	}
 	return all, nil
+}
+
+// asked are the fields that the policy asks for, beside the head.
+var asked = []string{"items", "roleRef", "subjects"}
+
+func read(data []byte) (map[string]any, error) {
+	lazy, err := document.Fields(data)
+	if err != nil || lazy == nil {
+		return nil, err
+	}
+	fields := map[string]any{}
+	for key, value := range lazy {
+		if slices.Contains([]string{"apiVersion", "kind", "metadata"}, key) || slices.Contains(asked, key) ||
+			key == "spec" && lazy["kind"].Value() == sealedSecret {
+			fields[key] = document.Plain(value.Value())
+		}
+	}
+	return fields, nil
 }
 
 func appendObjects(all []Object, o Object) []Object {

@@ -12,29 +12,13 @@ import (
 	"go.yaml.in/yaml/v3"
 	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
 	sigsyaml "sigs.k8s.io/yaml"
+
+	docs "kasou/pipelines/document"
 )
 
 // What is a Secret is decided here, on parsed documents alone, by the parser that
 // sigs.k8s.io/yaml and so Kubernetes has: YAML has more line ends, escapes and
 // tags than any reader of lines knows.
-
-// later is a value that is decoded only where it is asked for: of most documents
-// the kind is all that matters.
-type later struct{ decode func(any) error }
-
-// UnmarshalYAML keeps the way to decode the value.
-func (l *later) UnmarshalYAML(decode func(any) error) error {
-	l.decode = decode
-	return nil
-}
-
-// value returns the decoded value; nil for null.
-func (l later) value() (value any) {
-	if l.decode == nil || l.decode(&value) != nil {
-		return nil
-	}
-	return value
-}
 
 // holdsSecret reports whether Kubernetes finds a Secret in the segment, be it in a
 // List. The error says why that cannot be told: it is not YAML, holds more than
@@ -42,7 +26,7 @@ func (l later) value() (value any) {
 func (s segment) holdsSecret() (bool, error) {
 	data := s.bytes()
 	decoder := kubeyaml.NewDecoder(bytes.NewReader(data))
-	var top map[string]later
+	var top map[string]docs.Lazy
 	err := decoder.Decode(&top)
 	var odd *kubeyaml.TypeError
 	switch {
@@ -51,7 +35,7 @@ func (s segment) holdsSecret() (bool, error) {
 	case err != nil && !errors.As(err, &odd):
 		return false, errSyntax
 	}
-	var more later
+	var more docs.Lazy
 	if second := decoder.Decode(&more); second == nil {
 		return false, errManyDocuments
 	} else if !errors.Is(second, io.EOF) {
@@ -61,7 +45,7 @@ func (s segment) holdsSecret() (bool, error) {
 	for key, value := range top {
 		switch {
 		case key == "kind":
-			if value.value() == "Secret" {
+			if value.Value() == "Secret" {
 				return true, nil
 			}
 		case strings.EqualFold(key, "kind"), strings.EqualFold(key, "items"):
