@@ -3,7 +3,7 @@ package tree
 import (
 	"fmt"
 
-	"sigs.k8s.io/yaml"
+	"go.yaml.in/yaml/v2"
 )
 
 // LockVersion and LockKind head every lock.yaml.
@@ -13,65 +13,66 @@ const (
 )
 
 // Lock is clusters/NAME/lock.yaml: what a cluster's files were made from, and
-// which files are kasou's.
+// which files are kasou's. Its fields stand in the order of their keys, in which
+// they are written.
 type Lock struct {
-	APIVersion string `json:"apiVersion"`
-	Kind       string `json:"kind"`
+	APIVersion string `yaml:"apiVersion"`
 	// Chart pins the chart.
-	Chart ChartLock `json:"chart"`
-	// Inputs is the digest of everything the files were made from: spec, fleet
-	// and chart. Where it is the same, the files must be.
-	Inputs string `json:"inputs,omitempty"`
-	// Host is what the host cluster was asked for.
-	Host HostLock `json:"host,omitzero"`
+	Chart ChartLock `yaml:"chart"`
 	// ClusterScoped are the kinds without a namespace among the cluster's objects,
 	// GROUP/KIND, sorted: what the AppProject has to let through.
-	ClusterScoped []string `json:"clusterScoped,omitempty"`
-	// Sealed holds what whoever sealed a file signed of it, by the file's path
-	// from the clusters folder.
-	Sealed map[string]SealLock `json:"sealed,omitempty"`
+	ClusterScoped []string `yaml:"clusterScoped,omitempty"`
 	// Files holds the digest of each generated file but lock.yaml itself, by
 	// path from the clusters folder.
-	Files map[string]string `json:"files,omitempty"`
+	Files map[string]string `yaml:"files,omitempty"`
+	// Host is what the host cluster was asked for.
+	Host HostLock `yaml:"host,omitempty"`
+	// Inputs is the digest of everything the files were made from: spec, fleet
+	// and chart. Where it is the same, the files must be.
+	Inputs string `yaml:"inputs,omitempty"`
+	Kind   string `yaml:"kind"`
 	// Replaced holds, while Writing, the digests that files had which are being
 	// replaced: each of them is that one or the one in Files.
-	Replaced map[string]string `json:"replaced,omitempty"`
+	Replaced map[string]string `yaml:"replaced,omitempty"`
 	// ReplacedSealed is the same for the statements in Sealed.
-	ReplacedSealed map[string]SealLock `json:"replacedSealed,omitempty"`
+	ReplacedSealed map[string]SealLock `yaml:"replacedSealed,omitempty"`
+	// Sealed holds what whoever sealed a file signed of it, by the file's path
+	// from the clusters folder.
+	Sealed map[string]SealLock `yaml:"sealed,omitempty"`
 	// Writing is true while the files are being replaced: when it stands on
 	// disk, a build was cut off, and the next one finishes its work.
-	Writing bool `json:"writing,omitempty"`
+	Writing bool `yaml:"writing,omitempty"`
 
 	// Text is the digest of the bytes that ParseLock read: two locks that say the
 	// same may differ in a comment or in their form.
-	Text string `json:"-"`
+	Text string `yaml:"-"`
 }
 
 // HostLock is what kasou once learnt from the host cluster and holds on to.
 type HostLock struct {
 	// ServiceCIDR is the answer for a spec that says auto.
-	ServiceCIDR string `json:"serviceCIDR,omitempty"`
+	ServiceCIDR string `yaml:"serviceCIDR,omitempty"`
 }
 
 // SealLock is the signed statement about one sealed file, in the open. The
 // cluster, the path and the digest that are signed, too, are the lock's.
 type SealLock struct {
-	// Kind is registration, or rendered.
-	Kind string `json:"kind"`
-	// Server is the one that Argo CD dials with a registration, and Presented
-	// the one in the kubeconfig that it was made from.
-	Server    string `json:"server,omitempty"`
-	Presented string `json:"presented,omitempty"`
 	// CA is the fingerprint of the CA in a registration.
-	CA string `json:"ca,omitempty"`
-	// NotAfter is when the credential in a registration ends: UTC, RFC 3339.
-	NotAfter string `json:"notAfter,omitempty"`
+	CA string `yaml:"ca,omitempty"`
 	// Certificate is the fingerprint of the sealing certificate.
-	Certificate string `json:"certificate,omitempty"`
+	Certificate string `yaml:"certificate,omitempty"`
+	// Kind is registration, or rendered.
+	Kind string `yaml:"kind"`
+	// NotAfter is when the credential in a registration ends: UTC, RFC 3339.
+	NotAfter string `yaml:"notAfter,omitempty"`
+	// Presented is the server in the kubeconfig that a registration was made from,
+	// and Server the one that Argo CD dials.
+	Presented string `yaml:"presented,omitempty"`
 	// Serial only grows.
-	Serial uint64 `json:"serial"`
+	Serial uint64 `yaml:"serial"`
+	Server string `yaml:"server,omitempty"`
 	// Signature is Ed25519's, in base64.
-	Signature string `json:"signature"`
+	Signature string `yaml:"signature"`
 }
 
 // The kinds of a SealLock.
@@ -82,11 +83,11 @@ const (
 
 // ChartLock pins a chart by the digest of its archive.
 type ChartLock struct {
-	Repository string `json:"repository,omitempty"`
-	Name       string `json:"name,omitempty"`
-	Version    string `json:"version,omitempty"`
-	Path       string `json:"path,omitempty"`
-	Digest     string `json:"digest,omitempty"`
+	Digest     string `yaml:"digest,omitempty"`
+	Name       string `yaml:"name,omitempty"`
+	Path       string `yaml:"path,omitempty"`
+	Repository string `yaml:"repository,omitempty"`
+	Version    string `yaml:"version,omitempty"`
 }
 
 // ParseLock reads a lock.yaml. It fails on unknown keys and on a format of
