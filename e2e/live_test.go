@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -409,7 +410,7 @@ func TestDriftOfTheRegistration(t *testing.T) {
 			}
 		})
 		t.Run("not accepted", func(t *testing.T) {
-			data, err := w.there.TokenKubeconfig("https://localhost:8443", strings.Repeat("not-a-token-of-it.", 4))
+			data, err := w.there.TokenKubeconfig("https://localhost:8443", rand.Text()+rand.Text()) // not one of its own
 			must(t, err)
 			writeKubeconfig(t, env.host, "live", "live", data)
 			w.register(t)
