@@ -202,7 +202,7 @@ func (w *watch) fleetWide(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	found := append(gone.findings, unknownFiles...)
+	found := slices.Concat(gone.findings, unknownFiles)
 	for _, one := range gone.own {
 		found = append(found, append(one.Findings(), one.findings...)...)
 		one.findings = nil // told in rows

@@ -138,7 +138,7 @@ func (r *run) sameIdentity(c fleet.Cluster, cred credential.Credential, lock *tr
 	if known.Signature == "" {
 		return nil
 	}
-	what := ""
+	var what string
 	server, _ := argocd.ClusterServer(c)
 	switch {
 	case seal.FingerprintCA(cred.CAData) != known.CA:
