@@ -213,8 +213,12 @@ func (r *run) sealCredential(ctx context.Context, c fleet.Cluster, cred credenti
 			return nil, nil, findings, fmt.Errorf("%s: it is not signed, and was not sealed anew", file)
 		}
 		server, _ := argocd.ClusterServer(c)
+		spec, err := argocd.SpecDigest(r.fleet, c)
+		if err != nil {
+			return nil, nil, findings, err
+		}
 		statement = r.sign(c.Name, file, lock, data, tree.SealLock{
-			Kind: tree.SealedRegistration, Server: server, Presented: cred.Server,
+			Kind: tree.SealedRegistration, Server: server, Presented: cred.Server, Spec: spec,
 			CA: seal.FingerprintCA(cred.CAData), NotAfter: statedEnd(cred.NotAfter),
 		})
 	}

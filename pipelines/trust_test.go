@@ -254,6 +254,7 @@ func TestEveryFieldOfAStatementIsSigned(t *testing.T) {
 		"kind": func(s *tree.SealLock) { s.Kind = tree.SealedRendered }, "server": func(s *tree.SealLock) { s.Server = "https://evil.example.com" },
 		"presented": func(s *tree.SealLock) { s.Presented = "https://evil.example.com" }, "CA": func(s *tree.SealLock) { s.CA = tree.Digest(nil) },
 		"end": func(s *tree.SealLock) { s.NotAfter = "2099-01-01T00:00:00Z" }, "certificate": func(s *tree.SealLock) { s.Certificate = tree.Digest(nil) },
+		"spec":   func(s *tree.SealLock) { s.Spec = tree.Digest(nil) },
 		"serial": func(s *tree.SealLock) { s.Serial++ }, "signature": func(s *tree.SealLock) { s.Signature = "" },
 		"no signature's": func(s *tree.SealLock) { s.Signature = base64.StdEncoding.EncodeToString(make([]byte, 64)) },
 	} {
@@ -492,5 +493,23 @@ func TestAStaleRenderedSecretIsSeenWithoutTheKey(t *testing.T) {
 	if r := pipe(t, pipelines.Check, checker); !r.Failed() || !names(r, rendered) {
 		fleettest.Print(t, r)
 		t.Error("it is not seen")
+	}
+}
+
+// What the spec makes of the cluster Secret in the open is what was sealed.
+func TestAStaleClusterSecret(t *testing.T) {
+	for name, change := range map[string]string{
+		"labels": "labels: {stage: prod}", "annotations": "annotations: {team: a}", "project": "project: default", "namespaces": "namespaces: [a]",
+	} {
+		t.Run(name, func(t *testing.T) {
+			repo, builder, checker, k := signed(t)
+			repo.Cluster(t, "one", "  chart: {path: charts/c}\n  server: https://one.example.com\n  argocd: {cluster: {"+change+"}}\n")
+			for _, p := range []pipelines.Pipeline{pipelines.Build, pipelines.Check} {
+				found(t, pipe(t, p, checker), pipelines.RuleStaleSecret, finding.Error)
+			}
+			fleettest.MustPass(t, register(t, builder, k), nil)
+			fleettest.MustPass(t, pipe(t, pipelines.Build, builder), nil)
+			fleettest.MustPass(t, pipe(t, pipelines.Check, checker), nil)
+		})
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"kasou/pipelines/credential"
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
+	"kasou/pipelines/tree"
 )
 
 // secretType is the label by which Argo CD knows what a Secret is.
@@ -62,6 +63,14 @@ func ClusterSecret(f *fleet.Fleet, c fleet.Cluster, cred credential.Credential) 
 		// Nothing that it is made of can fail.
 		return nil, append(found, c.Finding(finding.Error, RuleClusterCredential, inName, "its credential cannot be written as JSON", "register it again"))
 	}
+	secret := openSecret(f, c, server)
+	secret.Data["config"] = config
+	return secret, found
+}
+
+// openSecret returns the cluster Secret without its credential: what the spec
+// makes of it, in the open.
+func openSecret(f *fleet.Fleet, c fleet.Cluster, server string) *corev1.Secret {
 	secret := &corev1.Secret{
 		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Secret"},
 		ObjectMeta: metav1.ObjectMeta{
@@ -69,7 +78,7 @@ func ClusterSecret(f *fleet.Fleet, c fleet.Cluster, cred credential.Credential) 
 			Labels: map[string]string{}, Annotations: map[string]string{},
 		},
 		Type: corev1.SecretTypeOpaque,
-		Data: map[string][]byte{"name": []byte(c.Name), "server": []byte(server), "config": config},
+		Data: map[string][]byte{"name": []byte(c.Name), "server": []byte(server)},
 	}
 	fromSpec(c.Spec.ArgoCD, secret)
 	secret.Labels[secretType] = "cluster"
@@ -77,7 +86,22 @@ func ClusterSecret(f *fleet.Fleet, c fleet.Cluster, cred credential.Credential) 
 	// A cluster Secret that vanishes can take the cluster's Applications along
 	// (argo-cd#18480). seal copies the annotation to the SealedSecret.
 	secret.Annotations[syncOptions] = "Delete=confirm,Prune=confirm"
-	return secret, found
+	return secret
+}
+
+// SpecDigest returns the digest of all that the spec makes of c's cluster Secret:
+// name, labels, annotations, project, namespaces. The error says that the server
+// makes no sense.
+func SpecDigest(f *fleet.Fleet, c fleet.Cluster) (string, error) {
+	server, err := ClusterServer(c)
+	if err != nil {
+		return "", err
+	}
+	data, err := json.Marshal(openSecret(f, c, server)) // sorts the keys of maps
+	if err != nil {
+		return "", fmt.Errorf("cluster Secret of %s: %w", c.Name, err)
+	}
+	return tree.Digest(data), nil
 }
 
 // fromSpec adds what the spec says; fleet has checked it.

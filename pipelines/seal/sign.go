@@ -36,7 +36,7 @@ func (s Statement) bytes() []byte {
 	var data []byte
 	f := s.Facts
 	for _, field := range []string{
-		statementPurpose, s.Cluster, s.Path, s.Digest, f.Kind, f.Server, f.Presented, f.CA, f.NotAfter, f.Certificate,
+		statementPurpose, s.Cluster, s.Path, s.Digest, f.Kind, f.Server, f.Presented, f.CA, f.NotAfter, f.Certificate, f.Spec,
 		strconv.FormatUint(f.Serial, 10),
 	} {
 		data = append(binary.BigEndian.AppendUint64(data, uint64(len(field))), field...)

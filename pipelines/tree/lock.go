@@ -73,6 +73,8 @@ type SealLock struct {
 	Server string `yaml:"server,omitempty"`
 	// Signature is Ed25519's, in base64.
 	Signature string `yaml:"signature"`
+	// Spec is the digest of what the spec made of a registration, in the open.
+	Spec string `yaml:"spec,omitempty"`
 }
 
 // The kinds of a SealLock.
