@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
@@ -27,8 +28,9 @@ type Added struct {
 	Manager string
 	At      time.Time
 	path    fieldpath.Path
-	// pointer leads to the field in the host's object.
+	// pointer leads to the field in the host's object, which has the value there.
 	pointer []string
+	value   any
 }
 
 // Managed returns what the managed fields of the host's object say that a
@@ -64,7 +66,7 @@ func Managed(want, live, predicted *unstructured.Unstructured) (added []Added, s
 		}
 	}
 	for _, path := range folded(old, known) {
-		if _, there := pointer(predicted, path); there && compares(want, path) {
+		if _, _, there := pointer(predicted, path); there && compares(want, path) {
 			stale = append(stale, pathName(path))
 		}
 	}
@@ -152,11 +154,11 @@ func folded(set, known *fieldpath.Set) []fieldpath.Path {
 // element of a list: metadata.annotations of one annotation is that annotation.
 func narrowed(top fieldpath.Path, paths []fieldpath.Path) fieldpath.Path {
 	for top[len(top)-1].FieldName != nil {
+		// The path of a map or list itself, which is there beside its contents.
+		paths = slices.DeleteFunc(slices.Clone(paths), func(p fieldpath.Path) bool { return len(p) == len(top) })
 		n := len(top)
-		for _, path := range paths {
-			if len(path) == n || !path[n].Equals(paths[0][n]) {
-				return top
-			}
+		if len(paths) == 0 || slices.ContainsFunc(paths, func(p fieldpath.Path) bool { return !p[n].Equals(paths[0][n]) }) {
+			return top
 		}
 		top = paths[0][:n+1]
 	}
@@ -166,11 +168,11 @@ func narrowed(top fieldpath.Path, paths []fieldpath.Path) fieldpath.Path {
 func addedBy(want, live *unstructured.Unstructured, entry metav1.ManagedFieldsEntry, set, known *fieldpath.Set) []Added {
 	var all []Added
 	for _, path := range folded(set, known) {
-		tokens, there := pointer(live, path)
+		tokens, value, there := pointer(live, path)
 		if !there || !compares(want, path) || ownField(entry.Manager, path) {
 			continue
 		}
-		a := Added{Path: pathName(path), Manager: entry.Manager, pointer: tokens, path: path}
+		a := Added{Path: pathName(path), Manager: entry.Manager, pointer: tokens, path: path, value: value}
 		if entry.Time != nil {
 			a.At = entry.Time.UTC()
 		}
@@ -198,15 +200,17 @@ func compares(want *unstructured.Unstructured, path fieldpath.Path) bool {
 		if names[1] == "annotations" {
 			return !slices.Contains([]string{trackingAnnotation, installation, lastApplied, refresh, hydrate}, names[2])
 		}
-		return !slices.Contains(labelKeys, names[2])
+		return names[2] != namespaceName && !slices.Contains(labelKeys, names[2])
 	}
 	return true
 }
 
-// refresh and hydrate ask Argo CD to look at an Application again.
+// refresh and hydrate ask Argo CD to look at an Application again. namespaceName
+// is the label that the server gives every Namespace.
 const (
-	refresh = "argocd.argoproj.io/refresh"
-	hydrate = "argocd.argoproj.io/hydrate"
+	refresh       = "argocd.argoproj.io/refresh"
+	hydrate       = "argocd.argoproj.io/hydrate"
+	namespaceName = "kubernetes.io/metadata.name"
 )
 
 // ownFields are what Kubernetes' own controllers write outside of status, by
@@ -242,35 +246,35 @@ func fieldNames(path fieldpath.Path) []string {
 }
 
 // pointer returns where a path is in the object, as the tokens of a JSON
-// pointer, and whether it is there.
-func pointer(o *unstructured.Unstructured, path fieldpath.Path) (tokens []string, there bool) {
-	var at any = o.Object
+// pointer, what is there, and whether anything is.
+func pointer(o *unstructured.Unstructured, path fieldpath.Path) (tokens []string, at any, there bool) {
+	at = o.Object
 	for _, element := range path {
 		if element.FieldName != nil {
 			fields, ok := at.(map[string]any)
 			if !ok {
-				return nil, false
+				return nil, nil, false
 			}
 			if at, ok = fields[*element.FieldName]; !ok {
-				return nil, false
+				return nil, nil, false
 			}
 			tokens = append(tokens, *element.FieldName)
 			continue
 		}
 		list, ok := at.([]any)
 		if !ok {
-			return nil, false
+			return nil, nil, false
 		}
 		i := slices.IndexFunc(list, func(item any) bool { return isElement(element, item) })
 		if element.Index != nil && *element.Index < len(list) {
 			i = *element.Index
 		}
 		if i < 0 {
-			return nil, false
+			return nil, nil, false
 		}
 		at, tokens = list[i], append(tokens, strconv.Itoa(i))
 	}
-	return tokens, true
+	return tokens, at, true
 }
 
 // isElement reports whether a list's item is the one that the element selects,
@@ -329,8 +333,8 @@ func fieldName(name string) string {
 }
 
 // Without returns the JSON patch that takes the added fields out of the host's
-// object. What the host puts back then is a default of its own, or an admission
-// webhook's.
+// object. What the host puts back then, as it was, is a default of its own, or an
+// admission webhook's.
 func Without(added []Added) ([]byte, error) {
 	type operation struct {
 		Op   string `json:"op"`
@@ -364,12 +368,12 @@ func comparePointers(a, b []string) int {
 	})
 }
 
-// StillAdded returns those of added that are not in the object which the host
-// made without them.
+// StillAdded returns those of added that are not, as they are, in the object
+// that the host made without them.
 func StillAdded(added []Added, without *unstructured.Unstructured) []Added {
 	return slices.DeleteFunc(slices.Clone(added), func(a Added) bool {
-		_, there := pointer(without, a.path)
-		return there
+		_, back, there := pointer(without, a.path)
+		return there && equality.Semantic.DeepEqual(a.value, back)
 	})
 }
 
@@ -391,7 +395,7 @@ func lastAppliedOnly(want, live, predicted *unstructured.Unstructured) []string 
 	}
 	var all []string
 	for _, path := range only(nil, applied, want.Object) {
-		if _, there := pointer(predicted, path); there && compares(want, path) {
+		if _, _, there := pointer(predicted, path); there && compares(want, path) {
 			all = append(all, pathName(path))
 		}
 	}
