@@ -207,6 +207,10 @@ func TestAFieldTakenOutOfGit(t *testing.T) {
 	if row := want(t, w.drift(t), pipelines.RuleLiveChanged); !strings.Contains(row.Message, "example.com/once") {
 		t.Errorf("%+v", row)
 	}
+	engine := argoCDOf(t, env)
+	if !w.argoCDOutOfSync(t, engine, "Service/live") {
+		t.Error("in sync to Argo CD")
+	}
 	w.sync(t, "live", track)
 	w.clean(t)
 
@@ -220,6 +224,9 @@ func TestAFieldTakenOutOfGit(t *testing.T) {
 	row := want(t, w.drift(t), pipelines.RuleLiveChanged)
 	if !strings.Contains(row.Message, `Argo CD applied metadata.labels."example.com/once", and git no longer has it`) {
 		t.Errorf("%+v", row)
+	}
+	if w.argoCDOutOfSync(t, engine, "Service/live") {
+		t.Error("the server-side diff sees what a sync by the client left: docs/drift.md says that it does not")
 	}
 	client := clientOf(t, env.host).CoreV1().Services("live")
 	must(t, client.Delete(t.Context(), row.Object[strings.LastIndex(row.Object, "/")+1:], metav1.DeleteOptions{}))

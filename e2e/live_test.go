@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -178,7 +179,6 @@ func patch(t *testing.T, w watched, apiVersion, kind, namespace, name, merge str
 func TestASyncedFleetHasNoDrift(t *testing.T) {
 	onEveryVersion(t, func(t *testing.T, env *environment) {
 		w := watchedFleet(t, env, "")
-		w.repo.Cluster(t, "live-label", "  ingress: {enabled: true, host: label.example.com, className: nginx}\n")
 		var names []string
 		for i, archive := range upstream.All(t) {
 			base := filepath.Base(archive)
@@ -191,7 +191,6 @@ func TestASyncedFleetHasNoDrift(t *testing.T) {
 		for _, name := range names {
 			w.sync(t, name, track)
 		}
-		w.sync(t, "live-label", trackByLabel)
 		w.clean(t)
 		w.clean(t)
 		engine := argoCDOf(t, env)
@@ -202,6 +201,12 @@ func TestASyncedFleetHasNoDrift(t *testing.T) {
 				}
 			}
 		}
+		labelled := w // one installation tracks in one way
+		labelled.repo, labelled.options = newFleet(t, env)
+		labelled.repo.Cluster(t, "live-label", "  ingress: {enabled: true, host: label.example.com, className: nginx}\n")
+		labelled.build(t)
+		labelled.sync(t, "live-label", trackByLabel)
+		labelled.clean(t)
 	})
 }
 
@@ -406,7 +411,7 @@ func TestDriftOfTheRegistration(t *testing.T) {
 			}
 		})
 		t.Run("not accepted", func(t *testing.T) {
-			data, err := w.there.TokenKubeconfig("https://localhost:8443", strings.Repeat("not-a-token-of-it.", 4))
+			data, err := w.there.TokenKubeconfig("https://localhost:8443", fmt.Sprintf("%x", sha256.Sum256([]byte("a token that it does not know"))))
 			must(t, err)
 			writeKubeconfig(t, env.host, "live", "live", data)
 			w.register(t)
