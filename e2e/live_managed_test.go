@@ -56,6 +56,29 @@ var handMades = []handMade{
 	{"the Application has a source beside", "Application/live", `[{"op":"add","path":"/spec/source/kustomize","value":{"namePrefix":"evil-"}}]`, pipelines.RuleLiveAdded, "spec.source.kustomize"},
 	{"the Application is to be refreshed", "Application/live", `[{"op":"add","path":"/metadata/annotations/argocd.argoproj.io~1refresh","value":"hard"}]`, "", ""},
 	{"a finalizer is added", "Service/live", `[{"op":"add","path":"/metadata/finalizers","value":["example.com/wait"]}]`, "", ""},
+	{"a value of a label is changed", "Service/live", `[{"op":"replace","path":"/metadata/labels/app","value":"other"}]`, pipelines.RuleLiveChanged, "metadata.labels.app"},
+	{"a limit is changed", "StatefulSet/live", `[{"op":"replace","path":"/spec/template/spec/containers/0/resources/limits/memory","value":"9Gi"}]`, pipelines.RuleLiveChanged, "limits.memory"},
+	{"a limit is written in another way", "StatefulSet/live", `[{"op":"replace","path":"/spec/template/spec/containers/0/resources/limits/memory","value":"2048Mi"}]`, "", ""},
+	{"a probe is removed", "StatefulSet/live", `[{"op":"remove","path":"/spec/template/spec/containers/1/livenessProbe"}]`, pipelines.RuleLiveChanged, "livenessProbe"},
+	{"a mount is removed", "StatefulSet/live", `[{"op":"remove","path":"/spec/template/spec/containers/0/volumeMounts/0"}]`, pipelines.RuleLiveChanged, "volumeMounts"},
+	{"a mount is added", "StatefulSet/live", `[{"op":"add","path":"/spec/template/spec/containers/0/volumeMounts/-","value":{"name":"data","mountPath":"/evil"}}]`, pipelines.RuleLiveAdded, `volumeMounts[mountPath="/evil"]`},
+	{"another account is taken", "StatefulSet/live", `[{"op":"replace","path":"/spec/template/spec/serviceAccountName","value":"default"}]`, pipelines.RuleLiveChanged, "serviceAccountName"},
+	{"the host's network is taken", "StatefulSet/live", `[{"op":"add","path":"/spec/template/spec/hostNetwork","value":true}]`, pipelines.RuleLiveAdded, "spec.template.spec.hostNetwork"},
+	{"a container is made privileged", "StatefulSet/live", `[{"op":"add","path":"/spec/template/spec/containers/0/securityContext","value":{"privileged":true}}]`, pipelines.RuleLiveAdded, `containers[name="vcluster"].securityContext.privileged`},
+	{"a label of the pods is added", "StatefulSet/live", `[{"op":"add","path":"/spec/template/metadata/labels/evil","value":"yes"}]`, pipelines.RuleLiveAdded, "spec.template.metadata.labels.evil"},
+	{"the pods are restarted", "StatefulSet/live", `[{"op":"add","path":"/spec/template/metadata/annotations","value":{"kubectl.kubernetes.io/restartedAt":"2026"}}]`, pipelines.RuleLiveAdded, `spec.template.metadata.annotations."kubectl.kubernetes.io/restartedAt"`},
+	{"a Service gets another type", "Service/live", `[{"op":"replace","path":"/spec/type","value":"NodePort"}]`, pipelines.RuleLiveChanged, "spec.type"},
+	{"a port leads elsewhere", "Service/live", `[{"op":"replace","path":"/spec/ports/0/targetPort","value":1}]`, pipelines.RuleLiveChanged, "targetPort"},
+	{"an external address is added", "Service/live", `[{"op":"add","path":"/spec/externalIPs","value":["10.1.1.1"]}]`, pipelines.RuleLiveAdded, "spec.externalIPs"},
+	{"an affinity is set", "Service/live", `[{"op":"replace","path":"/spec/sessionAffinity","value":"ClientIP"}]`, pipelines.RuleLiveAdded, "spec.sessionAffinity"},
+	{"a subject is added", "RoleBinding/live", `[{"op":"add","path":"/subjects/-","value":{"kind":"User","name":"evil","apiGroup":"rbac.authorization.k8s.io"}}]`, pipelines.RuleLiveChanged, "subjects"},
+	{"a pull secret is added", "ServiceAccount/vc-live", `[{"op":"add","path":"/imagePullSecrets","value":[{"name":"evil"}]}]`, pipelines.RuleLiveAdded, "imagePullSecrets"},
+	{"a host is changed", "Ingress/live", `[{"op":"replace","path":"/spec/rules/0/host","value":"evil.example.com"}]`, pipelines.RuleLiveChanged, "evil.example.com"},
+	{"a certificate is added", "Ingress/live", `[{"op":"add","path":"/spec/tls","value":[{"hosts":["live.k8s.example.com"],"secretName":"evil"}]}]`, pipelines.RuleLiveAdded, "spec.tls"},
+	{"an annotation of a controller is added", "Ingress/live", `[{"op":"add","path":"/metadata/annotations/nginx.ingress.kubernetes.io~1server-snippet","value":"evil"}]`, pipelines.RuleLiveAdded, "server-snippet"},
+	{"status is written", "Ingress/live", `[{"op":"add","path":"/status/loadBalancer","value":{"ingress":[{"ip":"10.1.1.1"}]}}]`, "", ""},
+	{"the project is changed", "Application/live", `[{"op":"replace","path":"/spec/project","value":"other"}]`, pipelines.RuleLiveChanged, "spec.project"},
+	{"the Application syncs", "Application/live", `[{"op":"add","path":"/operation","value":{"sync":{"revision":"main"}}}]`, "", ""},
 }
 
 const byHand = "kubectl-edit"
@@ -63,7 +86,9 @@ const byHand = "kubectl-edit"
 // kindsByHand are the kinds of handMades.
 var kindsByHand = map[string][2]string{
 	"StatefulSet": {"apps/v1", "live"}, "Service": {"v1", "live"}, "Namespace": {"v1", ""},
-	"Role": {"rbac.authorization.k8s.io/v1", "live"}, "Application": {"argoproj.io/v1alpha1", "argocd"},
+	"Role": {"rbac.authorization.k8s.io/v1", "live"}, "RoleBinding": {"rbac.authorization.k8s.io/v1", "live"},
+	"ServiceAccount": {"v1", "live"}, "Ingress": {"networking.k8s.io/v1", "live"},
+	"Application": {"argoproj.io/v1alpha1", "argocd"},
 }
 
 func (w watched) handMade(t *testing.T, object, change string) {
