@@ -50,6 +50,8 @@ type onHost struct {
 	marks []mark
 	// managers are the indices of the entries of drift.managers that were needed.
 	managers map[int]bool
+	// compared says that every object was.
+	compared bool
 	// proved says that the registration's seal was held against the credential.
 	proved bool
 }
@@ -139,7 +141,9 @@ func (l *liveWatch) look(ctx context.Context, c fleet.Cluster) onHost {
 	for _, f := range l.serviceRange.moved(ctx, c, lock, l.asked) {
 		on.rows = append(on.rows, rows(c.Name, finding.List{f})...)
 	}
-	on.rows = append(on.rows, l.objectRows(ctx, c, files, &on)...)
+	objects := l.objectRows(ctx, c, files, &on)
+	on.compared = !slices.ContainsFunc(objects, func(r report.Row) bool { return r.Unknown })
+	on.rows = append(on.rows, objects...)
 	found, proved := l.registrationRows(ctx, c, lock, files)
 	on.rows, on.proved = append(on.rows, found...), proved
 	on.rows = once(on.rows)

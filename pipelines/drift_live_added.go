@@ -158,10 +158,8 @@ func (l *liveWatch) unusedManagers(found map[string]onHost) []report.Row {
 		for i := range on.managers {
 			used[i] = true
 		}
-		for _, row := range on.rows {
-			if row.Unknown {
-				return nil
-			}
+		if !on.compared {
+			return nil
 		}
 	}
 	var all []report.Row
