@@ -194,7 +194,7 @@ func TestManagersThatMayAddFields(t *testing.T) {
 		left     []string
 	}{
 		{`{name: kubectl-edit}`, nil},
-		{`{name: kubectl-edit, kinds: [Service]}`, []string{"priority", "THEIRS"}},
+		{`{name: kubectl-edit, kinds: [PodDisruptionBudget]}`, []string{"priority", "THEIRS"}},
 		{`{name: kubectl-edit, fields: [spec.temp]}`, []string{"priority", "THEIRS"}},
 		{`{name: kubectl-edit, kinds: [StatefulSet], fields: ["spec.template.spec.containers[].env"]}`, []string{"priority"}},
 		{`{name: kubectl-edit, fields: ['spec.template.spec.containers[name="syncer"].env[name="THEIRS"]', spec.template.spec.priority]}`, nil},

@@ -160,7 +160,7 @@ func TestWithoutWhatWasAdded(t *testing.T) {
 }
 
 func TestUnsealed(t *testing.T) {
-	fields := func(text string) *metav1.FieldsV1 { return metav1.NewFieldsV1(text) }
+	fields := metav1.NewFieldsV1
 	sealed := object(t, `{kind: SealedSecret, metadata: {name: s, namespace: n}, spec: {encryptedData: {ours: x}}}`)
 	meta := metav1.ObjectMeta{Name: "s", Namespace: "n",
 		OwnerReferences: []metav1.OwnerReference{{Kind: "SealedSecret", Name: "s", UID: "u"}},
