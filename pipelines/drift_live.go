@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"kasou/pipelines/finding"
@@ -45,6 +46,12 @@ type onHost struct {
 	objects  map[objectKey]bool
 	kinds    map[schema.GroupVersionKind]bool
 	tracking live.Tracking
+	// marks are how the objects in git are tracked.
+	marks []mark
+	// managers are the indices of the entries of drift.managers that were needed.
+	managers map[int]bool
+	// compared says that every object was.
+	compared bool
 	// proved says that the registration's seal was held against the credential.
 	proved bool
 }
@@ -75,6 +82,8 @@ func (w *watch) liveRows(ctx context.Context) {
 		w.out.Drift = append(w.out.Drift, found[c.Name].rows...)
 		w.out.Clusters[i].Diff += found[c.Name].diff
 	}
+	w.out.Drift = append(w.out.Drift, l.untracked(found)...)
+	w.out.Drift = append(w.out.Drift, l.unusedManagers(found)...)
 	w.out.Drift = append(w.out.Drift, l.leftovers(ctx, found)...)
 }
 
@@ -115,7 +124,7 @@ func (l *liveWatch) unknownRow(ctx context.Context, cluster string, err error) [
 
 // look compares one cluster with the host.
 func (l *liveWatch) look(ctx context.Context, c fleet.Cluster) onHost {
-	on := onHost{objects: map[objectKey]bool{}, kinds: map[schema.GroupVersionKind]bool{}}
+	on := onHost{objects: map[objectKey]bool{}, kinds: map[schema.GroupVersionKind]bool{}, managers: map[int]bool{}}
 	if lost := l.host.open(); lost != nil {
 		on.rows = l.unknownRow(ctx, c.Name, lost)
 		return on
@@ -132,7 +141,9 @@ func (l *liveWatch) look(ctx context.Context, c fleet.Cluster) onHost {
 	for _, f := range l.serviceRange.moved(ctx, c, lock, l.asked) {
 		on.rows = append(on.rows, rows(c.Name, finding.List{f})...)
 	}
-	on.rows = append(on.rows, l.objectRows(ctx, c, files, &on)...)
+	objects := l.objectRows(ctx, c, files, &on)
+	on.compared = !slices.ContainsFunc(objects, func(r report.Row) bool { return r.Unknown })
+	on.rows = append(on.rows, objects...)
 	found, proved := l.registrationRows(ctx, c, lock, files)
 	on.rows, on.proved = append(on.rows, found...), proved
 	on.rows = once(on.rows)
@@ -182,7 +193,7 @@ func (l *liveWatch) objectRows(ctx context.Context, c fleet.Cluster, files tree.
 		if gone[o.GetNamespace()] {
 			continue
 		}
-		found, difference, err := l.compare(ctx, c, o, ignored, deployed, &on.tracking)
+		found, difference, err := l.compare(ctx, c, o, ignored, deployed, on)
 		all, on.diff = append(all, found...), on.diff+difference
 		if err != nil {
 			all = append(all, l.objectError(ctx, c, o, err)...)
@@ -232,7 +243,9 @@ func (l *liveWatch) place(ctx context.Context, c fleet.Cluster, o live.Object) e
 }
 
 // compare asks the host for one object, and what a sync would make of it.
-func (l *liveWatch) compare(ctx context.Context, c fleet.Cluster, o live.Object, ignored []live.Ignored, learn bool, tracking *live.Tracking) (found []report.Row, diff string, err error) {
+// deployed says that the cluster's own Application deploys the object, and not
+// the app of apps.
+func (l *liveWatch) compare(ctx context.Context, c fleet.Cluster, o live.Object, ignored []live.Ignored, deployed bool, on *onHost) (found []report.Row, diff string, err error) {
 	have, err := l.asked.Object(ctx, o.Unstructured)
 	if err != nil {
 		return nil, "", err
@@ -240,9 +253,12 @@ func (l *liveWatch) compare(ctx context.Context, c fleet.Cluster, o live.Object,
 	if have == nil {
 		return []report.Row{*l.missing(c, o, "")}, "", nil
 	}
-	if learn {
-		tracking.Learn(c.Name, o.Unstructured, have)
+	app := l.fleet.Spec.ArgoCD.Name
+	if deployed {
+		app = c.Name
+		on.tracking.Learn(c.Name, o.Unstructured, have)
 	}
+	on.marks = append(on.marks, mark{object: o, app: app, how: live.MarkOf(app, o.Unstructured, have)})
 	if why := live.NotUnsealed(have); why != "" {
 		found = append(found, *l.objectRow(c, o, RuleLiveUnsealed, o.Name()+" cannot be unsealed: "+why,
 			"Look whether it was sealed with the certificate of this host's controller; then build, or register, anew."))
@@ -256,22 +272,60 @@ func (l *liveWatch) compare(ctx context.Context, c fleet.Cluster, o live.Object,
 		return found, "", err
 	}
 	change, err := live.Compare(o.Unstructured, have, predicted)
-	if err != nil || change == nil {
+	if err != nil {
 		return found, "", err
 	}
+	added, stale, err := live.Managed(o.Unstructured, have, predicted)
+	if err != nil {
+		return found, "", err
+	}
+	if change != nil || len(stale) > 0 {
+		row, difference, err := l.changed(c, o, have, change, stale)
+		if err != nil {
+			return found, "", err
+		}
+		found, diff = append(found, row), difference
+	}
+	more, err := l.addedRows(ctx, c, o, added, on)
+	if found = append(found, more...); err != nil {
+		return found, diff, err
+	}
+	more, err = l.unsealedRows(ctx, c, o, on)
+	return append(found, more...), diff, err
+}
+
+// changed returns the row of an object that a sync would change, or would leave
+// with fields that git no longer has, and how it would change. change may be
+// nil.
+func (l *liveWatch) changed(c fleet.Cluster, o live.Object, have *unstructured.Unstructured, change *live.Change, stale []string) (report.Row, string, error) {
+	var parts []string
+	hint, diff := "Look who changed it and why; a sync makes it git's again: argocd app sync "+c.Name, ""
+	if change != nil {
+		parts = append(parts, fields(change.Fields))
+		var err error
+		diff, err = l.diff(tree.Plan{Changes: []tree.Change{{
+			Path: "host/" + strings.ReplaceAll(o.Name(), " ", "/") + ".yaml", Kind: tree.KindUpdate, Old: change.Live, New: change.Git,
+		}}})
+		if err != nil {
+			return report.Row{}, "", err
+		}
+	}
+	if len(stale) > 0 {
+		parts = append(parts, "Argo CD applied "+some(stale)+", and git no longer has it")
+	}
+	if change == nil {
+		hint = "A server-side apply leaves the field where another manager owns it, too, as after a sync by the client. Sync; where the field stays, take it out by hand."
+	}
+	message := o.Name() + " is not as in git: " + strings.Join(parts, "; ")
 	by, at := live.Touched(have)
-	message := o.Name() + " is not as in git: " + fields(change.Fields)
 	if by != "" {
 		message += "; besides Argo CD, " + by + " changed it last"
 	}
-	row := l.objectRow(c, o, RuleLiveChanged, message, "Look who changed it and why; a sync makes it git's again: argocd app sync "+c.Name)
+	row := l.objectRow(c, o, RuleLiveChanged, message, hint)
 	if !at.IsZero() {
 		row.Since = stamped(at)
 	}
-	diff, err = l.diff(tree.Plan{Changes: []tree.Change{{
-		Path: "host/" + strings.ReplaceAll(o.Name(), " ", "/") + ".yaml", Kind: tree.KindUpdate, Old: change.Live, New: change.Git,
-	}}})
-	return append(found, *row), diff, err
+	return *row, diff, nil
 }
 
 // fields names what differs, the first few with their values.

@@ -36,6 +36,10 @@ const (
 	RuleLiveMissing finding.Rule = "drift-live-missing"
 	// RuleLiveChanged: an object on the host is not as in git.
 	RuleLiveChanged finding.Rule = "drift-live-changed"
+	// RuleLiveAdded: somebody else than Argo CD has added fields to an object.
+	RuleLiveAdded finding.Rule = "drift-live-added"
+	// RuleLiveManagerUnused: an entry of drift.managers lets nobody add anything.
+	RuleLiveManagerUnused finding.Rule = "drift-live-manager-unused"
 	// RuleLiveRefused: the host would not take the object in git.
 	RuleLiveRefused finding.Rule = "drift-live-refused"
 	// RuleLiveLeftover: an object of the Application is on the host alone.

@@ -17,12 +17,15 @@ func application(f *fleet.Fleet, c fleet.Cluster) map[string]any {
 		"name":      c.Name,
 		"namespace": f.Spec.ArgoCD.Namespace,
 		"labels":    map[string]any{managedBy: "kasou"},
+		// Up to Argo CD 3.5 ServerSideApply=true alone would compare by a
+		// structured merge of its own, and not by what the API server answers.
+		"annotations": map[string]any{compareOptions: "ServerSideDiff=true"},
 	}
 	if cascades(c) {
 		metadata["finalizers"] = []any{resourcesFinalizer}
 		// The app of apps prunes an Application whose file is gone; with the
 		// finalizer that takes the virtual cluster along.
-		metadata["annotations"] = map[string]any{syncOptions: "Prune=confirm"}
+		metadata["annotations"] = map[string]any{compareOptions: "ServerSideDiff=true", syncOptions: "Prune=confirm"}
 	}
 	return map[string]any{
 		"apiVersion": "argoproj.io/v1alpha1",
@@ -81,7 +84,9 @@ func applicationOptions(c fleet.Cluster) []any {
 	if !cascades(c) {
 		options = append(options, "Delete=confirm")
 	}
-	return append(options, "Prune=confirm", "RespectIgnoreDifferences=true")
+	// Without ServerSideApply a sync merges on the client, with the annotation
+	// last-applied-configuration in place of the managed fields.
+	return append(options, "Prune=confirm", "RespectIgnoreDifferences=true", "ServerSideApply=true")
 }
 
 // ignoreDifferences passes over what the API server adds to volume claim

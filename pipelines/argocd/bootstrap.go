@@ -57,9 +57,11 @@ func metadata(f *fleet.Fleet, name string) map[string]any {
 // appOfApps returns the Application that deploys one of kasou's folders into
 // Argo CD's own namespace.
 func appOfApps(f *fleet.Fleet, name, folder, info string) map[string]any {
+	meta := metadata(f, name)
+	meta["annotations"] = map[string]any{compareOptions: "ServerSideDiff=true", syncOptions: "Prune=false"}
 	return map[string]any{
 		"apiVersion": "argoproj.io/v1alpha1", "kind": "Application",
-		"metadata": metadata(f, name),
+		"metadata": meta,
 		"spec": map[string]any{
 			"project": f.Spec.ArgoCD.Name,
 			"info":    []any{map[string]any{"name": "about", "value": info}},
@@ -72,8 +74,9 @@ func appOfApps(f *fleet.Fleet, name, folder, info string) map[string]any {
 			},
 			"destination": map[string]any{"server": ownCluster, "namespace": f.Spec.ArgoCD.Namespace},
 			"syncPolicy": map[string]any{
-				"automated": map[string]any{"prune": true, "selfHeal": true},
-				"retry":     retry(),
+				"automated":   map[string]any{"prune": true, "selfHeal": true},
+				"retry":       retry(),
+				"syncOptions": []any{"ServerSideApply=true"},
 			},
 		},
 	}

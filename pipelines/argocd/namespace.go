@@ -8,8 +8,9 @@ import (
 )
 
 const (
-	managedBy   = "app.kubernetes.io/managed-by"
-	syncOptions = "argocd.argoproj.io/sync-options"
+	managedBy      = "app.kubernetes.io/managed-by"
+	syncOptions    = "argocd.argoproj.io/sync-options"
+	compareOptions = "argocd.argoproj.io/compare-options"
 )
 
 // namespace gives the Namespace of c. It has no sync wave: Argo CD moves a

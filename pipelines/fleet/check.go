@@ -164,6 +164,7 @@ func checkFleet(spec FleetSpec, report reporter) {
 		report("spec.toolchain."+name+".image", checkImage(image))
 	}
 	checkAllowed(spec, report)
+	checkManagers(spec.Drift, report)
 	for i, file := range spec.Schemas {
 		report(fmt.Sprintf("spec.schemas.%d", i), checkPath(file, "the repo's root"))
 	}

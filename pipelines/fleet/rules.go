@@ -88,6 +88,8 @@ const (
 	RuleValuesFrom finding.Rule = "fleet-values-from"
 	// RuleValuesDenied is a value from a place that is not the cluster's own.
 	RuleValuesDenied finding.Rule = "fleet-values-denied"
+	// RuleFieldManager is an entry of drift.managers that allows nothing.
+	RuleFieldManager finding.Rule = "fleet-field-manager"
 	// RuleDuration is a duration that does not parse or is not above zero.
 	RuleDuration finding.Rule = "fleet-duration"
 )

@@ -199,12 +199,32 @@ type FleetSpec struct {
 	Toolchain *Toolchain `json:"toolchain,omitempty"`
 	// ValuesFrom says where specs may take values from, beside places of their own.
 	ValuesFrom *FleetValuesFrom `json:"valuesFrom,omitempty"`
+	// Drift says what `kasou drift --live` lets others do on the host.
+	Drift *FleetDrift `json:"drift,omitempty"`
 	// Schemas are of custom resources, beyond those that kasou has: JSON schema
 	// files, CustomResourceDefinitions in YAML, or folders of either, from the
 	// repo's root.
 	Schemas []string `json:"schemas,omitempty"`
 	// Defaults hold for any field that a cluster's spec leaves out.
 	Defaults *ClusterSpec `json:"defaults,omitempty"`
+}
+
+// FleetDrift says what `kasou drift --live` lets others do on the host.
+type FleetDrift struct {
+	// Managers may add fields to the fleet's objects. What any other adds is
+	// drift. Argo CD, and what Kubernetes' own controllers record, need no entry.
+	Managers []FieldManager `json:"managers,omitempty" jsonschema:"minItems=1"`
+}
+
+// FieldManager is somebody who may add fields to objects.
+type FieldManager struct {
+	// Name of the field manager, as metadata.managedFields has it.
+	Name string `json:"name" jsonschema:"minLength=1,example=kube-controller-manager"`
+	// Kinds of the objects. Default: any.
+	Kinds []string `json:"kinds,omitempty" jsonschema:"minItems=1,example=StatefulSet"`
+	// Fields that it may add, with all below them, as a drift report names them:
+	// [] stands for any element of a list. Default: any.
+	Fields []string `json:"fields,omitempty" jsonschema:"minItems=1,example=spec.replicas,example=spec.template.spec.containers[].env"`
 }
 
 // FleetValuesFrom says where specs may take values from, beside places of their

@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 )
 
 // fieldManager is Argo CD's own (common.ArgoCDSSAManager): a dry run by another
@@ -114,17 +115,55 @@ func (h *Host) Predict(ctx context.Context, want *unstructured.Unstructured) (*u
 	if err != nil {
 		return nil, err
 	}
-	c.doing, c.apply = "trying "+nameOf(want), true
-	c.query = map[string]string{"dryRun": metav1.DryRunAll, "fieldManager": fieldManager, "force": "true"}
 	if c.body, err = want.MarshalJSON(); err != nil {
 		return nil, fmt.Errorf("%s: %w", nameOf(want), err)
 	}
+	c.patch, c.query = types.ApplyPatchType, map[string]string{"force": "true"}
+	return h.try(ctx, c, want)
+}
+
+// Patched returns what the host's object would be after a JSON patch. It is a
+// dry run: nothing is stored. The errors are those of Predict.
+func (h *Host) Patched(ctx context.Context, o *unstructured.Unstructured, patch []byte) (*unstructured.Unstructured, error) {
+	c, err := h.callOf(ctx, "patch", o)
+	if err != nil {
+		return nil, err
+	}
+	c.patch, c.body, c.query = types.JSONPatchType, patch, map[string]string{}
+	return h.try(ctx, c, o)
+}
+
+// try sends a patch of an object as a dry run.
+func (h *Host) try(ctx context.Context, c call, o *unstructured.Unstructured) (*unstructured.Unstructured, error) {
+	c.doing = "trying " + nameOf(o)
+	c.query["dryRun"], c.query["fieldManager"] = metav1.DryRunAll, fieldManager
 	predicted := &unstructured.Unstructured{}
-	err = h.decode(ctx, c, &predicted.Object)
+	err := h.decode(ctx, c, &predicted.Object)
 	if apierrors.IsInvalid(err) || apierrors.IsBadRequest(err) || apierrors.IsNotFound(err) {
-		return nil, &RefusedError{Object: nameOf(want), Said: said(err)}
+		return nil, &RefusedError{Object: nameOf(o), Said: said(err)}
 	}
 	return predicted, err
+}
+
+// SecretMetadata returns the metadata of a Secret, and nil where there is none.
+// No value leaves the host. The errors are those of a host that cannot be asked.
+func (h *Host) SecretMetadata(ctx context.Context, namespace, name string) (*metav1.ObjectMeta, error) {
+	c := call{
+		doing:  "reading the metadata of the Secret " + namespace + "/" + name,
+		path:   "/api/v1/namespaces/" + url.PathEscape(namespace) + "/secrets/" + url.PathEscape(name),
+		accept: "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1",
+		needs:  getSecret(namespace, name),
+	}
+	var secret metav1.PartialObjectMetadata
+	switch err := h.decode(ctx, c, &secret); {
+	case apierrors.IsNotFound(err):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	case secret.Name != name || secret.Namespace != namespace:
+		return nil, classify(c, h.options.Timeout, errGarbage)
+	}
+	return &secret.ObjectMeta, nil
 }
 
 // callOf gives the request for one object.

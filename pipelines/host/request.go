@@ -29,11 +29,11 @@ type call struct {
 	// doing says what for, as "reading …".
 	doing string
 	path  string
-	// query and body make it a POST where there is a body, and a server-side
-	// apply where apply is set.
+	// query and body make it a POST where there is a body, and a patch of a type
+	// where one is set.
 	query map[string]string
 	body  []byte
-	apply bool
+	patch types.PatchType
 	// accept is the form of the answer, where it is not plain JSON.
 	accept string
 	// needs is the permission that it takes.
@@ -83,8 +83,8 @@ func (h *Host) once(ctx context.Context, c call) (data []byte, err error) {
 	defer cancel()
 	request := h.client.Get()
 	switch {
-	case c.apply:
-		request = h.client.Patch(types.ApplyPatchType).Body(c.body)
+	case c.patch != "":
+		request = h.client.Patch(c.patch).Body(c.body)
 	case c.body != nil:
 		request = h.client.Post().Body(c.body).SetHeader("Content-Type", "application/json")
 	}

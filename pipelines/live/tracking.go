@@ -78,3 +78,69 @@ func appOf(id string, kind schema.GroupVersionKind, o metav1.ObjectMeta) string 
 	}
 	return parts[0]
 }
+
+// Mark is how one object in git is tracked on the host.
+type Mark struct {
+	// Annotation is set where the tracking annotation names this object and this
+	// Application.
+	Annotation bool
+	// Labels are the keys that Argo CD can track by, have the Application's name,
+	// and are not git's own.
+	Labels []string
+	// inGit are such keys that git sets itself.
+	inGit []string
+}
+
+// MarkOf returns how the host's object is tracked as one of the Application's.
+func MarkOf(app string, want, live *unstructured.Unstructured) Mark {
+	meta := metav1.ObjectMeta{Name: live.GetName(), Namespace: live.GetNamespace()}
+	id := live.GetAnnotations()[trackingAnnotation]
+	m := Mark{Annotation: id != "" && appOf(id, live.GroupVersionKind(), meta) == app}
+	for _, key := range labelKeys {
+		switch {
+		case want.GetLabels()[key] != "":
+			m.inGit = append(m.inGit, key)
+		case live.GetLabels()[key] == app:
+			m.Labels = append(m.Labels, key)
+		}
+	}
+	return m
+}
+
+// Method is how an installation of Argo CD tracks objects. The zero value is one
+// of which nothing is known.
+type Method struct {
+	annotation bool
+	// alone and beside are the labels seen on objects without the annotation, and
+	// with it.
+	alone, beside []string
+}
+
+// Learn takes in how one object is tracked.
+func (m *Method) Learn(mark Mark) {
+	m.annotation = m.annotation || mark.Annotation
+	if mark.Annotation {
+		m.beside = append(m.beside, mark.Labels...)
+	} else {
+		m.alone = append(m.alone, mark.Labels...)
+	}
+}
+
+// Lost returns the annotation or label by which an object should be tracked, as
+// others are, and is not: to Argo CD it is out of sync. It is empty where the
+// object is tracked, and where nothing is.
+func (m *Method) Lost(mark Mark) string {
+	keys := m.beside
+	switch {
+	case m.annotation && !mark.Annotation:
+		return "annotation " + trackingAnnotation
+	case !m.annotation:
+		keys = m.alone
+	}
+	for _, key := range keys {
+		if !slices.Contains(mark.Labels, key) && !slices.Contains(mark.inGit, key) {
+			return "label " + key
+		}
+	}
+	return ""
+}

@@ -33,6 +33,8 @@ type Part struct {
 	stamp func(version string) []string
 	// root is the module that carries the part's version.
 	root string
+	// sources are files of this repository that the part is made of.
+	sources []string
 }
 
 var (
@@ -42,6 +44,11 @@ var (
 	Controller = Part{
 		Name: "sealed-secrets-controller", Module: "parts/sealed-secrets",
 		Package: SealedSecrets + "/cmd/controller", root: SealedSecrets,
+	}
+	// ArgoCDDiff is Argo CD's own comparison.
+	ArgoCDDiff = Part{
+		Name: "argocd-diff", Module: "parts/argocd-diff", Package: ".", root: "github.com/argoproj/gitops-engine",
+		sources: []string{"main.go"},
 	}
 )
 
@@ -122,7 +129,7 @@ func (p Part) linkerFlags(version string) string {
 func (p Part) digest(flags []string) (string, error) {
 	h := sha256.New()
 	_, _ = fmt.Fprintln(h, runtime.Version(), runtime.GOOS, runtime.GOARCH, p.Package, flags)
-	for _, name := range []string{"go.mod", "go.sum"} {
+	for _, name := range append([]string{"go.mod", "go.sum"}, p.sources...) {
 		data, err := os.ReadFile(p.file(name))
 		if err != nil {
 			return "", err
