@@ -20,9 +20,9 @@ func application(f *fleet.Fleet, c fleet.Cluster) map[string]any {
 	}
 	if cascades(c) {
 		metadata["finalizers"] = []any{resourcesFinalizer}
-		// The app of apps prunes an Application whose file is gone; with the
-		// finalizer that takes the virtual cluster along.
-		metadata["annotations"] = map[string]any{syncOptions: "Prune=confirm"}
+	}
+	if guards := guards(c); guards != nil {
+		metadata["annotations"] = anys(guards)
 	}
 	return map[string]any{
 		"apiVersion": "argoproj.io/v1alpha1",
@@ -68,9 +68,29 @@ func retry() map[string]any {
 	return map[string]any{"limit": 5, "backoff": map[string]any{"duration": "5s", "factor": 2, "maxDuration": "3m"}}
 }
 
+// guards returns the annotations that keep the app of apps from pruning an
+// object of c in root/, or nil once c retires. Prune=false leaves the sync
+// successful, where Prune=confirm would hold up the whole fleet's until somebody
+// confirms; a guarded object that git does not have any more does not make the
+// app of apps OutOfSync, and is not synced again and again.
+func guards(c fleet.Cluster) map[string]string {
+	if c.Spec.Retire {
+		return nil
+	}
+	return map[string]string{syncOptions: "Delete=confirm,Prune=false", compareOptions: "IgnoreExtraneous"}
+}
+
+func anys(in map[string]string) map[string]any {
+	out := make(map[string]any, len(in))
+	for key, value := range in {
+		out[key] = value
+	}
+	return out
+}
+
 // applicationOptions guards the rendered objects, StatefulSet and PVC among
-// them, whose bytes stay Helm's. An orphan's Application has no finalizer, but
-// Argo CD's own UI and CLI offer to delete with cascade: that asks, too.
+// them, whose bytes stay Helm's. Argo CD's UI and CLI offer to delete any
+// Application with cascade: that asks, until a cascade was asked for in git.
 func applicationOptions(c fleet.Cluster) []any {
 	var options []any
 	if c.Spec.ShareNamespace {
@@ -78,10 +98,10 @@ func applicationOptions(c fleet.Cluster) []any {
 		// one. Argo CD never prunes a namespace that it created this way.
 		options = append(options, "CreateNamespace=true")
 	}
-	if !cascades(c) {
+	if asksBeforeDeletion(c) {
 		options = append(options, "Delete=confirm")
 	}
-	return append(options, "Prune=confirm", "RespectIgnoreDifferences=true")
+	return append(options, "Prune=false", "RespectIgnoreDifferences=true")
 }
 
 // ignoreDifferences passes over what the API server adds to volume claim
@@ -97,3 +117,8 @@ func ignoreDifferences() []any {
 }
 
 func cascades(c fleet.Cluster) bool { return c.Spec.ArgoCD.Deletion == "cascade" }
+
+// asksBeforeDeletion reports whether Argo CD asks before it deletes what c's
+// Application deployed. With retire and cascade a person has said so in the
+// spec: a second question would leave the Application in Deleting.
+func asksBeforeDeletion(c fleet.Cluster) bool { return !cascades(c) || !c.Spec.Retire }

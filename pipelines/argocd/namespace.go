@@ -10,6 +10,8 @@ import (
 const (
 	managedBy   = "app.kubernetes.io/managed-by"
 	syncOptions = "argocd.argoproj.io/sync-options"
+
+	compareOptions = "argocd.argoproj.io/compare-options"
 )
 
 // namespace gives the Namespace of c. It has no sync wave: Argo CD moves a
@@ -32,10 +34,10 @@ func namespaceOptions(c fleet.Cluster) string {
 	switch {
 	case c.Spec.ShareNamespace:
 		return "Delete=false,Prune=false"
-	case cascades(c):
-		return "Prune=confirm"
+	case asksBeforeDeletion(c):
+		return "Delete=confirm,Prune=false"
 	}
-	return "Delete=confirm,Prune=confirm"
+	return "Prune=false"
 }
 
 func namespaceLabels(p *fleet.PodSecurity) map[string]any {
