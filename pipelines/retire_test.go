@@ -13,8 +13,10 @@ import (
 
 	"kasou/internal/fleettest"
 	"kasou/pipelines"
+	"kasou/pipelines/finding"
 	"kasou/pipelines/host"
 	"kasou/pipelines/report"
+	"kasou/pipelines/tree"
 )
 
 // argoHost serves Applications and SealedSecrets by name, and the Namespace one,
@@ -203,5 +205,38 @@ func TestLeavingWithoutRetireIsReported(t *testing.T) {
 		if r := pipe(t, p, options); !has(r, pipelines.RuleStillGuarded) {
 			t.Errorf("it finds %s", rules(r))
 		}
+	}
+}
+
+// In a fleet that signs, the guards of a registration change where the key is,
+// and the statement about it stays but for its serial number.
+func TestRetiringSignsTheRegistration(t *testing.T) {
+	repo, builder, checker, _ := signed(t)
+	before, err := tree.ParseLock(repo.Read(t, "clusters/one/lock.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	guarded := string(repo.Read(t, registration))
+	repo.Write(t, "clusters/one/spec.yaml", append(repo.Read(t, "clusters/one/spec.yaml"), "  retire: true\n"...))
+	r := pipe(t, pipelines.Build, checker)
+	fleettest.MustPass(t, r, nil)
+	found(t, r, pipelines.RuleGuardUnsigned, finding.Warning)
+	if string(repo.Read(t, registration)) != guarded {
+		t.Error("the registration changed without a signature")
+	}
+	fleettest.MustPass(t, pipe(t, pipelines.Build, builder), nil)
+	if string(repo.Read(t, registration)) == guarded {
+		t.Error("the registration has its guards still")
+	}
+	fleettest.MustPass(t, pipe(t, pipelines.Check, checker), nil)
+	after, err := tree.ParseLock(repo.Read(t, "clusters/one/lock.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, got := before.Sealed["root/one.cluster.yaml"], after.Sealed["root/one.cluster.yaml"]
+	want.Serial++
+	want.Signature = got.Signature
+	if got != want {
+		t.Errorf("the statement is %+v, not %+v", got, want)
 	}
 }

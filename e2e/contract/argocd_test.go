@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -118,7 +119,10 @@ func (p operations) ApplyResource(_ context.Context, o *unstructured.Unstructure
 	after.SetUID(types.UID(key.String()))
 	after.SetGeneration(1)
 	if before != nil {
-		after.SetGeneration(before.GetGeneration() + 1)
+		after.SetGeneration(before.GetGeneration())
+		if !reflect.DeepEqual(before.Object["spec"], after.Object["spec"]) {
+			after.SetGeneration(before.GetGeneration() + 1)
+		}
 		if status, ok := before.Object["status"]; ok {
 			after.Object["status"] = status
 		}

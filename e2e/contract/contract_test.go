@@ -1,13 +1,18 @@
 package contract
 
 import (
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/argoproj/gitops-engine/pkg/health"
 	"github.com/argoproj/gitops-engine/pkg/sync/common"
+	lua "github.com/yuin/gopher-lua"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
 // mustSucceed fails the test where a sync did not come to its end.
@@ -224,4 +229,110 @@ func TestAControllerThatIsDown(t *testing.T) {
 	if !h.has("StatefulSet", "one") {
 		t.Error("with the controller back the StatefulSet does not come")
 	}
+}
+
+// On a changed configuration the SealedSecret comes first; but where the
+// controller is slower than Argo CD's pause between waves, the check of
+// SealedSecrets that Argo CD has takes the answer about the old contents for one
+// about the new. The check in docs/argocd.md waits for the new ones.
+func TestAChangedConfiguration(t *testing.T) {
+	const chart = "vcluster-0.24.1.tgz"
+	if _, err := os.Stat(filepath.Join(upstreamCharts(), chart)); err != nil {
+		t.Skipf("SKIPPED: %v", err)
+	}
+	for name, c := range map[string]struct {
+		check health.HealthOverride
+		waits bool
+	}{
+		"Argo CD's own check": {argocdHealth{}, false},
+		"the documented one":  {luaHealth(documentedCheck(t)), true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r, h := newRepository(t), newHost(t)
+			r.cluster(t, "one", chart, "")
+			r.run(t, "build")
+			app := r.app(t, "one")
+			app.health = c.check
+			mustSucceed(t, h.sync(t, app))
+			h.done()
+			hash := configHash(h)
+
+			h.unsealing = nil // slow
+			r.cluster(t, "one", chart, "  values: {controlPlane: {coredns: {enabled: false}}}\n")
+			r.run(t, "build")
+			out := h.sync(t, app)
+			if waits := out.phase == common.OperationRunning && configHash(h) == hash; waits != c.waits {
+				t.Errorf("the sync is %s: %s; the StatefulSet waits: %v; %v before %v", out.phase, out.message, waits, configHash(h), hash)
+			}
+			unsealed(h.find("SealedSecret", "vc-config-one"))
+			mustSucceed(t, h.sync(t, app))
+			if configHash(h) == hash {
+				t.Error("the StatefulSet has the old hash")
+			}
+		})
+	}
+}
+
+// configHash returns the pod's annotations in the StatefulSet, a hash of the
+// configuration among them.
+func configHash(h *host) string {
+	annotations, _, _ := unstructured.NestedStringMap(h.find("StatefulSet", "one").Object, "spec", "template", "metadata", "annotations")
+	return fmt.Sprint(annotations)
+}
+
+// luaHealth is a health check of SealedSecrets in Lua, as argocd-cm has them.
+type luaHealth string
+
+func (l luaHealth) GetResourceHealth(o *unstructured.Unstructured) (*health.HealthStatus, error) {
+	if o.GetKind() != "SealedSecret" {
+		return argocdHealth{}.GetResourceHealth(o)
+	}
+	state := lua.NewState()
+	defer state.Close()
+	state.SetGlobal("obj", inLua(state, o.Object))
+	if err := state.DoString(string(l)); err != nil {
+		return nil, err
+	}
+	table, ok := state.Get(-1).(*lua.LTable)
+	if !ok {
+		return nil, errors.New("the check returns no table")
+	}
+	return &health.HealthStatus{Status: health.HealthStatusCode(lua.LVAsString(table.RawGetString("status")))}, nil
+}
+
+func inLua(state *lua.LState, value any) lua.LValue {
+	switch v := value.(type) {
+	case map[string]any:
+		table := state.NewTable()
+		for key, one := range v {
+			table.RawSetString(key, inLua(state, one))
+		}
+		return table
+	case []any:
+		table := state.NewTable()
+		for _, one := range v {
+			table.Append(inLua(state, one))
+		}
+		return table
+	case string:
+		return lua.LString(v)
+	case int64:
+		return lua.LNumber(v)
+	}
+	return lua.LNil
+}
+
+// documentedCheck returns the one in docs/argocd.md.
+func documentedCheck(t *testing.T) string {
+	t.Helper()
+	text, err := os.ReadFile("../../docs/argocd.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, after, _ := strings.Cut(string(text), "resource.customizations.health.bitnami.com_SealedSecret: |\n")
+	check, _, found := strings.Cut(after, "```")
+	if !found {
+		t.Fatal("docs/argocd.md has no check of SealedSecrets")
+	}
+	return check
 }
