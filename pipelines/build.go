@@ -199,7 +199,7 @@ func (r *run) removals(ctx context.Context) (removals, error) {
 		if err != nil {
 			return all, err
 		}
-		all.add(r.Shard, removal{plan, found})
+		all.add(r.Shard, removal{plan, append(found, stillGuarded(r.Dir, plan)...)})
 	}
 	if len(r.Names) > 0 {
 		return all, nil
@@ -209,7 +209,7 @@ func (r *run) removals(ctx context.Context) (removals, error) {
 		return known
 	})
 	for _, plan := range orphans {
-		all.add(r.Shard, removal{plan, nil})
+		all.add(r.Shard, removal{plan, stillGuarded(r.Dir, plan)})
 	}
 	for _, f := range found {
 		if r.Shard.has(f.Cluster) {

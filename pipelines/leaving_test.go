@@ -12,7 +12,10 @@ import (
 	"kasou/pipelines/tree"
 )
 
-const confirmPrune = "Prune=confirm"
+const (
+	noPrune   = "Prune=false"
+	guardLine = "argocd.argoproj.io/sync-options: Delete=confirm,Prune=false"
+)
 
 // A cluster that leaves takes its own files along and nothing else, whether its
 // spec goes or its folder: neither another cluster's nor what people wrote.
@@ -29,9 +32,9 @@ func TestARegisteredClusterLeaves(t *testing.T) {
 			repo := example(t, "one", "one-more")
 			options := built(t, repo)
 			fleettest.MustPass(t, register(t, options, fleettest.NewKubeconfig(t)), nil)
-			// Argo CD asks a person before it takes the registration away.
-			if sealed := string(repo.Read(t, registration)); strings.Count(sealed, confirmPrune) < 1 || !strings.Contains(head(sealed), confirmPrune) {
-				t.Fatalf("the SealedSecret itself has no %s:\n%s", confirmPrune, sealed)
+			// Argo CD keeps the registration until the cluster retires.
+			if sealed := string(repo.Read(t, registration)); !strings.Contains(head(sealed), guardLine) {
+				t.Fatalf("the SealedSecret itself has no %s:\n%s", noPrune, sealed)
 			}
 			repo.Write(t, "clusters/one/NOTES.md", []byte("ours\n"))
 			repo.Write(t, "clusters/root/one.by-hand.txt", []byte("kind: ConfigMap\n"))
@@ -88,24 +91,80 @@ func TestAnEditedRegistrationStays(t *testing.T) {
 	repo.Read(t, registration)
 }
 
-// What leaves with an Application is said by deletion: nothing, or everything
-// once a person confirms.
+// What leaves with an Application is said by deletion. Until the spec says
+// retire, nothing of it leaves, and everything asks before it is deleted.
 func TestDeletion(t *testing.T) {
 	const finalizer = "resources-finalizer.argocd.argoproj.io"
-	for deletion, cascades := range map[string]bool{"orphan": false, "cascade": true} {
+	for _, c := range []struct {
+		deletion              string
+		retire, finalizes     bool
+		guarded, asksToDelete bool
+	}{
+		{deletion: "orphan", guarded: true, asksToDelete: true},
+		{deletion: "cascade", guarded: true, asksToDelete: true, finalizes: true},
+		{deletion: "orphan", retire: true, asksToDelete: true},
+		{deletion: "cascade", retire: true, finalizes: true},
+	} {
 		repo := example(t)
-		repo.Cluster(t, "one", "  argocd: {deletion: "+deletion+"}\n")
+		spec := "  argocd: {deletion: " + c.deletion + "}\n"
+		if c.retire {
+			spec += "  retire: true\n"
+		}
+		repo.Cluster(t, "one", spec)
 		built(t, repo)
 		application := string(repo.Read(t, "clusters/root/one.yaml"))
-		metadata, _, _ := strings.Cut(application, "\nspec:")
-		if strings.Contains(metadata, finalizer) != cascades || strings.Contains(metadata, confirmPrune) != cascades {
-			t.Errorf("%s: the Application has\n%s", deletion, metadata)
+		if has := strings.Contains(head(application), finalizer); has != c.finalizes {
+			t.Errorf("%+v: finalizer %v", c, has)
 		}
-		if strings.Contains(application, "- Delete=confirm") == cascades || !strings.Contains(application, "- "+confirmPrune) {
-			t.Errorf("%s: the Application has\n%s", deletion, application)
+		if has := strings.Contains(head(application), guardLine); has != c.guarded {
+			t.Errorf("%+v: guarded %v", c, has)
+		}
+		namespace := string(repo.Read(t, "clusters/one/manifests/namespace.yaml"))
+		for what, text := range map[string]string{"Application": application, "Namespace": namespace} {
+			body := strings.ReplaceAll(text, guardLine, "")
+			if what == "Namespace" {
+				body = text
+			}
+			if has := strings.Contains(body, "Delete=confirm"); has != c.asksToDelete {
+				t.Errorf("%+v: %s asks before it deletes: %v", c, what, has)
+			}
+			if !strings.Contains(body, noPrune) || strings.Contains(text, "Prune=confirm") {
+				t.Errorf("%+v: %s:\n%s", c, what, text)
+			}
 		}
 	}
 }
+
+// Retiring lifts the guards of the registration without the credential, keeps
+// every byte that is sealed, and can be taken back.
+func TestRetiringLiftsTheGuardOfARegistration(t *testing.T) {
+	repo := example(t, "one")
+	options := built(t, repo)
+	fleettest.MustPass(t, register(t, options, fleettest.NewKubeconfig(t)), nil)
+	guarded, spec := string(repo.Read(t, registration)), repo.Read(t, "clusters/one/spec.yaml")
+	repo.Write(t, "clusters/one/spec.yaml", append(spec, "  retire: true\n"...))
+	if r := pipe(t, pipelines.Check, options); !r.Failed() {
+		t.Error("check passes with the guards still there")
+	}
+	fleettest.MustPass(t, pipe(t, pipelines.Build, options), nil)
+	lifted := string(repo.Read(t, registration))
+	if strings.Contains(head(lifted), "argocd.argoproj.io") || !strings.Contains(lifted, secretTypeLabel) {
+		t.Errorf("the registration has\n%s", lifted)
+	}
+	_, before, _ := strings.Cut(guarded, "\nspec:")
+	if _, after, _ := strings.Cut(lifted, "\nspec:"); after != before {
+		t.Error("what is sealed changed")
+	}
+	fleettest.MustPass(t, pipe(t, pipelines.Check, options), nil)
+
+	repo.Write(t, "clusters/one/spec.yaml", spec)
+	fleettest.MustPass(t, pipe(t, pipelines.Build, options), nil)
+	if again := string(repo.Read(t, registration)); again != guarded {
+		t.Errorf("with the guards back:\n%s\nbefore:\n%s", again, guarded)
+	}
+}
+
+const secretTypeLabel = "argocd.argoproj.io/secret-type"
 
 // listing gives the contents of a cluster's files.
 func listing(t *testing.T, repo fleettest.Repo, cluster string) string {

@@ -34,6 +34,9 @@ const (
 	RuleNewIdentity finding.Rule = "register-new-identity"
 	// RuleNoSealKey: a fleet with a public key, and no KASOU_SEAL_KEY to sign with.
 	RuleNoSealKey finding.Rule = "register-no-seal-key"
+	// RuleGuardUnsigned: the registration's guards have to change, and the run has
+	// no KASOU_SEAL_KEY to sign it with.
+	RuleGuardUnsigned finding.Rule = "register-guard-unsigned"
 	// RuleRegistrationMissing: the lock has a sealed cluster Secret that is not
 	// there.
 	RuleRegistrationMissing finding.Rule = "register-missing"
@@ -185,7 +188,7 @@ func (r *run) sealCredential(ctx context.Context, c fleet.Cluster, cred credenti
 	file := r.registration(c.Name)
 	previous := r.committed(file)
 	sealed, found, err := r.sealer(c.Name, lock, reseal, nil).Secret(ctx, seal.Request{
-		Cluster: c, Path: file, Secret: secret, Entropy: entropyOf(cred),
+		Cluster: c, Path: file, Secret: secret, Own: argocd.RegistrationGuards(c), Entropy: entropyOf(cred),
 		Previous: previous, Recorded: r.recorded(lock)(file), NotAfter: cred.NotAfter,
 	})
 	findings = append(findings, found...)
@@ -258,11 +261,42 @@ func (r *run) keepRegistration(c fleet.Cluster, lock *tree.Lock, files tree.File
 		return finding.List{problem}
 	}
 	statement, found := r.proveRegistration(c, lock, data)
+	if !found.Failed() {
+		var guard finding.List
+		data, statement, guard = r.guardRegistration(c, data, statement)
+		found = append(found, guard...)
+	}
 	if statement.Signature != "" {
 		sealed[r.inside(file)] = statement
 	}
 	files[file] = data
 	return found
+}
+
+// guardRegistration returns the registration with the guards that the spec asks
+// for now, and the statement about it. Nothing that is sealed changes, so this
+// needs no credential; in a fleet that signs it needs the key. Without the key
+// the file stays, and the next build that has it changes the guards.
+func (r *run) guardRegistration(c fleet.Cluster, data []byte, statement tree.SealLock) ([]byte, tree.SealLock, finding.List) {
+	file := r.registration(c.Name)
+	document, err := seal.Annotate(data, argocd.RegistrationGuards(c))
+	if err != nil || document == nil {
+		return data, statement, nil // what cannot be read has a finding already
+	}
+	guarded := tree.Stamp(c.File, document)
+	switch {
+	case len(r.trust.keys) == 0:
+		return guarded, statement, nil
+	case r.signs():
+		facts := statement
+		facts.Serial++
+		return guarded, r.key.Sign(seal.Statement{Cluster: c.Name, Path: r.inside(file), Digest: tree.Digest(guarded), Facts: facts}), nil
+	}
+	return data, statement, finding.List{{
+		File: file, Cluster: c.Name, Rule: RuleGuardUnsigned, Severity: finding.Warning,
+		Message: "the guards of the sealed cluster Secret are not those that the spec asks for, and there is no " + seal.KeyEnv + " to sign it with others",
+		Hint:    "Run kasou build where " + seal.KeyEnv + " is, such as in CI on a push.",
+	}}
 }
 
 // committed gives a file of the repo as it stands on disk, or nil.

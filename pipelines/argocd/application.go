@@ -10,22 +10,31 @@ import (
 // Application goes.
 const resourcesFinalizer = "resources-finalizer.argocd.argoproj.io"
 
-// application gives the Application that deploys c's manifests folder to the
+// serverSideDiff is what an Application says of how its objects are compared. It
+// stands in the annotation in which the app of apps reads how the Application
+// itself is.
+const serverSideDiff = "ServerSideDiff=true"
+
+// application returns the Application that deploys c's manifests folder to the
 // host cluster.
 func application(f *fleet.Fleet, c fleet.Cluster) map[string]any {
+	// Up to Argo CD 3.5 ServerSideApply=true alone would compare by a structured
+	// merge of its own, and not by what the API server answers.
+	annotations := map[string]any{compareOptions: serverSideDiff}
 	metadata := map[string]any{
-		"name":      c.Name,
-		"namespace": f.Spec.ArgoCD.Namespace,
-		"labels":    map[string]any{managedBy: "kasou"},
-		// Up to Argo CD 3.5 ServerSideApply=true alone would compare by a
-		// structured merge of its own, and not by what the API server answers.
-		"annotations": map[string]any{compareOptions: "ServerSideDiff=true"},
+		"name":        c.Name,
+		"namespace":   f.Spec.ArgoCD.Namespace,
+		"labels":      map[string]any{managedBy: "kasou"},
+		"annotations": annotations,
 	}
 	if cascades(c) {
 		metadata["finalizers"] = []any{resourcesFinalizer}
-		// The app of apps prunes an Application whose file is gone; with the
-		// finalizer that takes the virtual cluster along.
-		metadata["annotations"] = map[string]any{compareOptions: "ServerSideDiff=true", syncOptions: "Prune=confirm"}
+	}
+	for name, value := range guards(c) {
+		if name == compareOptions {
+			value += "," + serverSideDiff
+		}
+		annotations[name] = value
 	}
 	return map[string]any{
 		"apiVersion": "argoproj.io/v1alpha1",
@@ -71,9 +80,21 @@ func retry() map[string]any {
 	return map[string]any{"limit": 5, "backoff": map[string]any{"duration": "5s", "factor": 2, "maxDuration": "3m"}}
 }
 
+// guards returns the annotations that keep the app of apps from pruning an
+// object of c in root/, or nil once c retires. Prune=false leaves the sync
+// successful, where Prune=confirm would hold up the whole fleet's until somebody
+// confirms; a guarded object that git does not have any more does not make the
+// app of apps OutOfSync, and is not synced again and again.
+func guards(c fleet.Cluster) map[string]string {
+	if c.Spec.Retire {
+		return nil
+	}
+	return map[string]string{syncOptions: "Delete=confirm,Prune=false", compareOptions: "IgnoreExtraneous"}
+}
+
 // applicationOptions guards the rendered objects, StatefulSet and PVC among
-// them, whose bytes stay Helm's. An orphan's Application has no finalizer, but
-// Argo CD's own UI and CLI offer to delete with cascade: that asks, too.
+// them, whose bytes stay Helm's. Argo CD's UI and CLI offer to delete any
+// Application with cascade: that asks, until a cascade was asked for in git.
 func applicationOptions(c fleet.Cluster) []any {
 	var options []any
 	if c.Spec.ShareNamespace {
@@ -81,12 +102,12 @@ func applicationOptions(c fleet.Cluster) []any {
 		// one. Argo CD never prunes a namespace that it created this way.
 		options = append(options, "CreateNamespace=true")
 	}
-	if !cascades(c) {
+	if asksBeforeDeletion(c) {
 		options = append(options, "Delete=confirm")
 	}
 	// Without ServerSideApply a sync merges on the client, with the annotation
 	// last-applied-configuration in place of the managed fields.
-	return append(options, "Prune=confirm", "RespectIgnoreDifferences=true", "ServerSideApply=true")
+	return append(options, "Prune=false", "RespectIgnoreDifferences=true", "ServerSideApply=true")
 }
 
 // ignoreDifferences passes over what the API server adds to volume claim
@@ -102,3 +123,8 @@ func ignoreDifferences() []any {
 }
 
 func cascades(c fleet.Cluster) bool { return c.Spec.ArgoCD.Deletion == "cascade" }
+
+// asksBeforeDeletion reports whether Argo CD asks before it deletes what c's
+// Application deployed. With retire and cascade a person has said so in the
+// spec: a second question would leave the Application in Deleting.
+func asksBeforeDeletion(c fleet.Cluster) bool { return !cascades(c) || !c.Spec.Retire }

@@ -83,9 +83,9 @@ func openSecret(f *fleet.Fleet, c fleet.Cluster, server string) *corev1.Secret {
 	fromSpec(c.Spec.ArgoCD, secret)
 	secret.Labels[secretType] = "cluster"
 	secret.Labels[managedBy] = "kasou"
-	// A cluster Secret that vanishes can take the cluster's Applications along
-	// (argo-cd#18480). seal copies the annotation to the SealedSecret.
-	secret.Annotations[syncOptions] = "Delete=confirm,Prune=confirm"
+	// What Argo CD does with the SealedSecret is not for the spec to say.
+	delete(secret.Annotations, syncOptions)
+	delete(secret.Annotations, compareOptions)
 	return secret
 }
 
@@ -103,6 +103,11 @@ func SpecDigest(f *fleet.Fleet, c fleet.Cluster) (string, error) {
 	}
 	return tree.Digest(data), nil
 }
+
+// RegistrationGuards returns the annotations of the SealedSecret itself that
+// keep c's cluster Secret on the host until c retires: one that vanishes can
+// take the cluster's Applications along (argo-cd#18480).
+func RegistrationGuards(c fleet.Cluster) map[string]string { return guards(c) }
 
 // fromSpec adds what the spec says; fleet has checked it.
 func fromSpec(a *fleet.ArgoCD, secret *corev1.Secret) {

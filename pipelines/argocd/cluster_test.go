@@ -198,7 +198,7 @@ func TestSpecCannotChangeTheKind(t *testing.T) {
 	if len(found) > 0 {
 		t.Fatal(found)
 	}
-	if secret.Labels[secretType] != "cluster" || secret.Labels[managedBy] != "kasou" || secret.Annotations[syncOptions] != "Delete=confirm,Prune=confirm" {
+	if secret.Labels[secretType] != "cluster" || secret.Labels[managedBy] != "kasou" || secret.Annotations[syncOptions] != "" {
 		t.Errorf("labels %v, annotations %v", secret.Labels, secret.Annotations)
 	}
 }

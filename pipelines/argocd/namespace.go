@@ -33,10 +33,10 @@ func namespaceOptions(c fleet.Cluster) string {
 	switch {
 	case c.Spec.ShareNamespace:
 		return "Delete=false,Prune=false"
-	case cascades(c):
-		return "Prune=confirm"
+	case asksBeforeDeletion(c):
+		return "Delete=confirm,Prune=false"
 	}
-	return "Delete=confirm,Prune=confirm"
+	return "Prune=false"
 }
 
 func namespaceLabels(p *fleet.PodSecurity) map[string]any {

@@ -77,6 +77,9 @@ func (k *check) one(fleet FleetSpec) {
 	if k.given.ServiceCIDR != "" {
 		k.report("spec.serviceCIDR", checkCIDR(k.given.ServiceCIDR))
 	}
+	if k.given.Retire && !k.own.document.Has("spec", "retire") {
+		k.report("spec.retire", fail(RuleSharedRetire, "is true for all clusters by the fleet's defaults", "Write retire: true into the spec of each cluster that is to leave."))
+	}
 	k.ingress()
 	if k.given.Server != "" {
 		k.report("spec.server", checkServer(k.given.Server))

@@ -75,3 +75,62 @@ func replaceScalar(data []byte, keys []string, old, replacement string) ([]byte,
 func endsScalar(rest, quote string) bool {
 	return quote != "" || rest == "" || strings.ContainsAny(rest[:1], " \t\r\n,}]")
 }
+
+var errNotBlock = errors.New("its spec is not written as a block of lines")
+
+// SetRetire returns the edit that makes c's spec.yaml say retire: true. Comments,
+// order and quotes stay. It fails where the spec is not a block of lines, and says
+// what to write by hand.
+func (c Cluster) SetRetire() (Edit, error) {
+	edit := Edit{File: c.File}
+	root, err := os.OpenRoot(c.fleet.Root)
+	if err != nil {
+		return edit, err
+	}
+	defer root.Close()
+	if edit.Old, err = root.ReadFile(filepath.FromSlash(edit.File)); err != nil {
+		return edit, err
+	}
+	if edit.New, err = withRetire(edit.Old); err != nil {
+		return edit, fmt.Errorf("%s: %w: write retire: true below spec by hand", edit.File, err)
+	}
+	return edit, nil
+}
+
+func withRetire(data []byte) ([]byte, error) {
+	keys := []string{"spec", "retire"}
+	document, err := position.Parse(data, 0)
+	if err != nil {
+		return nil, err
+	}
+	if document.Has(keys...) {
+		return replaceScalar(data, keys, "false", "true")
+	}
+	line, column := document.KeyAt("spec")
+	lines := strings.SplitAfter(string(data), "\n")
+	if line >= len(lines) || column != 1 {
+		return nil, errNotBlock
+	}
+	// The next line with a key has the indentation of all of them.
+	for _, next := range lines[line:] {
+		text := strings.TrimLeft(next, " ")
+		if strings.TrimSpace(text) == "" || strings.HasPrefix(text, "#") {
+			continue
+		}
+		end := "\n"
+		if strings.HasSuffix(lines[line-1], "\r\n") {
+			end = "\r\n"
+		}
+		added := next[:len(next)-len(text)] + "retire: true" + end
+		edited := []byte(strings.Join(lines[:line], "") + added + strings.Join(lines[line:], ""))
+		document, err = position.Parse(edited, 0)
+		if err != nil {
+			return nil, errNotBlock
+		}
+		if value, ok := document.Scalar(keys...); !ok || value != "true" || added[0] != ' ' {
+			return nil, errNotBlock
+		}
+		return edited, nil
+	}
+	return nil, errNotBlock
+}

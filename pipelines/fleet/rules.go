@@ -108,6 +108,8 @@ const (
 	RuleDuplicateServer finding.Rule = "fleet-duplicate-server"
 	// RuleDuplicateSecret is a Secret's name that another cluster uses.
 	RuleDuplicateSecret finding.Rule = "fleet-duplicate-secret"
+	// RuleSharedRetire: the fleet's defaults say retire for every cluster.
+	RuleSharedRetire finding.Rule = "fleet-shared-retire"
 	// RulePublicKey: sealing.publicKey is not a list of Ed25519 keys.
 	RulePublicKey finding.Rule = "fleet-public-key"
 )

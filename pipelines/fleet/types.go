@@ -60,6 +60,10 @@ type ClusterSpec struct {
 	ValuesFrom []ValueFrom `json:"valuesFrom,omitempty" jsonschema:"minItems=1"`
 	// ArgoCD says how Argo CD deploys the cluster.
 	ArgoCD *ArgoCD `json:"argocd,omitempty"`
+	// Retire says that the cluster is to leave: the next build lifts what guards
+	// its Application and its cluster Secret, so that Argo CD prunes them once this
+	// spec.yaml is deleted. Default: false.
+	Retire bool `json:"retire,omitempty" jsonschema:"default=false"`
 	// Allow names objects that the chart, or a manifest in the cluster's folder
 	// extra, may bring although they are not of the cluster's own namespace.
 	Allow []Allowed `json:"allow,omitempty" jsonschema:"minItems=1"`

@@ -31,6 +31,8 @@ type Report struct {
 	Unfinished []Unfinished `json:"unfinished,omitempty"`
 	// Probes are what doctor looked at, in its order.
 	Probes []Probe `json:"probes,omitempty"`
+	// Steps are what kasou retire found done and left to do, in order.
+	Steps []Step `json:"steps,omitempty"`
 	// Drift is what kasou drift found, in the order of SortRows. What is known
 	// stands among the findings, too, what is not among the unfinished.
 	Drift []Row `json:"drift,omitempty"`
@@ -47,6 +49,25 @@ type Probe struct {
 	OK     bool   `json:"ok"`
 	Detail string `json:"detail,omitempty"`
 }
+
+// Step is one step of an operation that takes several commits.
+type Step struct {
+	Name   string    `json:"name"`
+	State  StepState `json:"state"`
+	Detail string    `json:"detail,omitempty"`
+}
+
+// StepState says whether a step is done, is the next to do, comes later, or is
+// not known.
+type StepState string
+
+// The states of a step, as the reports print them.
+const (
+	StepDone    StepState = "done"
+	StepNext    StepState = "next"
+	StepLater   StepState = "later"
+	StepUnknown StepState = "unknown"
+)
 
 // Unfinished is a cluster, or the fleet where Cluster is empty, that could not
 // be finished, and why.

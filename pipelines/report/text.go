@@ -40,6 +40,9 @@ func writeText(w io.Writer, r *Report, o Options) error {
 		fmt.Fprintf(t, "%s\n", t.paint(red, indented(u.String())))
 	}
 	t.probes(r.Probes)
+	for _, s := range r.Steps {
+		fmt.Fprintf(t, "%-7s %-12s %s\n", s.State, Inert(s.Name), indented(s.Detail))
+	}
 	t.changes(r)
 	t.summary(r)
 	return t.Flush()

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"maps"
 
+	corev1 "k8s.io/api/core/v1"
+
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
 	"kasou/pipelines/tree"
@@ -221,7 +223,7 @@ func (m *manifest) secret(ctx context.Context, object map[string]any, line int, 
 	}
 	result, found, err := m.sealer.Secret(ctx, Request{
 		Cluster: m.cluster, Path: m.path, Line: line,
-		Secret: secret, Entropy: entropy, Previous: m.previous, Recorded: m.recorded,
+		Secret: secret, Own: first(secret), Entropy: entropy, Previous: m.previous, Recorded: m.recorded,
 	})
 	m.found = append(m.found, found...)
 	if m.sealer.options.Sealed != nil {
@@ -235,4 +237,18 @@ func (m *manifest) add(line int, rule finding.Rule, message, hint string) {
 		File: m.path, Line: line, Cluster: m.cluster.Name,
 		Rule: rule, Severity: finding.Error, Message: message, Hint: hint,
 	})
+}
+
+const syncWave = "argocd.argoproj.io/sync-wave"
+
+// first returns the annotation that has Argo CD apply the SealedSecret before
+// what reads its Secret: it applies custom kinds last. A hook has an order of its
+// own, and a wave that the chart gives stays.
+func first(secret *corev1.Secret) map[string]string {
+	for name := range followed(secret.Annotations) {
+		if name == syncWave || name == "argocd.argoproj.io/hook" || name == "helm.sh/hook" {
+			return nil
+		}
+	}
+	return map[string]string{syncWave: "-1"}
 }

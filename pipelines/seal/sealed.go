@@ -30,9 +30,11 @@ type sealed struct {
 }
 
 // wanted gives what kubeseal will make of the Secret, without the ciphertext.
-// The Secret must be cleaned.
-func wanted(secret *corev1.Secret, scope ssv1alpha1.SealingScope) (*sealed, error) {
-	own := ssv1alpha1.UpdateScopeAnnotations(followed(secret.Annotations), scope)
+// The Secret must be cleaned. extra are annotations of the SealedSecret alone.
+func wanted(secret *corev1.Secret, scope ssv1alpha1.SealingScope, extra map[string]string) (*sealed, error) {
+	annotations := followed(secret.Annotations)
+	maps.Copy(annotations, extra)
+	own := ssv1alpha1.UpdateScopeAnnotations(annotations, scope)
 	template := ssv1alpha1.SecretTemplateSpec{ObjectMeta: secret.ObjectMeta, Type: secret.Type, Immutable: secret.Immutable}
 	spec, err := generic(ssv1alpha1.SealedSecretSpec{Template: template})
 	if err != nil {

@@ -85,6 +85,8 @@ type Request struct {
 	// Secret with name and namespace, data and stringData; nil where the
 	// plaintext is not at hand and Previous is only to be checked.
 	Secret *corev1.Secret
+	// Own are annotations of the SealedSecret alone, for Argo CD, which applies it.
+	Own map[string]string
 	// Namespace and Name say which SealedSecret of Previous is meant where
 	// Secret is nil. They may be empty where there is only one.
 	Namespace, Name string
@@ -133,7 +135,7 @@ func (s *Sealer) job(r Request) (*job, error) {
 	j := &job{sealer: s, request: r, scope: scope, place: r.Cluster.Name + " " + fromClusters(r.Cluster, r.Path)}
 	if r.Secret != nil {
 		j.secret = cleaned(r.Secret, scope)
-		want, err := wanted(j.secret, scope)
+		want, err := wanted(j.secret, scope, r.Own)
 		if err != nil {
 			return nil, errors.New("the Secret cannot be written as JSON")
 		}
