@@ -427,7 +427,7 @@ func leftover(cluster string, key objectKey) report.Row {
 		Finding: finding.Finding{
 			Cluster: cluster, Rule: RuleLiveLeftover, Severity: finding.Error,
 			Message: fmt.Sprintf("%s %s is on the host and not in git; Argo CD counts it to the Application", key.kind.Kind, name),
-			Hint:    "Look what it is for; a sync with prune deletes it, once it is confirmed: argocd app sync " + cluster + " --prune",
+			Hint:    "Look what it is for, and delete it with kubectl: kasou's Applications prune nothing by themselves.",
 		},
 		Kind: report.DriftLive, Object: key.kind.Kind + " " + name, Repair: report.ByPerson,
 	}
