@@ -66,9 +66,6 @@ func (r *run) openTrust(ctx context.Context) (finding.List, error) {
 			"set "+seal.KeyEnv+" to the fleet's key; if this one is to replace it, add its public half behind a comma")}, nil
 	}
 	r.trust.keys = named
-	if r.fleet.Spec.Sealing == nil {
-		return nil, nil
-	}
 	before, err := history.Find(ctx, r.Root, r.Against)
 	if err != nil {
 		return nil, err
@@ -325,7 +322,7 @@ func (r *run) missingRegistration(c fleet.Cluster, lock *tree.Lock) finding.List
 
 // sayUnproven notes once that nothing proves what is sealed, where anything is.
 func (r *run) sayUnproven() finding.List {
-	if r.fleet.Spec.Sealing == nil || len(r.fleet.Spec.Sealing.PublicKeys()) > 0 || !r.sealedAny.Load() {
+	if len(r.fleet.Spec.Sealing.PublicKeys()) > 0 || !r.sealedAny.Load() {
 		return nil
 	}
 	hint := "Run kasou lock --seal-key, and write what it shows into fleet.yaml and into CI's secrets."

@@ -338,9 +338,21 @@ func TestWrongSealKey(t *testing.T) {
 func TestARotationOfTheSealKey(t *testing.T) {
 	repo, _, checker, k := signed(t)
 	mine, theirs := publicHalf(t, sealKey), publicHalf(t, otherKey)
-	setKeys(t, repo, theirs)
-	for _, p := range []pipelines.Pipeline{pipelines.Check, pipelines.Build} {
-		found(t, pipe(t, p, checker), pipelines.RuleNewPublicKey, finding.Error)
+	whole := repo.Read(t, "clusters/fleet.yaml")
+	for name, without := range map[string]func(){
+		"another key": func() { setKeys(t, repo, theirs) }, "no key": func() { setKeys(t, repo, "") },
+		"nothing about sealing": func() {
+			text := string(whole)
+			repo.Write(t, "clusters/fleet.yaml", []byte(text[:strings.Index(text, "  sealing:")]))
+		},
+	} {
+		without()
+		for _, p := range []pipelines.Pipeline{pipelines.Check, pipelines.Build} {
+			if r := pipe(t, p, checker); !has(r, pipelines.RuleNewPublicKey) || !r.Failed() {
+				fleettest.Print(t, r)
+				t.Errorf("%s: it passes", name)
+			}
+		}
 	}
 	setKeys(t, repo, mine+","+theirs)
 	r := pipe(t, pipelines.Check, checker)
