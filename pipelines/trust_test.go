@@ -342,8 +342,8 @@ func TestARotationOfTheSealKey(t *testing.T) {
 	for name, without := range map[string]func(){
 		"another key": func() { setKeys(t, repo, theirs) }, "no key": func() { setKeys(t, repo, "") },
 		"nothing about sealing": func() {
-			text := string(whole)
-			repo.Write(t, "clusters/fleet.yaml", []byte(text[:strings.Index(text, "  sealing:")]))
+			before, _, _ := strings.Cut(string(whole), "  sealing:")
+			repo.Write(t, "clusters/fleet.yaml", []byte(before))
 		},
 	} {
 		without()
