@@ -8,6 +8,7 @@ import (
 	"kasou/pipelines/conform"
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
+	"kasou/pipelines/history"
 	"kasou/pipelines/report"
 	"kasou/pipelines/seal"
 	"kasou/pipelines/tree"
@@ -60,7 +61,7 @@ func lookForDrift(ctx context.Context, o Options, d DriftOptions) (*report.Repor
 		return sorted(out), err
 	}
 	defer r.close()
-	w := &watch{run: r, options: d, out: out, git: openDates(ctx, o.Root)}
+	w := &watch{run: r, options: d, out: out, git: history.OpenDates(ctx, o.Root)}
 	if ok, err := w.prepare(ctx); err != nil || !ok {
 		return w.finish(ctx), err
 	}
@@ -83,7 +84,7 @@ type watch struct {
 	*run
 	options DriftOptions
 	out     *report.Report
-	git     dates
+	git     history.Dates
 }
 
 // prepare is start, with findings about the certificate as rows: they hide

@@ -83,7 +83,7 @@ func (r *run) openTrust(ctx context.Context) (finding.List, error) {
 
 // keysBefore leaves out the keys that the commits before do not name.
 func (r *run) keysBefore(ctx context.Context, before history.Before) (finding.List, error) {
-	changed, err := before.Changed(ctx, r.fleet.File)
+	changed, err := before.Changed(ctx, history.Literal(r.fleet.File))
 	if err != nil {
 		return nil, err
 	}
@@ -118,7 +118,7 @@ func (r *run) keysBefore(ctx context.Context, before history.Before) (finding.Li
 // statementsBefore reads the locks of the commits before that are not the same
 // today.
 func (r *run) statementsBefore(ctx context.Context, before history.Before) error {
-	changed, err := before.Changed(ctx, r.Dir+"/*/"+fleet.LockFileName)
+	changed, err := before.Changed(ctx, history.Literal(r.Dir)+"/*/"+fleet.LockFileName)
 	if err != nil {
 		return err
 	}

@@ -8,8 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"os/exec"
 	"path"
 	"strconv"
 	"strings"
@@ -18,7 +16,7 @@ import (
 // Before are the commits that the working copy is compared with. The zero value
 // has none.
 type Before struct {
-	root string
+	repository
 	// commits are names of them, or HEAD.
 	commits []string
 	// Unknown is why some of the commits before are not there; empty where all
@@ -35,10 +33,9 @@ func (b Before) Commits() int { return len(b.commits) }
 // GitHub checks out on a pull request are the tips of both branches. Outside of a repository, and
 // before the first commit, there are none. The error is git's.
 func Find(ctx context.Context, root, against string) (Before, error) {
-	b := Before{root: root}
-	top, err := b.git(ctx, "rev-parse", "--show-toplevel")
-	if err != nil || !sameFolder(top, root) {
-		return Before{}, nil // there is no git, or it is another's
+	b := Before{repository: repository{root}}
+	if !b.isTop(ctx) {
+		return Before{}, nil
 	}
 	if _, err := b.git(ctx, "rev-parse", "--verify", "--quiet", "HEAD"); err != nil {
 		return b, nil
@@ -67,12 +64,12 @@ func Find(ctx context.Context, root, against string) (Before, error) {
 }
 
 // Changed returns, for each commit before, the contents that the files had there
-// which match the glob and are another today, by path from the root. A file that
+// which match the pattern of git's glob and are another today, by path from the root. A file that
 // was not there has no entry. The error is git's.
-func (b Before) Changed(ctx context.Context, glob string) ([]map[string][]byte, error) {
+func (b Before) Changed(ctx context.Context, pattern string) ([]map[string][]byte, error) {
 	var all []map[string][]byte
 	for _, commit := range b.commits {
-		listed, err := b.git(ctx, "diff", "--name-only", "-z", "--no-renames", "--no-ext-diff", "--diff-filter=MDT", commit, "--", ":(top,glob)"+glob)
+		listed, err := b.git(ctx, "diff", "--name-only", "-z", "--no-renames", "--no-ext-diff", "--diff-filter=MDT", commit, "--", ":(top,glob)"+pattern)
 		if err != nil {
 			return nil, fmt.Errorf("git diff: %w", err)
 		}
@@ -122,19 +119,8 @@ func (b Before) contents(ctx context.Context, commit string, names []string) (ma
 	return files, nil
 }
 
-func (b Before) command(ctx context.Context, args ...string) *exec.Cmd {
-	c := exec.CommandContext(ctx, "git", append([]string{"--no-optional-locks", "-C", b.root}, args...)...)
-	c.Env = append(os.Environ(), "LC_ALL=C")
-	return c
-}
-
-func (b Before) git(ctx context.Context, args ...string) (string, error) {
-	out, err := b.command(ctx, args...).Output()
-	return strings.TrimRight(string(out), "\n"), err
-}
-
-func sameFolder(a, b string) bool {
-	left, errLeft := os.Stat(a)
-	right, errRight := os.Stat(b)
-	return errLeft == nil && errRight == nil && os.SameFile(left, right)
+// Literal returns a pattern for Changed that means the path itself, whatever
+// characters are in it.
+func Literal(path string) string {
+	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(path)
 }

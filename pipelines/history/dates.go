@@ -1,0 +1,60 @@
+package history
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// Dates asks git since when a file is as it is. Where there is no git, or not
+// enough of its history, it knows nothing.
+type Dates struct {
+	repository
+	// cut are the commits at which a shallow clone ends: git takes every file
+	// there for new.
+	cut map[string]bool
+}
+
+// OpenDates looks for a repository whose top level is root.
+func OpenDates(ctx context.Context, root string) Dates {
+	d := Dates{repository: repository{root}, cut: map[string]bool{}}
+	if !d.isTop(ctx) {
+		return Dates{}
+	}
+	shallow, err := d.git(ctx, "rev-parse", "--git-path", "shallow")
+	if err != nil {
+		return Dates{}
+	}
+	if !filepath.IsAbs(shallow) {
+		shallow = filepath.Join(root, shallow)
+	}
+	commits, _ := os.ReadFile(shallow) // a whole clone has no such file
+	for _, commit := range strings.Fields(string(commits)) {
+		d.cut[commit] = true
+	}
+	return d
+}
+
+// Changed returns when the file's last change was committed, RFC 3339 in UTC;
+// empty where it has changed since, or git does not know.
+func (d Dates) Changed(ctx context.Context, file string) string {
+	if d.root == "" {
+		return ""
+	}
+	status, err := d.git(ctx, "status", "--porcelain", "--ignored", "--", ":(literal)"+file)
+	if err != nil || status != "" {
+		return ""
+	}
+	line, err := d.git(ctx, "log", "-1", "--format=%H %cI", "--", ":(literal)"+file)
+	commit, when, _ := strings.Cut(line, " ")
+	if err != nil || d.cut[commit] {
+		return ""
+	}
+	at, err := time.Parse(time.RFC3339, when)
+	if err != nil {
+		return ""
+	}
+	return at.UTC().Format(time.RFC3339)
+}
