@@ -2,12 +2,9 @@ package pipelines_test
 
 import (
 	"context"
-	"encoding/base64"
-	"encoding/pem"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -31,17 +28,7 @@ func stalled(t *testing.T, repo fleettest.Repo) (open func() (*host.Host, error)
 	}))
 	t.Cleanup(server.Close)
 	t.Cleanup(func() { close(end) })
-	ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
-	repo.Write(t, "kubeconfig", fmt.Appendf(nil, `apiVersion: v1
-kind: Config
-current-context: host
-clusters: [{name: host, cluster: {server: %q, certificate-authority-data: %s}}]
-users: [{name: me, user: {token: t}}]
-contexts: [{name: host, context: {cluster: host, user: me}}]
-`, server.URL, base64.StdEncoding.EncodeToString(ca)))
-	return func() (*host.Host, error) {
-		return host.Open(host.Options{Kubeconfig: filepath.Join(repo.Root, "kubeconfig"), Retries: -1, Timeout: 100 * time.Millisecond})
-	}, requests
+	return openHost(t, repo, server, host.Options{Timeout: 100 * time.Millisecond}), requests
 }
 
 // A host that stalls is asked by those at work, and by nobody after them; each

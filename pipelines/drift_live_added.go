@@ -40,7 +40,7 @@ func (l *liveWatch) addedRows(ctx context.Context, c fleet.Cluster, o live.Objec
 	switch {
 	case err == nil:
 		added = live.StillAdded(added, without)
-	case !errors.As(err, &refused): // one that cannot be taken out is no default
+	case !errors.As(err, &refused): // one that cannot be taken out is not a default
 		return nil, err
 	}
 	return l.rowsOfAdded(c, o, o.Name(), added), nil

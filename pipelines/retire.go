@@ -155,7 +155,7 @@ func (l *leaving) ask(ctx context.Context) (*onTheHost, error) {
 }
 
 // object returns the host's object, or nil where it has none. A kind that the host
-// does not know is an error: this is no host of an Argo CD.
+// does not know is an error: this is not a host of an Argo CD.
 func object(ctx context.Context, asked *host.Host, version, kind, namespace, name string) (*unstructured.Unstructured, error) {
 	want := &unstructured.Unstructured{}
 	want.SetAPIVersion(version)

@@ -3,7 +3,6 @@ package pipelines_test
 import (
 	"context"
 	"encoding/base64"
-	"encoding/pem"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -460,10 +459,7 @@ func TestTheHostIsNoVirtualCluster(t *testing.T) {
 		fmt.Fprint(w, `{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"NotFound","code":404}`)
 	}))
 	t.Cleanup(server.Close)
-	ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
-	repo.Write(t, "kubeconfig", fmt.Appendf(nil, "apiVersion: v1\nkind: Config\ncurrent-context: host\nclusters: [{name: host, cluster: {server: %q, certificate-authority-data: %s}}]\nusers: [{name: me, user: {token: t}}]\ncontexts: [{name: host, context: {cluster: host, user: me}}]\n",
-		server.URL, base64.StdEncoding.EncodeToString(ca)))
-	asked, err := host.Open(host.Options{Kubeconfig: filepath.Join(repo.Root, "kubeconfig"), Retries: -1})
+	asked, err := openHost(t, repo, server, host.Options{})()
 	if err != nil {
 		t.Fatal(err)
 	}

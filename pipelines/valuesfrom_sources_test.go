@@ -43,6 +43,13 @@ func hostOf(t *testing.T, repo fleettest.Repo, answers map[string]string) func()
 		fmt.Fprint(w, answer)
 	}))
 	t.Cleanup(server.Close)
+	return openHost(t, repo, server, host.Options{})
+}
+
+// openHost returns what opens the server as a host, by a kubeconfig in the
+// repository, with one attempt a request.
+func openHost(t *testing.T, repo fleettest.Repo, server *httptest.Server, o host.Options) func() (*host.Host, error) {
+	t.Helper()
 	ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
 	repo.Write(t, "kubeconfig", fmt.Appendf(nil, `apiVersion: v1
 kind: Config
@@ -51,9 +58,8 @@ clusters: [{name: host, cluster: {server: %q, certificate-authority-data: %s}}]
 users: [{name: me, user: {token: t}}]
 contexts: [{name: host, context: {cluster: host, user: me}}]
 `, server.URL, base64.StdEncoding.EncodeToString(ca)))
-	return func() (*host.Host, error) {
-		return host.Open(host.Options{Kubeconfig: filepath.Join(repo.Root, "kubeconfig"), Retries: -1})
-	}
+	o.Kubeconfig, o.Retries = filepath.Join(repo.Root, "kubeconfig"), -1
+	return func() (*host.Host, error) { return host.Open(o) }
 }
 
 func TestValuesFromAHostSecret(t *testing.T) {

@@ -21,7 +21,7 @@ type Credential struct {
 	// BearerToken is there where CertData is not.
 	BearerToken string
 	// Server is the URL in the kubeconfig, in the one spelling that is compared;
-	// empty where it means the machine itself, or is none. It is no secret.
+	// empty where it means the machine itself, or is none. It is not a secret.
 	Server string
 	// ServerName is the name in the server's certificate where it is not that
 	// of its URL; mostly empty.
