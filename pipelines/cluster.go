@@ -12,6 +12,7 @@ import (
 	"kasou/pipelines/extra"
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
+	"kasou/pipelines/manifest"
 	"kasou/pipelines/policy"
 	"kasou/pipelines/render"
 	"kasou/pipelines/report"
@@ -128,7 +129,7 @@ func inputs(c fleet.Cluster, ch toolchain.Chart, extras extra.Extras) (string, e
 	if err != nil {
 		return "", err
 	}
-	return tree.Digest([]byte(spec + "\n" + ch.Digest + "\n" + extras.Digest())), nil
+	return manifest.Digest([]byte(spec + "\n" + ch.Digest + "\n" + extras.Digest())), nil
 }
 
 // assembly is what a cluster's files are made from.
@@ -144,7 +145,7 @@ type assembly struct {
 // made is what an assembly came to.
 type made struct {
 	// files are all but the lock.
-	files tree.Files
+	files manifest.Files
 	// holdsSealed says that something sealed is among them, and sealed are the
 	// statements about it.
 	holdsSealed bool
@@ -197,12 +198,12 @@ func (r *run) filesOnce(ctx context.Context, a assembly, willValidate bool) (m m
 	if !keep(found, err) {
 		return m, findings, err
 	}
-	manifest := func(name string) string { return path.Join(r.Dir, c.Name, "manifests", name) }
+	at := func(name string) string { return path.Join(r.Dir, c.Name, "manifests", name) }
 	for name, data := range rendered {
-		files[manifest(name)] = data
+		files[at(name)] = data
 	}
 	var sealed []string
-	files, found, err = r.sealRendered(ctx, a.hidden, ch, plan.Values, files, manifest, a.lock, &sealed)
+	files, found, err = r.sealRendered(ctx, a.hidden, ch, plan.Values, files, at, a.lock, &sealed)
 	if !keep(r.proven(c, a.lock, files, found), err) {
 		return m, findings, err
 	}
@@ -212,9 +213,9 @@ func (r *run) filesOnce(ctx context.Context, a assembly, willValidate bool) (m m
 	if found = r.keepRegistration(c, a.lock, files, m.sealed); !keep(found, nil) {
 		return m, findings, err
 	}
-	templates := tree.Files{}
+	templates := manifest.Files{}
 	for name := range rendered {
-		templates[manifest(name)] = files[manifest(name)]
+		templates[at(name)] = files[at(name)]
 	}
 	m.clusterScoped, found, err = r.admit(ctx, a, files, templates)
 	keep(found, err)
@@ -227,7 +228,7 @@ func (r *run) filesOnce(ctx context.Context, a assembly, willValidate bool) (m m
 // admit validates every document of files, and holds those of templates, which
 // the chart rendered, and the extras to the policy. It adds the extras' files. It
 // returns the kinds without a namespace among all objects.
-func (r *run) admit(ctx context.Context, a assembly, files, templates tree.Files) ([]string, finding.List, error) {
+func (r *run) admit(ctx context.Context, a assembly, files, templates manifest.Files) ([]string, finding.List, error) {
 	// An extra is validated as the person wrote it, so that findings stand there.
 	checked := maps.Clone(files)
 	maps.Copy(checked, a.extras.Files)
@@ -271,7 +272,7 @@ func (r *run) admit(ctx context.Context, a assembly, files, templates tree.Files
 
 // conform validates files, by schemas that are made ready when the first cluster
 // needs them.
-func (r *run) conform(ctx context.Context, c fleet.Cluster, files tree.Files) (finding.List, error) {
+func (r *run) conform(ctx context.Context, c fleet.Cluster, files manifest.Files) (finding.List, error) {
 	schemas, err := r.schemas.Ready()
 	if err != nil {
 		return nil, err

@@ -15,6 +15,7 @@ import (
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
 	"kasou/pipelines/host"
+	"kasou/pipelines/manifest"
 	"kasou/pipelines/report"
 	"kasou/pipelines/seal"
 	"kasou/pipelines/toolchain"
@@ -205,7 +206,7 @@ func (r *run) sealCredential(ctx context.Context, c fleet.Cluster, cred credenti
 	if sealed.Decision.Outcome == seal.Keep && !sealed.Retagged {
 		data = previous
 	}
-	found, err = r.conform(ctx, c, tree.Files{file: data})
+	found, err = r.conform(ctx, c, manifest.Files{file: data})
 	findings = append(findings, found...)
 	if !r.signs() || err != nil || findings.Failed() {
 		return data, nil, findings, err
@@ -239,7 +240,7 @@ func entropyOf(cred credential.Credential) seal.Entropy {
 // keepRegistration puts the sealed cluster Secret that the lock records among
 // the files of a build, which cannot make it anew. One that was edited or
 // deleted is a finding that register mends.
-func (r *run) keepRegistration(c fleet.Cluster, lock *tree.Lock, files tree.Files, sealed map[string]tree.SealLock) finding.List {
+func (r *run) keepRegistration(c fleet.Cluster, lock *tree.Lock, files manifest.Files, sealed map[string]tree.SealLock) finding.List {
 	file := r.registration(c.Name)
 	recorded := r.recorded(lock)(file)
 	if recorded == "" {
@@ -290,7 +291,7 @@ func (r *run) guardRegistration(c fleet.Cluster, data []byte, statement tree.Sea
 	case r.signs():
 		facts := statement
 		facts.Serial++
-		return guarded, r.key.Sign(seal.Statement{Cluster: c.Name, Path: r.inside(file), Digest: tree.Digest(guarded), Facts: facts}), nil
+		return guarded, r.key.Sign(seal.Statement{Cluster: c.Name, Path: r.inside(file), Digest: manifest.Digest(guarded), Facts: facts}), nil
 	}
 	return data, statement, finding.List{{
 		File: file, Cluster: c.Name, Rule: RuleGuardUnsigned, Severity: finding.Warning,

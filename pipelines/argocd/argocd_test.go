@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"kasou/pipelines/fleet"
+	"kasou/pipelines/manifest"
 	"kasou/pipelines/tree"
 )
 
@@ -85,7 +86,7 @@ func sortedByName(clusters []fleet.Cluster) []fleet.Cluster {
 }
 
 // golden holds all files in one: "=== path" and the content.
-func golden(t *testing.T, name string, files tree.Files) {
+func golden(t *testing.T, name string, files manifest.Files) {
 	t.Helper()
 	var b bytes.Buffer
 	for _, p := range files.Paths() {

@@ -9,12 +9,11 @@ import (
 	"path"
 	"slices"
 
-	"kasou/pipelines/document"
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
+	"kasou/pipelines/manifest"
 	"kasou/pipelines/position"
 	"kasou/pipelines/toolchain"
-	"kasou/pipelines/tree"
 )
 
 // maxFile is the size from which a generated file is refused, in bytes. An API
@@ -24,7 +23,7 @@ const maxFile = 32 << 20
 // Check validates every object in a cluster's generated files: paths from the
 // repo's root, the manifests only. Findings are about the files, and sorted.
 // The error is the tool's, or says that an object went unchecked.
-func Check(ctx context.Context, kc toolchain.Kubeconform, schemas toolchain.Schemas, c fleet.Cluster, files tree.Files) (finding.List, error) {
+func Check(ctx context.Context, kc toolchain.Kubeconform, schemas toolchain.Schemas, c fleet.Cluster, files manifest.Files) (finding.List, error) {
 	// Most objects are valid, and then nobody asks where in the file they stand:
 	// positions take a parse of their own.
 	check := &checker{cluster: c, version: schemas.KubernetesVersion, glances: true}
@@ -50,7 +49,7 @@ type checker struct {
 	glances, doubt bool
 }
 
-func (c *checker) run(ctx context.Context, kc toolchain.Kubeconform, schemas toolchain.Schemas, files tree.Files) error {
+func (c *checker) run(ctx context.Context, kc toolchain.Kubeconform, schemas toolchain.Schemas, files manifest.Files) error {
 	for _, name := range files.Paths() {
 		c.read(name, files[name])
 	}
@@ -80,8 +79,8 @@ func (c *checker) read(name string, data []byte) {
 			"see what the chart or its values put into this file")
 		return
 	}
-	documents, err := document.Split(name, data)
-	if split := (*document.Error)(nil); errors.As(err, &split) {
+	documents, err := manifest.Split(name, data)
+	if split := (*manifest.Error)(nil); errors.As(err, &split) {
 		c.add(RuleSyntax, name, split.Line, 1, split.Message, syntaxHint)
 		return
 	}
@@ -92,9 +91,9 @@ func (c *checker) read(name string, data []byte) {
 
 const syntaxHint = "mend the chart's template, or the values that make it render this"
 
-func (c *checker) readDocument(d toolchain.Document) {
+func (c *checker) readDocument(d manifest.Document) {
 	if c.glances {
-		if seen, ok := document.Glance(d.Data); ok {
+		if seen, ok := manifest.Glance(d.Data); ok {
 			c.objects = append(c.objects, object{document: d, head: seen})
 			return
 		}
@@ -160,7 +159,7 @@ func (c *checker) duplicates() {
 }
 
 func (c *checker) validate(ctx context.Context, kc toolchain.Kubeconform, schemas toolchain.Schemas) error {
-	documents := make([]toolchain.Document, len(c.objects))
+	documents := make([]manifest.Document, len(c.objects))
 	for i, o := range c.objects {
 		documents[i] = o.document
 	}

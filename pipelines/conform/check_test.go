@@ -10,8 +10,8 @@ import (
 
 	"kasou/pipelines/conform"
 	"kasou/pipelines/fleet"
+	"kasou/pipelines/manifest"
 	"kasou/pipelines/toolchain"
-	"kasou/pipelines/tree"
 )
 
 const goodService = `---
@@ -112,7 +112,7 @@ spec:
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			var got []string
-			for _, f := range check(t, schemas, tree.Files{test.file: []byte(test.content)}) {
+			for _, f := range check(t, schemas, manifest.Files{test.file: []byte(test.content)}) {
 				got = append(got, fmt.Sprintf("%s: %s [%s]", f.Position(), f.Message, f.Rule))
 				if f.Hint == "" || f.Cluster != "dev" {
 					t.Errorf("%s: hint %q, cluster %q", f, f.Hint, f.Cluster)
@@ -126,7 +126,7 @@ spec:
 }
 
 func TestValuesStayOutOfMessages(t *testing.T) {
-	files := tree.Files{"a.yaml": []byte("apiVersion: v1\nkind: Secret\nmetadata: {name: a, creationTimestamp: hunter2}\ndata: hunter2\nstringData: {a: [hunter2]}\ntype: {hunter2: 1}\n")}
+	files := manifest.Files{"a.yaml": []byte("apiVersion: v1\nkind: Secret\nmetadata: {name: a, creationTimestamp: hunter2}\ndata: hunter2\nstringData: {a: [hunter2]}\ntype: {hunter2: 1}\n")}
 	findings := check(t, open(t, "1.34.1"), files)
 	if len(findings) != 4 {
 		t.Errorf("%d findings, want 4", len(findings))
@@ -141,14 +141,14 @@ func TestValuesStayOutOfMessages(t *testing.T) {
 // dropping forgets the last document.
 type dropping struct{ toolchain.Kubeconform }
 
-func (d dropping) Validate(ctx context.Context, s toolchain.Schemas, docs []toolchain.Document) ([]toolchain.Validation, error) {
+func (d dropping) Validate(ctx context.Context, s toolchain.Schemas, docs []manifest.Document) ([]toolchain.Validation, error) {
 	results, err := d.Kubeconform.Validate(ctx, s, docs)
 	return results[:len(results)-1], err
 }
 
 func TestEveryDocumentIsCounted(t *testing.T) {
 	c := fleet.Cluster{Name: "dev"}
-	files := tree.Files{"a.yaml": []byte(goodService)}
+	files := manifest.Files{"a.yaml": []byte(goodService)}
 	if _, err := conform.Check(context.Background(), dropping{kubeconform}, open(t, "1.34.1"), c, files); err == nil {
 		t.Error("a document without a result is no error")
 	}
@@ -160,7 +160,7 @@ func TestTenThousandDocuments(t *testing.T) {
 	for i := range count {
 		fmt.Fprintf(&file, "---\napiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: c%d\ndate: {}\n", i)
 	}
-	findings := check(t, open(t, "1.34.1"), tree.Files{"a.yaml": []byte(file.String())})
+	findings := check(t, open(t, "1.34.1"), manifest.Files{"a.yaml": []byte(file.String())})
 	if len(findings) != count {
 		t.Fatalf("%d findings, want %d", len(findings), count)
 	}

@@ -13,9 +13,8 @@ import (
 	"strings"
 
 	"kasou/pipelines/conform/bundle"
-	"kasou/pipelines/document"
 	"kasou/pipelines/finding"
-	"kasou/pipelines/tree"
+	"kasou/pipelines/manifest"
 )
 
 // The most that one entry of spec.schemas may hold.
@@ -36,7 +35,7 @@ var layouts = []string{
 // the cache. kubeconform passes over a schema that does
 // not compile and fetches what a schema refers to, so both are found here.
 func (s *Set) imported(root, name, cacheDir string) ([]problem, error) {
-	in := &importer{files: tree.Files{}, bundle: &bundle.Bundle{}}
+	in := &importer{files: manifest.Files{}, bundle: &bundle.Bundle{}}
 	if !filepath.IsLocal(filepath.FromSlash(name)) {
 		in.reject(name + " is not a path inside the repo")
 		return in.problems, nil
@@ -59,7 +58,7 @@ func (s *Set) imported(root, name, cacheDir string) ([]problem, error) {
 	if len(in.problems) > 0 {
 		return in.problems, nil
 	}
-	at := s.add(cacheDir, folder{digest: bundle.FilesDigest(in.files), files: func() (tree.Files, error) { return in.files, nil }})
+	at := s.add(cacheDir, folder{digest: bundle.FilesDigest(in.files), files: func() (manifest.Files, error) { return in.files, nil }})
 	for _, layout := range layouts {
 		s.schemas.Locations = append(s.schemas.Locations, filepath.Join(at, layout))
 	}
@@ -68,7 +67,7 @@ func (s *Set) imported(root, name, cacheDir string) ([]problem, error) {
 
 // importer gathers the schemas of one entry.
 type importer struct {
-	files    tree.Files
+	files    manifest.Files
 	bundle   *bundle.Bundle
 	total    int
 	problems []problem
@@ -151,7 +150,7 @@ func (in *importer) file(repo fs.FS, name, kept string, alone bool) {
 
 // definitions takes the CustomResourceDefinitions out of a YAML file.
 func (in *importer) definitions(name string, data []byte, alone bool) {
-	documents, err := document.Split(name, data)
+	documents, err := manifest.Split(name, data)
 	if err != nil {
 		in.reject(fmt.Sprintf("%s: %v", name, err))
 		return

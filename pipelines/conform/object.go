@@ -8,20 +8,20 @@ import (
 
 	"sigs.k8s.io/yaml"
 
-	"kasou/pipelines/document"
+	"kasou/pipelines/manifest"
 	"kasou/pipelines/position"
 	"kasou/pipelines/toolchain"
 )
 
 // object is one Kubernetes object of a file, with what its checks need.
 type object struct {
-	document toolchain.Document
+	document manifest.Document
 	// positions are of the YAML document that the object stands in, and prefix
 	// leads to it there: items and an index, for an item of a List.
 	positions *position.Document
 	prefix    []string
 	// head is read instead where there are no positions.
-	head document.Head
+	head manifest.Head
 }
 
 // at gives line and column of a field of the object.
@@ -131,7 +131,7 @@ func (o object) items() ([]object, error) {
 		}
 		prefix := []string{"items", strconv.Itoa(i)}
 		line, _ := o.positions.At(prefix...)
-		document := toolchain.Document{File: o.document.File, Line: line, Data: data}
+		document := manifest.Document{File: o.document.File, Line: line, Data: data}
 		objects = append(objects, object{document: document, positions: o.positions, prefix: prefix})
 	}
 	return objects, nil

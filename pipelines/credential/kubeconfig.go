@@ -7,7 +7,7 @@ import (
 
 	"sigs.k8s.io/yaml"
 
-	"kasou/pipelines/document"
+	"kasou/pipelines/manifest"
 )
 
 // kubeconfig has every field of the v1 format (client-go's
@@ -80,7 +80,7 @@ func read(data []byte) (*kubeconfig, error) {
 	if len(data) > maximumFile {
 		return nil, errors.New("it is larger than a kubeconfig can be")
 	}
-	switch documents, err := document.Split("", data); {
+	switch documents, err := manifest.Split("", data); {
 	case err != nil:
 		return nil, errors.New("it is not one YAML document")
 	case len(documents) == 0:

@@ -15,9 +15,9 @@ import (
 
 	"sigs.k8s.io/yaml"
 
-	"kasou/pipelines/document"
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
+	"kasou/pipelines/manifest"
 	"kasou/pipelines/position"
 	"kasou/pipelines/tree"
 )
@@ -45,7 +45,7 @@ type Object struct {
 // Extras are a cluster's own manifests. The zero value has none.
 type Extras struct {
 	// Files are the texts, by path from the repo's root.
-	Files tree.Files
+	Files manifest.Files
 	// Objects are in the order of the files.
 	Objects []Object
 }
@@ -58,9 +58,9 @@ func (e Extras) Digest() string {
 	}
 	var all strings.Builder
 	for _, p := range e.Files.Paths() {
-		fmt.Fprintf(&all, "%s %s\n", tree.Digest(e.Files[p]), p)
+		fmt.Fprintf(&all, "%s %s\n", manifest.Digest(e.Files[p]), p)
 	}
-	return tree.Digest([]byte(all.String()))
+	return manifest.Digest([]byte(all.String()))
 }
 
 // Read reads the cluster's extra folder below dir, the clusters folder, in the
@@ -72,7 +72,7 @@ func Read(root, dir string, c fleet.Cluster) (Extras, finding.List, error) {
 		return Extras{}, nil, fmt.Errorf("open the repo: %w", err)
 	}
 	defer repo.Close()
-	r := &reader{cluster: c, repo: repo, folder: path.Join(dir, c.Name, Folder), extras: Extras{Files: tree.Files{}}}
+	r := &reader{cluster: c, repo: repo, folder: path.Join(dir, c.Name, Folder), extras: Extras{Files: manifest.Files{}}}
 	info, err := repo.Lstat(filepath.FromSlash(r.folder))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -146,8 +146,8 @@ func (r *reader) entry(e fs.DirEntry) error {
 // read takes a file apart, strictly: as every YAML parser reads it, or not at
 // all.
 func (r *reader) read(name string, data []byte) {
-	documents, err := document.Split(name, data)
-	var split *document.Error
+	documents, err := manifest.Split(name, data)
+	var split *manifest.Error
 	if errors.As(err, &split) {
 		r.report(name, split.Line, 1, RuleSyntax, split.Message, "")
 		return
@@ -201,13 +201,13 @@ func (r *reader) document(name string, line int, data []byte) {
 // by path from the repo's root. An object that has a namespace and does not say
 // which gets the cluster's own; namespaced reports of which objects that holds.
 // It changes the objects.
-func (e Extras) Manifests(dir string, c fleet.Cluster, namespaced func(fields map[string]any) bool) (tree.Files, error) {
-	files := tree.Files{}
+func (e Extras) Manifests(dir string, c fleet.Cluster, namespaced func(fields map[string]any) bool) (manifest.Files, error) {
+	files := manifest.Files{}
 	for _, o := range e.Objects {
 		if metadata, ok := o.Fields["metadata"].(map[string]any); ok && metadata["namespace"] == nil && namespaced(o.Fields) {
 			metadata["namespace"] = c.Spec.Namespace
 		}
-		text, err := document.Marshal(o.Fields)
+		text, err := manifest.Marshal(o.Fields)
 		if err != nil {
 			return nil, fmt.Errorf("%s:%d: %w", o.File, o.Line, err)
 		}

@@ -10,8 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/yaml"
 
-	"kasou/pipelines/document"
-	"kasou/pipelines/tree"
+	"kasou/pipelines/manifest"
 )
 
 // Object is one object in git.
@@ -44,10 +43,10 @@ func (e *FileError) Error() string { return fmt.Sprintf("%s:%d: %s", e.File, e.L
 // Objects gives the objects in the files that Argo CD compares with the host:
 // lists are taken apart, hooks left out, as they are made for each sync and may
 // be gone. The error is a *FileError.
-func Objects(files tree.Files) ([]Object, error) {
+func Objects(files manifest.Files) ([]Object, error) {
 	var all []Object
 	for _, file := range files.Paths() {
-		documents, err := document.Split(file, files[file])
+		documents, err := manifest.Split(file, files[file])
 		if err != nil {
 			return nil, &FileError{File: file, Line: 1, Message: err.Error()}
 		}

@@ -5,18 +5,17 @@ import (
 	"slices"
 	"strings"
 
-	"kasou/pipelines/document"
-	"kasou/pipelines/tree"
+	"kasou/pipelines/manifest"
 )
 
 // Read returns the objects in the files, the items of a List one by one. The
 // paths are from the repo's root. Of most objects only the head is decoded, and
 // what the policy asks of their kind. The error is a file that Kubernetes' parser
 // does not take.
-func Read(files tree.Files) ([]Object, error) {
+func Read(files manifest.Files) ([]Object, error) {
 	var all []Object
 	for _, file := range files.Paths() {
-		documents, err := document.Split(file, files[file])
+		documents, err := manifest.Split(file, files[file])
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", file, err)
 		}
@@ -35,7 +34,7 @@ func Read(files tree.Files) ([]Object, error) {
 var asked = []string{"items", "roleRef", "subjects"}
 
 func read(data []byte) (map[string]any, error) {
-	lazy, err := document.Fields(data)
+	lazy, err := manifest.Fields(data)
 	if err != nil || lazy == nil {
 		return nil, err
 	}
@@ -43,7 +42,7 @@ func read(data []byte) (map[string]any, error) {
 	for key, value := range lazy {
 		if slices.Contains([]string{"apiVersion", "kind", "metadata"}, key) || slices.Contains(asked, key) ||
 			key == "spec" && lazy["kind"].Value() == sealedSecret {
-			fields[key] = document.Plain(value.Value())
+			fields[key] = manifest.Plain(value.Value())
 		}
 	}
 	return fields, nil

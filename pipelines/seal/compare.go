@@ -18,7 +18,7 @@ var digest = regexp.MustCompile(`^([0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{56}|[0-9a-
 // twin. A digest in an annotation is passed over, as charts have it to roll
 // their pods when values change: the one of the placeholders does that as well,
 // and cannot be searched for the values. It says whether there was such a one.
-func (m *manifest) compare(d document, part segment, twin map[string]any) (digests bool) {
+func (m *renderedFile) compare(d document, part segment, twin map[string]any) (digests bool) {
 	var at *position.Document
 	if parsed, err := position.Parse(part.bytes(), part.line-1); err == nil && len(part.body) > 0 {
 		at = parsed

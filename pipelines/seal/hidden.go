@@ -14,8 +14,8 @@ import (
 
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
+	"kasou/pipelines/manifest"
 	"kasou/pipelines/position"
-	"kasou/pipelines/tree"
 )
 
 // Hidden is a cluster's manifests once more, rendered with other values in the
@@ -23,11 +23,11 @@ import (
 // whatever form a template puts it.
 type Hidden struct {
 	// Files have the same paths as those that Rendered is given.
-	Files tree.Files
+	Files manifest.Files
 	// Alike are the same once more, rendered with other values of the same lengths:
 	// whatever is sealed must have the same lengths in both, for a ciphertext shows
 	// that of its plaintext to everyone.
-	Alike tree.Files
+	Alike manifest.Files
 	// Known says that Files hold the real values, for the Secrets to be sealed.
 	// Otherwise no plaintext is at hand, and what is committed is kept.
 	Known bool
@@ -40,13 +40,13 @@ type Hidden struct {
 // from them; the Secrets that differ come from hidden. A value that reaches
 // anything else is a finding with the file, the line and the field. It is told
 // by the placeholder: no finding holds a value.
-func (s *Sealer) RenderedHidden(ctx context.Context, c fleet.Cluster, files tree.Files, hidden Hidden, previous func(path string) []byte) (tree.Files, finding.List, error) {
+func (s *Sealer) RenderedHidden(ctx context.Context, c fleet.Cluster, files manifest.Files, hidden Hidden, previous func(path string) []byte) (manifest.Files, finding.List, error) {
 	return s.rendered(ctx, c, files, &hidden, previous)
 }
 
 // sameFiles says whether both renders have the same paths. A path could hold a
 // value, so none is named.
-func (h *Hidden) sameFiles(c fleet.Cluster, files tree.Files) finding.List {
+func (h *Hidden) sameFiles(c fleet.Cluster, files manifest.Files) finding.List {
 	if h == nil || slices.Equal(files.Paths(), h.Files.Paths()) && slices.Equal(files.Paths(), h.Alike.Paths()) {
 		return nil
 	}
@@ -59,7 +59,7 @@ var inValuesFrom = []string{"spec", "valuesFrom"}
 const unsealedHint = "leave the value out of what the chart does not render into a Secret, or write it into spec.values if it is no secret"
 
 // leak says that a value reaches the field of an unsealed document.
-func (m *manifest) leak(line int, what string, placeholder any) {
+func (m *renderedFile) leak(line int, what string, placeholder any) {
 	field := inValuesFrom
 	source := "a value of valuesFrom"
 	for i, p := range m.hidden.Placeholders {
@@ -80,7 +80,7 @@ type pair struct{ with, alike map[string]any }
 
 // differing gives what stands in the place of a document that the two renders
 // have differently.
-func (m *manifest) differing(ctx context.Context, part segment, twin twin) ([]byte, error) {
+func (m *renderedFile) differing(ctx context.Context, part segment, twin twin) ([]byte, error) {
 	d, err := part.read()
 	other, err2 := twin.with.read()
 	alike, err3 := twin.alike.read()
@@ -112,7 +112,7 @@ func firstDifferent(a, b []byte) int {
 
 // hiddenObject seals a Secret, or those of a List in their places. It gives nil
 // where a finding stops the cluster.
-func (m *manifest) hiddenObject(ctx context.Context, object map[string]any, twin pair, d document, part segment) ([]byte, error) {
+func (m *renderedFile) hiddenObject(ctx context.Context, object map[string]any, twin pair, d document, part segment) ([]byte, error) {
 	if isSecret(object) && isSecret(twin.with) {
 		return m.hiddenSecret(ctx, object, twin, d, part)
 	}
@@ -143,7 +143,7 @@ func (m *manifest) hiddenObject(ctx context.Context, object map[string]any, twin
 
 // hiddenSecret seals the Secret with the data of its twin. Everything else of
 // it becomes part of the SealedSecret as it is, and must not differ.
-func (m *manifest) hiddenSecret(ctx context.Context, object map[string]any, both pair, d document, part segment) ([]byte, error) {
+func (m *renderedFile) hiddenSecret(ctx context.Context, object map[string]any, both pair, d document, part segment) ([]byte, error) {
 	other := both.with
 	if reflect.DeepEqual(object, other) {
 		return m.secret(ctx, object, d.kindLine, InGit)
@@ -175,7 +175,7 @@ func (m *manifest) hiddenSecret(ctx context.Context, object map[string]any, both
 // compareLengths reports the values that are to be sealed and have another length
 // than with other values of the same length: a chart can write a text into
 // lengths, a character in each.
-func (m *manifest) compareLengths(object map[string]any, both pair, d document, part segment) {
+func (m *renderedFile) compareLengths(object map[string]any, both pair, d document, part segment) {
 	with, alike := lengths(both.with), lengths(both.alike)
 	for _, key := range slices.SortedFunc(maps.Keys(lengths(object)), compareKeys) {
 		if with[key] == alike[key] && len(with) == len(alike) {
@@ -220,7 +220,7 @@ func sameKeys(a, b any) bool {
 
 // unknown keeps the committed SealedSecret of a Secret whose plaintext is not
 // at hand.
-func (m *manifest) unknown(ctx context.Context, object map[string]any, line int) ([]byte, error) {
+func (m *renderedFile) unknown(ctx context.Context, object map[string]any, line int) ([]byte, error) {
 	secret, problem := readSecret(object, m.cluster.Spec.Namespace)
 	if problem != "" {
 		return m.secret(ctx, object, line, Guessable) // says what is wrong
@@ -232,7 +232,7 @@ func (m *manifest) unknown(ctx context.Context, object map[string]any, line int)
 		m.add(line, RuleUnverifiable, "there is no SealedSecret "+name+" here, and no value to make it with",
 			"run kasou build where the values of spec.valuesFrom and "+KeyEnv+" are, and commit what it writes")
 		return nil, nil
-	case m.recorded != "" && tree.Digest(m.previous) != m.recorded:
+	case m.recorded != "" && manifest.Digest(m.previous) != m.recorded:
 		m.add(line, RuleTampered, "the file of SealedSecret "+name+" is not the one that the lock records",
 			"put it back from git's history, or run kasou build where the values of spec.valuesFrom are")
 		return nil, nil

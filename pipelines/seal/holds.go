@@ -13,7 +13,7 @@ import (
 	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
 	sigsyaml "sigs.k8s.io/yaml"
 
-	docs "kasou/pipelines/document"
+	"kasou/pipelines/manifest"
 )
 
 // What is a Secret is decided here, on parsed documents alone, by the parser that
@@ -26,7 +26,7 @@ import (
 func (s segment) holdsSecret() (bool, error) {
 	data := s.bytes()
 	decoder := kubeyaml.NewDecoder(bytes.NewReader(data))
-	var top map[string]docs.Lazy
+	var top map[string]manifest.Lazy
 	err := decoder.Decode(&top)
 	var odd *kubeyaml.TypeError
 	switch {
@@ -35,7 +35,7 @@ func (s segment) holdsSecret() (bool, error) {
 	case err != nil && !errors.As(err, &odd):
 		return false, errSyntax
 	}
-	var more docs.Lazy
+	var more manifest.Lazy
 	if second := decoder.Decode(&more); second == nil {
 		return false, errManyDocuments
 	} else if !errors.Is(second, io.EOF) {

@@ -9,7 +9,7 @@ import (
 	"go.yaml.in/yaml/v3"
 	sigsyaml "sigs.k8s.io/yaml"
 
-	docs "kasou/pipelines/document"
+	"kasou/pipelines/manifest"
 )
 
 // segment is a part of a file that holds at most one document: its --- line, if
@@ -106,7 +106,7 @@ func (s segment) plain() (document, bool) {
 	before, _, _ := bytes.Cut(append([]byte("\n"), s.body...), []byte("\nkind:"))
 	d := document{kindLine: s.line + bytes.Count(s.marker, []byte("\n")) + bytes.Count(before, []byte("\n"))}
 	// A key that stands twice is an error here.
-	ok := docs.UnmarshalStrict(s.body, &d.object) == nil && text(d.object, "kind") != ""
+	ok := manifest.UnmarshalStrict(s.body, &d.object) == nil && text(d.object, "kind") != ""
 	return d, ok
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"kasou/pipelines/manifest"
 	"kasou/pipelines/toolchain"
 )
 
@@ -39,7 +40,7 @@ func thingSchemas(t *testing.T) toolchain.Schemas {
 
 func TestValidationsAreTheSame(t *testing.T) {
 	e, d := both(t)
-	var documents []toolchain.Document
+	var documents []manifest.Document
 	for i, data := range []string{
 		"apiVersion: example.com/v1\nkind: Thing\nspec: {size: 1}\n",
 		"apiVersion: example.com/v1\nkind: Thing\nspec: {size: big, key: SECRET}\n",
@@ -50,7 +51,7 @@ func TestValidationsAreTheSame(t *testing.T) {
 		"apiVersion: example.com/v1\nkind: Thing\nkind: Thing\n", "- 1\n", "text\n",
 		"apiVersion: v1\nkind: ConfigMap\ndata: {a: \"\\xff\"}\n",
 	} {
-		documents = append(documents, toolchain.Document{File: fmt.Sprintf("clusters/dev/manifests/%d.yaml", i%3), Line: 1, Data: []byte(data)})
+		documents = append(documents, manifest.Document{File: fmt.Sprintf("clusters/dev/manifests/%d.yaml", i%3), Line: 1, Data: []byte(data)})
 	}
 	schemas := thingSchemas(t)
 	want, err := e.Validate(t.Context(), schemas, documents)
@@ -70,7 +71,7 @@ func TestValidationsAreTheSame(t *testing.T) {
 
 func TestABrokenSchemaIsNoFinding(t *testing.T) {
 	e, d := both(t)
-	document := []toolchain.Document{{File: "a.yaml", Line: 1, Data: []byte("apiVersion: example.com/v1\nkind: Broken\n")}}
+	document := []manifest.Document{{File: "a.yaml", Line: 1, Data: []byte("apiVersion: example.com/v1\nkind: Broken\n")}}
 	want, wantErr := e.Validate(t.Context(), thingSchemas(t), document)
 	got, gotErr := d.Validate(t.Context(), thingSchemas(t), document)
 	if (wantErr == nil) != (gotErr == nil) || !cmp.Equal(want, got) {
@@ -80,7 +81,7 @@ func TestABrokenSchemaIsNoFinding(t *testing.T) {
 
 func TestThousandsOfDocumentsKeepTheirOrder(t *testing.T) {
 	d := connected(t)
-	documents := make([]toolchain.Document, 3000)
+	documents := make([]manifest.Document, 3000)
 	for i := range documents {
 		size := "1"
 		if i%7 == 0 {
@@ -104,7 +105,7 @@ func TestSchemasAreLocalFiles(t *testing.T) {
 	for name, locations := range map[string][]string{
 		"none": nil, "default": {"default"}, "http": {"http://127.0.0.1/{{ .ResourceKind }}.json"}, "the root": {"/{{ .ResourceKind }}.json"},
 	} {
-		document := []toolchain.Document{{File: "a.yaml", Data: []byte("a: b\n")}}
+		document := []manifest.Document{{File: "a.yaml", Data: []byte("a: b\n")}}
 		if _, err := d.Validate(t.Context(), toolchain.Schemas{Locations: locations, KubernetesVersion: "1.34.1"}, document); err == nil {
 			t.Errorf("%s: no error", name)
 		}

@@ -17,6 +17,7 @@ import (
 	"golang.org/x/text/message"
 	"sigs.k8s.io/yaml"
 
+	"kasou/pipelines/manifest"
 	"kasou/pipelines/toolchain"
 )
 
@@ -36,7 +37,7 @@ func New(schemas toolchain.Schemas) *Explainer {
 
 // Explain gives every problem of an invalid document, sorted by path; none of
 // them quotes a value. It is empty where no problem is found.
-func (e *Explainer) Explain(document toolchain.Document) ([]toolchain.Problem, error) {
+func (e *Explainer) Explain(document manifest.Document) ([]toolchain.Problem, error) {
 	var object map[string]any
 	if err := yaml.Unmarshal(document.Data, &object); err != nil {
 		return nil, fmt.Errorf("explain: %w", err)

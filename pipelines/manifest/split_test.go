@@ -1,4 +1,4 @@
-package document_test
+package manifest_test
 
 import (
 	"bytes"
@@ -10,7 +10,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"kasou/pipelines/document"
+	"kasou/pipelines/manifest"
 	"kasou/pipelines/position"
 )
 
@@ -33,7 +33,7 @@ func TestSplit(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			documents, err := document.Split("f.yaml", []byte(test.file))
+			documents, err := manifest.Split("f.yaml", []byte(test.file))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -50,8 +50,8 @@ func TestSplit(t *testing.T) {
 
 func TestSplitRefusesContentBehindAMarker(t *testing.T) {
 	for _, file := range []string{"a: 1\n--- b: 1\n", "a: 1\n--- !!map\n", "a: 1\n--- |\n x\n"} {
-		_, err := document.Split("f.yaml", []byte(file))
-		var split *document.Error
+		_, err := manifest.Split("f.yaml", []byte(file))
+		var split *manifest.Error
 		if !errors.As(err, &split) || split.Line != 2 {
 			t.Errorf("%q: %v, want an error in line 2", file, err)
 		}
@@ -69,7 +69,7 @@ func FuzzSplit(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		documents, err := document.Split("f.yaml", data)
+		documents, err := manifest.Split("f.yaml", data)
 		if err != nil {
 			return
 		}

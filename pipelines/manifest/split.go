@@ -1,12 +1,20 @@
-// Package document splits manifests into their YAML documents.
-package document
+// Package manifest is what stands in generated files: their documents, parsed once,
+// their contents and digests.
+package manifest
 
 import (
 	"bytes"
 	"fmt"
-
-	"kasou/pipelines/toolchain"
 )
+
+// Document is one Kubernetes object in YAML, without a --- line.
+type Document struct {
+	// File is where it stands, relative to the repo's root, and Line the line
+	// of the file that its first line is, from 1.
+	File string
+	Line int
+	Data []byte
+}
 
 // Error is a file that cannot be split into documents.
 type Error struct {
@@ -21,14 +29,14 @@ func (e *Error) Error() string { return fmt.Sprintf("line %d: %s", e.Line, e.Mes
 // splitters do. What has nothing but comments and blank lines is left out.
 // The documents share data's memory. The error is a *Error: something
 // stands behind a ---, which YAML allows and kubectl does not.
-func Split(path string, data []byte) ([]toolchain.Document, error) {
-	var documents []toolchain.Document
+func Split(path string, data []byte) ([]Document, error) {
+	var documents []Document
 	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
 	start, startLine, line := 0, 1, 0
 	content := false
 	flush := func(end int) {
 		if content {
-			documents = append(documents, toolchain.Document{File: path, Line: startLine, Data: data[start:end:end]})
+			documents = append(documents, Document{File: path, Line: startLine, Data: data[start:end:end]})
 		}
 		content = false
 	}

@@ -1,4 +1,4 @@
-package document_test
+package manifest_test
 
 import (
 	"strings"
@@ -7,7 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"sigs.k8s.io/yaml"
 
-	"kasou/pipelines/document"
+	"kasou/pipelines/manifest"
 )
 
 // long are texts as long as those of Secrets; some are numbers to YAML.
@@ -31,12 +31,12 @@ func spelt(data string) string {
 // readsTheSame says whether there was anything to compare.
 func readsTheSame(t *testing.T, data string) bool {
 	t.Helper()
-	if _, plain := document.Glance([]byte(data)); !plain {
+	if _, plain := manifest.Glance([]byte(data)); !plain {
 		return false
 	}
 	var want, got map[string]any
 	wantErr := yaml.UnmarshalStrict([]byte(data), &want)
-	gotErr := document.UnmarshalStrict([]byte(data), &got)
+	gotErr := manifest.UnmarshalStrict([]byte(data), &got)
 	if (wantErr == nil) != (gotErr == nil) {
 		t.Fatalf("%q: the library says %v, UnmarshalStrict %v", data, wantErr, gotErr)
 	}
