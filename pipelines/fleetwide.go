@@ -9,6 +9,7 @@ import (
 	"kasou/pipelines/conform"
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
+	"kasou/pipelines/manifest"
 	"kasou/pipelines/report"
 	"kasou/pipelines/tree"
 )
@@ -58,7 +59,7 @@ func (r *run) fleetPlan(ctx context.Context) (tree.Plan, finding.List, error) {
 	if err != nil {
 		return tree.Plan{}, nil, err
 	}
-	invalid, err := r.conform(ctx, fleet.Cluster{Spec: fleet.ClusterSpec{Namespace: r.fleet.Spec.ArgoCD.Namespace}}, files)
+	invalid, err := r.conform(ctx, fleet.Cluster{Spec: fleet.ClusterSpec{Namespace: r.fleet.Spec.ArgoCD.Namespace}}, manifest.ParseAll(manifest.Application, files))
 	if err != nil || invalid.Failed() {
 		return tree.Plan{}, invalid, err
 	}

@@ -1,7 +1,6 @@
 package pipelines
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"debug/elf"
 	"encoding/hex"
@@ -22,6 +21,7 @@ import (
 	"kasou/pipelines/fleet"
 	"kasou/pipelines/manifest"
 	"kasou/pipelines/recall"
+	"kasou/pipelines/seal"
 	"kasou/pipelines/toolchain"
 	"kasou/pipelines/tree"
 )
@@ -224,11 +224,15 @@ func (m *memory) note(cluster string, noted memo) {
 
 // lasting says whether no sealed value among the files is due to be sealed anew
 // one day, which is so while all are sealed with today's certificate.
-func (r *run) lasting(files manifest.Files) bool {
-	for _, data := range files {
-		if bytes.Contains(data, []byte("kind: SealedSecret\n")) &&
-			(r.certificate == nil || !bytes.Contains(data, []byte(r.certificate.Fingerprint))) {
-			return false
+func (r *run) lasting(files manifest.Set) bool {
+	for _, f := range files {
+		if f.Role != manifest.Sealed && f.Role != manifest.Registration {
+			continue
+		}
+		for _, certificate := range seal.Certificates(f.Documents) {
+			if r.certificate == nil || certificate != r.certificate.Fingerprint {
+				return false
+			}
 		}
 	}
 	return true

@@ -206,7 +206,7 @@ func (r *run) sealCredential(ctx context.Context, c fleet.Cluster, cred credenti
 	if sealed.Decision.Outcome == seal.Keep && !sealed.Retagged {
 		data = previous
 	}
-	found, err = r.conform(ctx, c, manifest.Files{file: data})
+	found, err = r.conform(ctx, c, manifest.Set{file: manifest.Parse(manifest.Registration, file, data)})
 	findings = append(findings, found...)
 	if !r.signs() || err != nil || findings.Failed() {
 		return data, nil, findings, err
@@ -240,7 +240,7 @@ func entropyOf(cred credential.Credential) seal.Entropy {
 // keepRegistration puts the sealed cluster Secret that the lock records among
 // the files of a build, which cannot make it anew. One that was edited or
 // deleted is a finding that register mends.
-func (r *run) keepRegistration(c fleet.Cluster, lock *tree.Lock, files manifest.Files, sealed map[string]tree.SealLock) finding.List {
+func (r *run) keepRegistration(c fleet.Cluster, lock *tree.Lock, files manifest.Set, sealed map[string]tree.SealLock) finding.List {
 	file := r.registration(c.Name)
 	recorded := r.recorded(lock)(file)
 	if recorded == "" {
@@ -270,7 +270,7 @@ func (r *run) keepRegistration(c fleet.Cluster, lock *tree.Lock, files manifest.
 	if statement.Signature != "" {
 		sealed[r.inside(file)] = statement
 	}
-	files[file] = data
+	files.Add(manifest.Registration, file, data)
 	return found
 }
 

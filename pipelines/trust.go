@@ -206,14 +206,14 @@ func (r *run) signs() bool { return r.key != nil && len(r.fleet.Spec.Sealing.Pub
 // proveRendered returns the statements about the rendered files that hold sealed
 // Secrets. One that is as it was keeps its own, one that this run has sealed is
 // signed; what is neither has no statement, and a finding.
-func (r *run) proveRendered(c fleet.Cluster, lock *tree.Lock, sealed []string, files manifest.Files) (map[string]tree.SealLock, finding.List) {
+func (r *run) proveRendered(c fleet.Cluster, lock *tree.Lock, sealed []string, files manifest.Set) (map[string]tree.SealLock, finding.List) {
 	if len(r.trust.keys) == 0 {
 		return map[string]tree.SealLock{}, nil
 	}
 	statements := map[string]tree.SealLock{}
 	var findings finding.List
 	for _, file := range sealed {
-		data := files[file]
+		data := files[file].Bytes
 		same := bytes.Equal(data, r.committed(file))
 		statement, why := r.vouched(c.Name, file, lock, data)
 		switch {
@@ -234,14 +234,14 @@ func (r *run) proveRendered(c fleet.Cluster, lock *tree.Lock, sealed []string, f
 // proven takes back what the stages could not tell of a sealed value where a
 // signature proves it: nothing is left to say where the plaintext is known to be
 // the same, and where no plaintext is at hand, a note.
-func (r *run) proven(c fleet.Cluster, lock *tree.Lock, files manifest.Files, findings finding.List) finding.List {
+func (r *run) proven(c fleet.Cluster, lock *tree.Lock, files manifest.Set, findings finding.List) finding.List {
 	if len(r.trust.keys) == 0 {
 		return findings
 	}
 	var kept finding.List
 	for _, f := range findings {
 		if f.Rule == seal.RuleUnverifiable && f.Severity != finding.Error {
-			if _, why := r.vouched(c.Name, f.File, lock, files[f.File]); why == "" {
+			if _, why := r.vouched(c.Name, f.File, lock, files[f.File].Bytes); why == "" {
 				if f.Severity == finding.Note {
 					continue
 				}

@@ -31,9 +31,9 @@ const namespaceFile = "namespace.yaml"
 // DIR/NAME/manifests/namespace.yaml, DIR/root/NAME.yaml, and extras beside the
 // Namespace. In a shared namespace only the first sharer by name writes the
 // Namespace. Findings are about the specs; the error is a wrong extra.
-func Objects(f *fleet.Fleet, c fleet.Cluster, extras []Extra) (manifest.Files, finding.List, error) {
+func Objects(f *fleet.Fleet, c fleet.Cluster, extras []Extra) (manifest.Set, finding.List, error) {
 	sharers := sharersOf(f, c)
-	files := manifest.Files{}
+	files := manifest.Set{}
 	manifests := path.Join(f.Dir, c.Name, "manifests")
 	for _, e := range extras {
 		if err := e.check(); err != nil {
@@ -52,16 +52,16 @@ func Objects(f *fleet.Fleet, c fleet.Cluster, extras []Extra) (manifest.Files, f
 	if err != nil {
 		return nil, nil, fmt.Errorf("application of %s: %w", c.Name, err)
 	}
-	files[path.Join(f.Dir, "root", c.Name+".yaml")] = tree.Stamp(c.File, body)
+	files.Add(manifest.Application, path.Join(f.Dir, "root", c.Name+".yaml"), tree.Stamp(c.File, body))
 	return files, checkSharers(c, sharers), nil
 }
 
-func put(files manifest.Files, name string, c fleet.Cluster, object any) error {
+func put(files manifest.Set, name string, c fleet.Cluster, object any) error {
 	data, err := Marshal(c, object)
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
-	files[name] = data
+	files.Add(manifest.Namespace, name, data)
 	return nil
 }
 

@@ -73,7 +73,7 @@ func TestObjects(t *testing.T) {
 			if err != nil || len(findings) != 0 {
 				t.Fatalf("findings %v, error %v", findings, err)
 			}
-			golden(t, filepath.Join("testdata", name+".golden"), files)
+			golden(t, filepath.Join("testdata", name+".golden"), files.Files())
 		})
 	}
 }
@@ -113,7 +113,7 @@ func TestApplicationIsStamped(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	data := files["clusters/root/development.yaml"]
+	data := files["clusters/root/development.yaml"].Bytes
 	if !tree.Stamped(c.File, data) {
 		t.Errorf("not stamped:\n%s", data)
 	}
@@ -135,7 +135,7 @@ func TestFinalizerOnlyForCascade(t *testing.T) {
 			t.Fatal(err)
 		}
 		var app struct{ Metadata struct{ Finalizers []string } }
-		if err := yaml.Unmarshal(files["clusters/root/development.yaml"], &app); err != nil {
+		if err := yaml.Unmarshal(files["clusters/root/development.yaml"].Bytes, &app); err != nil {
 			t.Fatal(err)
 		}
 		if has := len(app.Metadata.Finalizers) > 0; has != (deletion == "cascade") {

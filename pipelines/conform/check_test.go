@@ -90,7 +90,7 @@ spec:
 		{"a key twice", "a.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata:\n  a: b\n  a: c\n", []string{
 			"a.yaml:6:3: the key \"a\" stands in line 5 already [conform-syntax]"}},
 		{"a document end marker", "a.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n...\nkind: Pod\n", []string{
-			"a.yaml:5: did not find expected <document start> [conform-syntax]"}},
+			"a.yaml:5:1: something stands behind a ... line; write --- in front of it [conform-syntax]"}},
 		{"content behind a marker", "a.yaml", "--- {kind: Pod}\n", []string{
 			"a.yaml:1:1: something stands behind a ---; put it on a line of its own [conform-syntax]"}},
 		{"the same twice", "a.yaml", goodService + strings.Replace(goodService, "name: dev", "name: dev\n  namespace: dev", 1), []string{
@@ -149,7 +149,7 @@ func (d dropping) Validate(ctx context.Context, s toolchain.Schemas, docs []mani
 func TestEveryDocumentIsCounted(t *testing.T) {
 	c := fleet.Cluster{Name: "dev"}
 	files := manifest.Files{"a.yaml": []byte(goodService)}
-	if _, err := conform.Check(context.Background(), dropping{kubeconform}, open(t, "1.34.1"), c, files); err == nil {
+	if _, err := conform.Check(context.Background(), dropping{kubeconform}, open(t, "1.34.1"), c, manifest.ParseAll(manifest.Rendered, files)); err == nil {
 		t.Error("a document without a result is no error")
 	}
 }

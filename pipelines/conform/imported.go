@@ -150,14 +150,13 @@ func (in *importer) file(repo fs.FS, name, kept string, alone bool) {
 
 // definitions takes the CustomResourceDefinitions out of a YAML file.
 func (in *importer) definitions(name string, data []byte, alone bool) {
-	documents, err := manifest.Split(name, data)
-	if err != nil {
-		in.reject(fmt.Sprintf("%s: %v", name, err))
-		return
-	}
 	before := len(in.bundle.Kinds)
-	for _, d := range documents {
-		if err := in.bundle.AddCRD(d.Data); err != nil && !errors.Is(err, bundle.ErrNoCRD) {
+	for _, d := range manifest.Parse(manifest.Other, name, data).Documents {
+		if d.Divided != nil {
+			in.reject(fmt.Sprintf("%s: %v", name, d.Divided))
+			return
+		}
+		if err := in.bundle.AddCRD(d.Bytes); err != nil && !errors.Is(err, bundle.ErrNoCRD) {
 			in.reject(fmt.Sprintf("%s:%d: %v", name, d.Line, err))
 			return
 		}

@@ -17,7 +17,7 @@ import (
 const deployment = "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  labels:\n    name: other\n  name: \"dev-1\"\n  namespace: team\nspec:\n  name: no\n"
 
 func TestGlance(t *testing.T) {
-	if h, ok := manifest.Glance([]byte("# Source: x\n" + deployment)); !ok || h != (manifest.Head{APIVersion: "apps/v1", Kind: "Deployment", Namespace: "team", Name: "dev-1", NoHook: true}) {
+	if h, ok := manifest.Glance([]byte("# Source: x\n" + deployment)); !ok || h != (manifest.Glanced{APIVersion: "apps/v1", Kind: "Deployment", Namespace: "team", Name: "dev-1", NoHook: true}) {
 		t.Errorf("%+v, %t", h, ok)
 	}
 	for name, text := range map[string]string{
@@ -140,12 +140,8 @@ func TestGlanceOnUpstreamCharts(t *testing.T) {
 			t.Fatal(err)
 		}
 		for name, data := range files {
-			documents, err := manifest.Split(name, data)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, d := range documents {
-				if all++; agrees(t, d.Data) {
+			for _, d := range manifest.Parse(manifest.Rendered, name, data).Documents {
+				if all++; agrees(t, d.Bytes) {
 					sure++
 				}
 			}

@@ -1,5 +1,3 @@
-// Package manifest is what stands in generated files: their documents, parsed once,
-// their contents and digests.
 package manifest
 
 import (
@@ -7,16 +5,7 @@ import (
 	"fmt"
 )
 
-// Document is one Kubernetes object in YAML, without a --- line.
-type Document struct {
-	// File is where it stands, relative to the repo's root, and Line the line
-	// of the file that its first line is, from 1.
-	File string
-	Line int
-	Data []byte
-}
-
-// Error is a file that cannot be split into documents.
+// Error is a place at which a file cannot be divided into documents.
 type Error struct {
 	// Line counts from 1.
 	Line    int
@@ -25,38 +14,58 @@ type Error struct {
 
 func (e *Error) Error() string { return fmt.Sprintf("line %d: %s", e.Line, e.Message) }
 
-// Split divides a YAML or JSON file at its --- lines, as Kubernetes' own
-// splitters do. What has nothing but comments and blank lines is left out.
-// The documents share data's memory. The error is a *Error: something
-// stands behind a ---, which YAML allows and kubectl does not.
-func Split(path string, data []byte) ([]Document, error) {
-	var documents []Document
-	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
-	start, startLine, line := 0, 1, 0
-	content := false
-	flush := func(end int) {
-		if content {
-			documents = append(documents, Document{File: path, Line: startLine, Data: data[start:end:end]})
-		}
-		content = false
-	}
-	for at := 0; at < len(data); {
-		line++
+const (
+	behindMarker = "something stands behind a ---; put it on a line of its own"
+	behindEnd    = "something stands behind a ... line; write --- in front of it"
+)
+
+// split divides a YAML or JSON file at its --- and ... lines, which YAML takes for
+// markers in every state of the parser. What has nothing but comments and blank
+// lines is left out.
+func split(data []byte) []Document {
+	s := splitter{data: data}
+	s.start = len(data) - len(bytes.TrimPrefix(data, []byte("\xef\xbb\xbf")))
+	s.open.Line = 1
+	for at := s.start; at < len(data); {
+		s.line++
 		next := endOfLine(data, at)
-		text := data[at:next]
-		switch rest, separator := cutSeparator(text); {
-		case separator && !blank(rest):
-			return nil, &Error{Line: line, Message: "something stands behind a ---; put it on a line of its own"}
-		case separator:
-			flush(at)
-			start, startLine = next, line+1
-		case !content && !blank(text):
-			content = true
+		switch text := data[at:next]; {
+		case isMarker(text, "---"):
+			s.flush(at)
+			s.open, s.start = Document{Line: s.line + 1, from: at, marked: true}, next
+			if !blank(text[len("---"):]) {
+				s.open.Line, s.start, s.content = s.line, at, true
+				s.open.Divided = &Error{Line: s.line, Message: behindMarker}
+			}
+		case isMarker(text, "..."):
+			s.flush(next)
+			s.open, s.start = Document{Line: s.line + 1, from: next, marked: true}, next
+			s.open.Divided = &Error{Line: s.line + 1, Message: behindEnd}
+		case !s.content && !blank(text):
+			s.content = true
 		}
 		at = next
 	}
-	flush(len(data))
-	return documents, nil
+	s.flush(len(data))
+	return s.documents
+}
+
+type splitter struct {
+	data      []byte
+	documents []Document
+	// open is the document at work: its bytes begin at start, and content means that
+	// it has more than comments.
+	open        Document
+	start, line int
+	content     bool
+}
+
+func (s *splitter) flush(end int) {
+	if s.content {
+		s.open.Bytes, s.open.to = s.data[s.start:end:end], end
+		s.documents = append(s.documents, s.open)
+	}
+	s.content = false
 }
 
 func endOfLine(data []byte, at int) int {
@@ -66,17 +75,14 @@ func endOfLine(data []byte, at int) int {
 	return len(data)
 }
 
-// cutSeparator says whether a line starts with the marker --- and gives what
-// stands behind it. ---- and ---x are no markers.
-func cutSeparator(line []byte) (rest []byte, ok bool) {
-	rest, ok = bytes.CutPrefix(line, []byte("---"))
-	if !ok || (len(rest) > 0 && !bytes.ContainsRune([]byte(" \t\r\n"), rune(rest[0]))) {
-		return nil, false
-	}
-	return rest, true
+// isMarker reports whether a line is --- or ..., alone or before a blank: ---- and
+// ---x are no markers.
+func isMarker(line []byte, marker string) bool {
+	after, found := bytes.CutPrefix(line, []byte(marker))
+	return found && (len(after) == 0 || bytes.IndexByte([]byte(" \t\r\n"), after[0]) >= 0)
 }
 
-// blank says whether a line has nothing but spaces and a comment. YAML knows
+// blank reports whether a line has nothing but spaces and a comment. YAML knows
 // more line ends than \n, and a comment goes no further than any of them.
 func blank(line []byte) bool {
 	trimmed := bytes.Trim(line, " \t\r\n")

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"maps"
 	"strings"
+
+	"kasou/pipelines/manifest"
 )
 
 // Annotate returns the SealedSecret that a registration's file holds with the
@@ -11,19 +13,18 @@ import (
 // template and the tags, which do not cover these annotations, stay as they are.
 // It returns nil where the SealedSecret has exactly these already.
 func Annotate(file []byte, own map[string]string) ([]byte, error) {
-	for _, part := range split(file) {
-		d, err := part.read()
-		if err != nil {
-			return nil, err
+	for _, d := range manifest.Parse(manifest.Registration, "", file).Documents {
+		if d.Err != nil {
+			return nil, d.Err
 		}
-		if text(d.object, "kind") != sealedKind {
+		if d.Head.Kind != sealedKind {
 			continue
 		}
-		s, err := takeApart(d.object)
+		s, err := takeApart(d.Object)
 		if err != nil {
 			return nil, err
 		}
-		template, _ := texts(d.object, "spec", "template", "metadata", "annotations")
+		template, _ := texts(d.Object, "spec", "template", "metadata", "annotations")
 		wanted := followed(template)
 		delete(wanted, "argocd.argoproj.io/sync-options") // of a registration by an older kasou
 		maps.Copy(wanted, own)

@@ -90,12 +90,12 @@ func FuzzWhatKubernetesSeesIsSealed(f *testing.F) {
 	}
 	sealer := seal.New(options(f, sealtest.NewKeyPair(f)))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		out, found, err := sealer.Rendered(context.Background(), dev, manifest.Files{manifestFile: data}, func(string) []byte { return nil })
+		out, found, err := sealer.Rendered(context.Background(), dev, manifest.ParseAll(manifest.Rendered, manifest.Files{manifestFile: data}), func(string) []byte { return nil })
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !found.Failed() && kubernetesSees(out[manifestFile]) {
-			t.Errorf("of\n%q\na Secret comes out:\n%q", data, out[manifestFile])
+		if !found.Failed() && kubernetesSees(out[manifestFile].Bytes) {
+			t.Errorf("of\n%q\na Secret comes out:\n%q", data, out[manifestFile].Bytes)
 		}
 	})
 }

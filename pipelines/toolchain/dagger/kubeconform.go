@@ -57,7 +57,7 @@ func (t *Toolchain) validateAll(ctx context.Context, schemas toolchain.Schemas, 
 	command := batch.Command{Args: append(args, "-n", batch.Processors, "in"), Files: map[string][]byte{}}
 	for i, documents := range of {
 		for j, d := range documents {
-			command.Files[path.Join("in", strconv.Itoa(i), documentFile(j))] = d.Data
+			command.Files[path.Join("in", strconv.Itoa(i), documentFile(j))] = d.Bytes
 		}
 	}
 	results, err := t.batch(ctx, "kubeconform", []batch.Command{command}, base)
@@ -109,7 +109,7 @@ func (t *Toolchain) documents(documents []manifest.Document) (string, error) {
 		return "", err
 	}
 	for i, d := range documents {
-		if err := os.WriteFile(filepath.Join(dir, documentFile(i)), d.Data, 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, documentFile(i)), d.Bytes, 0o644); err != nil {
 			_ = os.RemoveAll(dir)
 			return "", fmt.Errorf("write the documents: %w", err)
 		}

@@ -51,7 +51,7 @@ func TestValidationsAreTheSame(t *testing.T) {
 		"apiVersion: example.com/v1\nkind: Thing\nkind: Thing\n", "- 1\n", "text\n",
 		"apiVersion: v1\nkind: ConfigMap\ndata: {a: \"\\xff\"}\n",
 	} {
-		documents = append(documents, manifest.Document{File: fmt.Sprintf("clusters/dev/manifests/%d.yaml", i%3), Line: 1, Data: []byte(data)})
+		documents = append(documents, manifest.NewDocument(manifest.Other, fmt.Sprintf("clusters/dev/manifests/%d.yaml", i%3), 1, []byte(data)))
 	}
 	schemas := thingSchemas(t)
 	want, err := e.Validate(t.Context(), schemas, documents)
@@ -64,14 +64,14 @@ func TestValidationsAreTheSame(t *testing.T) {
 	}
 	for i := range documents {
 		if diff := cmp.Diff(want[i], got[i]); diff != "" {
-			t.Errorf("%q (-embedded +dagger):\n%s", documents[i].Data, diff)
+			t.Errorf("%q (-embedded +dagger):\n%s", documents[i].Bytes, diff)
 		}
 	}
 }
 
 func TestABrokenSchemaIsNoFinding(t *testing.T) {
 	e, d := both(t)
-	document := []manifest.Document{{File: "a.yaml", Line: 1, Data: []byte("apiVersion: example.com/v1\nkind: Broken\n")}}
+	document := manifest.Parse(manifest.Other, "a.yaml", []byte("apiVersion: example.com/v1\nkind: Broken\n")).Documents
 	want, wantErr := e.Validate(t.Context(), thingSchemas(t), document)
 	got, gotErr := d.Validate(t.Context(), thingSchemas(t), document)
 	if (wantErr == nil) != (gotErr == nil) || !cmp.Equal(want, got) {
@@ -87,7 +87,7 @@ func TestThousandsOfDocumentsKeepTheirOrder(t *testing.T) {
 		if i%7 == 0 {
 			size = "x"
 		}
-		documents[i].Data = fmt.Appendf(nil, "apiVersion: example.com/v1\nkind: Thing\nmetadata: {name: n%d}\nspec: {size: %s}\n", i, size)
+		documents[i] = manifest.NewDocument(manifest.Other, "a.yaml", 1, fmt.Appendf(nil, "apiVersion: example.com/v1\nkind: Thing\nmetadata: {name: n%d}\nspec: {size: %s}\n", i, size))
 	}
 	results, err := d.Validate(t.Context(), thingSchemas(t), documents)
 	if err != nil || len(results) != len(documents) {
@@ -105,7 +105,7 @@ func TestSchemasAreLocalFiles(t *testing.T) {
 	for name, locations := range map[string][]string{
 		"none": nil, "default": {"default"}, "http": {"http://127.0.0.1/{{ .ResourceKind }}.json"}, "the root": {"/{{ .ResourceKind }}.json"},
 	} {
-		document := []manifest.Document{{File: "a.yaml", Data: []byte("a: b\n")}}
+		document := manifest.Parse(manifest.Other, "a.yaml", []byte("a: b\n")).Documents
 		if _, err := d.Validate(t.Context(), toolchain.Schemas{Locations: locations, KubernetesVersion: "1.34.1"}, document); err == nil {
 			t.Errorf("%s: no error", name)
 		}

@@ -113,15 +113,21 @@ func (t *kubeconformTool) session(schemas toolchain.Schemas) (*session, error) {
 	return s, nil
 }
 
-// validate reads one document. kubeconform's own messages name the field for a
-// few problems only and quote values, so the reasons come from the explainer.
+// validate judges one document. It is parsed already, and kubeconform would parse it
+// again: so the explainer, which has kubeconform's schemas and its library, says of
+// most that they are valid, and kubeconform has the word on all others. Its own
+// messages name the field for a few problems only and quote values, so the reasons
+// come from the explainer.
 func (s *session) validate(document manifest.Document) (validation toolchain.Validation, err error) {
 	defer func() {
 		if reason := recover(); reason != nil {
 			err = fmt.Errorf("kubeconform panicked: %v", reason)
 		}
 	}()
-	result := s.validator.ValidateResource(resource.Resource{Path: document.File, Bytes: document.Data})
+	if s.explainer.Holds(document) {
+		return toolchain.Validation{Status: toolchain.Valid, APIVersion: document.Head.APIVersion, Kind: document.Head.Kind}, nil
+	}
+	result := s.validator.ValidateResource(resource.Resource{Path: document.File, Bytes: document.Bytes})
 	if signature, unread := result.Resource.Signature(); unread == nil {
 		validation.APIVersion, validation.Kind = signature.Version, signature.Kind
 	}
