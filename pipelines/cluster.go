@@ -76,7 +76,7 @@ func (r *run) stages(ctx context.Context, c fleet.Cluster, lock *tree.Lock) outc
 	if !keep(found, err) {
 		return o
 	}
-	extras, found, err := extra.Read(r.Root, r.Dir, c)
+	extras, found, err := extra.Read(r.repo, r.Dir, c)
 	if !keep(found, err) {
 		return o
 	}
@@ -106,7 +106,7 @@ func (r *run) stages(ctx context.Context, c fleet.Cluster, lock *tree.Lock) outc
 	if o.inputs, err = inputs(c, ch, extras); !keep(nil, err) {
 		return o
 	}
-	wanted := tree.Wanted{Cluster: c.Name, Files: made.files.Files(), Lock: tree.Lock{
+	wanted := tree.Wanted{Cluster: c.Name, Files: made.files.Files(), Known: lock, Lock: tree.Lock{
 		Chart: pin, Inputs: o.inputs, Host: hostLock, ClusterScoped: made.clusterScoped, Sealed: made.sealed,
 	}}
 	o.plan, found, err = r.disk.Compare(ctx, wanted)

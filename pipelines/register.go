@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"os"
 	"path"
 	"strings"
 	"time"
@@ -302,12 +301,7 @@ func (r *run) guardRegistration(c fleet.Cluster, data []byte, statement tree.Sea
 
 // committed gives a file of the repo as it stands on disk, or nil.
 func (r *run) committed(file string) []byte {
-	root, err := os.OpenRoot(r.Root)
-	if err != nil {
-		return nil
-	}
-	defer root.Close()
-	data, err := root.ReadFile(path.Clean(file))
+	data, err := r.repo.ReadFile(path.Clean(file))
 	if err != nil {
 		return nil
 	}

@@ -53,14 +53,9 @@ func (e Extras) Digest() string {
 }
 
 // Read reads the cluster's extra folder below dir, the clusters folder, in the
-// repo at root. A cluster without that folder has none. Findings are about the
+// repo. A cluster without that folder has none. Findings are about the
 // files; the error is the disk's.
-func Read(root, dir string, c fleet.Cluster) (Extras, finding.List, error) {
-	repo, err := os.OpenRoot(root)
-	if err != nil {
-		return Extras{}, nil, fmt.Errorf("open the repo: %w", err)
-	}
-	defer repo.Close()
+func Read(repo *os.Root, dir string, c fleet.Cluster) (Extras, finding.List, error) {
 	r := &reader{cluster: c, repo: repo, folder: path.Join(dir, c.Name, Folder), extras: Extras{Files: manifest.Set{}}}
 	info, err := repo.Lstat(filepath.FromSlash(r.folder))
 	switch {

@@ -71,12 +71,17 @@ func misspeltSecret(object map[string]any) bool {
 	return false
 }
 
+// oddities are line ends that not every parser knows, and marks of other encodings.
+var oddities = [][]byte{[]byte("\r"), {0}, []byte("\u0085"), []byte("\u2028"), []byte("\u2029"), []byte("\ufeff")}
+
 // dividedOtherwise reports whether a file has anything at which those who read
 // manifests do not agree where one document ends and the next begins. Without it
 // all of them cut at the lines that split cuts at.
 func dividedOtherwise(data []byte) bool {
-	if bytes.ContainsAny(data, "\r\x00\u0085\u2028\u2029\ufeff") {
-		return true
+	for _, odd := range oddities {
+		if bytes.Contains(data, odd) {
+			return true
+		}
 	}
 	for line := range bytes.Lines(data) {
 		rest, marker := bytes.CutPrefix(line, []byte("---"))

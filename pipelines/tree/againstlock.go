@@ -17,7 +17,7 @@ import (
 func (d *Disk) AgainstLock(cluster string) (finding.List, error) {
 	v := d.visit()
 	defer v.Close()
-	lock, _, _, err := v.readLock(cluster)
+	lock, _, _, err := v.readLock(cluster, nil)
 	if err != nil || lock == nil {
 		return nil, err
 	}

@@ -18,6 +18,9 @@ type Wanted struct {
 	Files manifest.Files
 	// Lock is to be its lock.yaml. Compare fills in Files.
 	Lock Lock
+	// Known is the lock as it was read before; nil where it was not. It need not be
+	// parsed again as long as it is the same.
+	Known *Lock
 }
 
 // Kind is what happens to a file.
