@@ -23,6 +23,7 @@ import (
 	"kasou/internal/upstream"
 	"kasou/pipelines"
 	"kasou/pipelines/host"
+	"kasou/pipelines/manifest"
 	"kasou/pipelines/report"
 	"kasou/pipelines/toolchain"
 	"kasou/pipelines/toolchain/embedded"
@@ -206,7 +207,7 @@ func rendered(t *testing.T, env *environment, repo fleettest.Repo, tools toolcha
 	full, err := build.APIServer(env.version.minor).Version()
 	must(t, err)
 	files, err := tools.Template(t.Context(), toolchain.Release{
-		Name: name, Namespace: name, KubeVersion: strings.TrimPrefix(full, "v"), Chart: toolchain.Chart{Archive: archive, Digest: tree.Digest(archive)},
+		Name: name, Namespace: name, KubeVersion: strings.TrimPrefix(full, "v"), Chart: toolchain.Chart{Archive: archive, Digest: manifest.Digest(archive)},
 		Values: repo.Read(t, "clusters/"+name+"/values.yaml"),
 	})
 	must(t, err)

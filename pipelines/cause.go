@@ -1,16 +1,16 @@
 package pipelines
 
 import (
-	"bytes"
 	"slices"
 
+	"kasou/pipelines/manifest"
 	"kasou/pipelines/report"
 	"kasou/pipelines/tree"
 )
 
 // reasons says why a cluster's files change: by the lock that stands (nil for a
-// new cluster), the one that is wanted, and the plan between them.
-func reasons(old *tree.Lock, wanted tree.Lock, p tree.Plan) []report.Reason {
+// new cluster), the one that is wanted, the plan between them, and the wanted files.
+func reasons(old *tree.Lock, wanted tree.Lock, p tree.Plan, files manifest.Set) []report.Reason {
 	switch {
 	case p.Empty():
 		return nil
@@ -26,7 +26,7 @@ func reasons(old *tree.Lock, wanted tree.Lock, p tree.Plan) []report.Reason {
 		all = append(all, report.Reason{Cause: report.SpecChanged})
 	}
 	if old.Inputs == wanted.Inputs {
-		all = append(all, sameInputs(p)...)
+		all = append(all, sameInputs(p, files)...)
 	}
 	if slices.ContainsFunc(p.Changes, func(c tree.Change) bool {
 		return c.Cause == tree.HandEdit || c.Cause == tree.LineEnds || c.Cause == tree.Missing
@@ -42,12 +42,13 @@ func reasons(old *tree.Lock, wanted tree.Lock, p tree.Plan) []report.Reason {
 // sameInputs says why files change though nothing that they are made from has:
 // sealed values are made anew for another certificate, everything else by
 // another version of a tool.
-func sameInputs(p tree.Plan) []report.Reason {
+func sameInputs(p tree.Plan, files manifest.Set) []report.Reason {
 	var sealed, other bool
 	for _, c := range p.Changes {
+		f, generated := files[c.Path] // the lock is not among them
 		switch {
-		case c.Cause != tree.Stale || c.New == nil || bytes.Contains(c.New, []byte("\nkind: Lock\n")):
-		case bytes.Contains(c.New, []byte("kind: SealedSecret\n")):
+		case c.Cause != tree.Stale || !generated:
+		case f.Role == manifest.Sealed || f.Role == manifest.Registration:
 			sealed = true
 		default:
 			other = true

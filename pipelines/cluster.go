@@ -12,6 +12,7 @@ import (
 	"kasou/pipelines/extra"
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
+	"kasou/pipelines/manifest"
 	"kasou/pipelines/policy"
 	"kasou/pipelines/render"
 	"kasou/pipelines/report"
@@ -75,7 +76,7 @@ func (r *run) stages(ctx context.Context, c fleet.Cluster, lock *tree.Lock) outc
 	if !keep(found, err) {
 		return o
 	}
-	extras, found, err := extra.Read(r.Root, r.Dir, c)
+	extras, found, err := extra.Read(r.repo, r.Dir, c)
 	if !keep(found, err) {
 		return o
 	}
@@ -105,12 +106,12 @@ func (r *run) stages(ctx context.Context, c fleet.Cluster, lock *tree.Lock) outc
 	if o.inputs, err = inputs(c, ch, extras); !keep(nil, err) {
 		return o
 	}
-	wanted := tree.Wanted{Cluster: c.Name, Files: made.files, Lock: tree.Lock{
+	wanted := tree.Wanted{Cluster: c.Name, Files: made.files.Files(), Known: lock, Lock: tree.Lock{
 		Chart: pin, Inputs: o.inputs, Host: hostLock, ClusterScoped: made.clusterScoped, Sealed: made.sealed,
 	}}
 	o.plan, found, err = r.disk.Compare(ctx, wanted)
 	if keep(found, err) {
-		o.reasons = reasons(lock, wanted.Lock, o.plan)
+		o.reasons = reasons(lock, wanted.Lock, o.plan, made.files)
 	}
 	return o
 }
@@ -128,7 +129,7 @@ func inputs(c fleet.Cluster, ch toolchain.Chart, extras extra.Extras) (string, e
 	if err != nil {
 		return "", err
 	}
-	return tree.Digest([]byte(spec + "\n" + ch.Digest + "\n" + extras.Digest())), nil
+	return manifest.Digest([]byte(spec + "\n" + ch.Digest + "\n" + extras.Digest())), nil
 }
 
 // assembly is what a cluster's files are made from.
@@ -144,7 +145,7 @@ type assembly struct {
 // made is what an assembly came to.
 type made struct {
 	// files are all but the lock.
-	files tree.Files
+	files manifest.Set
 	// holdsSealed says that something sealed is among them, and sealed are the
 	// statements about it.
 	holdsSealed bool
@@ -197,12 +198,12 @@ func (r *run) filesOnce(ctx context.Context, a assembly, willValidate bool) (m m
 	if !keep(found, err) {
 		return m, findings, err
 	}
-	manifest := func(name string) string { return path.Join(r.Dir, c.Name, "manifests", name) }
+	at := func(name string) string { return path.Join(r.Dir, c.Name, "manifests", name) }
 	for name, data := range rendered {
-		files[manifest(name)] = data
+		files.Add(manifest.Rendered, at(name), data)
 	}
 	var sealed []string
-	files, found, err = r.sealRendered(ctx, a.hidden, ch, plan.Values, files, manifest, a.lock, &sealed)
+	files, found, err = r.sealRendered(ctx, a.hidden, ch, plan.Values, files, at, a.lock, &sealed)
 	if !keep(r.proven(c, a.lock, files, found), err) {
 		return m, findings, err
 	}
@@ -212,22 +213,20 @@ func (r *run) filesOnce(ctx context.Context, a assembly, willValidate bool) (m m
 	if found = r.keepRegistration(c, a.lock, files, m.sealed); !keep(found, nil) {
 		return m, findings, err
 	}
-	templates := tree.Files{}
-	for name := range rendered {
-		templates[manifest(name)] = files[manifest(name)]
-	}
-	m.clusterScoped, found, err = r.admit(ctx, a, files, templates)
+	m.clusterScoped, found, err = r.admit(ctx, a, files)
 	keep(found, err)
-	files[path.Join(r.Dir, c.Name, "values.yaml")] = values
+	valuesFile := path.Join(r.Dir, c.Name, "values.yaml")
+	files[valuesFile] = manifest.File{Path: valuesFile, Role: manifest.Values, Bytes: values}
 	findings = append(findings, a.hidden.plain(files)...)
-	m.files, m.holdsSealed = files, len(sealed) > 0 || files[r.registration(c.Name)] != nil
+	_, registered := files[r.registration(c.Name)]
+	m.files, m.holdsSealed = files, len(sealed) > 0 || registered
 	return m, findings, err
 }
 
-// admit validates every document of files, and holds those of templates, which
-// the chart rendered, and the extras to the policy. It adds the extras' files. It
-// returns the kinds without a namespace among all objects.
-func (r *run) admit(ctx context.Context, a assembly, files, templates tree.Files) ([]string, finding.List, error) {
+// admit validates every document of files, and holds those that the chart rendered
+// and the extras to the policy. It adds the extras' files. It returns the kinds
+// without a namespace among all objects.
+func (r *run) admit(ctx context.Context, a assembly, files manifest.Set) ([]string, finding.List, error) {
 	// An extra is validated as the person wrote it, so that findings stand there.
 	checked := maps.Clone(files)
 	maps.Copy(checked, a.extras.Files)
@@ -235,7 +234,13 @@ func (r *run) admit(ctx context.Context, a assembly, files, templates tree.Files
 	if err != nil {
 		return nil, findings, err
 	}
-	objects, err := policy.Read(templates)
+	var judged []manifest.Document
+	for _, d := range files.Documents() {
+		if d.Role == manifest.Rendered || d.Role == manifest.Sealed {
+			judged = append(judged, d)
+		}
+	}
+	objects, err := policy.Objects(append(judged, a.extras.Objects...))
 	if err != nil && !findings.Failed() {
 		return nil, findings, err
 	}
@@ -248,13 +253,10 @@ func (r *run) admit(ctx context.Context, a assembly, files, templates tree.Files
 		return nil, findings, err
 	}
 	for name, data := range own {
-		if files[name] != nil {
+		if _, taken := files[name]; taken {
 			return nil, findings, fmt.Errorf("%s: the chart renders a file of this name, too", name)
 		}
-		files[name] = data
-	}
-	for _, o := range a.extras.Objects {
-		objects = append(objects, policy.Object{File: o.File, Line: o.Line, Extra: true, Fields: o.Fields})
+		files[name] = manifest.File{Path: name, Role: manifest.Extra, Bytes: data}
 	}
 	request := policy.Request{Cluster: a.cluster, Scopes: scopes, Objects: objects}
 	for _, kind := range vcluster.ClusterScoped(a.chart.Name) {
@@ -271,7 +273,7 @@ func (r *run) admit(ctx context.Context, a assembly, files, templates tree.Files
 
 // conform validates files, by schemas that are made ready when the first cluster
 // needs them.
-func (r *run) conform(ctx context.Context, c fleet.Cluster, files tree.Files) (finding.List, error) {
+func (r *run) conform(ctx context.Context, c fleet.Cluster, files manifest.Set) (finding.List, error) {
 	schemas, err := r.schemas.Ready()
 	if err != nil {
 		return nil, err

@@ -16,6 +16,7 @@ import (
 	"kasou/pipelines/fleet"
 	"kasou/pipelines/host"
 	"kasou/pipelines/live"
+	"kasou/pipelines/manifest"
 	"kasou/pipelines/report"
 	"kasou/pipelines/seal"
 	"kasou/pipelines/tree"
@@ -161,7 +162,7 @@ func once(all []report.Row) []report.Row {
 }
 
 // objectRows compares every object of the cluster with the host's.
-func (l *liveWatch) objectRows(ctx context.Context, c fleet.Cluster, files tree.Files, on *onHost) []report.Row {
+func (l *liveWatch) objectRows(ctx context.Context, c fleet.Cluster, files manifest.Files, on *onHost) []report.Row {
 	objects, err := live.Objects(files)
 	if err != nil {
 		return l.unknownRow(ctx, c.Name, err)

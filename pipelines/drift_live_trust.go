@@ -16,6 +16,7 @@ import (
 	"kasou/pipelines/fleet"
 	"kasou/pipelines/host"
 	"kasou/pipelines/live"
+	"kasou/pipelines/manifest"
 	"kasou/pipelines/report"
 	"kasou/pipelines/seal"
 	"kasou/pipelines/tree"
@@ -51,7 +52,7 @@ func (l *liveWatch) controllerRows(ctx context.Context) []report.Row {
 // registrationRows follows a registered credential: from the host's kubeconfig
 // to what was sealed, to Argo CD's Secret, to the virtual cluster's answer. It
 // says whether the seal was proved on the way: the plaintext is there.
-func (l *liveWatch) registrationRows(ctx context.Context, c fleet.Cluster, lock *tree.Lock, files tree.Files) (all []report.Row, proved bool) {
+func (l *liveWatch) registrationRows(ctx context.Context, c fleet.Cluster, lock *tree.Lock, files manifest.Files) (all []report.Row, proved bool) {
 	file := l.registration(c.Name)
 	data := files[file]
 	if data == nil || lock == nil || l.host.open() != nil {
@@ -126,7 +127,7 @@ func (l *liveWatch) rotation(ctx context.Context, c fleet.Cluster, file string, 
 
 // argoCDSecret compares Argo CD's cluster Secret with what was sealed. It gives
 // the Secret where it is that.
-func (l *liveWatch) argoCDSecret(ctx context.Context, c fleet.Cluster, files tree.Files, look func(*corev1.Secret) (seal.Decision, error)) (*corev1.Secret, []report.Row) {
+func (l *liveWatch) argoCDSecret(ctx context.Context, c fleet.Cluster, files manifest.Files, look func(*corev1.Secret) (seal.Decision, error)) (*corev1.Secret, []report.Row) {
 	want, file := sealedTemplate(files, l.registration(c.Name))
 	if want == nil {
 		return nil, nil // it is no SealedSecret: the files' comparison says so
@@ -168,8 +169,8 @@ func (l *liveWatch) argoCDSecret(ctx context.Context, c fleet.Cluster, files tre
 
 // sealedTemplate gives the Secret that the file's SealedSecret becomes, without
 // its values.
-func sealedTemplate(files tree.Files, file string) (*corev1.Secret, live.Object) {
-	objects, err := live.Objects(tree.Files{file: files[file]})
+func sealedTemplate(files manifest.Files, file string) (*corev1.Secret, live.Object) {
+	objects, err := live.Objects(manifest.Files{file: files[file]})
 	if err != nil || len(objects) != 1 || objects[0].GetKind() != "SealedSecret" {
 		return nil, live.Object{}
 	}

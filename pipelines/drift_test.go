@@ -18,6 +18,7 @@ import (
 	"kasou/internal/sealtest"
 	"kasou/pipelines"
 	"kasou/pipelines/finding"
+	"kasou/pipelines/manifest"
 	"kasou/pipelines/report"
 	"kasou/pipelines/seal"
 	"kasou/pipelines/tree"
@@ -308,8 +309,8 @@ func TestDriftFindsTampering(t *testing.T) {
 		t.Fatalf("nothing was edited in\n%s", old)
 	}
 	repo.Write(t, registration, edited)
-	manifest := repo.Read(t, "clusters/one/manifests/namespace.yaml")
-	repo.Write(t, "clusters/one/manifests/namespace.yaml", append([]byte("# edited\n"), manifest...))
+	namespace := repo.Read(t, "clusters/one/manifests/namespace.yaml")
+	repo.Write(t, "clusters/one/manifests/namespace.yaml", append([]byte("# edited\n"), namespace...))
 	r := drift(t, repo, options, pipelines.DriftOptions{})
 	if got := row(t, r, pipelines.RuleRegistrationEdited); got.Kind != report.DriftTrust || got.Repair != report.ByRegister {
 		t.Errorf("%+v", got)
@@ -318,9 +319,9 @@ func TestDriftFindsTampering(t *testing.T) {
 	if got := row(t, r, tree.RuleHandEdit); got.File != "clusters/one/manifests/namespace.yaml" {
 		t.Errorf("%+v", got)
 	}
-	repo.Write(t, "clusters/one/manifests/namespace.yaml", manifest)
+	repo.Write(t, "clusters/one/manifests/namespace.yaml", namespace)
 	lock := "clusters/one/lock.yaml"
-	repo.Write(t, lock, []byte(strings.ReplaceAll(string(repo.Read(t, lock)), tree.Digest(old), tree.Digest(edited))))
+	repo.Write(t, lock, []byte(strings.ReplaceAll(string(repo.Read(t, lock)), manifest.Digest(old), manifest.Digest(edited))))
 	if got := row(t, drift(t, repo, options, pipelines.DriftOptions{}), seal.RuleTampered); got.Repair != report.ByRegister || !got.Drifted() {
 		t.Errorf("%+v", got)
 	}

@@ -10,6 +10,7 @@ import (
 
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
+	"kasou/pipelines/manifest"
 	"kasou/pipelines/report"
 	"kasou/pipelines/seal"
 	"kasou/pipelines/tree"
@@ -63,7 +64,7 @@ func (w *watch) trustRows(ctx context.Context, c fleet.Cluster, lock *tree.Lock,
 		}
 		_, why := w.vouched(c.Name, file, lock, data)
 		signed := len(w.trust.keys) > 0 && why == ""
-		if file == w.registration(c.Name) && tree.Digest(data) == lock.Files[name] && !signed {
+		if file == w.registration(c.Name) && manifest.Digest(data) == lock.Files[name] && !signed {
 			all = append(all, w.proof(ctx, c, lock, file, data)...)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"kasou/pipelines/conform"
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
+	"kasou/pipelines/manifest"
 	"kasou/pipelines/report"
 	"kasou/pipelines/tree"
 )
@@ -58,10 +59,6 @@ func (r *run) fleetPlan(ctx context.Context) (tree.Plan, finding.List, error) {
 	if err != nil {
 		return tree.Plan{}, nil, err
 	}
-	invalid, err := r.conform(ctx, fleet.Cluster{Spec: fleet.ClusterSpec{Namespace: r.fleet.Spec.ArgoCD.Namespace}}, files)
-	if err != nil || invalid.Failed() {
-		return tree.Plan{}, invalid, err
-	}
 	lock := tree.FleetLock{Tools: r.Toolchain.Versions()}
 	if lock.Schemas, err = conform.Versions(r.fleet.Spec.Host.KubernetesVersion); err != nil {
 		return tree.Plan{}, nil, err
@@ -74,8 +71,19 @@ func (r *run) fleetPlan(ctx context.Context) (tree.Plan, finding.List, error) {
 		lock.Tools, lock.Schemas = old.Tools, old.Schemas
 	}
 	plan, found, err := r.disk.CompareFleet(lock, files)
-	if err != nil || found.Failed() {
+	if err != nil {
 		return plan, found, err
+	}
+	// What stands there already was validated when it was written, but a check says
+	// so itself.
+	if r.onlyLooks || !plan.Empty() {
+		invalid, err := r.conform(ctx, fleet.Cluster{Spec: fleet.ClusterSpec{Namespace: r.fleet.Spec.ArgoCD.Namespace}}, manifest.ParseAll(manifest.Application, files))
+		if err != nil || invalid.Failed() {
+			return tree.Plan{}, invalid, err
+		}
+	}
+	if found.Failed() {
+		return plan, found, nil
 	}
 	unknown, err := r.disk.UnknownShared(fleet.BootstrapFolder, func(p string) bool {
 		return files[p] != nil || slices.ContainsFunc(plan.Changes, func(c tree.Change) bool { return c.Path == p })

@@ -1,7 +1,6 @@
 package pipelines
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"debug/elf"
 	"encoding/hex"
@@ -20,7 +19,9 @@ import (
 	"kasou/pipelines/extra"
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
+	"kasou/pipelines/manifest"
 	"kasou/pipelines/recall"
+	"kasou/pipelines/seal"
 	"kasou/pipelines/toolchain"
 	"kasou/pipelines/tree"
 )
@@ -122,7 +123,7 @@ var selfDigest = sync.OnceValues(func() (string, error) {
 		defer f.Close()
 		if note := f.Section(".note.go.buildid"); note != nil {
 			if id, err := note.Data(); err == nil && len(id) > 40 {
-				return tree.Digest(id), nil
+				return manifest.Digest(id), nil
 			}
 		}
 	}
@@ -178,7 +179,7 @@ func (r *run) unchanged(c fleet.Cluster, ch toolchain.Chart, extras extra.Extras
 
 // source gives the digest of what the inputs are read from.
 func source(c fleet.Cluster, ch toolchain.Chart, extras extra.Extras) string {
-	return tree.Digest([]byte(c.TextDigest() + "\n" + ch.Digest + "\n" + extras.Digest()))
+	return manifest.Digest([]byte(c.TextDigest() + "\n" + ch.Digest + "\n" + extras.Digest()))
 }
 
 // repeats says whether a stage will find the same again as long as its inputs
@@ -223,11 +224,15 @@ func (m *memory) note(cluster string, noted memo) {
 
 // lasting says whether no sealed value among the files is due to be sealed anew
 // one day, which is so while all are sealed with today's certificate.
-func (r *run) lasting(files tree.Files) bool {
-	for _, data := range files {
-		if bytes.Contains(data, []byte("kind: SealedSecret\n")) &&
-			(r.certificate == nil || !bytes.Contains(data, []byte(r.certificate.Fingerprint))) {
-			return false
+func (r *run) lasting(files manifest.Set) bool {
+	for _, f := range files {
+		if f.Role != manifest.Sealed && f.Role != manifest.Registration {
+			continue
+		}
+		for _, certificate := range seal.Certificates(f.Documents) {
+			if r.certificate == nil || certificate != r.certificate.Fingerprint {
+				return false
+			}
 		}
 	}
 	return true

@@ -12,9 +12,9 @@ import (
 	"kasou/internal/sealtest"
 	"kasou/internal/upstream"
 	"kasou/pipelines"
+	"kasou/pipelines/manifest"
 	"kasou/pipelines/report"
 	"kasou/pipelines/toolchain"
-	"kasou/pipelines/tree"
 )
 
 // counting counts renders.
@@ -23,7 +23,7 @@ type counting struct {
 	renders atomic.Int64
 }
 
-func (c *counting) Template(ctx context.Context, r toolchain.Release) (tree.Files, error) {
+func (c *counting) Template(ctx context.Context, r toolchain.Release) (manifest.Files, error) {
 	c.renders.Add(1)
 	return c.Toolchain.Template(ctx, r)
 }

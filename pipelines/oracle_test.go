@@ -14,6 +14,7 @@ import (
 	"kasou/internal/fleettest"
 	"kasou/internal/upstream"
 	"kasou/pipelines"
+	"kasou/pipelines/manifest"
 	"kasou/pipelines/report"
 	"kasou/pipelines/seal"
 	"kasou/pipelines/tree"
@@ -243,7 +244,7 @@ func (o *oracle) mended(t *testing.T, cluster string, changed map[string][]byte,
 				delete(sealed, inside)
 				continue
 			}
-			files[inside] = tree.Digest(data)
+			files[inside] = manifest.Digest(data)
 			if _, stated := sealed[inside]; stated && edit == statementGone {
 				delete(sealed, inside)
 				hadStatement = true

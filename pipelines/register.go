@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path"
 	"strings"
 	"time"
@@ -16,6 +15,7 @@ import (
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
 	"kasou/pipelines/host"
+	"kasou/pipelines/manifest"
 	"kasou/pipelines/report"
 	"kasou/pipelines/seal"
 	"kasou/pipelines/toolchain"
@@ -209,7 +209,7 @@ func (r *run) sealCredential(ctx context.Context, c fleet.Cluster, cred credenti
 	if sealed.Decision.Outcome == seal.Keep && !sealed.Retagged {
 		data = previous
 	}
-	found, err = r.conform(ctx, c, tree.Files{file: data})
+	found, err = r.conform(ctx, c, manifest.Set{file: manifest.Parse(manifest.Registration, file, data)})
 	findings = append(findings, found...)
 	if !r.signs() || err != nil || findings.Failed() {
 		return data, nil, findings, err
@@ -243,7 +243,7 @@ func entropyOf(cred credential.Credential) seal.Entropy {
 // keepRegistration puts the sealed cluster Secret that the lock records among
 // the files of a build, which cannot make it anew. One that was edited or
 // deleted is a finding that register mends.
-func (r *run) keepRegistration(c fleet.Cluster, lock *tree.Lock, files tree.Files, sealed map[string]tree.SealLock) finding.List {
+func (r *run) keepRegistration(c fleet.Cluster, lock *tree.Lock, files manifest.Set, sealed map[string]tree.SealLock) finding.List {
 	file := r.registration(c.Name)
 	recorded := r.recorded(lock)(file)
 	if recorded == "" {
@@ -273,7 +273,7 @@ func (r *run) keepRegistration(c fleet.Cluster, lock *tree.Lock, files tree.File
 	if statement.Signature != "" {
 		sealed[r.inside(file)] = statement
 	}
-	files[file] = data
+	files.Add(manifest.Registration, file, data)
 	return found
 }
 
@@ -304,7 +304,7 @@ func (r *run) refreshRegistration(c fleet.Cluster, lock *tree.Lock, data []byte,
 	case r.signs():
 		facts := statement
 		facts.Serial++
-		return refreshed, r.key.Sign(seal.Statement{Cluster: c.Name, Path: r.inside(file), Digest: tree.Digest(refreshed), Facts: facts}), nil
+		return refreshed, r.key.Sign(seal.Statement{Cluster: c.Name, Path: r.inside(file), Digest: manifest.Digest(refreshed), Facts: facts}), nil
 	}
 	return data, statement, finding.List{{
 		File: file, Cluster: c.Name, Rule: RuleGuardUnsigned, Severity: finding.Warning,
@@ -330,12 +330,7 @@ func (r *run) staleMetadata(c fleet.Cluster) finding.Finding {
 
 // committed gives a file of the repo as it stands on disk, or nil.
 func (r *run) committed(file string) []byte {
-	root, err := os.OpenRoot(r.Root)
-	if err != nil {
-		return nil
-	}
-	defer root.Close()
-	data, err := root.ReadFile(path.Clean(file))
+	data, err := r.repo.ReadFile(path.Clean(file))
 	if err != nil {
 		return nil
 	}

@@ -3,6 +3,8 @@ package pipelines
 import (
 	"context"
 	"errors"
+	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -19,7 +21,9 @@ import (
 // run is one pipeline at work: what all its clusters share.
 type run struct {
 	Options
-	fleet    *fleet.Fleet
+	fleet *fleet.Fleet
+	// repo is the repository, opened once.
+	repo     *os.Root
 	disk     *tree.Disk
 	clusters []fleet.Cluster
 	// retired are the names of the clusters to take away, those of other shards too.
@@ -55,8 +59,16 @@ func choose(o Options) (*run, finding.List, error) {
 	if err != nil || findings.Failed() {
 		return nil, findings, err
 	}
-	r := &run{Options: o, fleet: f, disk: tree.At(o.Root, o.Dir), atWork: make(chan struct{}, max(o.Jobs, 1))}
-	return r, findings, r.choose()
+	repo, err := os.OpenRoot(o.Root)
+	if err != nil {
+		return nil, nil, fmt.Errorf("open the repo: %w", err)
+	}
+	r := &run{Options: o, fleet: f, repo: repo, disk: tree.At(o.Root, o.Dir), atWork: make(chan struct{}, max(o.Jobs, 1))}
+	if err := r.choose(); err != nil {
+		r.close()
+		return nil, nil, err
+	}
+	return r, findings, nil
 }
 
 // sweep removes what earlier runs left in the repository half written.
@@ -77,26 +89,30 @@ func start(ctx context.Context, o Options) (*run, finding.List, error) {
 	if err != nil || r == nil {
 		return nil, findings, err
 	}
-	if r.key, err = sealKey(o.SealKey); err != nil {
-		return nil, nil, err
-	}
-	var found finding.List
-	r.certificate, found = seal.LoadCertificate(r.fleet, time.Now())
-	findings = append(findings, found...)
-	found, err = r.openTrust(ctx)
-	if findings = append(findings, found...); err != nil {
-		return nil, nil, err
-	}
-	r.schemas, found, err = conform.Find(r.fleet, o.Cache)
-	findings = append(findings, found...)
-	if err != nil || findings.Failed() {
+	found, err := r.prepare(ctx)
+	if findings = append(findings, found...); err != nil || findings.Failed() {
+		r.close()
 		return nil, findings, err
 	}
 	return r, findings, nil
 }
 
-// close lets go of the disk, of which nothing is held before it is looked at.
-func (r *run) close() { _ = r.disk.Close() }
+func (r *run) prepare(ctx context.Context) (findings finding.List, err error) {
+	if r.key, err = sealKey(r.SealKey); err != nil {
+		return nil, err
+	}
+	r.certificate, findings = seal.LoadCertificate(r.fleet, time.Now())
+	found, err := r.openTrust(ctx)
+	if err != nil {
+		return nil, err
+	}
+	findings = append(findings, found...)
+	r.schemas, found, err = conform.Find(r.fleet, r.Cache)
+	return append(findings, found...), err
+}
+
+// close lets go of the repository.
+func (r *run) close() { _, _ = r.disk.Close(), r.repo.Close() }
 
 func sealKey(value string) (*seal.Key, error) {
 	if value == "" {

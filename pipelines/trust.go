@@ -14,6 +14,7 @@ import (
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
 	"kasou/pipelines/history"
+	"kasou/pipelines/manifest"
 	"kasou/pipelines/seal"
 	"kasou/pipelines/tree"
 )
@@ -168,7 +169,7 @@ func (r *run) vouched(cluster, file string, lock *tree.Lock, data []byte) (s tre
 	}
 	s = lock.Sealed[r.inside(file)]
 	verified := func(s tree.SealLock) bool {
-		return r.trust.keys.Verify(seal.Statement{Cluster: cluster, Path: r.inside(file), Digest: tree.Digest(data), Facts: s})
+		return r.trust.keys.Verify(seal.Statement{Cluster: cluster, Path: r.inside(file), Digest: manifest.Digest(data), Facts: s})
 	}
 	if old, ok := lock.ReplacedSealed[r.inside(file)]; ok && lock.Writing && verified(old) {
 		s = old // it was not replaced yet when the run was cut off
@@ -196,7 +197,7 @@ func (r *run) sign(cluster, file string, lock *tree.Lock, data []byte, facts tre
 	if r.certificate != nil {
 		facts.Certificate = r.certificate.Fingerprint
 	}
-	return r.key.Sign(seal.Statement{Cluster: cluster, Path: r.inside(file), Digest: tree.Digest(data), Facts: facts})
+	return r.key.Sign(seal.Statement{Cluster: cluster, Path: r.inside(file), Digest: manifest.Digest(data), Facts: facts})
 }
 
 // signs reports whether this run signs what it seals.
@@ -205,14 +206,14 @@ func (r *run) signs() bool { return r.key != nil && len(r.fleet.Spec.Sealing.Pub
 // proveRendered returns the statements about the rendered files that hold sealed
 // Secrets. One that is as it was keeps its own, one that this run has sealed is
 // signed; what is neither has no statement, and a finding.
-func (r *run) proveRendered(c fleet.Cluster, lock *tree.Lock, sealed []string, files tree.Files) (map[string]tree.SealLock, finding.List) {
+func (r *run) proveRendered(c fleet.Cluster, lock *tree.Lock, sealed []string, files manifest.Set) (map[string]tree.SealLock, finding.List) {
 	if len(r.trust.keys) == 0 {
 		return map[string]tree.SealLock{}, nil
 	}
 	statements := map[string]tree.SealLock{}
 	var findings finding.List
 	for _, file := range sealed {
-		data := files[file]
+		data := files[file].Bytes
 		same := bytes.Equal(data, r.committed(file))
 		statement, why := r.vouched(c.Name, file, lock, data)
 		switch {
@@ -233,14 +234,14 @@ func (r *run) proveRendered(c fleet.Cluster, lock *tree.Lock, sealed []string, f
 // proven takes back what the stages could not tell of a sealed value where a
 // signature proves it: nothing is left to say where the plaintext is known to be
 // the same, and where no plaintext is at hand, a note.
-func (r *run) proven(c fleet.Cluster, lock *tree.Lock, files tree.Files, findings finding.List) finding.List {
+func (r *run) proven(c fleet.Cluster, lock *tree.Lock, files manifest.Set, findings finding.List) finding.List {
 	if len(r.trust.keys) == 0 {
 		return findings
 	}
 	var kept finding.List
 	for _, f := range findings {
 		if f.Rule == seal.RuleUnverifiable && f.Severity != finding.Error {
-			if _, why := r.vouched(c.Name, f.File, lock, files[f.File]); why == "" {
+			if _, why := r.vouched(c.Name, f.File, lock, files[f.File].Bytes); why == "" {
 				if f.Severity == finding.Note {
 					continue
 				}

@@ -16,6 +16,7 @@ import (
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
 	"kasou/pipelines/host"
+	"kasou/pipelines/manifest"
 	"kasou/pipelines/report"
 	"kasou/pipelines/seal"
 	"kasou/pipelines/tree"
@@ -242,7 +243,7 @@ func writeLock(t *testing.T, repo fleettest.Repo, lock *tree.Lock) {
 func mend(t *testing.T, repo fleettest.Repo, file string) {
 	t.Helper()
 	lock := readLock(t, repo)
-	lock.Files[strings.TrimPrefix(file, "clusters/")] = tree.Digest(repo.Read(t, file))
+	lock.Files[strings.TrimPrefix(file, "clusters/")] = manifest.Digest(repo.Read(t, file))
 	writeLock(t, repo, lock)
 }
 
@@ -251,9 +252,9 @@ func TestEveryFieldOfAStatementIsSigned(t *testing.T) {
 	repo, _, checker, _ := signed(t)
 	for name, change := range map[string]func(*tree.SealLock){
 		"kind": func(s *tree.SealLock) { s.Kind = tree.SealedRendered }, "server": func(s *tree.SealLock) { s.Server = "https://evil.example.com" },
-		"presented": func(s *tree.SealLock) { s.Presented = "https://evil.example.com" }, "CA": func(s *tree.SealLock) { s.CA = tree.Digest(nil) },
-		"end": func(s *tree.SealLock) { s.NotAfter = "2099-01-01T00:00:00Z" }, "certificate": func(s *tree.SealLock) { s.Certificate = tree.Digest(nil) },
-		"spec":   func(s *tree.SealLock) { s.Spec = tree.Digest(nil) },
+		"presented": func(s *tree.SealLock) { s.Presented = "https://evil.example.com" }, "CA": func(s *tree.SealLock) { s.CA = manifest.Digest(nil) },
+		"end": func(s *tree.SealLock) { s.NotAfter = "2099-01-01T00:00:00Z" }, "certificate": func(s *tree.SealLock) { s.Certificate = manifest.Digest(nil) },
+		"spec":   func(s *tree.SealLock) { s.Spec = manifest.Digest(nil) },
 		"serial": func(s *tree.SealLock) { s.Serial++ }, "signature": func(s *tree.SealLock) { s.Signature = "" },
 		"no signature's": func(s *tree.SealLock) { s.Signature = base64.StdEncoding.EncodeToString(make([]byte, 64)) },
 	} {

@@ -14,6 +14,7 @@ import (
 	"kasou/internal/realtool"
 	"kasou/internal/upstream"
 	"kasou/pipelines"
+	"kasou/pipelines/manifest"
 	"kasou/pipelines/report"
 	"kasou/pipelines/toolchain"
 	"kasou/pipelines/toolchain/embedded"
@@ -130,7 +131,7 @@ func snapshot(t testing.TB, root string) string {
 			return nil
 		}
 		data, err := os.ReadFile(path)
-		fmt.Fprintf(&b, "%s %s\n", path, tree.Digest(data))
+		fmt.Fprintf(&b, "%s %s\n", path, manifest.Digest(data))
 		return err
 	})
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
 	"kasou/pipelines/host"
+	"kasou/pipelines/manifest"
 	"kasou/pipelines/position"
 	"kasou/pipelines/render"
 	"kasou/pipelines/seal"
@@ -178,7 +179,7 @@ func withValue(values map[string]any, value any, keys ...string) map[string]any 
 
 // sealRendered seals what was rendered with the values: the cluster's files
 // with rendered among them, at the paths that at gives.
-func (r *run) sealRendered(ctx context.Context, h hidden, ch toolchain.Chart, values map[string]any, files tree.Files, at func(string) string, lock *tree.Lock, sealed *[]string) (tree.Files, finding.List, error) {
+func (r *run) sealRendered(ctx context.Context, h hidden, ch toolchain.Chart, values map[string]any, files manifest.Set, at func(string) string, lock *tree.Lock, sealed *[]string) (manifest.Set, finding.List, error) {
 	sealer := r.sealer(h.cluster.Name, lock, false, sealed)
 	if len(h.values) == 0 {
 		return sealer.Rendered(ctx, h.cluster, files, r.committed)
@@ -196,7 +197,7 @@ func (r *run) sealRendered(ctx context.Context, h hidden, ch toolchain.Chart, va
 			"the chart renders with the values of valuesFrom and not with others of the same form and length: it depends on what they say",
 			"leave the value out of what the chart branches on")}, nil
 	}
-	in := func(rendered tree.Files) tree.Files {
+	in := func(rendered manifest.Files) manifest.Set {
 		all := maps.Clone(files)
 		for name := range files {
 			if strings.HasPrefix(name, at("")+"/"+ch.Name+"/") {
@@ -204,7 +205,7 @@ func (r *run) sealRendered(ctx context.Context, h hidden, ch toolchain.Chart, va
 			}
 		}
 		for name, data := range rendered {
-			all[at(name)] = data
+			all.Add(manifest.Rendered, at(name), data)
 		}
 		return all
 	}
@@ -238,7 +239,7 @@ func (r *run) alike(v hiddenValue) string {
 }
 
 // renderHidden renders once more, with what value gives in the placeholders' place.
-func (r *run) renderHidden(ctx context.Context, h hidden, ch toolchain.Chart, values map[string]any, value func(hiddenValue) string) (tree.Files, finding.List, error) {
+func (r *run) renderHidden(ctx context.Context, h hidden, ch toolchain.Chart, values map[string]any, value func(hiddenValue) string) (manifest.Files, finding.List, error) {
 	for _, v := range h.values {
 		values = withValue(values, value(v), v.Keys()...)
 	}
@@ -256,7 +257,7 @@ func (r *run) renderHidden(ctx context.Context, h hidden, ch toolchain.Chart, va
 }
 
 // plain looks whether a value stands in what is about to be written.
-func (h hidden) plain(files tree.Files) finding.List {
+func (h hidden) plain(files manifest.Set) finding.List {
 	var findings finding.List
 	for i, v := range h.values {
 		if v.real == "" {
@@ -264,7 +265,7 @@ func (h hidden) plain(files tree.Files) finding.List {
 		}
 		search := seal.NewSearch(v.real)
 		for _, file := range files.Paths() {
-			if line, stands := search.Line(files[file]); stands {
+			if line, stands := search.Line(files[file].Bytes); stands {
 				findings = append(findings, h.cluster.Finding(finding.Error, RuleValuePlain, valueField(i),
 					fmt.Sprintf("the value of %s would stand in %s:%d, where it does not come from valuesFrom", v.Source(), file, line),
 					"git has the value in another place, such as values or the chart: take it out there, and change it, as git's history keeps it"))

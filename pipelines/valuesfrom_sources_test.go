@@ -14,9 +14,9 @@ import (
 	"kasou/internal/fleettest"
 	"kasou/pipelines"
 	"kasou/pipelines/host"
+	"kasou/pipelines/manifest"
 	"kasou/pipelines/seal"
 	"kasou/pipelines/toolchain"
-	"kasou/pipelines/tree"
 )
 
 // hostWith answers for the one Secret one/db, whose key url has the value.
@@ -98,7 +98,7 @@ type engine struct {
 	kept *[]byte
 }
 
-func (e engine) Template(ctx context.Context, r toolchain.Release) (tree.Files, error) {
+func (e engine) Template(ctx context.Context, r toolchain.Release) (manifest.Files, error) {
 	*e.kept = append(*e.kept, r.Values...)
 	return e.Toolchain.Template(ctx, r)
 }

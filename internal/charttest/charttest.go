@@ -9,8 +9,8 @@ import (
 	"slices"
 	"testing"
 
+	"kasou/pipelines/manifest"
 	"kasou/pipelines/toolchain"
-	"kasou/pipelines/tree"
 )
 
 // ChartYAML is for charts that say nothing special about themselves.
@@ -46,5 +46,5 @@ func Pack(t testing.TB, files map[string]string) toolchain.Chart {
 		t.Fatal(err)
 	}
 	data := b.Bytes()
-	return toolchain.Chart{Name: "c", Version: "1.0.0", Digest: tree.Digest(data), Archive: data, Source: t.Name()}
+	return toolchain.Chart{Name: "c", Version: "1.0.0", Digest: manifest.Digest(data), Archive: data, Source: t.Name()}
 }

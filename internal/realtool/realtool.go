@@ -15,8 +15,8 @@ import (
 	"sync"
 	"testing"
 
+	"kasou/pipelines/manifest"
 	"kasou/pipelines/toolchain"
-	"kasou/pipelines/tree"
 )
 
 var (
@@ -58,7 +58,7 @@ func Remove() {
 
 // HelmTemplate gives the files that the real helm command writes for the
 // release, or an error with what it said.
-func HelmTemplate(t testing.TB, r toolchain.Release) (tree.Files, error) {
+func HelmTemplate(t testing.TB, r toolchain.Release) (manifest.Files, error) {
 	t.Helper()
 	helm := Build(t, "helm.sh/helm/v3/cmd/helm")
 	// Not t.TempDir: helm splits what -f names at commas, and test names have
@@ -90,9 +90,9 @@ func HelmTemplate(t testing.TB, r toolchain.Release) (tree.Files, error) {
 }
 
 // read gives the files below dir, none where it is not there.
-func read(t testing.TB, dir string) tree.Files {
+func read(t testing.TB, dir string) manifest.Files {
 	t.Helper()
-	files := tree.Files{}
+	files := manifest.Files{}
 	err := filepath.WalkDir(dir, func(file string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err

@@ -8,9 +8,9 @@ import (
 	"path"
 	"strings"
 
-	"kasou/pipelines/document"
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
+	"kasou/pipelines/manifest"
 	"kasou/pipelines/tree"
 )
 
@@ -31,9 +31,9 @@ const namespaceFile = "namespace.yaml"
 // DIR/NAME/manifests/namespace.yaml, DIR/root/NAME.yaml, and extras beside the
 // Namespace. In a shared namespace only the first sharer by name writes the
 // Namespace. Findings are about the specs; the error is a wrong extra.
-func Objects(f *fleet.Fleet, c fleet.Cluster, extras []Extra) (tree.Files, finding.List, error) {
+func Objects(f *fleet.Fleet, c fleet.Cluster, extras []Extra) (manifest.Set, finding.List, error) {
 	sharers := sharersOf(f, c)
-	files := tree.Files{}
+	files := manifest.Set{}
 	manifests := path.Join(f.Dir, c.Name, "manifests")
 	for _, e := range extras {
 		if err := e.check(); err != nil {
@@ -48,20 +48,20 @@ func Objects(f *fleet.Fleet, c fleet.Cluster, extras []Extra) (tree.Files, findi
 			return nil, nil, err
 		}
 	}
-	body, err := document.Marshal(application(f, c))
+	body, err := manifest.Marshal(application(f, c))
 	if err != nil {
 		return nil, nil, fmt.Errorf("application of %s: %w", c.Name, err)
 	}
-	files[path.Join(f.Dir, "root", c.Name+".yaml")] = tree.Stamp(c.File, body)
+	files.Add(manifest.Application, path.Join(f.Dir, "root", c.Name+".yaml"), tree.Stamp(c.File, body))
 	return files, checkSharers(c, sharers), nil
 }
 
-func put(files tree.Files, name string, c fleet.Cluster, object any) error {
+func put(files manifest.Set, name string, c fleet.Cluster, object any) error {
 	data, err := Marshal(c, object)
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
-	files[name] = data
+	files.Add(manifest.Namespace, name, data)
 	return nil
 }
 
@@ -78,7 +78,7 @@ func (e Extra) check() error {
 // Marshal gives an object of kasou's own as YAML, keys sorted, below the header
 // that says which spec it comes from.
 func Marshal(c fleet.Cluster, object any) ([]byte, error) {
-	data, err := document.Marshal(object)
+	data, err := manifest.Marshal(object)
 	if err != nil {
 		return nil, err
 	}

@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"kasou/pipelines/fleet"
+	"kasou/pipelines/manifest"
 	"kasou/pipelines/tree"
 )
 
@@ -72,7 +73,7 @@ func TestObjects(t *testing.T) {
 			if err != nil || len(findings) != 0 {
 				t.Fatalf("findings %v, error %v", findings, err)
 			}
-			golden(t, filepath.Join("testdata", name+".golden"), files)
+			golden(t, filepath.Join("testdata", name+".golden"), files.Files())
 		})
 	}
 }
@@ -85,7 +86,7 @@ func sortedByName(clusters []fleet.Cluster) []fleet.Cluster {
 }
 
 // golden holds all files in one: "=== path" and the content.
-func golden(t *testing.T, name string, files tree.Files) {
+func golden(t *testing.T, name string, files manifest.Files) {
 	t.Helper()
 	var b bytes.Buffer
 	for _, p := range files.Paths() {
@@ -112,7 +113,7 @@ func TestApplicationIsStamped(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	data := files["clusters/root/development.yaml"]
+	data := files["clusters/root/development.yaml"].Bytes
 	if !tree.Stamped(c.File, data) {
 		t.Errorf("not stamped:\n%s", data)
 	}
@@ -134,7 +135,7 @@ func TestFinalizerOnlyForCascade(t *testing.T) {
 			t.Fatal(err)
 		}
 		var app struct{ Metadata struct{ Finalizers []string } }
-		if err := yaml.Unmarshal(files["clusters/root/development.yaml"], &app); err != nil {
+		if err := yaml.Unmarshal(files["clusters/root/development.yaml"].Bytes, &app); err != nil {
 			t.Fatal(err)
 		}
 		if has := len(app.Metadata.Finalizers) > 0; has != (deletion == "cascade") {

@@ -7,8 +7,8 @@ import (
 	"slices"
 	"strings"
 
-	"kasou/pipelines/document"
 	"kasou/pipelines/fleet"
+	"kasou/pipelines/manifest"
 	"kasou/pipelines/tree"
 )
 
@@ -23,7 +23,7 @@ const ownCluster = "https://kubernetes.default.svc"
 //
 // Nothing of it is pruned: an AppProject that goes takes the permission of every
 // Application in it along.
-func Bootstrap(f *fleet.Fleet, kinds map[string][]string) (tree.Files, error) {
+func Bootstrap(f *fleet.Fleet, kinds map[string][]string) (manifest.Files, error) {
 	name := f.Spec.ArgoCD.Name
 	objects := map[string]map[string]any{
 		"root.yaml":                 appOfApps(f, name, fleet.RootFolder, "The Applications and sealed cluster Secrets of the virtual clusters"),
@@ -35,9 +35,9 @@ func Bootstrap(f *fleet.Fleet, kinds map[string][]string) (tree.Files, error) {
 			objects["project-"+p.Name+".yaml"] = clusterProject(f, p.Name, kinds)
 		}
 	}
-	files := tree.Files{}
+	files := manifest.Files{}
 	for file, object := range objects {
-		body, err := document.Marshal(object)
+		body, err := manifest.Marshal(object)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", file, err)
 		}

@@ -14,7 +14,7 @@ import (
 	"kasou/pipelines/credential"
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
-	"kasou/pipelines/tree"
+	"kasou/pipelines/manifest"
 )
 
 // secretType is the label by which Argo CD knows what a Secret is.
@@ -112,7 +112,7 @@ func SpecDigest(f *fleet.Fleet, c fleet.Cluster) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("cluster Secret of %s: %w", c.Name, err)
 	}
-	return tree.Digest(data), nil
+	return manifest.Digest(data), nil
 }
 
 // RegistrationGuards returns the annotations of the SealedSecret itself that

@@ -19,7 +19,7 @@ import (
 	"kasou/pipelines/credential"
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
-	"kasou/pipelines/tree"
+	"kasou/pipelines/manifest"
 )
 
 // fixedPair gives the same certificate and key every time: Ed25519 signs
@@ -89,7 +89,7 @@ func TestClusterSecret(t *testing.T) {
 				t.Error("a second run gives other bytes")
 			}
 			data = fmt.Appendf(data, "# config: %s\n", secret.Data["config"])
-			golden(t, filepath.Join("testdata", name+".golden"), tree.Files{"clusters/root/" + test.cluster.Name + ".cluster.yaml": data})
+			golden(t, filepath.Join("testdata", name+".golden"), manifest.Files{"clusters/root/" + test.cluster.Name + ".cluster.yaml": data})
 		})
 	}
 }

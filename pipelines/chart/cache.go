@@ -10,7 +10,7 @@ import (
 
 	"github.com/google/renameio/v2"
 
-	"kasou/pipelines/tree"
+	"kasou/pipelines/manifest"
 )
 
 // errAbsent says that the cache has no such archive, or a corrupt one.
@@ -71,7 +71,7 @@ func (c cache) read(digest string, limit int64) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errAbsent, err)
 	}
-	if tree.Digest(data) != digest {
+	if manifest.Digest(data) != digest {
 		return nil, fmt.Errorf("%w: %s is corrupt", errAbsent, path)
 	}
 	return data, nil

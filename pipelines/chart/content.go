@@ -8,8 +8,8 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"kasou/pipelines/fleet"
+	"kasou/pipelines/manifest"
 	"kasou/pipelines/toolchain"
-	"kasou/pipelines/tree"
 )
 
 // content is a chart at hand: scanned, its Chart.yaml read.
@@ -35,7 +35,7 @@ func (s *Store) open(archive []byte, digest, source, field string) (content, err
 		return content{}, problem
 	}
 	if digest == "" {
-		digest = tree.Digest(archive)
+		digest = manifest.Digest(archive)
 	}
 	return content{chart: toolchain.Chart{
 		Name: metadata.Name, Version: metadata.Version,

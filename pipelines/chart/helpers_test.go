@@ -19,6 +19,7 @@ import (
 
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
+	"kasou/pipelines/manifest"
 	"kasou/pipelines/toolchain"
 	"kasou/pipelines/tree"
 )
@@ -95,7 +96,7 @@ func (s *chartServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // add publishes an archive, with its digest, under a URL of the index.
 func (s *chartServer) add(t *testing.T, name, version string, archive []byte, url string) {
 	t.Helper()
-	digest := strings.TrimPrefix(tree.Digest(archive), "sha256:")
+	digest := strings.TrimPrefix(manifest.Digest(archive), "sha256:")
 	metadata := &helmchart.Metadata{APIVersion: "v2", Name: name, Version: version}
 	if err := s.index.MustAdd(metadata, url, "", digest); err != nil {
 		t.Fatal(err)

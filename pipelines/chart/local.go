@@ -11,7 +11,7 @@ import (
 	"path/filepath"
 	"syscall"
 
-	"kasou/pipelines/tree"
+	"kasou/pipelines/manifest"
 )
 
 // local gives the chart at a path below the repo's root: a folder or a .tgz.
@@ -81,7 +81,7 @@ func (s *Store) folder(ctx context.Context, root *os.Root, name string) (content
 	if err != nil {
 		return content{}, fmt.Errorf("packing %s: %w", name, err)
 	}
-	return s.open(archive, tree.Digest(packed), name, "path")
+	return s.open(archive, manifest.Digest(packed), name, "path")
 }
 
 // walk reads the files that Helm would load from the folder, in Helm's order.

@@ -19,7 +19,7 @@ import (
 	ociregistry "github.com/google/go-containerregistry/pkg/registry"
 	"helm.sh/helm/v3/pkg/registry"
 
-	"kasou/pipelines/tree"
+	"kasou/pipelines/manifest"
 )
 
 // ociServer is an OCI registry on loopback, plain http.
@@ -70,7 +70,7 @@ func TestRegistry(t *testing.T) {
 	server.push(t, archive, "charts/demo:1.2.3+build.5")
 	ref := remoteRef("oci://"+server.host+"/charts", "demo", "1.2.3+build.5")
 	ch, pin := fetch(t, newStore(t), ref, nil)
-	if !bytes.Equal(ch.Archive, archive) || pin.Digest != tree.Digest(archive) || ch.Version != "1.2.3+build.5" {
+	if !bytes.Equal(ch.Archive, archive) || pin.Digest != manifest.Digest(archive) || ch.Version != "1.2.3+build.5" {
 		t.Errorf("another chart: %s %s", ch.Version, pin.Digest)
 	}
 	before := server.requests.Load()
@@ -80,7 +80,7 @@ func TestRegistry(t *testing.T) {
 	}
 	replaced := packChart(t, "demo", "1.2.3+build.5", "two")
 	server.push(t, replaced, "charts/demo:1.2.3+build.5")
-	fetchFinding(t, newStore(t, WithCache(t.TempDir())), ref, &pin, RuleDigest, pin.Digest, tree.Digest(replaced))
+	fetchFinding(t, newStore(t, WithCache(t.TempDir())), ref, &pin, RuleDigest, pin.Digest, manifest.Digest(replaced))
 }
 
 func TestRegistryCredentials(t *testing.T) {
@@ -175,7 +175,7 @@ func TestIndexPointsIntoARegistry(t *testing.T) {
 	archive := packChart(t, "demo", "1.2.3", "one")
 	registryServer.push(t, archive, "charts/demo:1.2.3")
 	server.add(t, "demo", "1.2.3", archive, "oci://"+registryServer.host+"/charts/demo:1.2.3")
-	if ch, _ := fetch(t, newStore(t), remoteRef(server.URL, "demo", "1.2.3"), nil); ch.Digest != tree.Digest(archive) {
+	if ch, _ := fetch(t, newStore(t), remoteRef(server.URL, "demo", "1.2.3"), nil); ch.Digest != manifest.Digest(archive) {
 		t.Errorf("another chart: %s", ch.Digest)
 	}
 }
@@ -197,5 +197,5 @@ func TestRegistryArchiveIsNotTheIndexs(t *testing.T) {
 	registryServer.push(t, packChart(t, "demo", "1.2.3", "one"), "charts/demo:1.2.3")
 	promised := packChart(t, "demo", "1.2.3", "two")
 	server.add(t, "demo", "1.2.3", promised, "oci://"+registryServer.host+"/charts/demo:1.2.3")
-	fetchFinding(t, newStore(t), remoteRef(server.URL, "demo", "1.2.3"), nil, RuleIndexDigest, tree.Digest(promised))
+	fetchFinding(t, newStore(t), remoteRef(server.URL, "demo", "1.2.3"), nil, RuleIndexDigest, manifest.Digest(promised))
 }

@@ -18,7 +18,7 @@ import (
 	"helm.sh/helm/v3/pkg/repo"
 
 	"kasou/pipelines/finding"
-	"kasou/pipelines/tree"
+	"kasou/pipelines/manifest"
 )
 
 func TestRepositoryURLs(t *testing.T) {
@@ -33,10 +33,10 @@ func TestRepositoryURLs(t *testing.T) {
 			server := serve(t)
 			server.add(t, "demo", "1.2.3", archive, strings.Replace(test.url, "SERVER", server.URL, 1))
 			ch, pin := fetch(t, newStore(t), remoteRef(server.URL+test.suffix, "demo", "1.2.3"), nil)
-			if !bytes.Equal(ch.Archive, archive) || ch.Name != "demo" || ch.Version != "1.2.3" || ch.Digest != tree.Digest(archive) {
+			if !bytes.Equal(ch.Archive, archive) || ch.Name != "demo" || ch.Version != "1.2.3" || ch.Digest != manifest.Digest(archive) {
 				t.Errorf("another chart: %s %s %s", ch.Name, ch.Version, ch.Digest)
 			}
-			if pin.Digest != tree.Digest(archive) || pin.Repository != server.URL+test.suffix || pin.Version != "1.2.3" {
+			if pin.Digest != manifest.Digest(archive) || pin.Repository != server.URL+test.suffix || pin.Version != "1.2.3" {
 				t.Errorf("pin %+v", pin)
 			}
 		})
@@ -129,7 +129,7 @@ func TestArchiveIsNotTheIndexs(t *testing.T) {
 	promised, actual := packChart(t, "demo", "1.2.3", "one"), packChart(t, "demo", "1.2.3", "two")
 	server.add(t, "demo", "1.2.3", promised, "demo-1.2.3.tgz")
 	server.put("/demo-1.2.3.tgz", actual)
-	fetchFinding(t, newStore(t), remoteRef(server.URL, "demo", "1.2.3"), nil, RuleIndexDigest, tree.Digest(promised), tree.Digest(actual))
+	fetchFinding(t, newStore(t), remoteRef(server.URL, "demo", "1.2.3"), nil, RuleIndexDigest, manifest.Digest(promised), manifest.Digest(actual))
 }
 
 func TestMovedDigest(t *testing.T) {
@@ -144,12 +144,12 @@ func TestMovedDigest(t *testing.T) {
 	server.add(t, "demo", "1.2.3", second, "demo-1.2.3.tgz")
 	server.add(t, "demo", "1.3.0", packChart(t, "demo", "1.3.0", "three"), "demo-1.3.0.tgz")
 
-	if ch, _ := fetch(t, newStore(t), ref, &pin); ch.Digest != tree.Digest(first) {
+	if ch, _ := fetch(t, newStore(t), ref, &pin); ch.Digest != manifest.Digest(first) {
 		t.Errorf("with a warm cache the pinned chart is %s", ch.Digest)
 	}
 	cold := newStore(t, WithCache(t.TempDir()))
-	fetchFinding(t, cold, ref, &pin, RuleDigest, tree.Digest(first), tree.Digest(second), "kasou lock development", "clusters/development/lock.yaml")
-	if _, renewed := fetch(t, cold, ref, nil); renewed.Digest != tree.Digest(second) {
+	fetchFinding(t, cold, ref, &pin, RuleDigest, manifest.Digest(first), manifest.Digest(second), "kasou lock development", "clusters/development/lock.yaml")
+	if _, renewed := fetch(t, cold, ref, nil); renewed.Digest != manifest.Digest(second) {
 		t.Errorf("a new pin is %s", renewed.Digest)
 	}
 	if _, next := fetch(t, cold, remoteRef(server.URL, "demo", "1.3.0"), &pin); next.Version != "1.3.0" {

@@ -9,7 +9,7 @@ import (
 	helmchart "helm.sh/helm/v3/pkg/chart"
 	"helm.sh/helm/v3/pkg/chartutil"
 
-	"kasou/pipelines/tree"
+	"kasou/pipelines/manifest"
 )
 
 // packAnnotated is packChart with annotations in Chart.yaml.
@@ -66,7 +66,7 @@ func TestUpstreamOfARepository(t *testing.T) {
 	}
 	wantNewer(t, up, Release{Version: "1.2.0"}, Release{"1.1.0", true})
 
-	for name, digest := range map[string]string{"the index says so": tree.Digest(moved), "the index says nothing": ""} {
+	for name, digest := range map[string]string{"the index says so": manifest.Digest(moved), "the index says nothing": ""} {
 		server.put("/demo-1.0.0.tgz", moved)
 		for _, entry := range server.index.Entries["demo"] {
 			if entry.Version == "1.0.0" {
@@ -74,8 +74,8 @@ func TestUpstreamOfARepository(t *testing.T) {
 			}
 		}
 		server.publish(t)
-		if up, err := newStore(t).Upstream(context.Background(), ref); err != nil || up.Digest != tree.Digest(moved) {
-			t.Errorf("%s: %v: digest %s, want %s", name, err, up.Digest, tree.Digest(moved))
+		if up, err := newStore(t).Upstream(context.Background(), ref); err != nil || up.Digest != manifest.Digest(moved) {
+			t.Errorf("%s: %v: digest %s, want %s", name, err, up.Digest, manifest.Digest(moved))
 		}
 	}
 	var problem *Problem
@@ -97,15 +97,15 @@ func TestUpstreamOfARegistry(t *testing.T) {
 	server.push(t, packAnnotated(t, "1.2.0+a.1", nil), "charts/demo:1.2.0+a.1")
 	ref := remoteRef("oci://"+server.host+"/charts", "demo", "1.0.0")
 	up, err := newStore(t).Upstream(context.Background(), ref)
-	if err != nil || up.Digest != tree.Digest(archive) {
-		t.Errorf("%v: digest %s, want %s", err, up.Digest, tree.Digest(archive))
+	if err != nil || up.Digest != manifest.Digest(archive) {
+		t.Errorf("%v: digest %s, want %s", err, up.Digest, manifest.Digest(archive))
 	}
 	wantNewer(t, up, Release{Version: "1.2.0+a.1"}, Release{"1.1.0", true})
 
 	moved := packAnnotated(t, "1.0.0", map[string]string{"moved": "yes"})
 	server.push(t, moved, "charts/demo:1.0.0")
-	if up, err := newStore(t).Upstream(context.Background(), ref); err != nil || up.Digest != tree.Digest(moved) {
-		t.Errorf("after the tag moved: %v: digest %s, want %s", err, up.Digest, tree.Digest(moved))
+	if up, err := newStore(t).Upstream(context.Background(), ref); err != nil || up.Digest != manifest.Digest(moved) {
+		t.Errorf("after the tag moved: %v: digest %s, want %s", err, up.Digest, manifest.Digest(moved))
 	}
 	ref.Version = "1.0.1"
 	var problem *Problem

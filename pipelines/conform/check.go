@@ -9,31 +9,26 @@ import (
 	"path"
 	"slices"
 
-	"kasou/pipelines/document"
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
+	"kasou/pipelines/manifest"
 	"kasou/pipelines/position"
 	"kasou/pipelines/toolchain"
-	"kasou/pipelines/tree"
 )
 
 // maxFile is the size from which a generated file is refused, in bytes. An API
 // server takes objects of up to 3 MiB.
 const maxFile = 32 << 20
 
-// Check validates every object in a cluster's generated files: paths from the
-// repo's root, the manifests only. Findings are about the files, and sorted.
-// The error is the tool's, or says that an object went unchecked.
-func Check(ctx context.Context, kc toolchain.Kubeconform, schemas toolchain.Schemas, c fleet.Cluster, files tree.Files) (finding.List, error) {
-	// Most objects are valid, and then nobody asks where in the file they stand:
-	// positions take a parse of their own.
-	check := &checker{cluster: c, version: schemas.KubernetesVersion, glances: true}
-	err := check.run(ctx, kc, schemas, files)
-	if err == nil && check.doubt {
-		check = &checker{cluster: c, version: schemas.KubernetesVersion}
-		err = check.run(ctx, kc, schemas, files)
+// Check validates every object in a cluster's manifests. Findings are about the
+// files, and sorted. The error is the tool's, or says that an object went unchecked.
+func Check(ctx context.Context, kc toolchain.Kubeconform, schemas toolchain.Schemas, c fleet.Cluster, files manifest.Set) (finding.List, error) {
+	check := &checker{cluster: c, version: schemas.KubernetesVersion}
+	for _, path := range files.Paths() {
+		check.read(files[path])
 	}
-	if err != nil {
+	check.duplicates()
+	if err := check.validate(ctx, kc, schemas); err != nil {
 		return nil, err
 	}
 	check.findings.Sort()
@@ -45,20 +40,6 @@ type checker struct {
 	version  string
 	objects  []object
 	findings finding.List
-	// glances makes it pass by positions where it can; doubt says that it should
-	// not have.
-	glances, doubt bool
-}
-
-func (c *checker) run(ctx context.Context, kc toolchain.Kubeconform, schemas toolchain.Schemas, files tree.Files) error {
-	for _, name := range files.Paths() {
-		c.read(name, files[name])
-	}
-	c.duplicates()
-	if c.doubt {
-		return nil
-	}
-	return c.validate(ctx, kc, schemas)
 }
 
 func (c *checker) add(rule finding.Rule, file string, line, column int, message, hint string) {
@@ -68,69 +49,70 @@ func (c *checker) add(rule finding.Rule, file string, line, column int, message,
 	})
 }
 
-// read splits a file into objects, and finds what is wrong with its form.
-func (c *checker) read(name string, data []byte) {
-	if !slices.Contains([]string{".yaml", ".yml", ".json"}, path.Ext(name)) {
-		c.add(RuleIgnoredFile, name, 1, 1, "Argo CD reads .yaml, .yml and .json files only, so this file would not be deployed",
+// read takes a file's objects, and finds what is wrong with its form.
+func (c *checker) read(f manifest.File) {
+	if !slices.Contains([]string{".yaml", ".yml", ".json"}, path.Ext(f.Path)) {
+		c.add(RuleIgnoredFile, f.Path, 1, 1, "Argo CD reads .yaml, .yml and .json files only, so this file would not be deployed",
 			"rename the chart's template so that it ends in .yaml")
 		return
 	}
-	if len(data) > maxFile {
-		c.add(RuleTooLarge, name, 1, 1, fmt.Sprintf("the file has %d bytes; %d is the limit", len(data), maxFile),
+	if len(f.Bytes) > maxFile {
+		c.add(RuleTooLarge, f.Path, 1, 1, fmt.Sprintf("the file has %d bytes; %d is the limit", len(f.Bytes), maxFile),
 			"see what the chart or its values put into this file")
 		return
 	}
-	documents, err := document.Split(name, data)
-	if split := (*document.Error)(nil); errors.As(err, &split) {
-		c.add(RuleSyntax, name, split.Line, 1, split.Message, syntaxHint)
-		return
-	}
-	for _, d := range documents {
-		c.readDocument(d)
+	for i := range f.Documents {
+		c.readDocument(&f.Documents[i])
 	}
 }
 
 const syntaxHint = "mend the chart's template, or the values that make it render this"
 
-func (c *checker) readDocument(d toolchain.Document) {
-	if c.glances {
-		if seen, ok := document.Glance(d.Data); ok {
-			c.objects = append(c.objects, object{document: d, head: seen})
-			return
-		}
+func (c *checker) readDocument(d *manifest.Document) {
+	if d.Divided != nil {
+		c.add(RuleSyntax, d.File, d.Divided.Line, 1, d.Divided.Message, syntaxHint)
+		return
 	}
-	positions, err := position.Parse(d.Data, d.Line-1)
+	if d.Err != nil && !errors.Is(d.Err, manifest.ErrNotMapping) {
+		c.syntax(d)
+		return
+	}
+	all, err := objects(d)
+	if err != nil {
+		c.add(RuleSyntax, d.File, d.Line, 1, err.Error(), syntaxHint)
+	}
+	for _, o := range all {
+		c.readObject(o)
+	}
+}
+
+// syntax says where a document does not parse.
+func (c *checker) syntax(d *manifest.Document) {
+	positions, err := position.Parse(d.Bytes, d.Line-1)
 	if syntax := (*position.SyntaxError)(nil); errors.As(err, &syntax) {
 		c.add(RuleSyntax, d.File, syntax.Line, 0, syntax.Message, syntaxHint)
 		return
 	}
-	if twice := positions.Duplicates(); len(twice) > 0 {
-		for _, key := range twice {
-			c.add(RuleSyntax, d.File, key.Line, key.Column,
-				fmt.Sprintf("the key %q stands in line %d already", key.Key, key.FirstLine), syntaxHint)
-		}
-		return
+	twice := positions.Duplicates()
+	for _, key := range twice {
+		c.add(RuleSyntax, d.File, key.Line, key.Column,
+			fmt.Sprintf("the key %q stands in line %d already", key.Key, key.FirstLine), syntaxHint)
 	}
-	objects, err := object{document: d, positions: positions}.items()
-	if err != nil {
-		c.add(RuleSyntax, d.File, d.Line, 1, err.Error(), syntaxHint)
-		return
-	}
-	for _, o := range objects {
-		c.readObject(o)
+	if len(twice) == 0 {
+		c.add(RuleSyntax, d.File, d.Line, 1, d.Err.Error(), syntaxHint)
 	}
 }
 
 func (c *checker) readObject(o object) {
 	if field, message := o.malformed(); message != "" {
 		line, column := o.at(field...)
-		c.add(RuleNotAnObject, o.document.File, line, column, "not a Kubernetes object: "+message,
+		c.add(RuleNotAnObject, o.File, line, column, "not a Kubernetes object: "+message,
 			"see what the chart's template renders here")
 		return
 	}
-	if o.text("metadata", "name") == "" && o.text("metadata", "generateName") == "" {
+	if (o.metadata("name") == nil || o.metadata("name") == "") && o.metadata("generateName") == nil {
 		line, column := o.at("metadata")
-		c.add(RuleNoName, o.document.File, line, column, o.kind()+" without metadata.name", "give the object a name")
+		c.add(RuleNoName, o.File, line, column, o.Head.Kind+" without metadata.name", "give the object a name")
 	}
 	c.objects = append(c.objects, o)
 }
@@ -148,21 +130,18 @@ func (c *checker) duplicates() {
 			first[id] = o
 			continue
 		}
-		if c.doubt = c.doubt || o.positions == nil || earlier.positions == nil; c.doubt {
-			return
-		}
 		line, column := o.at("metadata", "name")
 		firstLine, _ := earlier.at("metadata", "name")
-		c.add(RuleDuplicate, o.document.File, line, column,
-			fmt.Sprintf("%s is in %s:%d already", o.title(), earlier.document.File, firstLine),
+		c.add(RuleDuplicate, o.File, line, column,
+			fmt.Sprintf("%s is in %s:%d already", o.title(), earlier.File, firstLine),
 			"keep one of the two: Argo CD would apply them in turn")
 	}
 }
 
 func (c *checker) validate(ctx context.Context, kc toolchain.Kubeconform, schemas toolchain.Schemas) error {
-	documents := make([]toolchain.Document, len(c.objects))
+	documents := make([]manifest.Document, len(c.objects))
 	for i, o := range c.objects {
-		documents[i] = o.document
+		documents[i] = o.Document
 	}
 	results, err := kc.Validate(ctx, schemas, documents)
 	if err != nil {
@@ -172,9 +151,6 @@ func (c *checker) validate(ctx context.Context, kc toolchain.Kubeconform, schema
 		return fmt.Errorf("validate the manifests of %s: %d objects, %d results", c.cluster.Name, len(documents), len(results))
 	}
 	for i, result := range results {
-		if c.doubt = c.doubt || c.objects[i].positions == nil && !c.objects[i].agrees(result); c.doubt {
-			return nil
-		}
 		if err := c.judge(c.objects[i], result); err != nil {
 			return err
 		}
@@ -190,13 +166,13 @@ func (c *checker) judge(o object, result toolchain.Validation) error {
 	case toolchain.NoSchema:
 		line, column := o.at("kind")
 		message, hint := unknownKind(o, c.version)
-		c.add(RuleUnknownKind, o.document.File, line, column, message, hint)
+		c.add(RuleUnknownKind, o.File, line, column, message, hint)
 		return nil
 	case toolchain.Invalid, toolchain.Broken, toolchain.Empty:
 		c.problems(o, result)
 		return nil
 	}
-	return fmt.Errorf("%s: unknown result %d for %s", o.document.File, result.Status, o.title())
+	return fmt.Errorf("%s: unknown result %d for %s", o.File, result.Status, o.title())
 }
 
 func (c *checker) problems(o object, result toolchain.Validation) {
@@ -205,7 +181,7 @@ func (c *checker) problems(o object, result toolchain.Validation) {
 		rule = RuleNotAnObject
 	}
 	if len(problems) == 0 {
-		problems = []toolchain.Problem{{Message: "does not conform to the schema of " + o.apiVersion() + " " + o.kind()}}
+		problems = []toolchain.Problem{{Message: "does not conform to the schema of " + o.Head.APIVersion + " " + o.Head.Kind}}
 	}
 	for _, p := range problems {
 		line, column := o.at(p.Path...)
@@ -213,7 +189,7 @@ func (c *checker) problems(o object, result toolchain.Validation) {
 		if len(p.Path) > 0 {
 			message = o.title() + ": " + field(p.Path) + ": " + p.Message
 		}
-		c.add(rule, o.document.File, line, column, message, fmt.Sprintf(
-			"mend the values in spec.yaml that it comes from; the schema is that of %s %s in Kubernetes %s", o.apiVersion(), o.kind(), c.version))
+		c.add(rule, o.File, line, column, message, fmt.Sprintf(
+			"mend the values in spec.yaml that it comes from; the schema is that of %s %s in Kubernetes %s", o.Head.APIVersion, o.Head.Kind, c.version))
 	}
 }

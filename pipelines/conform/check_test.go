@@ -10,8 +10,8 @@ import (
 
 	"kasou/pipelines/conform"
 	"kasou/pipelines/fleet"
+	"kasou/pipelines/manifest"
 	"kasou/pipelines/toolchain"
-	"kasou/pipelines/tree"
 )
 
 const goodService = `---
@@ -90,7 +90,7 @@ spec:
 		{"a key twice", "a.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata:\n  a: b\n  a: c\n", []string{
 			"a.yaml:6:3: the key \"a\" stands in line 5 already [conform-syntax]"}},
 		{"a document end marker", "a.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n...\nkind: Pod\n", []string{
-			"a.yaml:5: did not find expected <document start> [conform-syntax]"}},
+			"a.yaml:5:1: something stands behind a ... line; write --- in front of it [conform-syntax]"}},
 		{"content behind a marker", "a.yaml", "--- {kind: Pod}\n", []string{
 			"a.yaml:1:1: something stands behind a ---; put it on a line of its own [conform-syntax]"}},
 		{"the same twice", "a.yaml", goodService + strings.Replace(goodService, "name: dev", "name: dev\n  namespace: dev", 1), []string{
@@ -112,7 +112,7 @@ spec:
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			var got []string
-			for _, f := range check(t, schemas, tree.Files{test.file: []byte(test.content)}) {
+			for _, f := range check(t, schemas, manifest.Files{test.file: []byte(test.content)}) {
 				got = append(got, fmt.Sprintf("%s: %s [%s]", f.Position(), f.Message, f.Rule))
 				if f.Hint == "" || f.Cluster != "dev" {
 					t.Errorf("%s: hint %q, cluster %q", f, f.Hint, f.Cluster)
@@ -126,7 +126,7 @@ spec:
 }
 
 func TestValuesStayOutOfMessages(t *testing.T) {
-	files := tree.Files{"a.yaml": []byte("apiVersion: v1\nkind: Secret\nmetadata: {name: a, creationTimestamp: hunter2}\ndata: hunter2\nstringData: {a: [hunter2]}\ntype: {hunter2: 1}\n")}
+	files := manifest.Files{"a.yaml": []byte("apiVersion: v1\nkind: Secret\nmetadata: {name: a, creationTimestamp: hunter2}\ndata: hunter2\nstringData: {a: [hunter2]}\ntype: {hunter2: 1}\n")}
 	findings := check(t, open(t, "1.34.1"), files)
 	if len(findings) != 4 {
 		t.Errorf("%d findings, want 4", len(findings))
@@ -141,15 +141,15 @@ func TestValuesStayOutOfMessages(t *testing.T) {
 // dropping forgets the last document.
 type dropping struct{ toolchain.Kubeconform }
 
-func (d dropping) Validate(ctx context.Context, s toolchain.Schemas, docs []toolchain.Document) ([]toolchain.Validation, error) {
+func (d dropping) Validate(ctx context.Context, s toolchain.Schemas, docs []manifest.Document) ([]toolchain.Validation, error) {
 	results, err := d.Kubeconform.Validate(ctx, s, docs)
 	return results[:len(results)-1], err
 }
 
 func TestEveryDocumentIsCounted(t *testing.T) {
 	c := fleet.Cluster{Name: "dev"}
-	files := tree.Files{"a.yaml": []byte(goodService)}
-	if _, err := conform.Check(context.Background(), dropping{kubeconform}, open(t, "1.34.1"), c, files); err == nil {
+	files := manifest.Files{"a.yaml": []byte(goodService)}
+	if _, err := conform.Check(context.Background(), dropping{kubeconform}, open(t, "1.34.1"), c, manifest.ParseAll(manifest.Rendered, files)); err == nil {
 		t.Error("a document without a result is no error")
 	}
 }
@@ -160,7 +160,7 @@ func TestTenThousandDocuments(t *testing.T) {
 	for i := range count {
 		fmt.Fprintf(&file, "---\napiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: c%d\ndate: {}\n", i)
 	}
-	findings := check(t, open(t, "1.34.1"), tree.Files{"a.yaml": []byte(file.String())})
+	findings := check(t, open(t, "1.34.1"), manifest.Files{"a.yaml": []byte(file.String())})
 	if len(findings) != count {
 		t.Fatalf("%d findings, want %d", len(findings), count)
 	}

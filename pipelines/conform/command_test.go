@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"kasou/internal/realtool"
+	"kasou/pipelines/manifest"
 	"kasou/pipelines/toolchain"
 )
 
@@ -46,7 +47,7 @@ func TestVerdictsEqualTheCommands(t *testing.T) {
 	binary := realtool.Build(t, "github.com/yannh/kubeconform/cmd/kubeconform")
 	for name, test := range documents {
 		t.Run(name, func(t *testing.T) {
-			results, err := kubeconform.Validate(context.Background(), schemas, []toolchain.Document{{File: "a.yaml", Line: 1, Data: []byte(test.data)}})
+			results, err := kubeconform.Validate(context.Background(), schemas, []manifest.Document{manifest.NewDocument(manifest.Other, "a.yaml", 1, []byte(test.data))})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -93,9 +94,9 @@ func command(t *testing.T, binary string, schemas toolchain.Schemas, data string
 
 func BenchmarkValidate(b *testing.B) {
 	schemas := open(b, "1.34.1")
-	documents := make([]toolchain.Document, 0, 1000)
+	documents := make([]manifest.Document, 0, 1000)
 	for i := range cap(documents) {
-		documents = append(documents, toolchain.Document{File: "a.yaml", Line: 1, Data: []byte(fmt.Sprintf(workload, i))})
+		documents = append(documents, manifest.NewDocument(manifest.Other, "a.yaml", 1, []byte(fmt.Sprintf(workload, i))))
 	}
 	for b.Loop() {
 		if _, err := kubeconform.Validate(context.Background(), schemas, documents); err != nil {

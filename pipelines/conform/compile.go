@@ -8,7 +8,7 @@ import (
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
-	"kasou/pipelines/tree"
+	"kasou/pipelines/manifest"
 )
 
 // origin stands for the folder that the schemas will be in.
@@ -16,7 +16,7 @@ const origin = "file:///schemas/"
 
 // compile says which files are no JSON schemas, or refer to what is not among
 // them: kubeconform would fetch that, over the network even.
-func compile(files tree.Files) []string {
+func compile(files manifest.Files) []string {
 	var messages []string
 	compiler := jsonschema.NewCompiler()
 	compiler.DefaultDraft(jsonschema.Draft4)
@@ -30,7 +30,7 @@ func compile(files tree.Files) []string {
 }
 
 // loader gives schemas out of files, and nothing else.
-type loader tree.Files
+type loader manifest.Files
 
 // Load gives the schema at an address below origin.
 func (l loader) Load(address string) (any, error) {

@@ -13,9 +13,8 @@ import (
 	"strings"
 
 	"kasou/pipelines/conform/bundle"
-	"kasou/pipelines/document"
 	"kasou/pipelines/finding"
-	"kasou/pipelines/tree"
+	"kasou/pipelines/manifest"
 )
 
 // The most that one entry of spec.schemas may hold.
@@ -36,7 +35,7 @@ var layouts = []string{
 // the cache. kubeconform passes over a schema that does
 // not compile and fetches what a schema refers to, so both are found here.
 func (s *Set) imported(root, name, cacheDir string) ([]problem, error) {
-	in := &importer{files: tree.Files{}, bundle: &bundle.Bundle{}}
+	in := &importer{files: manifest.Files{}, bundle: &bundle.Bundle{}}
 	if !filepath.IsLocal(filepath.FromSlash(name)) {
 		in.reject(name + " is not a path inside the repo")
 		return in.problems, nil
@@ -59,7 +58,7 @@ func (s *Set) imported(root, name, cacheDir string) ([]problem, error) {
 	if len(in.problems) > 0 {
 		return in.problems, nil
 	}
-	at := s.add(cacheDir, folder{digest: bundle.FilesDigest(in.files), files: func() (tree.Files, error) { return in.files, nil }})
+	at := s.add(cacheDir, folder{digest: bundle.FilesDigest(in.files), files: func() (manifest.Files, error) { return in.files, nil }})
 	for _, layout := range layouts {
 		s.schemas.Locations = append(s.schemas.Locations, filepath.Join(at, layout))
 	}
@@ -68,7 +67,7 @@ func (s *Set) imported(root, name, cacheDir string) ([]problem, error) {
 
 // importer gathers the schemas of one entry.
 type importer struct {
-	files    tree.Files
+	files    manifest.Files
 	bundle   *bundle.Bundle
 	total    int
 	problems []problem
@@ -151,14 +150,13 @@ func (in *importer) file(repo fs.FS, name, kept string, alone bool) {
 
 // definitions takes the CustomResourceDefinitions out of a YAML file.
 func (in *importer) definitions(name string, data []byte, alone bool) {
-	documents, err := document.Split(name, data)
-	if err != nil {
-		in.reject(fmt.Sprintf("%s: %v", name, err))
-		return
-	}
 	before := len(in.bundle.Kinds)
-	for _, d := range documents {
-		if err := in.bundle.AddCRD(d.Data); err != nil && !errors.Is(err, bundle.ErrNoCRD) {
+	for _, d := range manifest.Parse(manifest.Other, name, data).Documents {
+		if d.Divided != nil {
+			in.reject(fmt.Sprintf("%s: %v", name, d.Divided))
+			return
+		}
+		if err := in.bundle.AddCRD(d.Bytes); err != nil && !errors.Is(err, bundle.ErrNoCRD) {
 			in.reject(fmt.Sprintf("%s:%d: %v", name, d.Line, err))
 			return
 		}

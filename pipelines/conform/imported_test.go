@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"kasou/pipelines/conform"
-	"kasou/pipelines/tree"
+	"kasou/pipelines/manifest"
 )
 
 const widgetCRD = `# the widget
@@ -69,7 +69,7 @@ func TestOwnSchemas(t *testing.T) {
 			if err != nil || len(findings) > 0 {
 				t.Fatal(findings, err)
 			}
-			got := check(t, schemas, tree.Files{"a.yaml": []byte(widgets)})
+			got := check(t, schemas, manifest.Files{"a.yaml": []byte(widgets)})
 			if len(got) != 1 || got[0].Line != 9 || !strings.Contains(got[0].Message, "Widget bad: spec.size: is a string, must be an integer") {
 				t.Errorf("findings %v", got)
 			}

@@ -10,9 +10,9 @@ import (
 	"kasou/pipelines/conform"
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
+	"kasou/pipelines/manifest"
 	"kasou/pipelines/toolchain"
 	"kasou/pipelines/toolchain/embedded"
-	"kasou/pipelines/tree"
 )
 
 var (
@@ -51,10 +51,10 @@ func fleetOf(version, root string, schemas ...string) *fleet.Fleet {
 		Spec: fleet.FleetSpec{Host: fleet.Host{KubernetesVersion: version}, Schemas: schemas}}
 }
 
-func check(t testing.TB, schemas toolchain.Schemas, files tree.Files) finding.List {
+func check(t testing.TB, schemas toolchain.Schemas, files manifest.Files) finding.List {
 	t.Helper()
 	c := fleet.Cluster{Name: "dev", File: "clusters/dev/spec.yaml", Spec: fleet.ClusterSpec{Namespace: "dev"}}
-	findings, err := conform.Check(context.Background(), kubeconform, schemas, c, files)
+	findings, err := conform.Check(context.Background(), kubeconform, schemas, c, manifest.ParseAll(manifest.Rendered, files))
 	if err != nil {
 		t.Fatal(err)
 	}

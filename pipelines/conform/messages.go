@@ -35,7 +35,7 @@ func field(path []string) string {
 // unknownKind says what to do about a kind without schema: in one of
 // Kubernetes' own groups, it is the version that does not fit.
 func unknownKind(o object, version string) (message, hint string) {
-	apiVersion, kind := o.apiVersion(), o.kind()
+	apiVersion, kind := o.Head.APIVersion, o.Head.Kind
 	if ownGroup(apiVersion, version) {
 		return fmt.Sprintf("Kubernetes %s has no %s %s", version, apiVersion, kind),
 			"take a chart version made for this Kubernetes, or correct spec.host.kubernetesVersion in fleet.yaml"

@@ -8,83 +8,57 @@ import (
 
 	"sigs.k8s.io/yaml"
 
-	"kasou/pipelines/document"
+	"kasou/pipelines/manifest"
 	"kasou/pipelines/position"
-	"kasou/pipelines/toolchain"
 )
 
 // object is one Kubernetes object of a file, with what its checks need.
 type object struct {
-	document toolchain.Document
-	// positions are of the YAML document that the object stands in, and prefix
-	// leads to it there: items and an index, for an item of a List.
-	positions *position.Document
-	prefix    []string
-	// head is read instead where there are no positions.
-	head document.Head
+	manifest.Document
+	// in is the YAML document that the object stands in, and prefix leads to it
+	// there: items and an index, for an item of a List.
+	in     *manifest.Document
+	prefix []string
 }
 
-// at gives line and column of a field of the object.
+// at returns line and column of a field of the object. Most objects are valid, and
+// then nobody asks: positions take a parse of their own.
 func (o object) at(path ...string) (line, column int) {
-	return o.positions.KeyAt(append(append([]string{}, o.prefix...), path...)...)
-}
-
-// text gives a field's value where it is a scalar.
-func (o object) text(path ...string) string {
-	if o.positions == nil {
-		return o.glanced(path[len(path)-1])
+	positions, err := position.Parse(o.in.Bytes, o.in.Line-1)
+	if err != nil {
+		return o.Line, 1
 	}
-	value, _ := o.positions.Scalar(append(append([]string{}, o.prefix...), path...)...)
-	return value
+	return positions.KeyAt(append(append([]string{}, o.prefix...), path...)...)
 }
 
-// glanced gives a field of the head.
-func (o object) glanced(name string) string {
-	switch name {
-	case "apiVersion":
-		return o.head.APIVersion
-	case "kind":
-		return o.head.Kind
-	case "namespace":
-		return o.head.Namespace
-	case "name":
-		return o.head.Name
-	}
-	return ""
+// metadata returns a field of the object's metadata, of whatever type.
+func (o object) metadata(field string) any {
+	metadata, _ := o.Object["metadata"].(map[string]any)
+	return metadata[field]
 }
-
-// agrees says whether the validator, which parses all of it, finds the object
-// that was read at a glance, and nothing wrong with it.
-func (o object) agrees(result toolchain.Validation) bool {
-	return result.Status == toolchain.Valid && result.Kind == o.head.Kind && result.APIVersion == o.head.APIVersion
-}
-
-func (o object) apiVersion() string { return o.text("apiVersion") }
-func (o object) kind() string       { return o.text("kind") }
 
 // title names the object in messages.
 func (o object) title() string {
-	name := o.text("metadata", "name")
-	if name == "" {
-		return o.kind()
+	if name := o.metadata("name"); name != nil && name != "" {
+		return fmt.Sprint(o.Head.Kind, " ", name)
 	}
-	return o.kind() + " " + name
+	return o.Head.Kind
 }
 
 // identity is the same for two objects that are one to the API server.
 func (o object) identity(defaultNamespace string) (string, bool) {
-	name, namespace := o.text("metadata", "name"), o.text("metadata", "namespace")
-	if name == "" {
+	h := o.Head
+	if h.Name == "" {
 		return "", false
 	}
-	if namespace == "" {
-		namespace = defaultNamespace
+	if h.Namespace == "" {
+		h.Namespace = defaultNamespace
 	}
-	group, _, found := strings.Cut(o.apiVersion(), "/")
+	group, _, found := strings.Cut(h.APIVersion, "/")
 	if !found {
 		group = ""
 	}
-	return strings.Join([]string{group, o.kind(), namespace, name}, "\x00"), true
+	return strings.Join([]string{group, h.Kind, h.Namespace, h.Name}, "\x00"), true
 }
 
 var (
@@ -96,43 +70,38 @@ var (
 // fault. Schemas are found by apiVersion and kind, so neither may hold a path.
 func (o object) malformed() (path []string, message string) {
 	switch {
-	case !o.positions.Has(append(append([]string{}, o.prefix...), "apiVersion")...):
+	case o.Object["apiVersion"] == nil:
 		return nil, "no apiVersion"
-	case !o.positions.Has(append(append([]string{}, o.prefix...), "kind")...):
+	case o.Object["kind"] == nil:
 		return nil, "no kind"
-	case !apiVersionName.MatchString(o.apiVersion()):
+	case !apiVersionName.MatchString(o.Head.APIVersion):
 		return []string{"apiVersion"}, "apiVersion is no group and version, such as apps/v1"
-	case !kindName.MatchString(o.kind()):
+	case !kindName.MatchString(o.Head.Kind):
 		return []string{"kind"}, "kind is no name of a kind, such as Deployment"
 	}
 	return nil, ""
 }
 
-// items gives the objects of a List; anything else is the only one itself.
-func (o object) items() ([]object, error) {
-	empty := o.kind() == "List" && o.positions.Has("items") && !o.positions.Has("items", "0")
-	if empty {
+// objects returns the objects of a List; anything else is the only one itself.
+func objects(d *manifest.Document) ([]object, error) {
+	items, given := d.Object["items"]
+	if d.Head.Kind == "List" && given && items == nil {
 		return nil, nil
 	}
-	if !strings.HasSuffix(o.kind(), "List") || !o.positions.Has("items", "0") {
-		return []object{o}, nil
+	list, isList := items.([]any)
+	if !isList || len(list) == 0 && d.Head.Kind != "List" || !strings.HasSuffix(d.Head.Kind, "List") {
+		return []object{{Document: *d, in: d}}, nil
 	}
-	var list struct {
-		Items []any `json:"items"`
-	}
-	if err := yaml.Unmarshal(o.document.Data, &list); err != nil {
-		return nil, fmt.Errorf("read the items: %w", err)
-	}
-	objects := make([]object, 0, len(list.Items))
-	for i, item := range list.Items {
+	all := make([]object, 0, len(list))
+	for i, item := range list {
 		data, err := yaml.Marshal(item)
 		if err != nil {
 			return nil, fmt.Errorf("write item %d: %w", i, err)
 		}
-		prefix := []string{"items", strconv.Itoa(i)}
-		line, _ := o.positions.At(prefix...)
-		document := toolchain.Document{File: o.document.File, Line: line, Data: data}
-		objects = append(objects, object{document: document, positions: o.positions, prefix: prefix})
+		o := object{in: d, prefix: []string{"items", strconv.Itoa(i)}}
+		line, _ := o.at()
+		o.Document = manifest.NewDocument(d.Role, d.File, line, data)
+		all = append(all, o)
 	}
-	return objects, nil
+	return all, nil
 }

@@ -13,8 +13,8 @@ import (
 	"kasou/pipelines/conform/bundle"
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
+	"kasou/pipelines/manifest"
 	"kasou/pipelines/toolchain"
-	"kasou/pipelines/tree"
 )
 
 // Open is Find and Ready in one.
@@ -40,7 +40,7 @@ type Set struct {
 // folder is one folder of the cache that has to be there.
 type folder struct {
 	digest string
-	files  func() (tree.Files, error)
+	files  func() (manifest.Files, error)
 }
 
 // Locations are where the schemas are, or will be: each has the digest of its
@@ -130,7 +130,7 @@ func (s *Set) builtin(cacheDir string) (*problem, error) {
 		return nil, err
 	}
 	for _, name := range []string{name, bundle.Custom} {
-		at := s.add(cacheDir, folder{digest: entries[name].Files, files: func() (tree.Files, error) {
+		at := s.add(cacheDir, folder{digest: entries[name].Files, files: func() (manifest.Files, error) {
 			b, err := bundle.Load(name)
 			if err != nil {
 				return nil, err

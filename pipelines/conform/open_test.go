@@ -10,13 +10,13 @@ import (
 
 	"kasou/pipelines/conform"
 	"kasou/pipelines/finding"
-	"kasou/pipelines/tree"
+	"kasou/pipelines/manifest"
 )
 
 func TestOpenVersions(t *testing.T) {
 	for minor := 28; minor <= 37; minor++ {
 		for _, version := range []string{fmt.Sprintf("1.%d.99", minor), fmt.Sprintf("v1.%d", minor)} {
-			if findings := check(t, open(t, version), tree.Files{"a.yaml": []byte(goodService), "b.yaml": []byte(application)}); len(findings) > 0 {
+			if findings := check(t, open(t, version), manifest.Files{"a.yaml": []byte(goodService), "b.yaml": []byte(application)}); len(findings) > 0 {
 				t.Errorf("%s: %v", version, findings)
 			}
 		}
@@ -31,7 +31,7 @@ func TestOpenVersions(t *testing.T) {
 			t.Errorf("%q: %v %v", test.version, findings, err)
 		}
 		if test.want == finding.Note {
-			if findings := check(t, schemas, tree.Files{"a.yaml": []byte(goodService)}); len(findings) > 0 {
+			if findings := check(t, schemas, manifest.Files{"a.yaml": []byte(goodService)}); len(findings) > 0 {
 				t.Errorf("%q: %v", test.version, findings)
 			}
 		}
@@ -40,7 +40,7 @@ func TestOpenVersions(t *testing.T) {
 
 // A kind comes and goes with the Kubernetes version.
 func TestVersionsDiffer(t *testing.T) {
-	files := tree.Files{"a.yaml": []byte("apiVersion: networking.k8s.io/v1\nkind: ServiceCIDR\nmetadata: {name: a}\nspec: {cidrs: [10.0.0.0/16]}\n")}
+	files := manifest.Files{"a.yaml": []byte("apiVersion: networking.k8s.io/v1\nkind: ServiceCIDR\nmetadata: {name: a}\nspec: {cidrs: [10.0.0.0/16]}\n")}
 	if got := check(t, open(t, "1.34.1"), files); len(got) != 0 {
 		t.Errorf("1.34: %v", got)
 	}
@@ -119,7 +119,7 @@ func TestOpenInParallel(t *testing.T) {
 				t.Errorf("%d: %v %v", i, findings, err)
 				return
 			}
-			if findings := check(t, schemas, tree.Files{"a.yaml": []byte(goodService)}); len(findings) > 0 {
+			if findings := check(t, schemas, manifest.Files{"a.yaml": []byte(goodService)}); len(findings) > 0 {
 				t.Errorf("%d: %v", i, findings)
 			}
 		})

@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"kasou/pipelines/conform/bundle"
-	"kasou/pipelines/tree"
+	"kasou/pipelines/manifest"
 )
 
 // store is where the folders are.
@@ -63,8 +63,8 @@ func place(cacheDir string, f folder) error {
 
 // readFolder reads all that is in a folder. What is no regular file reads as
 // its type, so that the digest differs. A folder that is not there is empty.
-func readFolder(folder string) (tree.Files, error) {
-	files := tree.Files{}
+func readFolder(folder string) (manifest.Files, error) {
+	files := manifest.Files{}
 	err := filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil
@@ -96,7 +96,7 @@ func readFolder(folder string) (tree.Files, error) {
 }
 
 // mend writes what differs and removes what does not belong.
-func mend(store, folder string, got, wanted tree.Files) error {
+func mend(store, folder string, got, wanted manifest.Files) error {
 	for _, name := range got.Paths() {
 		if _, ok := wanted[name]; ok {
 			continue

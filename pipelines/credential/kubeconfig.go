@@ -7,7 +7,7 @@ import (
 
 	"sigs.k8s.io/yaml"
 
-	"kasou/pipelines/document"
+	"kasou/pipelines/manifest"
 )
 
 // kubeconfig has every field of the v1 format (client-go's
@@ -80,13 +80,13 @@ func read(data []byte) (*kubeconfig, error) {
 	if len(data) > maximumFile {
 		return nil, errors.New("it is larger than a kubeconfig can be")
 	}
-	switch documents, err := document.Split("", data); {
-	case err != nil:
-		return nil, errors.New("it is not one YAML document")
+	switch documents := manifest.Parse(manifest.Other, "", data).Documents; {
 	case len(documents) == 0:
 		return nil, errors.New("it is empty")
 	case len(documents) > 1:
 		return nil, fmt.Errorf("it has %d YAML documents", len(documents))
+	case documents[0].Divided != nil:
+		return nil, errors.New("it is not one YAML document")
 	}
 	var k kubeconfig
 	if err := yaml.UnmarshalStrict(data, &k); err != nil {

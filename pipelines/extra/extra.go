@@ -7,17 +7,16 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
 	"regexp"
 	"strings"
 
-	"sigs.k8s.io/yaml"
-
-	"kasou/pipelines/document"
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
+	"kasou/pipelines/manifest"
 	"kasou/pipelines/position"
 	"kasou/pipelines/tree"
 )
@@ -32,22 +31,12 @@ const maxFile = 4 << 20
 // fileName are names that mean the same on every file system.
 var fileName = regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]*[a-z0-9])?\.yaml$`)
 
-// Object is one object of an extra.
-type Object struct {
-	// File is the person's file, from the repo's root, and Line the line that the
-	// object begins at, from 1.
-	File string
-	Line int
-	// Fields are the object's own.
-	Fields map[string]any
-}
-
 // Extras are a cluster's own manifests. The zero value has none.
 type Extras struct {
 	// Files are the texts, by path from the repo's root.
-	Files tree.Files
-	// Objects are in the order of the files.
-	Objects []Object
+	Files manifest.Set
+	// Objects are in the order of the files, each at the line of its kind.
+	Objects []manifest.Document
 }
 
 // Digest returns the digest of all texts with their paths; empty where there are
@@ -58,21 +47,16 @@ func (e Extras) Digest() string {
 	}
 	var all strings.Builder
 	for _, p := range e.Files.Paths() {
-		fmt.Fprintf(&all, "%s %s\n", tree.Digest(e.Files[p]), p)
+		fmt.Fprintf(&all, "%s %s\n", manifest.Digest(e.Files[p].Bytes), p)
 	}
-	return tree.Digest([]byte(all.String()))
+	return manifest.Digest([]byte(all.String()))
 }
 
 // Read reads the cluster's extra folder below dir, the clusters folder, in the
-// repo at root. A cluster without that folder has none. Findings are about the
+// repo. A cluster without that folder has none. Findings are about the
 // files; the error is the disk's.
-func Read(root, dir string, c fleet.Cluster) (Extras, finding.List, error) {
-	repo, err := os.OpenRoot(root)
-	if err != nil {
-		return Extras{}, nil, fmt.Errorf("open the repo: %w", err)
-	}
-	defer repo.Close()
-	r := &reader{cluster: c, repo: repo, folder: path.Join(dir, c.Name, Folder), extras: Extras{Files: tree.Files{}}}
+func Read(repo *os.Root, dir string, c fleet.Cluster) (Extras, finding.List, error) {
+	r := &reader{cluster: c, repo: repo, folder: path.Join(dir, c.Name, Folder), extras: Extras{Files: manifest.Set{}}}
 	info, err := repo.Lstat(filepath.FromSlash(r.folder))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -138,7 +122,6 @@ func (r *reader) entry(e fs.DirEntry) error {
 	if err != nil {
 		return fmt.Errorf("read %s: %w", name, err)
 	}
-	r.extras.Files[name] = data
 	r.read(name, data)
 	return nil
 }
@@ -146,29 +129,30 @@ func (r *reader) entry(e fs.DirEntry) error {
 // read takes a file apart, strictly: as every YAML parser reads it, or not at
 // all.
 func (r *reader) read(name string, data []byte) {
-	documents, err := document.Split(name, data)
-	var split *document.Error
-	if errors.As(err, &split) {
-		r.report(name, split.Line, 1, RuleSyntax, split.Message, "")
-		return
-	}
-	if len(documents) == 0 {
+	f := manifest.Parse(manifest.Extra, name, data)
+	if len(f.Documents) == 0 {
 		r.report(name, 1, 1, RuleSyntax, "there is no object in it", "write one, or remove the file")
 	}
-	for _, d := range documents {
-		r.document(name, d.Line, d.Data)
+	for _, d := range f.Documents {
+		r.document(d)
 	}
+	r.extras.Files[name] = f
 }
 
-func (r *reader) document(name string, line int, data []byte) {
-	at, err := position.Parse(data, line-1)
+func (r *reader) document(d manifest.Document) {
+	name := d.File
+	if d.Divided != nil {
+		r.report(name, d.Divided.Line, 1, RuleSyntax, d.Divided.Message, "")
+		return
+	}
+	at, err := position.Parse(d.Bytes, d.Line-1)
 	var syntax *position.SyntaxError
 	if errors.As(err, &syntax) {
 		r.report(name, syntax.Line, 1, RuleSyntax, "not valid YAML: "+syntax.Message, "look at the indentation, quotes and colons of this line and of the one above")
 		return
 	}
 	if err != nil {
-		r.report(name, line, 1, RuleSyntax, "not valid YAML", "")
+		r.report(name, d.Line, 1, RuleSyntax, "not valid YAML", "")
 		return
 	}
 	if twice := at.Duplicates(); len(twice) > 0 {
@@ -177,37 +161,39 @@ func (r *reader) document(name string, line int, data []byte) {
 		}
 		return
 	}
-	var fields map[string]any
-	if err := yaml.Unmarshal(data, &fields); err != nil || fields == nil {
-		r.report(name, line, 1, RuleSyntax, "it is not a Kubernetes object", "write apiVersion, kind and metadata.name")
+	if d.Object == nil {
+		r.report(name, d.Line, 1, RuleSyntax, "it is not a Kubernetes object", "write apiVersion, kind and metadata.name")
 		return
 	}
-	kind, _ := fields["kind"].(string)
+	kind := d.Head.Kind
 	kindLine, column := at.KeyAt("kind")
 	switch {
-	case kind == "" || fields["apiVersion"] == nil:
-		r.report(name, line, 1, RuleSyntax, "it has no apiVersion or no kind", "write both")
+	case kind == "" || d.Object["apiVersion"] == nil:
+		r.report(name, d.Line, 1, RuleSyntax, "it has no apiVersion or no kind", "write both")
 	case strings.HasSuffix(kind, "List"):
 		r.report(name, kindLine, column, RuleSyntax, "it is a list of objects", "write each object into a document of its own, with a --- line between them")
 	case kind == "Secret":
 		r.report(name, kindLine, column, RuleSecret, "it holds a Secret in plain text",
 			"seal it with kubeseal for this namespace, and put the SealedSecret here; if it was ever pushed, change what is in it")
 	default:
-		r.extras.Objects = append(r.extras.Objects, Object{File: name, Line: kindLine, Fields: fields})
+		d.Line = kindLine
+		r.extras.Objects = append(r.extras.Objects, d)
 	}
 }
 
 // Manifests returns what stands in the cluster's manifests folder for its extras,
 // by path from the repo's root. An object that has a namespace and does not say
 // which gets the cluster's own; namespaced reports of which objects that holds.
-// It changes the objects.
-func (e Extras) Manifests(dir string, c fleet.Cluster, namespaced func(fields map[string]any) bool) (tree.Files, error) {
-	files := tree.Files{}
+func (e Extras) Manifests(dir string, c fleet.Cluster, namespaced func(object map[string]any) bool) (manifest.Files, error) {
+	files := manifest.Files{}
 	for _, o := range e.Objects {
-		if metadata, ok := o.Fields["metadata"].(map[string]any); ok && metadata["namespace"] == nil && namespaced(o.Fields) {
+		object := o.Object
+		if metadata, ok := object["metadata"].(map[string]any); ok && metadata["namespace"] == nil && namespaced(object) {
+			object, metadata = maps.Clone(object), maps.Clone(metadata)
 			metadata["namespace"] = c.Spec.Namespace
+			object["metadata"] = metadata
 		}
-		text, err := document.Marshal(o.Fields)
+		text, err := manifest.Marshal(object)
 		if err != nil {
 			return nil, fmt.Errorf("%s:%d: %w", o.File, o.Line, err)
 		}

@@ -5,13 +5,12 @@
 package live
 
 import (
+	"errors"
 	"fmt"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"sigs.k8s.io/yaml"
 
-	"kasou/pipelines/document"
-	"kasou/pipelines/tree"
+	"kasou/pipelines/manifest"
 )
 
 // Object is one object in git.
@@ -44,37 +43,35 @@ func (e *FileError) Error() string { return fmt.Sprintf("%s:%d: %s", e.File, e.L
 // Objects gives the objects in the files that Argo CD compares with the host:
 // lists are taken apart, hooks left out, as they are made for each sync and may
 // be gone. The error is a *FileError.
-func Objects(files tree.Files) ([]Object, error) {
+func Objects(files manifest.Files) ([]Object, error) {
 	var all []Object
-	for _, file := range files.Paths() {
-		documents, err := document.Split(file, files[file])
-		if err != nil {
-			return nil, &FileError{File: file, Line: 1, Message: err.Error()}
+	for _, d := range manifest.ParseAll(manifest.Other, files).Documents() {
+		if d.Divided != nil {
+			return nil, &FileError{File: d.File, Line: 1, Message: d.Divided.Error()}
 		}
-		for _, d := range documents {
-			objects, err := parse(d.Data)
-			if err != nil {
-				return nil, &FileError{File: file, Line: d.Line, Message: "it is no Kubernetes object"}
-			}
-			for _, o := range objects {
-				if !isHook(o.GetAnnotations()) {
-					all = append(all, Object{Unstructured: o, File: file, Line: d.Line})
-				}
+		objects, err := parse(d)
+		if err != nil {
+			return nil, &FileError{File: d.File, Line: d.Line, Message: "it is no Kubernetes object"}
+		}
+		for _, o := range objects {
+			if !isHook(o.GetAnnotations()) {
+				all = append(all, Object{Unstructured: o, File: d.File, Line: d.Line})
 			}
 		}
 	}
 	return all, nil
 }
 
-func parse(data []byte) ([]*unstructured.Unstructured, error) {
-	text, err := yaml.YAMLToJSON(data)
-	if err != nil || string(text) == "null" {
-		return nil, err
+var errNotAnObject = errors.New("it has no kind")
+
+func parse(d manifest.Document) ([]*unstructured.Unstructured, error) {
+	if d.Err != nil || d.Object == nil {
+		return nil, d.Err
 	}
-	o := &unstructured.Unstructured{}
-	if err := o.UnmarshalJSON(text); err != nil {
-		return nil, err
+	if d.Head.Kind == "" {
+		return nil, errNotAnObject
 	}
+	o := &unstructured.Unstructured{Object: d.Object}
 	if !o.IsList() {
 		return []*unstructured.Unstructured{o}, nil
 	}

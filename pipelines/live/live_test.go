@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"kasou/pipelines/live"
+	"kasou/pipelines/manifest"
 	"kasou/pipelines/tree"
 )
 
@@ -25,7 +26,7 @@ func object(t *testing.T, text string) *unstructured.Unstructured {
 }
 
 func TestObjects(t *testing.T) {
-	objects, err := live.Objects(tree.Files{"m/a.yaml": []byte(`# nothing
+	objects, err := live.Objects(manifest.Files{"m/a.yaml": []byte(`# nothing
 ---
 apiVersion: v1
 kind: List
@@ -46,7 +47,7 @@ items:
 		t.Errorf("%v, line %d", names, objects[1].Line)
 	}
 	var bad *live.FileError
-	if _, err := live.Objects(tree.Files{"m/b.yaml": []byte("a: b\n---\n[1]\n")}); !errors.As(err, &bad) || bad.Line != 1 {
+	if _, err := live.Objects(manifest.Files{"m/b.yaml": []byte("a: b\n---\n[1]\n")}); !errors.As(err, &bad) || bad.Line != 1 {
 		t.Errorf("%v, want an error at the first document", err)
 	}
 }

@@ -16,18 +16,6 @@ import (
 	"kasou/pipelines/fleet"
 )
 
-// Object is one Kubernetes object as Kubernetes' own parser reads it.
-type Object struct {
-	// File is where it stands, from the repo's root, and Line the line that it
-	// begins at, from 1.
-	File string
-	Line int
-	// Extra says that a person wrote it; else the chart rendered it.
-	Extra bool
-	// Fields are the object's, as JSON has them.
-	Fields map[string]any
-}
-
 // Request is what one cluster would have Argo CD deploy.
 type Request struct {
 	Cluster fleet.Cluster

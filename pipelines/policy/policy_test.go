@@ -9,8 +9,8 @@ import (
 
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
+	"kasou/pipelines/manifest"
 	"kasou/pipelines/policy"
-	"kasou/pipelines/tree"
 )
 
 const rbac = "rbac.authorization.k8s.io"
@@ -18,7 +18,7 @@ const rbac = "rbac.authorization.k8s.io"
 // objects reads documents as a chart renders them.
 func objects(t *testing.T, text string) []policy.Object {
 	t.Helper()
-	all, err := policy.Read(tree.Files{"clusters/dev/manifests/c/templates/a.yaml": []byte(text)})
+	all, err := policy.Objects(manifest.Parse(manifest.Rendered, "clusters/dev/manifests/c/templates/a.yaml", []byte(text)).Documents)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -120,9 +120,9 @@ func TestClusterScopedKindsAreGathered(t *testing.T) {
 	}
 }
 
-func TestReadRefusesWhatKubernetesDoesNotTake(t *testing.T) {
-	for _, text := range []string{"- a\n", "a: [\n", "--- {a: 1}\n"} {
-		if _, err := policy.Read(tree.Files{"a.yaml": []byte(text)}); err == nil {
+func TestObjectsRefusesWhatKubernetesDoesNotTake(t *testing.T) {
+	for _, text := range []string{"- a\n", "a: [\n"} {
+		if _, err := policy.Objects(manifest.Parse(manifest.Rendered, "a.yaml", []byte(text)).Documents); err == nil {
 			t.Errorf("%q is taken", text)
 		}
 	}

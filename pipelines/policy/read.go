@@ -2,69 +2,60 @@ package policy
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
-	"kasou/pipelines/document"
-	"kasou/pipelines/tree"
+	"kasou/pipelines/manifest"
 )
 
-// Read returns the objects in the files, the items of a List one by one. The
-// paths are from the repo's root. Of most objects only the head is decoded, and
-// what the policy asks of their kind. The error is a file that Kubernetes' parser
-// does not take.
-func Read(files tree.Files) ([]Object, error) {
+// Object is one Kubernetes object.
+type Object struct {
+	// File is where it stands, from the repo's root, and Line the line that it
+	// begins at, from 1.
+	File string
+	Line int
+	// Extra means that a person wrote it; else the chart rendered it.
+	Extra bool
+	// Fields are the object's, as JSON has them.
+	Fields map[string]any
+}
+
+// Objects returns the objects in the documents, the items of a List one by one. The
+// error is a document that Kubernetes' parser does not take.
+func Objects(documents []manifest.Document) ([]Object, error) {
 	var all []Object
-	for _, file := range files.Paths() {
-		documents, err := document.Split(file, files[file])
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", file, err)
+	for _, d := range documents {
+		if d.Err != nil {
+			return nil, fmt.Errorf("%s:%d: it is not a Kubernetes object", d.File, d.Line)
 		}
-		for _, d := range documents {
-			fields, err := read(d.Data)
-			if err != nil {
-				return nil, fmt.Errorf("%s:%d: it is not a Kubernetes object", file, d.Line)
-			}
-			all = appendObjects(all, Object{File: file, Line: d.Line, Fields: fields})
-		}
+		all = appendObjects(all, Object{File: d.File, Line: d.Line, Extra: d.Role == manifest.Extra, Fields: d.Object}, "", "")
 	}
 	return all, nil
 }
 
-// asked are the fields that the policy asks for, beside the head.
-var asked = []string{"items", "roleRef", "subjects"}
-
-func read(data []byte) (map[string]any, error) {
-	lazy, err := document.Fields(data)
-	if err != nil || lazy == nil {
-		return nil, err
+// appendObjects appends an object, or the items of a List. Those of a typed list have
+// its kind and version where they have none, as the API server fills them in.
+func appendObjects(all []Object, o Object, apiVersion, kind string) []Object {
+	if o.Fields == nil {
+		return all
 	}
-	fields := map[string]any{}
-	for key, value := range lazy {
-		if slices.Contains([]string{"apiVersion", "kind", "metadata"}, key) || slices.Contains(asked, key) ||
-			key == "spec" && lazy["kind"].Value() == sealedSecret {
-			fields[key] = document.Plain(value.Value())
+	if kind != "" && text(o.Fields, "kind") == "" {
+		fields := map[string]any{"apiVersion": apiVersion, "kind": kind}
+		for key, value := range o.Fields {
+			if key != "apiVersion" && key != "kind" {
+				fields[key] = value
+			}
 		}
+		o.Fields = fields
 	}
-	return fields, nil
-}
-
-func appendObjects(all []Object, o Object) []Object {
 	items, isList := o.Fields["items"].([]any)
-	if !isList || !strings.HasSuffix(text(o.Fields, "kind"), "List") {
-		if o.Fields == nil {
-			return all
-		}
+	of, named := strings.CutSuffix(text(o.Fields, "kind"), "List")
+	if !isList || !named {
 		return append(all, o)
 	}
 	for _, item := range items {
 		inner := o
 		inner.Fields, _ = item.(map[string]any)
-		if kind := strings.TrimSuffix(text(o.Fields, "kind"), "List"); kind != "" && text(inner.Fields, "kind") == "" && inner.Fields != nil {
-			// The API server fills in kind and version of a typed list's items.
-			inner.Fields["apiVersion"], inner.Fields["kind"] = o.Fields["apiVersion"], kind
-		}
-		all = appendObjects(all, inner)
+		all = appendObjects(all, inner, text(o.Fields, "apiVersion"), of)
 	}
 	return all
 }

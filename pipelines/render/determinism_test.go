@@ -10,8 +10,8 @@ import (
 	"kasou/internal/charttest"
 	"kasou/internal/upstream"
 	"kasou/pipelines/finding"
+	"kasou/pipelines/manifest"
 	"kasou/pipelines/toolchain"
-	"kasou/pipelines/tree"
 )
 
 // maintained is a Chart.yaml with what Helm holds as pointers.
@@ -237,7 +237,7 @@ func TestUpstreamChartsDoNotDiffer(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			ch := toolchain.Chart{Name: "vcluster", Digest: tree.Digest(data), Archive: data}
+			ch := toolchain.Chart{Name: "vcluster", Digest: manifest.Digest(data), Archive: data}
 			files, found := render(t, helm, ch, "")
 			if found.Failed() || len(files) == 0 {
 				t.Errorf("findings %v", found)

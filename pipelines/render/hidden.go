@@ -7,8 +7,8 @@ import (
 
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
+	"kasou/pipelines/manifest"
 	"kasou/pipelines/toolchain"
-	"kasou/pipelines/tree"
 )
 
 // errHidden stands for an error that may quote a value.
@@ -16,7 +16,7 @@ var errHidden = errors.New("helm failed on the values of valuesFrom; what it say
 
 // Hidden renders a chart that Manifests rendered already, with values in it
 // that must not show. What goes wrong is said without Helm's own words.
-func Hidden(ctx context.Context, helm toolchain.Helm, c fleet.Cluster, release toolchain.Release) (tree.Files, finding.List, error) {
+func Hidden(ctx context.Context, helm toolchain.Helm, c fleet.Cluster, release toolchain.Release) (manifest.Files, finding.List, error) {
 	files, err := helm.Template(ctx, release)
 	ch := release.Chart
 	var wrong *toolchain.ChartError

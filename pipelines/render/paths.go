@@ -9,12 +9,12 @@ import (
 
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
-	"kasou/pipelines/tree"
+	"kasou/pipelines/manifest"
 )
 
 // pathFindings says which rendered files cannot be written below manifests/ on
 // every system that git checks out on.
-func pathFindings(c fleet.Cluster, files tree.Files) finding.List {
+func pathFindings(c fleet.Cluster, files manifest.Files) finding.List {
 	var found finding.List
 	add := func(name, what string) {
 		found = append(found, c.Finding(finding.Error, RulePath, []string{"spec", "chart"},

@@ -10,14 +10,14 @@ import (
 
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
+	"kasou/pipelines/manifest"
 	"kasou/pipelines/toolchain"
-	"kasou/pipelines/tree"
 )
 
 // Manifests renders the release that a cluster is. The files have Helm's own
 // paths, which start with the chart's name: vcluster/templates/…. There are none
 // where a finding is an error. The error is the tool's, or the context's.
-func Manifests(ctx context.Context, helm toolchain.Helm, c fleet.Cluster, release toolchain.Release) (tree.Files, finding.List, error) {
+func Manifests(ctx context.Context, helm toolchain.Helm, c fleet.Cluster, release toolchain.Release) (manifest.Files, finding.List, error) {
 	release.Determinism = true
 	files, err := helm.Template(ctx, release)
 	var wrong *toolchain.ChartError

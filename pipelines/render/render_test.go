@@ -9,9 +9,9 @@ import (
 	"kasou/internal/charttest"
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
+	"kasou/pipelines/manifest"
 	"kasou/pipelines/toolchain"
 	"kasou/pipelines/toolchain/embedded"
-	"kasou/pipelines/tree"
 )
 
 func TestMain(m *testing.M) {
@@ -33,7 +33,7 @@ func releaseOf(c fleet.Cluster, ch toolchain.Chart, values string) toolchain.Rel
 	return toolchain.Release{Name: c.Name, Namespace: c.Spec.Namespace, Chart: ch, KubeVersion: "1.34.1", Values: []byte(values), WillValidate: true}
 }
 
-func render(t *testing.T, helm toolchain.Helm, ch toolchain.Chart, values string) (tree.Files, finding.List) {
+func render(t *testing.T, helm toolchain.Helm, ch toolchain.Chart, values string) (manifest.Files, finding.List) {
 	t.Helper()
 	c := fleet.Cluster{Name: "dev", File: "clusters/dev/spec.yaml", Spec: fleet.ClusterSpec{Namespace: "team"}}
 	files, found, err := Manifests(t.Context(), helm, c, releaseOf(c, ch, values))
@@ -79,7 +79,7 @@ func TestUnsafePaths(t *testing.T) {
 		"backslash": {`c\x/a`}, "control": {"c/a\nb"}, "dot": {"c/./a"}, "empty": {"c//a"}, "case": {"c/a", "c/A"}, "file and folder": {"c/a", "C/A/b"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			all := tree.Files{"c/fine.yaml": nil, "c/templates/fine.yaml": nil}
+			all := manifest.Files{"c/fine.yaml": nil, "c/templates/fine.yaml": nil}
 			for _, f := range files {
 				all[f] = nil
 			}

@@ -11,9 +11,9 @@ import (
 
 	"kasou/internal/sealtest"
 	"kasou/pipelines/finding"
+	"kasou/pipelines/manifest"
 	"kasou/pipelines/seal"
 	"kasou/pipelines/toolchain"
-	"kasou/pipelines/tree"
 )
 
 // canaries stand where plaintext stands: a password, and a key in PEM.
@@ -97,13 +97,13 @@ func TestNoPlaintextInAnyMessage(t *testing.T) {
 			"kind: Secret\n? [" + quoted + "]\n: 1\n",
 		}
 		for option, o := range every {
-			for i, manifest := range manifests {
+			for i, text := range manifests {
 				what := fmt.Sprintf("%s, manifest %d", option, i)
-				files := tree.Files{manifestFile: []byte(manifest)}
-				for _, committed := range []string{"", manifest, "kind: SealedSecret\nspec: " + quoted + "\n", "a: b: " + quoted} {
-					out, found, err := seal.New(o).Rendered(t.Context(), dev, files, func(string) []byte { return []byte(committed) })
+				files := manifest.Files{manifestFile: []byte(text)}
+				for _, committed := range []string{"", text, "kind: SealedSecret\nspec: " + quoted + "\n", "a: b: " + quoted} {
+					out, found, err := seal.New(o).Rendered(t.Context(), dev, manifest.ParseAll(manifest.Rendered, files), func(string) []byte { return []byte(committed) })
 					noCanaryIn(t, what, printed(found, err))
-					noCanaryIn(t, what, string(out[manifestFile]))
+					noCanaryIn(t, what, string(out[manifestFile].Bytes))
 				}
 			}
 			r := request(canary, nil)

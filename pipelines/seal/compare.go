@@ -17,10 +17,10 @@ var digest = regexp.MustCompile(`^([0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{56}|[0-9a-
 // compare reports every field in which an unsealed document differs from its
 // twin. A digest in an annotation is passed over, as charts have it to roll
 // their pods when values change: the one of the placeholders does that as well,
-// and cannot be searched for the values. It says whether there was such a one.
-func (m *manifest) compare(d document, part segment, twin map[string]any) (digests bool) {
+// and cannot be searched for the values. It reports whether there was such a one. text is the document's, and line its first; nil where it is part of another.
+func (m *renderedFile) compare(d document, text []byte, line int, twin map[string]any) (digests bool) {
 	var at *position.Document
-	if parsed, err := position.Parse(part.bytes(), part.line-1); err == nil && len(part.body) > 0 {
+	if parsed, err := position.Parse(text, line-1); err == nil && len(text) > 0 {
 		at = parsed
 	}
 	walk(d.object, twin, nil, func(path []string, ours, theirs any) {

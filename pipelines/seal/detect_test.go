@@ -12,8 +12,8 @@ import (
 	sigsyaml "sigs.k8s.io/yaml"
 
 	"kasou/internal/sealtest"
+	"kasou/pipelines/manifest"
 	"kasou/pipelines/seal"
-	"kasou/pipelines/tree"
 )
 
 // objectsIn gives every object of a file as two other readers see it: kubectl's
@@ -114,12 +114,12 @@ func FuzzNoSecretSurvives(f *testing.F) {
 	}
 	sealer := seal.New(options(f, sealtest.NewKeyPair(f)))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		out, found, err := sealer.Rendered(context.Background(), dev, tree.Files{manifestFile: data}, func(string) []byte { return nil })
+		out, found, err := sealer.Rendered(context.Background(), dev, manifest.ParseAll(manifest.Rendered, manifest.Files{manifestFile: data}), func(string) []byte { return nil })
 		if err != nil {
 			t.Fatal(err)
 		}
 		if !found.Failed() {
-			noSecretIn(t, out[manifestFile])
+			noSecretIn(t, out[manifestFile].Bytes)
 		}
 	})
 }

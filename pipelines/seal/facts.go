@@ -1,7 +1,7 @@
 package seal
 
 import (
-	"kasou/pipelines/tree"
+	"kasou/pipelines/manifest"
 )
 
 // facts looks at everything that Decide wants to know.
@@ -21,7 +21,7 @@ func (j *job) facts() Facts {
 	f.Tagged = okWhole && okPlain
 	f.Placed = h.record.place == j.place
 	f.Key = j.keyState(whole)
-	f.OlderThanLock = j.request.Recorded != "" && tree.Digest(j.request.Previous) != j.request.Recorded
+	f.OlderThanLock = j.request.Recorded != "" && manifest.Digest(j.request.Previous) != j.request.Recorded
 	f.TooOld = h.record.age(o.Now) > o.MaxAge
 	f.CertificateChanged = o.Certificate != nil && h.record.certificate != o.Certificate.Fingerprint
 	f.Suspect = TamperedCiphertext

@@ -12,9 +12,9 @@ import (
 	"kasou/internal/sealtest"
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
+	"kasou/pipelines/manifest"
 	"kasou/pipelines/seal"
 	"kasou/pipelines/toolchain/embedded"
-	"kasou/pipelines/tree"
 )
 
 var (
@@ -71,11 +71,14 @@ func sealOne(t testing.TB, o seal.Options, r seal.Request) (seal.Result, finding
 }
 
 // rendered runs the stage over files as if committed stood on the disk.
-func rendered(t testing.TB, o seal.Options, files, committed tree.Files) (tree.Files, finding.List) {
+func rendered(t testing.TB, o seal.Options, files, committed manifest.Files) (manifest.Files, finding.List) {
 	t.Helper()
-	out, found, err := seal.New(o).Rendered(context.Background(), dev, files, func(path string) []byte { return committed[path] })
+	out, found, err := seal.New(o).Rendered(context.Background(), dev, manifest.ParseAll(manifest.Rendered, files), func(path string) []byte { return committed[path] })
 	if err != nil {
 		t.Fatal(err)
 	}
-	return out, found
+	if out == nil {
+		return nil, found
+	}
+	return out.Files(), found
 }

@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"maps"
 	"reflect"
@@ -14,8 +13,8 @@ import (
 
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
+	"kasou/pipelines/manifest"
 	"kasou/pipelines/position"
-	"kasou/pipelines/tree"
 )
 
 // Hidden is a cluster's manifests once more, rendered with other values in the
@@ -23,11 +22,11 @@ import (
 // whatever form a template puts it.
 type Hidden struct {
 	// Files have the same paths as those that Rendered is given.
-	Files tree.Files
+	Files manifest.Set
 	// Alike are the same once more, rendered with other values of the same lengths:
 	// whatever is sealed must have the same lengths in both, for a ciphertext shows
 	// that of its plaintext to everyone.
-	Alike tree.Files
+	Alike manifest.Set
 	// Known says that Files hold the real values, for the Secrets to be sealed.
 	// Otherwise no plaintext is at hand, and what is committed is kept.
 	Known bool
@@ -40,13 +39,13 @@ type Hidden struct {
 // from them; the Secrets that differ come from hidden. A value that reaches
 // anything else is a finding with the file, the line and the field. It is told
 // by the placeholder: no finding holds a value.
-func (s *Sealer) RenderedHidden(ctx context.Context, c fleet.Cluster, files tree.Files, hidden Hidden, previous func(path string) []byte) (tree.Files, finding.List, error) {
+func (s *Sealer) RenderedHidden(ctx context.Context, c fleet.Cluster, files manifest.Set, hidden Hidden, previous func(path string) []byte) (manifest.Set, finding.List, error) {
 	return s.rendered(ctx, c, files, &hidden, previous)
 }
 
 // sameFiles says whether both renders have the same paths. A path could hold a
 // value, so none is named.
-func (h *Hidden) sameFiles(c fleet.Cluster, files tree.Files) finding.List {
+func (h *Hidden) sameFiles(c fleet.Cluster, files manifest.Set) finding.List {
 	if h == nil || slices.Equal(files.Paths(), h.Files.Paths()) && slices.Equal(files.Paths(), h.Alike.Paths()) {
 		return nil
 	}
@@ -59,7 +58,7 @@ var inValuesFrom = []string{"spec", "valuesFrom"}
 const unsealedHint = "leave the value out of what the chart does not render into a Secret, or write it into spec.values if it is no secret"
 
 // leak says that a value reaches the field of an unsealed document.
-func (m *manifest) leak(line int, what string, placeholder any) {
+func (m *renderedFile) leak(line int, what string, placeholder any) {
 	field := inValuesFrom
 	source := "a value of valuesFrom"
 	for i, p := range m.hidden.Placeholders {
@@ -72,33 +71,54 @@ func (m *manifest) leak(line int, what string, placeholder any) {
 		fmt.Sprintf("%s reaches %s:%d, %s, which is not sealed", source, m.path, line, what), unsealedHint))
 }
 
-// twin is a segment rendered with the values, and with others of the same lengths.
-type twin struct{ with, alike segment }
+// twins returns the hidden counterparts of each document; nil where there is none, or
+// where a finding says that the documents do not correspond.
+func (m *renderedFile) twins(f manifest.File) []twin {
+	if m.hidden == nil || bytes.Equal(f.Bytes, m.hidden.Files[m.path].Bytes) {
+		return nil
+	}
+	other, alike := m.hidden.Files[m.path], m.hidden.Alike[m.path]
+	if len(other.Documents) != len(f.Documents) || len(alike.Documents) != len(f.Documents) {
+		m.leak(1, "the number of documents", nil)
+		return nil
+	}
+	if !bytes.Equal(f.Between(), other.Between()) {
+		m.leak(1, "a comment between the documents", nil)
+		return nil
+	}
+	twins := make([]twin, len(f.Documents))
+	for i := range twins {
+		twins[i] = twin{other.Documents[i], alike.Documents[i]}
+	}
+	return twins
+}
+
+// twin is a document rendered with the values, and with others of the same lengths.
+type twin struct{ with, alike manifest.Document }
 
 // pair is twin for an object.
 type pair struct{ with, alike map[string]any }
 
-// differing gives what stands in the place of a document that the two renders
-// have differently.
-func (m *manifest) differing(ctx context.Context, part segment, twin twin) ([]byte, error) {
-	d, err := part.read()
-	other, err2 := twin.with.read()
-	alike, err3 := twin.alike.read()
-	if errors.Join(err, err2, err3) != nil || d.object == nil || other.object == nil || alike.object == nil {
-		m.leak(part.line, "a document that cannot be taken apart", nil)
-		return part.bytes(), nil
+// differing returns what stands in the place of a document that the two renders
+// have differently; nil where it stays, or a finding stops the cluster.
+func (m *renderedFile) differing(ctx context.Context, d manifest.Document, twin twin) ([]byte, error) {
+	if d.Object == nil || twin.with.Object == nil || twin.alike.Object == nil {
+		m.leak(d.Line, "a document that cannot be taken apart", nil)
+		return nil, nil
 	}
-	if !holdsSecret(d.object) {
-		if n := len(m.found); !m.compare(d, part, other.object) && len(m.found) == n {
-			m.leak(part.line+firstDifferent(part.bytes(), twin.with.bytes()), "a comment or the form of "+objectName(d.object), nil)
+	found, err := holds(d)
+	switch {
+	case err != nil:
+		m.unreadable(d.Line, err)
+		return nil, nil
+	case !found:
+		if n := len(m.found); !m.compare(own(d), d.Bytes, d.Line, twin.with.Object) && len(m.found) == n {
+			m.leak(d.Line+firstDifferent(d.Bytes, twin.with.Bytes), "a comment or the form of "+objectName(d.Object), nil)
 		}
-		return part.bytes(), nil
+		return nil, nil
 	}
-	document, err := m.hiddenObject(ctx, d.object, pair{other.object, alike.object}, d, part)
-	if err != nil || document == nil {
-		return nil, err
-	}
-	return part.with(document), nil
+	o := own(d)
+	return m.hiddenObject(ctx, o.object, pair{own(twin.with).object, own(twin.alike).object}, o, d)
 }
 
 // firstDifferent gives how many lines the two have in common.
@@ -112,7 +132,7 @@ func firstDifferent(a, b []byte) int {
 
 // hiddenObject seals a Secret, or those of a List in their places. It gives nil
 // where a finding stops the cluster.
-func (m *manifest) hiddenObject(ctx context.Context, object map[string]any, twin pair, d document, part segment) ([]byte, error) {
+func (m *renderedFile) hiddenObject(ctx context.Context, object map[string]any, twin pair, d document, part manifest.Document) ([]byte, error) {
 	if isSecret(object) && isSecret(twin.with) {
 		return m.hiddenSecret(ctx, object, twin, d, part)
 	}
@@ -123,7 +143,7 @@ func (m *manifest) hiddenObject(ctx context.Context, object map[string]any, twin
 	}
 	for i, item := range items(object) {
 		if !holdsSecret(item) {
-			m.compare(document{object: item, kindLine: d.kindLine}, segment{}, theirs[i])
+			m.compare(document{object: item, kindLine: d.kindLine}, nil, 0, theirs[i])
 			continue
 		}
 		data, err := m.hiddenObject(ctx, item, pair{theirs[i], alike[i]}, d, part)
@@ -143,7 +163,7 @@ func (m *manifest) hiddenObject(ctx context.Context, object map[string]any, twin
 
 // hiddenSecret seals the Secret with the data of its twin. Everything else of
 // it becomes part of the SealedSecret as it is, and must not differ.
-func (m *manifest) hiddenSecret(ctx context.Context, object map[string]any, both pair, d document, part segment) ([]byte, error) {
+func (m *renderedFile) hiddenSecret(ctx context.Context, object map[string]any, both pair, d document, part manifest.Document) ([]byte, error) {
 	other := both.with
 	if reflect.DeepEqual(object, other) {
 		return m.secret(ctx, object, d.kindLine, InGit)
@@ -161,7 +181,7 @@ func (m *manifest) hiddenSecret(ctx context.Context, object map[string]any, both
 			with[key] = other[key]
 		}
 	}
-	m.compare(document{object: bare, kindLine: d.kindLine}, part, twin)
+	m.compare(document{object: bare, kindLine: d.kindLine}, part.Bytes, part.Line, twin)
 	m.compareLengths(object, both, d, part)
 	switch {
 	case len(m.found) > before:
@@ -175,14 +195,14 @@ func (m *manifest) hiddenSecret(ctx context.Context, object map[string]any, both
 // compareLengths reports the values that are to be sealed and have another length
 // than with other values of the same length: a chart can write a text into
 // lengths, a character in each.
-func (m *manifest) compareLengths(object map[string]any, both pair, d document, part segment) {
+func (m *renderedFile) compareLengths(object map[string]any, both pair, d document, part manifest.Document) {
 	with, alike := lengths(both.with), lengths(both.alike)
 	for _, key := range slices.SortedFunc(maps.Keys(lengths(object)), compareKeys) {
 		if with[key] == alike[key] && len(with) == len(alike) {
 			continue
 		}
 		line := d.kindLine
-		if at, err := position.Parse(part.bytes(), part.line-1); err == nil && isSecret(d.object) && at.Has(key.field, key.name) {
+		if at, err := position.Parse(part.Bytes, part.Line-1); err == nil && isSecret(d.object) && at.Has(key.field, key.name) {
 			line, _ = at.At(key.field, key.name)
 		}
 		m.leak(line, fmt.Sprintf("the length of %s.%s of %s", key.field, key.name, objectName(object)), nil)
@@ -220,7 +240,7 @@ func sameKeys(a, b any) bool {
 
 // unknown keeps the committed SealedSecret of a Secret whose plaintext is not
 // at hand.
-func (m *manifest) unknown(ctx context.Context, object map[string]any, line int) ([]byte, error) {
+func (m *renderedFile) unknown(ctx context.Context, object map[string]any, line int) ([]byte, error) {
 	secret, problem := readSecret(object, m.cluster.Spec.Namespace)
 	if problem != "" {
 		return m.secret(ctx, object, line, Guessable) // says what is wrong
@@ -232,7 +252,7 @@ func (m *manifest) unknown(ctx context.Context, object map[string]any, line int)
 		m.add(line, RuleUnverifiable, "there is no SealedSecret "+name+" here, and no value to make it with",
 			"run kasou build where the values of spec.valuesFrom and "+KeyEnv+" are, and commit what it writes")
 		return nil, nil
-	case m.recorded != "" && tree.Digest(m.previous) != m.recorded:
+	case m.recorded != "" && manifest.Digest(m.previous) != m.recorded:
 		m.add(line, RuleTampered, "the file of SealedSecret "+name+" is not the one that the lock records",
 			"put it back from git's history, or run kasou build where the values of spec.valuesFrom are")
 		return nil, nil

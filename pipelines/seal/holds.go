@@ -8,71 +8,42 @@ import (
 	"io"
 	"strings"
 
-	kubeyaml "go.yaml.in/yaml/v2"
 	"go.yaml.in/yaml/v3"
 	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
 	sigsyaml "sigs.k8s.io/yaml"
 
-	docs "kasou/pipelines/document"
+	"kasou/pipelines/manifest"
 )
 
-// What is a Secret is decided here, on parsed documents alone, by the parser that
-// sigs.k8s.io/yaml and so Kubernetes has: YAML has more line ends, escapes and
-// tags than any reader of lines knows.
+// What is a Secret is decided here, on parsed documents alone, as Kubernetes' parser
+// reads them: YAML has more line ends, escapes and tags than any reader of lines knows.
 
-// holdsSecret reports whether Kubernetes finds a Secret in the segment, be it in a
-// List. The error says why that cannot be told: it is not YAML, holds more than
-// one document, or is read differently by those who read it.
-func (s segment) holdsSecret() (bool, error) {
-	data := s.bytes()
-	decoder := kubeyaml.NewDecoder(bytes.NewReader(data))
-	var top map[string]docs.Lazy
-	err := decoder.Decode(&top)
-	var odd *kubeyaml.TypeError
+// holds reports whether Kubernetes finds a Secret in the document, be it in a List.
+// The error says why that cannot be told: it is not YAML, holds more than one
+// document, or is read differently by those who read it.
+func holds(d manifest.Document) (bool, error) {
 	switch {
-	case errors.Is(err, io.EOF):
-		return false, nil
-	case err != nil && !errors.As(err, &odd):
-		return false, errSyntax
-	}
-	var more docs.Lazy
-	if second := decoder.Decode(&more); second == nil {
-		return false, errManyDocuments
-	} else if !errors.Is(second, io.EOF) {
-		return false, errSyntax
-	}
-	plain := odd == nil
-	for key, value := range top {
-		switch {
-		case key == "kind":
-			if value.Value() == "Secret" {
-				return true, nil
-			}
-		case strings.EqualFold(key, "kind"), strings.EqualFold(key, "items"):
-			plain = false
-		}
-	}
-	if plain {
+	case d.Object != nil && misspeltSecret(d.Object):
+		return false, errParsersDiffer
+	case d.Object != nil && holdsSecret(d.Object):
+		return true, nil
+	case errors.Is(d.Err, manifest.ErrManyDocuments):
+		return false, d.Err
+	case d.Err == nil && !mayHoldSecret(d.Bytes):
 		return false, nil
 	}
-	return wholeHoldsSecret(data)
+	// Another parser has to agree.
+	object, err := read(d.Bytes)
+	if err == nil && object != nil && holdsSecret(object) {
+		err = errParsersDiffer
+	}
+	return false, err
 }
 
-// wholeHoldsSecret is holdsSecret for what is no plain object: all of it is
-// decoded.
-func wholeHoldsSecret(data []byte) (bool, error) {
-	var whole any
-	if sigsyaml.Unmarshal(data, &whole) != nil {
-		return false, errNotAnObject
-	}
-	object, ok := whole.(map[string]any)
-	if !ok {
-		return false, nil
-	}
-	if misspeltSecret(object) {
-		return false, errParsersDiffer
-	}
-	return holdsSecret(object), nil
+// wholeHoldsSecret is holds for a part that one of the splitters cuts out.
+func wholeHoldsSecret(data []byte) bool {
+	var whole map[string]any
+	return sigsyaml.Unmarshal(data, &whole) == nil && (misspeltSecret(whole) || holdsSecret(whole))
 }
 
 // misspeltSecret reports whether an object, or one in it where it is a List, is a
@@ -100,12 +71,17 @@ func misspeltSecret(object map[string]any) bool {
 	return false
 }
 
+// oddities are line ends that not every parser knows, and marks of other encodings.
+var oddities = [][]byte{[]byte("\r"), {0}, []byte("\u0085"), []byte("\u2028"), []byte("\u2029"), []byte("\ufeff")}
+
 // dividedOtherwise reports whether a file has anything at which those who read
 // manifests do not agree where one document ends and the next begins. Without it
 // all of them cut at the lines that split cuts at.
 func dividedOtherwise(data []byte) bool {
-	if bytes.ContainsAny(data, "\r\x00\u0085\u2028\u2029\ufeff") {
-		return true
+	for _, odd := range oddities {
+		if bytes.Contains(data, odd) {
+			return true
+		}
 	}
 	for line := range bytes.Lines(data) {
 		rest, marker := bytes.CutPrefix(line, []byte("---"))
@@ -120,7 +96,7 @@ func dividedOtherwise(data []byte) bool {
 // Secret in the file, in its own way to divide it.
 func otherwiseHoldsSecret(data []byte) bool {
 	for _, document := range divisions(data) {
-		if found, err := wholeHoldsSecret(document); found || errors.Is(err, errParsersDiffer) {
+		if wholeHoldsSecret(document) {
 			return true
 		}
 	}

@@ -16,8 +16,8 @@ import (
 	sigsyaml "sigs.k8s.io/yaml"
 
 	"kasou/internal/sealtest"
+	"kasou/pipelines/manifest"
 	"kasou/pipelines/seal"
-	"kasou/pipelines/tree"
 )
 
 // kubernetesSees says whether sigs.k8s.io/yaml, or a decoder of Kubernetes' own,
@@ -90,12 +90,12 @@ func FuzzWhatKubernetesSeesIsSealed(f *testing.F) {
 	}
 	sealer := seal.New(options(f, sealtest.NewKeyPair(f)))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		out, found, err := sealer.Rendered(context.Background(), dev, tree.Files{manifestFile: data}, func(string) []byte { return nil })
+		out, found, err := sealer.Rendered(context.Background(), dev, manifest.ParseAll(manifest.Rendered, manifest.Files{manifestFile: data}), func(string) []byte { return nil })
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !found.Failed() && kubernetesSees(out[manifestFile]) {
-			t.Errorf("of\n%q\na Secret comes out:\n%q", data, out[manifestFile])
+		if !found.Failed() && kubernetesSees(out[manifestFile].Bytes) {
+			t.Errorf("of\n%q\na Secret comes out:\n%q", data, out[manifestFile].Bytes)
 		}
 	})
 }
@@ -104,7 +104,7 @@ func FuzzWhatKubernetesSeesIsSealed(f *testing.F) {
 func TestASecretBehindALineSeparatorIsSealed(t *testing.T) {
 	for _, separator := range []string{"\u2028", "\u2029", "\u0085"} {
 		file := "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\nstringData:\n  password: hunter2hunter2\n  note: x" + separator + "kind: Secret\n"
-		out, found := rendered(t, options(t, sealtest.NewKeyPair(t)), tree.Files{manifestFile: []byte(file)}, nil)
+		out, found := rendered(t, options(t, sealtest.NewKeyPair(t)), manifest.Files{manifestFile: []byte(file)}, nil)
 		if !found.Failed() && strings.Contains(string(out[manifestFile]), "hunter2") {
 			t.Errorf("%q comes out as\n%s", separator, out[manifestFile])
 		}

@@ -3,6 +3,8 @@ package seal
 import (
 	"fmt"
 	"time"
+
+	"kasou/pipelines/manifest"
 )
 
 // Sealed is what a SealedSecret on disk says of itself. Nothing proves it.
@@ -34,6 +36,20 @@ func Inspect(file []byte) []Sealed {
 	return all
 }
 
+// Certificates returns the fingerprints of those that the SealedSecrets in the
+// documents are sealed with, as they say.
+func Certificates(documents []manifest.Document) []string {
+	var all []string
+	for _, d := range documents {
+		each(d.Object, func(object map[string]any) {
+			if text(object, "kind") == sealedKind {
+				all = append(all, text(object, "metadata", "annotations", AnnotationCertificate))
+			}
+		})
+	}
+	return all
+}
+
 // parseStamp reads what stamp gives.
 func parseStamp(text string) time.Time {
 	at, err := time.Parse(time.RFC3339, text)
@@ -46,23 +62,21 @@ func parseStamp(text string) time.Time {
 // NotOnly returns why a file is anything but one SealedSecret of that namespace
 // and name, which the Secret in it has, too; empty where it is just that.
 func NotOnly(file []byte, namespace, name string) string {
-	documents := 0
+	documents := manifest.Parse(manifest.Registration, "", file).Documents
 	var only map[string]any
-	for _, part := range split(file) {
-		d, err := part.read()
-		switch {
-		case err != nil:
-			return "it has a document that cannot be read: " + err.Error()
-		case d.object != nil:
-			documents, only = documents+1, d.object
+	for _, d := range documents {
+		if only = d.Object; only == nil || d.Divided != nil {
+			return "it has a document that cannot be read"
 		}
 	}
 	own := func(fields ...string) bool {
 		return text(only, append(fields, "name")...) == name && text(only, append(fields, "namespace")...) == namespace
 	}
 	switch {
-	case documents != 1:
-		return fmt.Sprintf("it has %d documents, and a registration is one", documents)
+	case dividedOtherwise(file) || misspeltSecret(only):
+		return "it is read differently by those who read it"
+	case len(documents) != 1:
+		return fmt.Sprintf("it has %d documents, and a registration is one", len(documents))
 	case text(only, "kind") != sealedKind || text(only, "apiVersion") != sealedVersion:
 		return "it is not a SealedSecret"
 	case !own("metadata") || !own("spec", "template", "metadata"):

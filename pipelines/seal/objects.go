@@ -1,6 +1,10 @@
 package seal
 
-import "bytes"
+import (
+	"bytes"
+
+	"kasou/pipelines/manifest"
+)
 
 // isSecret says whether an object is a Secret, of whatever group: what is
 // named so is not let through unseen.
@@ -16,24 +20,31 @@ func items(object map[string]any) []map[string]any {
 	var out []map[string]any
 	for _, item := range list {
 		if inner, ok := item.(map[string]any); ok {
-			if text(object, "kind") == "SecretList" && text(inner, "kind") == "" {
-				// The API server fills in kind and version of a typed list's items.
-				inner["apiVersion"], inner["kind"] = "v1", "Secret"
-			}
 			out = append(out, inner)
 		}
 	}
 	return out
 }
 
-// holdsSecret says whether an object is a Secret or a List with one in it, at
+// complete writes kind and version into the items of a SecretList that have none, as
+// the API server does.
+func complete(object map[string]any) {
+	for _, item := range items(object) {
+		if text(object, "kind") == "SecretList" && text(item, "kind") == "" {
+			item["apiVersion"], item["kind"] = "v1", "Secret"
+		}
+		complete(item)
+	}
+}
+
+// holdsSecret reports whether an object is a Secret or a List with one in it, at
 // any depth.
 func holdsSecret(object map[string]any) bool {
 	if isSecret(object) {
 		return true
 	}
 	for _, item := range items(object) {
-		if holdsSecret(item) {
+		if holdsSecret(item) || text(object, "kind") == "SecretList" && text(item, "kind") == "" {
 			return true
 		}
 	}
@@ -112,9 +123,10 @@ func holdsPlain(file []byte, namespace, name string) bool {
 
 // eachIn visits every object of a file that can be read.
 func eachIn(file []byte, visit func(map[string]any)) {
-	for _, s := range split(file) {
-		if d, err := s.read(); err == nil && d.object != nil {
-			each(d.object, visit)
+	for _, d := range manifest.Parse(manifest.Other, "", file).Documents {
+		if d.Object != nil {
+			complete(d.Object)
+			each(d.Object, visit)
 		}
 	}
 }

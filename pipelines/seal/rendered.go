@@ -10,32 +10,32 @@ import (
 
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
-	"kasou/pipelines/tree"
+	"kasou/pipelines/manifest"
 )
 
 // Rendered puts a SealedSecret in the place of every Secret in a cluster's
-// rendered manifests. Everything else keeps its bytes. The paths of files are
-// from the repo's root; previous gives a path's committed file, or nil.
+// manifests, whose files have the role Sealed then. Everything else keeps its bytes.
+// previous returns a path's committed file, or nil.
 //
 // A Secret that cannot be sealed is a finding that stops the cluster, and then
 // there are no files. The error is one of the tool.
-func (s *Sealer) Rendered(ctx context.Context, c fleet.Cluster, files tree.Files, previous func(path string) []byte) (tree.Files, finding.List, error) {
+func (s *Sealer) Rendered(ctx context.Context, c fleet.Cluster, files manifest.Set, previous func(path string) []byte) (manifest.Set, finding.List, error) {
 	return s.rendered(ctx, c, files, nil, previous)
 }
 
-func (s *Sealer) rendered(ctx context.Context, c fleet.Cluster, files tree.Files, hidden *Hidden, previous func(path string) []byte) (tree.Files, finding.List, error) {
+func (s *Sealer) rendered(ctx context.Context, c fleet.Cluster, files manifest.Set, hidden *Hidden, previous func(path string) []byte) (manifest.Set, finding.List, error) {
 	found := hidden.sameFiles(c, files)
 	if found != nil {
 		return nil, found, nil
 	}
 	out := maps.Clone(files)
 	for _, path := range files.Paths() {
-		f := &manifest{sealer: s, cluster: c, path: path, hidden: hidden, seen: map[string]bool{}, committed: previous}
-		data, err := f.seal(ctx, files[path])
+		f := &renderedFile{sealer: s, cluster: c, path: path, hidden: hidden, seen: map[string]bool{}, committed: previous}
+		sealed, err := f.seal(ctx, files[path])
 		if err != nil {
 			return nil, nil, err
 		}
-		out[path] = data
+		out[path] = sealed
 		found = append(found, f.found...)
 	}
 	found.Sort()
@@ -45,8 +45,8 @@ func (s *Sealer) rendered(ctx context.Context, c fleet.Cluster, files tree.Files
 	return out, found, nil
 }
 
-// manifest is one rendered file on its way.
-type manifest struct {
+// renderedFile is one rendered file on its way.
+type renderedFile struct {
 	sealer  *Sealer
 	cluster fleet.Cluster
 	path    string
@@ -64,7 +64,7 @@ type manifest struct {
 }
 
 // load reads the committed file, which only a file with a Secret in it needs.
-func (m *manifest) load() {
+func (m *renderedFile) load() {
 	if m.loaded {
 		return
 	}
@@ -74,91 +74,58 @@ func (m *manifest) load() {
 	}
 }
 
-// differs says whether the file is another one with the hidden values in it.
-func (m *manifest) differs(data []byte) bool {
-	return m.hidden != nil && !bytes.Equal(data, m.hidden.Files[m.path])
-}
-
-// twins returns the hidden counterparts of each part; nil where there is none, or
-// where a finding says that the parts do not correspond.
-func (m *manifest) twins(data []byte, parts []segment) []twin {
-	if !m.differs(data) {
-		return nil
-	}
-	with, alike := split(m.hidden.Files[m.path]), split(m.hidden.Alike[m.path])
-	if len(with) != len(parts) || len(alike) != len(parts) {
-		m.leak(1, "the number of documents", nil)
-		return nil
-	}
-	twins := make([]twin, len(parts))
-	for i := range parts {
-		twins[i] = twin{with[i], alike[i]}
-	}
-	return twins
-}
-
-func (m *manifest) seal(ctx context.Context, data []byte) ([]byte, error) {
-	var out bytes.Buffer
-	parts := split(data)
-	twins := m.twins(data, parts)
-	for i, part := range parts {
-		if twins != nil && !bytes.Equal(part.bytes(), twins[i].with.bytes()) {
-			document, err := m.differing(ctx, part, twins[i])
-			if err != nil {
-				return nil, err
-			}
-			out.Write(document)
-			continue
+func (m *renderedFile) seal(ctx context.Context, f manifest.File) (manifest.File, error) {
+	with := map[int][]byte{}
+	twins := m.twins(f)
+	for i, d := range f.Documents {
+		var sealed []byte
+		var err error
+		if twins != nil && !bytes.Equal(d.Bytes, twins[i].with.Bytes) {
+			sealed, err = m.differing(ctx, d, twins[i])
+		} else {
+			sealed, err = m.part(ctx, d)
 		}
-		document, err := m.part(ctx, part)
 		if err != nil {
-			return nil, err
+			return f, err
 		}
-		out.Write(document)
+		if sealed != nil {
+			with[i] = sealed
+		}
 	}
-	if len(m.found) == 0 && dividedOtherwise(out.Bytes()) && otherwiseHoldsSecret(out.Bytes()) {
+	if len(m.found) > 0 && m.found.Failed() {
+		return f, nil
+	}
+	if len(with) > 0 {
+		f = manifest.Parse(manifest.Sealed, f.Path, f.Replace(with, source))
+	}
+	if dividedOtherwise(f.Bytes) && otherwiseHoldsSecret(f.Bytes) {
 		m.unreadable(1, errDivided)
 	}
-	return out.Bytes(), nil
+	return f, nil
 }
 
-// part returns what stands in a segment's place.
-func (m *manifest) part(ctx context.Context, part segment) ([]byte, error) {
-	holds, err := part.holdsSecret()
-	if holds {
-		d, err := part.readSealable()
-		if err != nil {
-			m.unreadable(max(d.kindLine, part.line), err)
-			return part.bytes(), nil
-		}
-		document, err := m.document(ctx, d)
-		return part.with(document), err
+// part returns what is to stand in a document's place; nil where it stays.
+func (m *renderedFile) part(ctx context.Context, d manifest.Document) ([]byte, error) {
+	found, err := holds(d)
+	switch {
+	case err != nil:
+		m.unreadable(d.Line, err)
+	case found:
+		return m.document(ctx, own(d))
 	}
-	line := part.line
-	if mayHoldSecret(part.bytes()) && err == nil {
-		var d document
-		d, err = part.read()
-		if err == nil && d.object != nil && holdsSecret(d.object) {
-			err = errParsersDiffer
-		}
-		line = max(line, d.kindLine)
-	}
-	if err != nil {
-		m.unreadable(line, err)
-	}
-	return part.bytes(), nil
+	return nil, nil
 }
 
 // unreadable says that nobody can tell whether a document holds a Secret.
-func (m *manifest) unreadable(line int, why error) {
+func (m *renderedFile) unreadable(line int, why error) {
 	m.add(line, RuleUnreadableDocument,
 		fmt.Sprintf("this document may hold a Secret, and cannot be taken apart: %v", why),
 		"the chart's template renders it; change the values that lead to it, or the chart")
 }
 
-// document gives what stands in a document's place: a SealedSecret, or the
+// document returns what stands in a document's place: a SealedSecret, or the
 // List with its Secrets sealed. It is nil where a finding stops the cluster.
-func (m *manifest) document(ctx context.Context, d document) ([]byte, error) {
+func (m *renderedFile) document(ctx context.Context, d document) ([]byte, error) {
 	if isSecret(d.object) {
 		return m.secret(ctx, d.object, d.kindLine, InGit)
 	}
@@ -169,7 +136,7 @@ func (m *manifest) document(ctx context.Context, d document) ([]byte, error) {
 }
 
 // list seals the Secrets of a List in their places.
-func (m *manifest) list(ctx context.Context, object map[string]any, line int) error {
+func (m *renderedFile) list(ctx context.Context, object map[string]any, line int) error {
 	for _, item := range items(object) {
 		if !isSecret(item) {
 			if err := m.list(ctx, item, line); err != nil {
@@ -195,7 +162,7 @@ func (m *manifest) list(ctx context.Context, object map[string]any, line int) er
 // secret seals one rendered Secret. As a rule its values come from the spec,
 // the fleet and a chart that is pinned, so that everyone who has these has them:
 // they are in git. With hidden values in it, they can be guessed.
-func (m *manifest) secret(ctx context.Context, object map[string]any, line int, entropy Entropy) ([]byte, error) {
+func (m *renderedFile) secret(ctx context.Context, object map[string]any, line int, entropy Entropy) ([]byte, error) {
 	m.load()
 	if text(object, "apiVersion") != "v1" {
 		m.add(line, RuleInvalidSecret, "an object of kind Secret whose apiVersion is not v1: kasou cannot seal it",
@@ -232,7 +199,7 @@ func (m *manifest) secret(ctx context.Context, object map[string]any, line int, 
 	return result.Document, err
 }
 
-func (m *manifest) add(line int, rule finding.Rule, message, hint string) {
+func (m *renderedFile) add(line int, rule finding.Rule, message, hint string) {
 	m.found = append(m.found, finding.Finding{
 		File: m.path, Line: line, Cluster: m.cluster.Name,
 		Rule: rule, Severity: finding.Error, Message: message, Hint: hint,

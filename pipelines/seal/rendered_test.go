@@ -10,8 +10,8 @@ import (
 
 	"kasou/internal/sealtest"
 	"kasou/pipelines/finding"
+	"kasou/pipelines/manifest"
 	"kasou/pipelines/seal"
-	"kasou/pipelines/tree"
 )
 
 const manifestFile = "clusters/dev/manifests/vcluster/templates/a.yaml"
@@ -56,7 +56,7 @@ func TestADisguisedSecretIsSealed(t *testing.T) {
 	o := options(t, pair)
 	for name, file := range disguises {
 		t.Run(name, func(t *testing.T) {
-			out, found := rendered(t, o, tree.Files{manifestFile: []byte(file)}, nil)
+			out, found := rendered(t, o, manifest.Files{manifestFile: []byte(file)}, nil)
 			if len(found) > 0 {
 				t.Fatal(found)
 			}
@@ -68,7 +68,7 @@ func TestADisguisedSecretIsSealed(t *testing.T) {
 			if string(secret.Data["k"]) != "value" || secret.Namespace != "dev" || secret.Name != "a" || len(secret.Data) != 1 {
 				t.Errorf("unsealed to %+v", secret)
 			}
-			again, found := rendered(t, o, tree.Files{manifestFile: []byte(file)}, out)
+			again, found := rendered(t, o, manifest.Files{manifestFile: []byte(file)}, out)
 			if diff := cmp.Diff(string(out[manifestFile]), string(again[manifestFile])); diff != "" || len(found) > 0 {
 				t.Errorf("sealed again: %v\n%s", found, diff)
 			}
@@ -80,7 +80,7 @@ func TestOtherDocumentsKeepTheirBytes(t *testing.T) {
 	before := "# head\r\napiVersion: v1\nkind: ConfigMap # Secret\nmetadata: {name: b}\ndata:\n  x: |\n    kind: Secret\n    ----\n  y: \"\\u00e9\"   \n"
 	after := "---\n# Source: c\n\napiVersion: apps/v1\nkind: Deployment\nspec: {a: &x 1, b: *x}\n\n\n# end"
 	file := before + head + secretYAML("stringData: {k: value}\n\n# password: value\n") + after
-	out, found := rendered(t, options(t, sealtest.NewKeyPair(t)), tree.Files{manifestFile: []byte(file), "clusters/dev/x.yaml": []byte("no: \"Secret\"\n")}, nil)
+	out, found := rendered(t, options(t, sealtest.NewKeyPair(t)), manifest.Files{manifestFile: []byte(file), "clusters/dev/x.yaml": []byte("no: \"Secret\"\n")}, nil)
 	if len(found) > 0 {
 		t.Fatal(found)
 	}
@@ -102,7 +102,7 @@ func TestTheUnsealedSecretIsTheRenderedOne(t *testing.T) {
 	file := head + "apiVersion: v1\nkind: Secret\ntype: kubernetes.io/tls\nimmutable: true\nmetadata:\n  name: a\n  namespace: other\n  labels: {app: vcluster}\n" +
 		"  annotations: {helm.sh/hook: pre-install, argocd.argoproj.io/sync-wave: '-3', argocd.argoproj.io/tracking-id: x, note: x}\n" +
 		"data: {bin: " + base64.StdEncoding.EncodeToString(binary) + ", empty: ''}\n"
-	out, found := rendered(t, options(t, pair), tree.Files{manifestFile: []byte(file)}, nil)
+	out, found := rendered(t, options(t, pair), manifest.Files{manifestFile: []byte(file)}, nil)
 	if len(found) > 0 {
 		t.Fatal(found)
 	}
@@ -122,7 +122,7 @@ func TestTheUnsealedSecretIsTheRenderedOne(t *testing.T) {
 
 func TestWithoutACertificateEverySecretIsAFinding(t *testing.T) {
 	file := head + secretYAML("stringData: {k: value}\n") + head + strings.Replace(secretYAML("data: {k: dmFsdWU=}\n"), "name: a", "name: b", 1)
-	out, found := rendered(t, seal.Options{Tool: tool, Now: day1}, tree.Files{manifestFile: []byte(file)}, nil)
+	out, found := rendered(t, seal.Options{Tool: tool, Now: day1}, manifest.Files{manifestFile: []byte(file)}, nil)
 	if out != nil || len(found) != 2 {
 		t.Fatalf("%v", found)
 	}
@@ -132,7 +132,7 @@ func TestWithoutACertificateEverySecretIsAFinding(t *testing.T) {
 			t.Errorf("%+v", f)
 		}
 	}
-	none, found := rendered(t, seal.Options{Tool: tool, Now: day1}, tree.Files{manifestFile: []byte("kind: ConfigMap\n")}, nil)
+	none, found := rendered(t, seal.Options{Tool: tool, Now: day1}, manifest.Files{manifestFile: []byte("kind: ConfigMap\n")}, nil)
 	if len(none) != 1 || len(found) > 0 {
 		t.Errorf("no Secret, no finding: %v", found)
 	}
@@ -165,7 +165,7 @@ func TestWhatCannotBeSealedStopsTheCluster(t *testing.T) {
 	o := options(t, sealtest.NewKeyPair(t))
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			out, found := rendered(t, o, tree.Files{manifestFile: []byte(test.file)}, nil)
+			out, found := rendered(t, o, manifest.Files{manifestFile: []byte(test.file)}, nil)
 			if out != nil || len(found) != 1 || found[0].Rule != test.rule || !strings.Contains(found[0].Message, test.want) || found[0].Line == 0 {
 				t.Errorf("%v, want %s with %q", found, test.rule, test.want)
 			}
@@ -174,7 +174,7 @@ func TestWhatCannotBeSealedStopsTheCluster(t *testing.T) {
 }
 
 func TestACommittedPlainSecretIsSaid(t *testing.T) {
-	file := tree.Files{manifestFile: []byte(disguises["plain"])}
+	file := manifest.Files{manifestFile: []byte(disguises["plain"])}
 	out, found := rendered(t, options(t, sealtest.NewKeyPair(t)), file, file)
 	if len(found) != 1 || found[0].Rule != seal.RuleCommittedPlain || found.Failed() {
 		t.Errorf("%v", found)
@@ -184,7 +184,7 @@ func TestACommittedPlainSecretIsSaid(t *testing.T) {
 
 func TestATokenSecretIsSealedWithAWarning(t *testing.T) {
 	file := secretYAML("  annotations: {kubernetes.io/service-account.name: x}\ntype: kubernetes.io/service-account-token\n")
-	out, found := rendered(t, options(t, sealtest.NewKeyPair(t)), tree.Files{manifestFile: []byte(file)}, nil)
+	out, found := rendered(t, options(t, sealtest.NewKeyPair(t)), manifest.Files{manifestFile: []byte(file)}, nil)
 	if len(found) != 1 || found[0].Rule != seal.RuleTokenSecret || !strings.Contains(string(out[manifestFile]), "encryptedData: {}") {
 		t.Errorf("%v\n%s", found, out[manifestFile])
 	}
@@ -192,13 +192,13 @@ func TestATokenSecretIsSealedWithAWarning(t *testing.T) {
 
 func TestOnlyTheChangedSecretOfAFileIsSealedAnew(t *testing.T) {
 	o := options(t, sealtest.NewKeyPair(t))
-	file := func(a, b string) tree.Files {
+	file := func(a, b string) manifest.Files {
 		two := strings.Replace(secretYAML("stringData: {k: "+b+"}\n"), "name: a", "name: b", 1)
-		return tree.Files{manifestFile: fmt.Appendf(nil, "---\n%s---\n%s", secretYAML("stringData: {k: "+a+"}\n"), two)}
+		return manifest.Files{manifestFile: fmt.Appendf(nil, "---\n%s---\n%s", secretYAML("stringData: {k: "+a+"}\n"), two)}
 	}
 	first, _ := rendered(t, o, file("one", "two"), nil)
 	second, found := rendered(t, o, file("one", "three"), first)
-	parts := func(f tree.Files) []string { return strings.SplitAfter(string(f[manifestFile]), "---\n") }
+	parts := func(f manifest.Files) []string { return strings.SplitAfter(string(f[manifestFile]), "---\n") }
 	if parts(first)[1] != parts(second)[1] || parts(first)[2] == parts(second)[2] {
 		t.Error("not the right one was sealed anew")
 	}
@@ -210,9 +210,9 @@ func TestOnlyTheChangedSecretOfAFileIsSealedAnew(t *testing.T) {
 func TestTamperingInARenderedFileIsRepairedAndSaid(t *testing.T) {
 	pair := sealtest.NewKeyPair(t)
 	o := options(t, pair)
-	files := tree.Files{manifestFile: []byte(disguises["plain"])}
+	files := manifest.Files{manifestFile: []byte(disguises["plain"])}
 	first, _ := rendered(t, o, files, nil)
-	edited := tree.Files{manifestFile: []byte(strings.Replace(string(first[manifestFile]), "    k: A", "    k: B", 1))}
+	edited := manifest.Files{manifestFile: []byte(strings.Replace(string(first[manifestFile]), "    k: A", "    k: B", 1))}
 	out, found := rendered(t, o, files, edited)
 	if len(found) != 1 || found[0].Rule != seal.RuleTampered || found[0].Severity != finding.Warning || found[0].Line != 4 {
 		t.Errorf("%v", found)

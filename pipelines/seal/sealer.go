@@ -97,7 +97,7 @@ type Request struct {
 	// Previous is the committed file, nil where there is none.
 	Previous []byte
 	// Recorded is the digest that lock.yaml has for the committed file, as
-	// tree.Digest gives it, or empty. With it, a file put back to an older
+	// manifest.Digest gives it, or empty. With it, a file put back to an older
 	// state is told from a plaintext that changed.
 	Recorded string
 	// NotAfter is when the credential in the Secret ends; zero where it does

@@ -10,8 +10,8 @@ import (
 
 	"kasou/internal/sealtest"
 	"kasou/pipelines/finding"
+	"kasou/pipelines/manifest"
 	"kasou/pipelines/seal"
-	"kasou/pipelines/tree"
 )
 
 func TestWhatIsSealedUnsealsToTheSame(t *testing.T) {
@@ -185,11 +185,11 @@ func TestARolledBackFileIsToldByTheLock(t *testing.T) {
 		old, _ := sealOne(t, o, request("one", nil))
 		current, _ := sealOne(t, o, request("two", old.Document))
 		r := request("two", old.Document)
-		r.Recorded = tree.Digest(current.Document)
+		r.Recorded = manifest.Digest(current.Document)
 		if result, _ := sealOne(t, o, r); result.Decision.Tampering != seal.TamperedRollback {
 			t.Errorf("decided %+v", result.Decision)
 		}
-		r.Recorded = tree.Digest(old.Document)
+		r.Recorded = manifest.Digest(old.Document)
 		if result, _ := sealOne(t, o, r); result.Decision.Reason != seal.ReasonPlaintext {
 			t.Errorf("with the lock rolled back too: %+v", result.Decision)
 		}

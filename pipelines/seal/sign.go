@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"kasou/pipelines/fleet"
+	"kasou/pipelines/manifest"
 	"kasou/pipelines/tree"
 )
 
@@ -21,7 +22,7 @@ import (
 type Statement struct {
 	// Cluster is the cluster's name, and Path the file's from the clusters folder.
 	Cluster, Path string
-	// Digest is that of the whole file, as tree.Digest returns it.
+	// Digest is that of the whole file, as manifest.Digest returns it.
 	Digest string
 	// Facts are the rest, as they stand in lock.yaml.
 	Facts tree.SealLock
@@ -88,5 +89,5 @@ func FingerprintCA(data []byte) string {
 		return ""
 	}
 	slices.Sort(sums)
-	return tree.Digest([]byte(strings.Join(slices.Compact(sums), "\n")))
+	return manifest.Digest([]byte(strings.Join(slices.Compact(sums), "\n")))
 }

@@ -6,7 +6,7 @@ import (
 	"context"
 	"fmt"
 
-	"kasou/pipelines/tree"
+	"kasou/pipelines/manifest"
 )
 
 // Chart is a Helm chart at hand, its digest checked.
@@ -47,7 +47,7 @@ type Helm interface {
 	// wrong is a *ChartError; any other error is the tool's. With r.Determinism, a
 	// chart that renders but not the same every time is a *DeterminismError, and the
 	// files are one of its results.
-	Template(ctx context.Context, r Release) (tree.Files, error)
+	Template(ctx context.Context, r Release) (manifest.Files, error)
 }
 
 // ChartError is a chart that does not render with the values given.
@@ -92,15 +92,6 @@ func (c Cause) String() string {
 	return fmt.Sprintf("%s:%d %s", c.Template, c.Line, c.Does)
 }
 
-// Document is one Kubernetes object in YAML, without a --- line.
-type Document struct {
-	// File is where it stands, relative to the repo's root, and Line the line
-	// of the file that its first line is, from 1.
-	File string
-	Line int
-	Data []byte
-}
-
 // Validation is what kubeconform says of one document.
 type Validation struct {
 	Status Status
@@ -134,7 +125,7 @@ type Problem struct {
 // Kubeconform validates documents against a set of schemas, strictly.
 type Kubeconform interface {
 	// Validate gives one result for each document, in their order.
-	Validate(ctx context.Context, schemas Schemas, documents []Document) ([]Validation, error)
+	Validate(ctx context.Context, schemas Schemas, documents []manifest.Document) ([]Validation, error)
 }
 
 // Schemas are the JSON schemas to validate with.

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"kasou/pipelines/finding"
+	"kasou/pipelines/manifest"
 )
 
 // AgainstLock gives a finding for each file of the cluster that is not as its
@@ -16,7 +17,7 @@ import (
 func (d *Disk) AgainstLock(cluster string) (finding.List, error) {
 	v := d.visit()
 	defer v.Close()
-	lock, _, _, err := v.readLock(cluster)
+	lock, _, _, err := v.readLock(cluster, nil)
 	if err != nil || lock == nil {
 		return nil, err
 	}
@@ -46,8 +47,8 @@ func (v *visit) differs(cluster, file, digest string) (*finding.Finding, error) 
 		return &f, nil
 	case err != nil:
 		return nil, err
-	case !hasDigest(data, digest):
-		if plain, converted := unconverted(data); converted && hasDigest(plain, digest) {
+	case !manifest.HasDigest(data, digest):
+		if plain, converted := unconverted(data); converted && manifest.HasDigest(plain, digest) {
 			f := lineEnds(finding.Error, file, cluster)
 			return &f, nil
 		}

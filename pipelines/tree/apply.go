@@ -1,3 +1,5 @@
+// Package tree compares the wanted files with the disk, and is the only place that
+// writes them.
 package tree
 
 import (

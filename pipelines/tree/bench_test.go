@@ -10,11 +10,13 @@ import (
 	"testing"
 
 	"golang.org/x/sync/errgroup"
+
+	"kasou/pipelines/manifest"
 )
 
 // aCluster gives files like those of a cluster with a chart of ten templates.
 func aCluster(name string) Wanted {
-	files := Files{
+	files := manifest.Files{
 		"clusters/" + name + "/values.yaml":              bytes.Repeat([]byte("a: 1\n"), 80),
 		"clusters/" + name + "/manifests/namespace.yaml": []byte("kind: Namespace\nname: " + name + "\n"),
 		"clusters/root/" + name + ".yaml":                Stamp("clusters/"+name+"/spec.yaml", bytes.Repeat([]byte("app: "+name+"\n"), 60)),
@@ -25,7 +27,7 @@ func aCluster(name string) Wanted {
 			bytes.Repeat([]byte("key: "+name+"\n"), 60)
 	}
 	return Wanted{Cluster: name, Files: files, Lock: Lock{
-		Inputs: Digest([]byte(name)), Chart: ChartLock{Path: "charts/vcluster-0.4.3.tgz", Digest: Digest(nil)},
+		Inputs: manifest.Digest([]byte(name)), Chart: ChartLock{Path: "charts/vcluster-0.4.3.tgz", Digest: manifest.Digest(nil)},
 	}}
 }
 

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"kasou/pipelines/finding"
+	"kasou/pipelines/manifest"
 )
 
 // ReadLock reads the cluster's lock.yaml; nil where there is none. A lock that
@@ -23,12 +24,13 @@ func (d *Disk) ReadLock(cluster string) (*Lock, finding.List, error) {
 		lock, _, findings, err := v.parseLock(cluster, data)
 		return lock, findings, err
 	}
-	lock, _, findings, err := v.readLock(cluster)
+	lock, _, findings, err := v.readLock(cluster, nil)
 	return lock, findings, err
 }
 
-// readLock gives the lock and its text, until the next look.
-func (v *visit) readLock(cluster string) (*Lock, []byte, finding.List, error) {
+// readLock returns the lock and its text, until the next look: known, where that is
+// what it says.
+func (v *visit) readLock(cluster string, known *Lock) (*Lock, []byte, finding.List, error) {
 	p := path.Join(v.disk.dir, cluster, lockName)
 	data, err := v.lookMaybe(p)
 	if found := obstacleIn(err, cluster); found != nil {
@@ -36,6 +38,9 @@ func (v *visit) readLock(cluster string) (*Lock, []byte, finding.List, error) {
 	}
 	if err != nil || data == nil {
 		return nil, nil, nil, err
+	}
+	if known != nil && manifest.HasDigest(data, known.Text) {
+		return known, data, nil, nil
 	}
 	return v.parseLock(cluster, data)
 }
@@ -119,7 +124,7 @@ func (d *Disk) Compare(ctx context.Context, wanted Wanted) (Plan, finding.List, 
 // root. Findings stand in the way, as in Compare; a cluster that was never built
 // is one.
 func (d *Disk) Put(ctx context.Context, cluster, file string, data []byte, statement *SealLock) (Plan, finding.List, error) {
-	wanted := Wanted{Cluster: cluster, Files: Files{file: data}}
+	wanted := Wanted{Cluster: cluster, Files: manifest.Files{file: data}}
 	if statement != nil {
 		wanted.Lock.Sealed = map[string]SealLock{strings.TrimPrefix(file, d.dir+"/"): *statement}
 	}
@@ -140,7 +145,7 @@ func (d *Disk) compare(ctx context.Context, wanted Wanted, plan func(*comparison
 	if err != nil {
 		return c.plan, nil, err
 	}
-	old, raw, findings, err := v.readLock(wanted.Cluster)
+	old, raw, findings, err := v.readLock(wanted.Cluster, wanted.Known)
 	if err != nil || len(findings) > 0 {
 		return c.plan, findings, err
 	}
@@ -186,7 +191,7 @@ func (c *comparison) checkPaths() {
 			bad(p, "would stand outside the cluster's place")
 		}
 	}
-	if p := c.wanted.Files.blocked(c.paths); p != "" {
+	if p := blocked(c.wanted.Files, c.paths); p != "" {
 		bad(p, "would have to be a folder, too")
 	}
 }
@@ -198,7 +203,7 @@ func (c *comparison) run() error {
 		if data == nil {
 			data = []byte{}
 		}
-		digests[c.inside(p)] = Digest(data)
+		digests[c.inside(p)] = manifest.Digest(data)
 		if err := c.file(p, data); err != nil {
 			return err
 		}
@@ -225,7 +230,7 @@ func (c *comparison) put() error {
 	}
 	digests := maps.Clone(c.old.Files)
 	for _, p := range c.paths {
-		digests[c.inside(p)] = Digest(c.wanted.Files[p])
+		digests[c.inside(p)] = manifest.Digest(c.wanted.Files[p])
 		if err := c.file(p, c.wanted.Files[p]); err != nil {
 			return err
 		}
@@ -282,8 +287,8 @@ func (c *comparison) cause(old, data []byte, digest string, listed bool) Cause {
 		return Missing
 	case old == nil:
 		return New
-	case listed && !hasDigest(old, digest):
-		if plain, converted := unconverted(old); converted && (hasDigest(plain, digest) || same(plain, data)) {
+	case listed && !manifest.HasDigest(old, digest):
+		if plain, converted := unconverted(old); converted && (manifest.HasDigest(plain, digest) || same(plain, data)) {
 			return LineEnds
 		}
 		return HandEdit
@@ -352,7 +357,7 @@ func (c *comparison) replaced(before map[string]string) map[string]string {
 	}
 	for _, change := range c.plan.Changes {
 		if change.Old != nil && change.Path != c.plan.lockPath {
-			all[c.inside(change.Path)] = Digest(change.Old)
+			all[c.inside(change.Path)] = manifest.Digest(change.Old)
 		}
 	}
 	return all

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"kasou/pipelines/finding"
+	"kasou/pipelines/manifest"
 )
 
 func TestCompareSaysWhy(t *testing.T) {
@@ -99,7 +100,7 @@ func TestNothingIsDeletedThatIsNotAsTheLockHasIt(t *testing.T) {
 			w := generation("a")
 			delete(w.Files, file)
 			const lock = "clusters/dev/lock.yaml"
-			text := strings.Replace(snapshot(t, root)[lock], "files:\n", "files:\n  "+strings.TrimPrefix(file, "clusters/")+": "+Digest(nil)+"\n", 1)
+			text := strings.Replace(snapshot(t, root)[lock], "files:\n", "files:\n  "+strings.TrimPrefix(file, "clusters/")+": "+manifest.Digest(nil)+"\n", 1)
 			if strings.Count(text, file[len("clusters/"):]) == 1 {
 				put(t, root, lock, text)
 			}
@@ -220,7 +221,7 @@ func TestLinkAfterCompare(t *testing.T) {
 }
 
 func TestHostileLocks(t *testing.T) {
-	digest := Digest([]byte("x"))
+	digest := manifest.Digest([]byte("x"))
 	for _, p := range []string{
 		"../victim", "dev/../../victim", "/etc/passwd", "dev/spec.yaml", "dev/lock.yaml", "fleet.yaml", "other/values.yaml",
 		"root/other.yaml", "root/dev.yaml/../other.yaml", "dev", "dev/", "", ".", "dev//values.yaml", "dev/./values.yaml",

@@ -1,14 +1,18 @@
 package tree
 
-import "path"
+import (
+	"path"
+
+	"kasou/pipelines/manifest"
+)
 
 // Deployed gives what Argo CD deploys for a cluster as it stands on disk,
 // whoever wrote it: all manifests, the Application, and the sealed cluster
 // Secret where there is one. A link or a folder in the way is an error.
-func (d *Disk) Deployed(cluster string) (Files, error) {
+func (d *Disk) Deployed(cluster string) (manifest.Files, error) {
 	v := d.visit()
 	defer v.Close()
-	files := Files{}
+	files := manifest.Files{}
 	keep := func(p string) error {
 		data, err := v.readMaybe(p)
 		if data != nil {

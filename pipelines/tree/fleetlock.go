@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"kasou/pipelines/finding"
+	"kasou/pipelines/manifest"
 )
 
 // FleetLockKind and FleetLockName are the kind and the name of the lock that is
@@ -107,7 +108,7 @@ func (v *visit) readFleetLock() (lock *FleetLock, text []byte, findings finding.
 
 // CompareFleet is Compare for what is one for all: fleet.lock.yaml and the files
 // that it lists, by path from the repo's root. wanted.Files is filled in.
-func (d *Disk) CompareFleet(wanted FleetLock, files Files) (Plan, finding.List, error) {
+func (d *Disk) CompareFleet(wanted FleetLock, files manifest.Files) (Plan, finding.List, error) {
 	p := Plan{dir: d.dir}
 	v := d.visit()
 	defer v.Close()
@@ -121,7 +122,7 @@ func (d *Disk) CompareFleet(wanted FleetLock, files Files) (Plan, finding.List, 
 	}
 	wanted.Files = map[string]string{}
 	for _, name := range files.Paths() {
-		wanted.Files[c.inside(name)] = Digest(files[name])
+		wanted.Files[c.inside(name)] = manifest.Digest(files[name])
 		if err := c.file(name, files[name]); err != nil {
 			return p, nil, err
 		}

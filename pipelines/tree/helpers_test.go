@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"kasou/pipelines/finding"
+	"kasou/pipelines/manifest"
 )
 
 // repo makes a repo's root with the spec of cluster dev, and the files given.
@@ -77,7 +78,7 @@ func generation(name string) Wanted { return generationOf("dev", name) }
 
 func generationOf(cluster, name string) Wanted {
 	in := "clusters/" + cluster + "/"
-	files := Files{
+	files := manifest.Files{
 		in + "values.yaml":                                    []byte("same: true\n"),
 		in + "manifests/namespace.yaml":                       []byte("kind: Namespace\nname: " + name + "\n"),
 		in + "manifests/vcluster/templates/" + name + ".yaml": []byte("only: " + name + "\n"),

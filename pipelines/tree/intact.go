@@ -1,6 +1,10 @@
 package tree
 
-import "path"
+import (
+	"path"
+
+	"kasou/pipelines/manifest"
+)
 
 // Intact says whether every file that the lock of the cluster lists is there,
 // with the content that the lock says. It reads them all: a time stamp proves
@@ -12,7 +16,7 @@ func (d *Disk) Intact(cluster string, lock Lock) (bool, error) {
 	v := d.visit()
 	defer v.Close()
 	for p, digest := range lock.Files {
-		if data, ok := v.glimpse(p); ok && hasDigest(data, digest) {
+		if data, ok := v.glimpse(p); ok && manifest.HasDigest(data, digest) {
 			continue
 		}
 		if f, err := v.differs(cluster, path.Join(d.dir, p), digest); err != nil || f != nil {

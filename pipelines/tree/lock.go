@@ -4,6 +4,8 @@ import (
 	"fmt"
 
 	"go.yaml.in/yaml/v2"
+
+	"kasou/pipelines/manifest"
 )
 
 // LockVersion and LockKind head every lock.yaml.
@@ -102,7 +104,7 @@ func ParseLock(data []byte) (*Lock, error) {
 	if l.APIVersion != LockVersion || l.Kind != LockKind {
 		return nil, fmt.Errorf("apiVersion %q, kind %q: this kasou reads %s, %s", l.APIVersion, l.Kind, LockVersion, LockKind)
 	}
-	l.Text = Digest(data)
+	l.Text = manifest.Digest(data)
 	return l, nil
 }
 
@@ -110,11 +112,11 @@ func ParseLock(data []byte) (*Lock, error) {
 // from the clusters folder.
 func (l Lock) Claims(p string, data []byte) bool {
 	digest, listed := l.Files[p]
-	if listed && hasDigest(data, digest) {
+	if listed && manifest.HasDigest(data, digest) {
 		return true
 	}
 	digest, listed = l.Replaced[p]
-	return listed && l.Writing && hasDigest(data, digest)
+	return listed && l.Writing && manifest.HasDigest(data, digest)
 }
 
 // Marshal gives the lock as YAML, keys sorted.

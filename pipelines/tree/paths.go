@@ -4,6 +4,8 @@ import (
 	"io/fs"
 	"path"
 	"strings"
+
+	"kasou/pipelines/manifest"
 )
 
 // lockName and specName are the files in a cluster's folder that are never
@@ -74,7 +76,7 @@ func parents(p string) []string {
 
 // blocked gives a path of files that another of them needs as a folder; empty
 // where there is none. paths are all that f has.
-func (f Files) blocked(paths []string) string {
+func blocked(f manifest.Files, paths []string) string {
 	for _, p := range paths {
 		for i, c := range []byte(p) {
 			if c != '/' {

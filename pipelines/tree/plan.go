@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"path"
 	"slices"
+
+	"kasou/pipelines/manifest"
 )
 
 // Wanted is what a cluster's files are to be.
@@ -13,9 +15,12 @@ type Wanted struct {
 	Cluster string
 	// Files are all its generated files but lock.yaml, by path from the repo's
 	// root.
-	Files Files
+	Files manifest.Files
 	// Lock is to be its lock.yaml. Compare fills in Files.
 	Lock Lock
+	// Known is the lock as it was read before; nil where it was not. It need not be
+	// parsed again as long as it is the same.
+	Known *Lock
 }
 
 // Kind is what happens to a file.

@@ -4,6 +4,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"kasou/pipelines/manifest"
 )
 
 func TestPut(t *testing.T) {
@@ -19,7 +21,7 @@ func TestPut(t *testing.T) {
 	if plan, findings := put("sealed"); findings != 1 || !plan.Empty() {
 		t.Errorf("before a build: %d findings, %+v", findings, plan.Changes)
 	}
-	built, findings, err := at(t, root).Compare(ctx, Wanted{Cluster: "a", Files: Files{"clusters/a/values.yaml": []byte("v")},
+	built, findings, err := at(t, root).Compare(ctx, Wanted{Cluster: "a", Files: manifest.Files{"clusters/a/values.yaml": []byte("v")},
 		Lock: Lock{Inputs: "sha256:x", Chart: ChartLock{Path: "charts/a"}}})
 	if err != nil || len(findings) > 0 {
 		t.Fatal(findings, err)
@@ -36,7 +38,7 @@ func TestPut(t *testing.T) {
 	}
 	lock, _, err := at(t, root).ReadLock("a")
 	if err != nil || lock.Inputs != "sha256:x" || lock.Chart.Path != "charts/a" || len(lock.Files) != 2 ||
-		lock.Files["root/a.cluster.yaml"] != Digest([]byte("sealed")) {
+		lock.Files["root/a.cluster.yaml"] != manifest.Digest([]byte("sealed")) {
 		t.Errorf("lock %+v, %v", lock, err)
 	}
 	if plan, n = put("sealed"); n != 0 || !plan.Empty() {

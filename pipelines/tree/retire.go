@@ -27,7 +27,7 @@ func (d *Disk) Retire(ctx context.Context, cluster string) (Plan, finding.List, 
 	if err != nil {
 		return p, nil, err
 	}
-	lock, raw, findings, err := v.readLock(cluster)
+	lock, raw, findings, err := v.readLock(cluster, nil)
 	if err != nil || lock == nil {
 		return p, findings, err
 	}

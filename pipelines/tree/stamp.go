@@ -3,6 +3,8 @@ package tree
 import (
 	"bytes"
 	"fmt"
+
+	"kasou/pipelines/manifest"
 )
 
 // stampPrefix heads the second line of a file that must prove by itself that
@@ -21,7 +23,7 @@ func Header(spec string) []byte {
 // not a forgery.
 func Stamp(spec string, body []byte) []byte {
 	out := Header(spec)
-	out = fmt.Appendf(out, "%s%s\n", stampPrefix, Digest(body))
+	out = fmt.Appendf(out, "%s%s\n", stampPrefix, manifest.Digest(body))
 	return append(out, body...)
 }
 
@@ -32,5 +34,5 @@ func Stamped(spec string, data []byte) bool {
 		return false
 	}
 	line, body, ok := bytes.Cut(rest, []byte("\n"))
-	return ok && string(line) == stampPrefix+Digest(body)
+	return ok && string(line) == stampPrefix+manifest.Digest(body)
 }

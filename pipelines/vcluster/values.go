@@ -4,7 +4,7 @@ import (
 	"maps"
 	"slices"
 
-	"kasou/pipelines/document"
+	"kasou/pipelines/manifest"
 )
 
 // MarshalValues gives a values.yaml: one line that says whose it is, and the
@@ -13,7 +13,7 @@ func MarshalValues(values map[string]any) ([]byte, error) {
 	if values == nil {
 		values = map[string]any{}
 	}
-	data, err := document.Marshal(values)
+	data, err := manifest.Marshal(values)
 	if err != nil {
 		return nil, err
 	}
@@ -25,7 +25,7 @@ func MarshalValues(values map[string]any) ([]byte, error) {
 // Helm it means "without the chart's default". Neither argument is changed or
 // shared with the result.
 func merge(base, over map[string]any) map[string]any {
-	merged := document.Copy(base).(map[string]any)
+	merged := manifest.Copy(base).(map[string]any)
 	for key, value := range over {
 		below, isMap := merged[key].(map[string]any)
 		above, overMap := value.(map[string]any)
@@ -33,7 +33,7 @@ func merge(base, over map[string]any) map[string]any {
 			merged[key] = merge(below, above)
 			continue
 		}
-		merged[key] = document.Copy(value)
+		merged[key] = manifest.Copy(value)
 	}
 	return merged
 }

@@ -11,7 +11,7 @@ import (
 	"strconv"
 	"strings"
 
-	"kasou/pipelines/tree"
+	"kasou/pipelines/manifest"
 )
 
 //go:generate go run ./generate -crds $KASOU_CRDS
@@ -64,7 +64,7 @@ func Load(name string) (*Bundle, error) {
 	if err != nil {
 		return nil, fmt.Errorf("schema bundle %s: %w", name, err)
 	}
-	if got := tree.Digest(content); got != entry.Content {
+	if got := manifest.Digest(content); got != entry.Content {
 		return nil, fmt.Errorf("schema bundle %s has digest %s, its manifest says %s", name, got, entry.Content)
 	}
 	return Decode(content)

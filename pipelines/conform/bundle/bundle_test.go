@@ -10,10 +10,10 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"kasou/pipelines/conform/bundle"
-	"kasou/pipelines/tree"
+	"kasou/pipelines/manifest"
 )
 
-func manifest(t testing.TB) map[string]bundle.Entry {
+func entries(t testing.TB) map[string]bundle.Entry {
 	t.Helper()
 	entries, err := bundle.Manifest()
 	if err != nil {
@@ -23,7 +23,7 @@ func manifest(t testing.TB) map[string]bundle.Entry {
 }
 
 func TestManifestMatchesTheBundles(t *testing.T) {
-	for name, entry := range manifest(t) {
+	for name, entry := range entries(t) {
 		b, err := bundle.Load(name) // compares the content's digest
 		if err != nil {
 			t.Fatal(err)
@@ -32,7 +32,7 @@ func TestManifestMatchesTheBundles(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := tree.Digest(content); got != entry.Content {
+		if got := manifest.Digest(content); got != entry.Content {
 			t.Errorf("%s: encoded again it is %s, the manifest says %s", name, got, entry.Content)
 		}
 		files, err := b.Files()
@@ -65,14 +65,14 @@ func TestBundlesForEveryMinorVersion(t *testing.T) {
 
 // kubeconform passes over a schema that does not compile.
 func TestEverySchemaCompiles(t *testing.T) {
-	for name := range manifest(t) {
+	for name := range entries(t) {
 		for path, data := range files(t, name) {
 			compile(t, name+"/"+path, data)
 		}
 	}
 }
 
-func files(t testing.TB, name string) tree.Files {
+func files(t testing.TB, name string) manifest.Files {
 	t.Helper()
 	b, err := bundle.Load(name)
 	if err != nil {

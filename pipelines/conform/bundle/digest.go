@@ -5,12 +5,12 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 
-	"kasou/pipelines/tree"
+	"kasou/pipelines/manifest"
 )
 
 // FilesDigest gives one digest for a set of files: of each path and content,
 // with their lengths, in the order of their paths.
-func FilesDigest(files tree.Files) string {
+func FilesDigest(files manifest.Files) string {
 	hash := sha256.New()
 	field := func(data []byte) {
 		var length [8]byte

@@ -7,13 +7,13 @@ import (
 	"slices"
 	"strings"
 
-	"kasou/pipelines/tree"
+	"kasou/pipelines/manifest"
 )
 
 // Files gives one schema file for each kind, with everything in it that it
 // refers to: a run reads and compiles only the kinds that it meets.
-func (b *Bundle) Files() (tree.Files, error) {
-	files := tree.Files{}
+func (b *Bundle) Files() (manifest.Files, error) {
+	files := manifest.Files{}
 	for _, kind := range b.Kinds {
 		data, err := json.Marshal(b.schema(kind))
 		if err != nil {

@@ -20,8 +20,8 @@ import (
 
 	"kasou/internal/charttest"
 	"kasou/internal/sealtest"
+	"kasou/pipelines/manifest"
 	"kasou/pipelines/toolchain"
-	"kasou/pipelines/tree"
 )
 
 // sideBySide runs the work of each member of one group.
@@ -42,7 +42,7 @@ func sideBySide(ctx context.Context, count int, work func(ctx context.Context, i
 }
 
 type outcome struct {
-	files tree.Files
+	files manifest.Files
 	err   error
 }
 
@@ -273,10 +273,13 @@ func TestACancelledBatchIsNoFinding(t *testing.T) {
 func TestDocumentsOfABatchAreJudgedAlone(t *testing.T) {
 	e, d := both(t)
 	schemas := thingSchemas(t)
-	of := [][]toolchain.Document{
-		{{File: "a.yaml", Line: 1, Data: []byte(configMap("a", "x: y"))}, {File: "b.yaml", Line: 1, Data: []byte(configMap("b", "x: 1"))}},
-		{{File: "a.yaml", Line: 1, Data: []byte("kind: A\na: [\n")}},
-		{{File: "a.yaml", Line: 1, Data: []byte("apiVersion: a/v1\nkind: Unknown\nmetadata: {name: a}\n")}},
+	a := func(file, text string) manifest.Document {
+		return manifest.NewDocument(manifest.Other, file, 1, []byte(text))
+	}
+	of := [][]manifest.Document{
+		{a("a.yaml", configMap("a", "x: y")), a("b.yaml", configMap("b", "x: 1"))},
+		{a("a.yaml", "kind: A\na: [\n")},
+		{a("a.yaml", "apiVersion: a/v1\nkind: Unknown\nmetadata: {name: a}\n")},
 	}
 	sideBySide(t.Context(), len(of), func(ctx context.Context, i int) {
 		want, wantErr := e.Validate(t.Context(), schemas, of[i])

@@ -18,10 +18,10 @@ import (
 	"kasou/internal/sealtest"
 	"kasou/internal/upstream"
 	"kasou/pipelines"
+	"kasou/pipelines/manifest"
 	"kasou/pipelines/report"
 	"kasou/pipelines/toolchain"
 	"kasou/pipelines/toolchain/embedded"
-	"kasou/pipelines/tree"
 )
 
 // linked is the embedded toolchain with the versions that a program would
@@ -88,9 +88,9 @@ func said(r *report.Report) []string {
 }
 
 // generated reads everything below clusters.
-func generated(t *testing.T, root string) tree.Files {
+func generated(t *testing.T, root string) manifest.Files {
 	t.Helper()
-	files := tree.Files{}
+	files := manifest.Files{}
 	dir := os.DirFS(filepath.Join(root, "clusters"))
 	err := fs.WalkDir(dir, ".", func(name string, entry fs.DirEntry, err error) error {
 		if err == nil && entry.Type().IsRegular() {
@@ -104,7 +104,7 @@ func generated(t *testing.T, root string) tree.Files {
 	return files
 }
 
-func compareTrees(t *testing.T, keys sealtest.KeyPair, want, got tree.Files) {
+func compareTrees(t *testing.T, keys sealtest.KeyPair, want, got manifest.Files) {
 	t.Helper()
 	if diff := cmp.Diff(want.Paths(), got.Paths()); diff != "" {
 		t.Fatalf("files (-embedded +dagger):\n%s", diff)

@@ -14,10 +14,10 @@ import (
 
 	sdk "dagger.io/dagger"
 
+	"kasou/pipelines/manifest"
 	"kasou/pipelines/toolchain"
 	"kasou/pipelines/toolchain/dagger/batch"
 	"kasou/pipelines/toolchain/verdict"
-	"kasou/pipelines/tree"
 )
 
 const (
@@ -37,13 +37,13 @@ const (
 // *toolchain.ChartError; so is a render that takes more time or output than
 // allowed. Memory is the engine's to bound. Whether the chart renders the same every
 // time a worker on this machine sees meanwhile.
-func (t *Toolchain) Template(ctx context.Context, r toolchain.Release) (tree.Files, error) {
+func (t *Toolchain) Template(ctx context.Context, r toolchain.Release) (manifest.Files, error) {
 	if r.Chart.Digest == "" {
 		return nil, errors.New("the chart has no digest")
 	}
 	determinism := t.determinism(ctx, r)
 	name := named(ctx, "helm template", r.Name)
-	helm := callable[toolchain.Release, tree.Files]{t, "helm template", t.templates, t.templateAlone}
+	helm := callable[toolchain.Release, manifest.Files]{t, "helm template", t.templates, t.templateAlone}
 	got, err := toolchain.Together(ctx, "helm", asked[toolchain.Release]{name, r}, helm.each)
 	if err = cmp.Or(err, got.err); err != nil {
 		return nil, t.helmError(r, err)
@@ -66,7 +66,7 @@ func (t *Toolchain) determinism(ctx context.Context, r toolchain.Release) func()
 // chart's schema for each of them, which for vcluster 0.36 takes it a third of its
 // time: a release whose values are not known to agree with it has no answer here,
 // and helm says why in a container of its own.
-func (t *Toolchain) templates(ctx context.Context, releases []toolchain.Release) ([]*answer[tree.Files], error) {
+func (t *Toolchain) templates(ctx context.Context, releases []toolchain.Release) ([]*answer[manifest.Files], error) {
 	charts, commands := map[string]*sdk.File{}, make([]batch.Command, len(releases))
 	conform := t.conform(ctx, releases)
 	var more []string
@@ -92,7 +92,7 @@ func (t *Toolchain) templates(ctx context.Context, releases []toolchain.Release)
 	if err != nil {
 		return nil, err
 	}
-	answers := make([]*answer[tree.Files], len(results))
+	answers := make([]*answer[manifest.Files], len(results))
 	for i, r := range results {
 		if conform == nil || conform[i]() {
 			answers[i] = rendered(r)
@@ -119,24 +119,24 @@ func (t *Toolchain) conform(ctx context.Context, releases []toolchain.Release) [
 
 // rendered reads what became of one of several renders. One that was killed, or
 // never begun, has no answer: the fault may be another's.
-func rendered(r *batch.Result) *answer[tree.Files] {
+func rendered(r *batch.Result) *answer[manifest.Files] {
 	switch {
 	case r == nil || r.Exit == notStarted || r.Exit == killed:
 		return nil
 	case r.Late:
-		return &answer[tree.Files]{err: errTimeout}
+		return &answer[manifest.Files]{err: errTimeout}
 	case r.TooMuch:
-		return &answer[tree.Files]{err: errTooMuch}
+		return &answer[manifest.Files]{err: errTooMuch}
 	case r.Odd != "":
-		return &answer[tree.Files]{err: oddFile(r.Odd)}
+		return &answer[manifest.Files]{err: oddFile(r.Odd)}
 	case r.Exit != 0:
-		return &answer[tree.Files]{err: &exited{r.Exit, r.Stderr}}
+		return &answer[manifest.Files]{err: &exited{r.Exit, r.Stderr}}
 	}
-	return &answer[tree.Files]{value: r.Files}
+	return &answer[manifest.Files]{value: r.Files}
 }
 
 // templateAlone renders a release in a container of its own.
-func (t *Toolchain) templateAlone(ctx context.Context, r toolchain.Release) (files tree.Files, err error) {
+func (t *Toolchain) templateAlone(ctx context.Context, r toolchain.Release) (files manifest.Files, err error) {
 	err = t.run(ctx, t.opts.Timeout, func(ctx context.Context) error {
 		out, err := t.template(ctx, r)
 		if err == nil {
@@ -184,7 +184,7 @@ func (t *Toolchain) template(ctx context.Context, r toolchain.Release) (*sdk.Dir
 
 // export brings a folder back in one go: one query for each file would take
 // twice as long for six files.
-func (t *Toolchain) export(ctx context.Context, from *sdk.Directory) (tree.Files, error) {
+func (t *Toolchain) export(ctx context.Context, from *sdk.Directory) (manifest.Files, error) {
 	dir, err := t.folder()
 	if err != nil {
 		return nil, err
@@ -205,8 +205,8 @@ func (t *Toolchain) export(ctx context.Context, from *sdk.Directory) (tree.Files
 }
 
 // readFiles gives the plain files below dir.
-func readFiles(dir string) (tree.Files, error) {
-	files, total := tree.Files{}, int64(0)
+func readFiles(dir string) (manifest.Files, error) {
+	files, total := manifest.Files{}, int64(0)
 	err := filepath.WalkDir(dir, func(file string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err

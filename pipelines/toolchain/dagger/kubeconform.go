@@ -16,6 +16,7 @@ import (
 
 	sdk "dagger.io/dagger"
 
+	"kasou/pipelines/manifest"
 	"kasou/pipelines/toolchain"
 	"kasou/pipelines/toolchain/dagger/batch"
 	"kasou/pipelines/toolchain/explain"
@@ -25,22 +26,22 @@ import (
 // Validate runs `kubeconform` in one container for all documents. It gives the
 // verdicts; the reasons come from package explain, as in the embedded
 // toolchain, for kubeconform's quote values.
-func (t *Toolchain) Validate(ctx context.Context, schemas toolchain.Schemas, documents []toolchain.Document) ([]toolchain.Validation, error) {
+func (t *Toolchain) Validate(ctx context.Context, schemas toolchain.Schemas, documents []manifest.Document) ([]toolchain.Validation, error) {
 	if err := verdict.LocalSchemas(schemas.Locations); err != nil {
 		return nil, err
 	}
 	if len(documents) == 0 {
 		return nil, nil
 	}
-	kubeconform := callable[[]toolchain.Document, []*verdictLine]{t, "kubeconform",
-		func(ctx context.Context, of [][]toolchain.Document) ([]*answer[[]*verdictLine], error) {
+	kubeconform := callable[[]manifest.Document, []*verdictLine]{t, "kubeconform",
+		func(ctx context.Context, of [][]manifest.Document) ([]*answer[[]*verdictLine], error) {
 			return t.validateAll(ctx, schemas, of)
 		},
-		func(ctx context.Context, documents []toolchain.Document) ([]*verdictLine, error) {
+		func(ctx context.Context, documents []manifest.Document) ([]*verdictLine, error) {
 			return t.validateAlone(ctx, schemas, documents)
 		}}
 	name := named(ctx, "kubeconform", strings.TrimPrefix(shownAs(documents), "/in/"))
-	got, err := toolchain.Together(ctx, "kubeconform\x00"+schemasKey(schemas), asked[[]toolchain.Document]{name, documents}, kubeconform.each)
+	got, err := toolchain.Together(ctx, "kubeconform\x00"+schemasKey(schemas), asked[[]manifest.Document]{name, documents}, kubeconform.each)
 	if err = cmp.Or(err, got.err); err != nil {
 		return nil, fmt.Errorf("kubeconform: %w", err)
 	}
@@ -48,7 +49,7 @@ func (t *Toolchain) Validate(ctx context.Context, schemas toolchain.Schemas, doc
 }
 
 // validateAll validates the documents of several calls by one command.
-func (t *Toolchain) validateAll(ctx context.Context, schemas toolchain.Schemas, of [][]toolchain.Document) ([]*answer[[]*verdictLine], error) {
+func (t *Toolchain) validateAll(ctx context.Context, schemas toolchain.Schemas, of [][]manifest.Document) ([]*answer[[]*verdictLine], error) {
 	base, args, err := t.withSchemas(ctx, schemas)
 	if err != nil {
 		return nil, err
@@ -56,7 +57,7 @@ func (t *Toolchain) validateAll(ctx context.Context, schemas toolchain.Schemas, 
 	command := batch.Command{Args: append(args, "-n", batch.Processors, "in"), Files: map[string][]byte{}}
 	for i, documents := range of {
 		for j, d := range documents {
-			command.Files[path.Join("in", strconv.Itoa(i), documentFile(j))] = d.Data
+			command.Files[path.Join("in", strconv.Itoa(i), documentFile(j))] = d.Bytes
 		}
 	}
 	results, err := t.batch(ctx, "kubeconform", []batch.Command{command}, base)
@@ -79,7 +80,7 @@ func (t *Toolchain) validateAll(ctx context.Context, schemas toolchain.Schemas, 
 	return answers, nil
 }
 
-func (t *Toolchain) validateAlone(ctx context.Context, schemas toolchain.Schemas, documents []toolchain.Document) (reports []*verdictLine, err error) {
+func (t *Toolchain) validateAlone(ctx context.Context, schemas toolchain.Schemas, documents []manifest.Document) (reports []*verdictLine, err error) {
 	err = t.run(ctx, t.opts.Timeout, func(ctx context.Context) error {
 		dir, err := t.documents(documents)
 		if err != nil {
@@ -102,13 +103,13 @@ func (t *Toolchain) validateAlone(ctx context.Context, schemas toolchain.Schemas
 }
 
 // documents writes each into a file of its own, named by its place in the list.
-func (t *Toolchain) documents(documents []toolchain.Document) (string, error) {
+func (t *Toolchain) documents(documents []manifest.Document) (string, error) {
 	dir, err := t.folder()
 	if err != nil {
 		return "", err
 	}
 	for i, d := range documents {
-		if err := os.WriteFile(filepath.Join(dir, documentFile(i)), d.Data, 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, documentFile(i)), d.Bytes, 0o644); err != nil {
 			_ = os.RemoveAll(dir)
 			return "", fmt.Errorf("write the documents: %w", err)
 		}
@@ -121,7 +122,7 @@ func documentFile(i int) string { return strconv.Itoa(i) + ".yaml" }
 
 // shownAs gives the folder that holds all documents, so that the trace says
 // whose they are.
-func shownAs(documents []toolchain.Document) string {
+func shownAs(documents []manifest.Document) string {
 	common := path.Dir(path.Clean("/" + documents[0].File))
 	for _, d := range documents {
 		file := path.Clean("/" + d.File)
@@ -248,7 +249,7 @@ func schemasKey(schemas toolchain.Schemas) string {
 	return schemas.KubernetesVersion + "\x00" + strings.Join(schemas.Locations, "\x00")
 }
 
-func (t *Toolchain) judge(schemas toolchain.Schemas, documents []toolchain.Document, reports []*verdictLine) ([]toolchain.Validation, error) {
+func (t *Toolchain) judge(schemas toolchain.Schemas, documents []manifest.Document, reports []*verdictLine) ([]toolchain.Validation, error) {
 	explainer, err := t.explainers.get(schemasKey(schemas), func() (*explain.Explainer, error) { return explain.New(schemas), nil })
 	if err != nil {
 		return nil, err

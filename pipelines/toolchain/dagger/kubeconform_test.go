@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"kasou/pipelines/manifest"
 	"kasou/pipelines/toolchain"
 )
 
@@ -39,7 +40,7 @@ func thingSchemas(t *testing.T) toolchain.Schemas {
 
 func TestValidationsAreTheSame(t *testing.T) {
 	e, d := both(t)
-	var documents []toolchain.Document
+	var documents []manifest.Document
 	for i, data := range []string{
 		"apiVersion: example.com/v1\nkind: Thing\nspec: {size: 1}\n",
 		"apiVersion: example.com/v1\nkind: Thing\nspec: {size: big, key: SECRET}\n",
@@ -50,7 +51,7 @@ func TestValidationsAreTheSame(t *testing.T) {
 		"apiVersion: example.com/v1\nkind: Thing\nkind: Thing\n", "- 1\n", "text\n",
 		"apiVersion: v1\nkind: ConfigMap\ndata: {a: \"\\xff\"}\n",
 	} {
-		documents = append(documents, toolchain.Document{File: fmt.Sprintf("clusters/dev/manifests/%d.yaml", i%3), Line: 1, Data: []byte(data)})
+		documents = append(documents, manifest.NewDocument(manifest.Other, fmt.Sprintf("clusters/dev/manifests/%d.yaml", i%3), 1, []byte(data)))
 	}
 	schemas := thingSchemas(t)
 	want, err := e.Validate(t.Context(), schemas, documents)
@@ -63,14 +64,14 @@ func TestValidationsAreTheSame(t *testing.T) {
 	}
 	for i := range documents {
 		if diff := cmp.Diff(want[i], got[i]); diff != "" {
-			t.Errorf("%q (-embedded +dagger):\n%s", documents[i].Data, diff)
+			t.Errorf("%q (-embedded +dagger):\n%s", documents[i].Bytes, diff)
 		}
 	}
 }
 
 func TestABrokenSchemaIsNoFinding(t *testing.T) {
 	e, d := both(t)
-	document := []toolchain.Document{{File: "a.yaml", Line: 1, Data: []byte("apiVersion: example.com/v1\nkind: Broken\n")}}
+	document := manifest.Parse(manifest.Other, "a.yaml", []byte("apiVersion: example.com/v1\nkind: Broken\n")).Documents
 	want, wantErr := e.Validate(t.Context(), thingSchemas(t), document)
 	got, gotErr := d.Validate(t.Context(), thingSchemas(t), document)
 	if (wantErr == nil) != (gotErr == nil) || !cmp.Equal(want, got) {
@@ -80,13 +81,13 @@ func TestABrokenSchemaIsNoFinding(t *testing.T) {
 
 func TestThousandsOfDocumentsKeepTheirOrder(t *testing.T) {
 	d := connected(t)
-	documents := make([]toolchain.Document, 3000)
+	documents := make([]manifest.Document, 3000)
 	for i := range documents {
 		size := "1"
 		if i%7 == 0 {
 			size = "x"
 		}
-		documents[i].Data = fmt.Appendf(nil, "apiVersion: example.com/v1\nkind: Thing\nmetadata: {name: n%d}\nspec: {size: %s}\n", i, size)
+		documents[i] = manifest.NewDocument(manifest.Other, "a.yaml", 1, fmt.Appendf(nil, "apiVersion: example.com/v1\nkind: Thing\nmetadata: {name: n%d}\nspec: {size: %s}\n", i, size))
 	}
 	results, err := d.Validate(t.Context(), thingSchemas(t), documents)
 	if err != nil || len(results) != len(documents) {
@@ -104,7 +105,7 @@ func TestSchemasAreLocalFiles(t *testing.T) {
 	for name, locations := range map[string][]string{
 		"none": nil, "default": {"default"}, "http": {"http://127.0.0.1/{{ .ResourceKind }}.json"}, "the root": {"/{{ .ResourceKind }}.json"},
 	} {
-		document := []toolchain.Document{{File: "a.yaml", Data: []byte("a: b\n")}}
+		document := manifest.Parse(manifest.Other, "a.yaml", []byte("a: b\n")).Documents
 		if _, err := d.Validate(t.Context(), toolchain.Schemas{Locations: locations, KubernetesVersion: "1.34.1"}, document); err == nil {
 			t.Errorf("%s: no error", name)
 		}

@@ -8,9 +8,9 @@ import (
 	"sync"
 	"testing"
 
+	"kasou/pipelines/manifest"
 	"kasou/pipelines/toolchain"
 	"kasou/pipelines/toolchain/embedded"
-	"kasou/pipelines/tree"
 )
 
 // stateEnv names the folder in which the engine keeps its state, if this
@@ -106,7 +106,7 @@ func chartFile(t testing.TB, path string) toolchain.Chart {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return toolchain.Chart{Name: "vcluster", Digest: tree.Digest(data), Archive: data, Source: path}
+	return toolchain.Chart{Name: "vcluster", Digest: manifest.Digest(data), Archive: data, Source: path}
 }
 
 func release(ch toolchain.Chart, values string) toolchain.Release {

@@ -10,9 +10,9 @@ import (
 
 	"kasou/internal/fleettest"
 	"kasou/pipelines"
+	"kasou/pipelines/manifest"
 	"kasou/pipelines/report"
 	"kasou/pipelines/toolchain/embedded"
-	"kasou/pipelines/tree"
 )
 
 // Two shards, each on a machine and in a session of its own, together write
@@ -35,7 +35,7 @@ func TestTwoShardsMakeOneTree(t *testing.T) {
 	whole := fleettest.New(t, "1.34.1")
 	fleettest.MustPass(t, built(t, whole, linked{e}, fill), nil)
 
-	together, wrote := tree.Files{}, 0
+	together, wrote := manifest.Files{}, 0
 	for index := 1; index <= 2; index++ {
 		tools, err := Connect(t.Context(), Options{Cache: toolCache(t), Log: testLog})
 		if err != nil {

@@ -9,15 +9,15 @@ import (
 	"slices"
 	"strings"
 
+	"kasou/pipelines/manifest"
 	"kasou/pipelines/toolchain"
 	"kasou/pipelines/toolchain/verdict"
-	"kasou/pipelines/tree"
 )
 
 // outcome is what came of a render: files, or in an environment what the chart's
 // templates did wrong there.
 type outcome struct {
-	files tree.Files
+	files manifest.Files
 	wrong *toolchain.ChartError
 	seen  observed
 }
@@ -56,7 +56,7 @@ func differing(a, b outcome) []string {
 		return []string{cmp.Or(cmp.Or(a.wrong, b.wrong).Template, unknown)}
 	}
 	names := map[string]bool{}
-	for _, pair := range [][2]tree.Files{{a.files, b.files}, {b.files, a.files}} {
+	for _, pair := range [][2]manifest.Files{{a.files, b.files}, {b.files, a.files}} {
 		for name, data := range pair[0] {
 			if other, ok := pair[1][name]; !ok || !bytes.Equal(data, other) {
 				names[name] = true

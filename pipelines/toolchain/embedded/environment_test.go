@@ -6,8 +6,8 @@ import (
 	"testing"
 
 	"kasou/internal/upstream"
+	"kasou/pipelines/manifest"
 	"kasou/pipelines/toolchain"
-	"kasou/pipelines/tree"
 )
 
 // clockParts are what a format can show of a time; none lasts over a year.
@@ -73,7 +73,7 @@ func TestUpstreamChartsAreRenderedOnce(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r := toolchain.Release{Name: "dev", Namespace: "team", KubeVersion: "1.34.1", Chart: toolchain.Chart{Digest: tree.Digest(data), Archive: data}}
+		r := toolchain.Release{Name: "dev", Namespace: "team", KubeVersion: "1.34.1", Chart: toolchain.Chart{Digest: manifest.Digest(data), Archive: data}}
 		err = tc.with(t.Context(), r, func(s *turn) error {
 			got, err := s.do(t.Context(), job{release: r})
 			if got.seen.any() {

@@ -8,8 +8,8 @@ import (
 	"sync"
 	"time"
 
+	"kasou/pipelines/manifest"
 	"kasou/pipelines/toolchain"
-	"kasou/pipelines/tree"
 )
 
 // Options bound what renders may take. Zero values mean the defaults.
@@ -63,7 +63,7 @@ func newHelmTool(opts Options) (*helmTool, error) {
 // Template renders in a worker process. What kills that process fails only
 // this call, with a *toolchain.ChartError; so does a render that takes more
 // time, memory or output than the options allow.
-func (h *helmTool) Template(ctx context.Context, r toolchain.Release) (files tree.Files, err error) {
+func (h *helmTool) Template(ctx context.Context, r toolchain.Release) (files manifest.Files, err error) {
 	err = h.with(ctx, r, func(s *turn) error {
 		got, err := s.do(ctx, job{release: r})
 		files = got.files

@@ -9,7 +9,7 @@ import (
 	"helm.sh/helm/v3/pkg/chartutil"
 	"helm.sh/helm/v3/pkg/engine"
 
-	"kasou/pipelines/document"
+	"kasou/pipelines/manifest"
 )
 
 // loadedChart is a chart unpacked once, to be rendered many times.
@@ -115,7 +115,7 @@ func addMissing(defaults, values, merged map[string]any) {
 	for key, fallback := range defaults {
 		value, given := values[key]
 		if !given {
-			merged[key] = document.Copy(fallback) // a template may change it
+			merged[key] = manifest.Copy(fallback) // a template may change it
 		} else if inner, below, ok := tables(fallback, value); ok {
 			addMissing(inner, below, merged[key].(map[string]any)) // Helm merges tables into the release's own
 		}

@@ -15,9 +15,8 @@ import (
 	"helm.sh/helm/v3/pkg/releaseutil"
 	"sigs.k8s.io/yaml"
 
-	"kasou/pipelines/document"
+	"kasou/pipelines/manifest"
 	"kasou/pipelines/toolchain"
-	"kasou/pipelines/tree"
 )
 
 // renderRelease does what `helm template --include-crds --skip-tests
@@ -25,7 +24,7 @@ import (
 // same: helm's cmd/helm/install.go runInstall, then pkg/action install.go and
 // action.go renderResources, then cmd/helm/template.go for the hooks. It reads
 // and writes nothing but its arguments.
-func renderRelease(c *loadedChart, r toolchain.Release, e environment) (tree.Files, error) {
+func renderRelease(c *loadedChart, r toolchain.Release, e environment) (manifest.Files, error) {
 	p, err := prepareRelease(c, r, e)
 	if err != nil {
 		return nil, err
@@ -182,7 +181,7 @@ func (c *loadedChart) renderTemplates(ch *chart.Chart, top chartutil.Values, cap
 // manifests, then hooks, each appended to what its file holds already. A first
 // manifest replaces a CRD of the same path only where Helm's own bookkeeping
 // does. With willValidate it parses only what may be more than one manifest.
-func layOut(ch *chart.Chart, rendered map[string]string, willValidate bool) (tree.Files, error) {
+func layOut(ch *chart.Chart, rendered map[string]string, willValidate bool) (manifest.Files, error) {
 	out := output{}
 	for _, crd := range ch.CRDObjects() {
 		out.add(crd.Filename, string(crd.File.Data))
@@ -237,12 +236,12 @@ func onlyManifest(text string) (string, bool) {
 		return "", false
 	}
 	text = strings.TrimSpace(strings.TrimPrefix(text, "---"))
-	head, ok := document.Glance([]byte(text))
+	head, ok := manifest.Glance([]byte(text))
 	return text, ok && head.NoHook
 }
 
-func (o output) files() tree.Files {
-	files := make(tree.Files, len(o))
+func (o output) files() manifest.Files {
+	files := make(manifest.Files, len(o))
 	for name, b := range o {
 		files[name] = b.Bytes()
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/yannh/kubeconform/pkg/validator"
 	"golang.org/x/sync/errgroup"
 
+	"kasou/pipelines/manifest"
 	"kasou/pipelines/toolchain"
 	"kasou/pipelines/toolchain/explain"
 	"kasou/pipelines/toolchain/verdict"
@@ -37,7 +38,7 @@ type session struct {
 
 // Validate holds each document against its schema. The error is an I/O error,
 // or a schema location that is not a local file.
-func (t *kubeconformTool) Validate(ctx context.Context, schemas toolchain.Schemas, documents []toolchain.Document) ([]toolchain.Validation, error) {
+func (t *kubeconformTool) Validate(ctx context.Context, schemas toolchain.Schemas, documents []manifest.Document) ([]toolchain.Validation, error) {
 	s, err := t.session(schemas)
 	if err != nil {
 		return nil, err
@@ -64,7 +65,7 @@ func (t *kubeconformTool) Validate(ctx context.Context, schemas toolchain.Schema
 }
 
 // batch validates documents one after the other.
-func (s *session) batch(ctx context.Context, documents []toolchain.Document, results []toolchain.Validation) (err error) {
+func (s *session) batch(ctx context.Context, documents []manifest.Document, results []toolchain.Validation) (err error) {
 	done := false
 	s.first.Do(func() {
 		err, done = s.each(ctx, documents, results), true
@@ -75,7 +76,7 @@ func (s *session) batch(ctx context.Context, documents []toolchain.Document, res
 	return err
 }
 
-func (s *session) each(ctx context.Context, documents []toolchain.Document, results []toolchain.Validation) error {
+func (s *session) each(ctx context.Context, documents []manifest.Document, results []toolchain.Validation) error {
 	for i, document := range documents {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -112,15 +113,21 @@ func (t *kubeconformTool) session(schemas toolchain.Schemas) (*session, error) {
 	return s, nil
 }
 
-// validate reads one document. kubeconform's own messages name the field for a
-// few problems only and quote values, so the reasons come from the explainer.
-func (s *session) validate(document toolchain.Document) (validation toolchain.Validation, err error) {
+// validate judges one document. It is parsed already, and kubeconform would parse it
+// again: so the explainer, which has kubeconform's schemas and its library, says of
+// most that they are valid, and kubeconform has the word on all others. Its own
+// messages name the field for a few problems only and quote values, so the reasons
+// come from the explainer.
+func (s *session) validate(document manifest.Document) (validation toolchain.Validation, err error) {
 	defer func() {
 		if reason := recover(); reason != nil {
 			err = fmt.Errorf("kubeconform panicked: %v", reason)
 		}
 	}()
-	result := s.validator.ValidateResource(resource.Resource{Path: document.File, Bytes: document.Data})
+	if s.explainer.Holds(document) {
+		return toolchain.Validation{Status: toolchain.Valid, APIVersion: document.Head.APIVersion, Kind: document.Head.Kind}, nil
+	}
+	result := s.validator.ValidateResource(resource.Resource{Path: document.File, Bytes: document.Bytes})
 	if signature, unread := result.Resource.Signature(); unread == nil {
 		validation.APIVersion, validation.Kind = signature.Version, signature.Kind
 	}

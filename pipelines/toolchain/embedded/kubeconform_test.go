@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"kasou/pipelines/manifest"
 	"kasou/pipelines/toolchain"
 	"kasou/pipelines/toolchain/embedded"
 )
@@ -45,7 +46,7 @@ func TestProblemsNameTheFieldAndNoValue(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			data := "apiVersion: example.com/v1\nkind: Thing\nspec: " + test.spec + "\n"
-			results, err := embedded.NewKubeconform().Validate(context.Background(), schemas, []toolchain.Document{{Data: []byte(data)}})
+			results, err := embedded.NewKubeconform().Validate(context.Background(), schemas, manifest.Parse(manifest.Other, "", []byte(data)).Documents)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -58,13 +59,13 @@ func TestProblemsNameTheFieldAndNoValue(t *testing.T) {
 }
 
 func TestValidateKeepsTheOrder(t *testing.T) {
-	var documents []toolchain.Document
+	var documents []manifest.Document
 	for i := range 500 {
 		size := "1"
 		if i%3 == 0 {
 			size = "x"
 		}
-		documents = append(documents, toolchain.Document{Data: []byte("apiVersion: example.com/v1\nkind: Thing\nspec: {size: " + size + "}\n")})
+		documents = append(documents, manifest.Parse(manifest.Other, "", []byte("apiVersion: example.com/v1\nkind: Thing\nspec: {size: "+size+"}\n")).Documents...)
 	}
 	results, err := embedded.NewKubeconform().Validate(context.Background(), thingSchemas(t), documents)
 	if err != nil || len(results) != len(documents) {
@@ -90,7 +91,7 @@ func TestSchemasAreLocalFiles(t *testing.T) {
 func TestValidateStopsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	_, err := embedded.NewKubeconform().Validate(ctx, thingSchemas(t), []toolchain.Document{{Data: []byte("a: 1")}})
+	_, err := embedded.NewKubeconform().Validate(ctx, thingSchemas(t), manifest.Parse(manifest.Other, "", []byte("a: 1")).Documents)
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v", err)
 	}

@@ -12,9 +12,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"kasou/internal/realtool"
+	"kasou/pipelines/manifest"
 	"kasou/pipelines/toolchain"
 	"kasou/pipelines/toolchain/embedded"
-	"kasou/pipelines/tree"
 )
 
 func TestMain(m *testing.M) {
@@ -53,7 +53,7 @@ func chartFile(t testing.TB, path string) toolchain.Chart {
 		t.Fatal(err)
 	}
 	name := strings.TrimSuffix(filepath.Base(path), ".tgz")
-	return toolchain.Chart{Name: name, Digest: tree.Digest(data), Archive: data, Source: path}
+	return toolchain.Chart{Name: name, Digest: manifest.Digest(data), Archive: data, Source: path}
 }
 
 func release(ch toolchain.Chart, values string) toolchain.Release {
@@ -62,7 +62,7 @@ func release(ch toolchain.Chart, values string) toolchain.Release {
 
 // sameAsHelm renders with both and wants the same files, or an error of both.
 // It gives what was rendered.
-func sameAsHelm(t *testing.T, tc toolchain.Helm, r toolchain.Release) (tree.Files, error) {
+func sameAsHelm(t *testing.T, tc toolchain.Helm, r toolchain.Release) (manifest.Files, error) {
 	t.Helper()
 	want, wantErr := realtool.HelmTemplate(t, r)
 	got, gotErr := tc.Template(context.Background(), r)

@@ -9,8 +9,8 @@ import (
 	"sync/atomic"
 	"syscall"
 
+	"kasou/pipelines/manifest"
 	"kasou/pipelines/toolchain"
-	"kasou/pipelines/tree"
 )
 
 const (
@@ -95,7 +95,7 @@ func serve(in io.Reader, out io.Writer, limits workerLimits) {
 
 // answer does one job. A panic in Helm is the chart's doing: the engine itself
 // turns those of template functions into errors.
-func answer(charts map[string]*loadedChart, j job) (files tree.Files, seen observed, err error) {
+func answer(charts map[string]*loadedChart, j job) (files manifest.Files, seen observed, err error) {
 	begin(j.environment)
 	defer func() {
 		seen = end()
@@ -119,7 +119,7 @@ func answer(charts map[string]*loadedChart, j job) (files tree.Files, seen obser
 	return files, seen, err
 }
 
-func outputSize(files tree.Files) int64 {
+func outputSize(files manifest.Files) int64 {
 	var n int64
 	for name, data := range files {
 		n += int64(len(name) + len(data))

@@ -8,8 +8,8 @@ import (
 	"maps"
 	"slices"
 
+	"kasou/pipelines/manifest"
 	"kasou/pipelines/toolchain"
-	"kasou/pipelines/tree"
 )
 
 // A frame is a big-endian uint32 length and that many bytes; inside, numbers
@@ -137,7 +137,7 @@ func (e *environment) numbers() []*int {
 
 // encodeAnswer returns files or the error, whichever there is, with what the render
 // was seen to ask for, and whether the worker holds the chart now.
-func encodeAnswer(files tree.Files, seen observed, loaded bool, err error) []byte {
+func encodeAnswer(files manifest.Files, seen observed, loaded bool, err error) []byte {
 	b := []byte{bit(loaded)}
 	b = binary.AppendUvarint(b, uint64(len(seen.calls)))
 	for _, name := range seen.calls {
@@ -189,7 +189,7 @@ func decodeAnswer(payload []byte) (a outcome, loaded bool, err error) {
 	a.seen.chance, a.seen.varying = f.number() == 1, f.number() == 1
 	switch byte(f.number()) {
 	case answerFiles:
-		files := tree.Files{}
+		files := manifest.Files{}
 		a.files = files
 		for n := f.number(); n > 0 && f.err == nil; n-- {
 			name := f.string()

@@ -15,8 +15,8 @@ import (
 	"github.com/yannh/kubeconform/pkg/registry"
 	"golang.org/x/text/language"
 	"golang.org/x/text/message"
-	"sigs.k8s.io/yaml"
 
+	"kasou/pipelines/manifest"
 	"kasou/pipelines/toolchain"
 )
 
@@ -36,19 +36,13 @@ func New(schemas toolchain.Schemas) *Explainer {
 
 // Explain gives every problem of an invalid document, sorted by path; none of
 // them quotes a value. It is empty where no problem is found.
-func (e *Explainer) Explain(document toolchain.Document) ([]toolchain.Problem, error) {
-	var object map[string]any
-	if err := yaml.Unmarshal(document.Data, &object); err != nil {
-		return nil, fmt.Errorf("explain: %w", err)
-	}
-	apiVersion, _ := object["apiVersion"].(string)
-	kindName, _ := object["kind"].(string)
-	schema, err := e.schema(apiVersion, kindName)
+func (e *Explainer) Explain(document manifest.Document) ([]toolchain.Problem, error) {
+	schema, err := e.schema(document.Head.APIVersion, document.Head.Kind)
 	if err != nil || schema == nil {
 		return nil, err
 	}
 	var invalid *jsonschema.ValidationError
-	if !errors.As(schema.Validate(object), &invalid) {
+	if !errors.As(schema.Validate(document.Object), &invalid) {
 		return nil, nil
 	}
 	problems := leaves(invalid)
@@ -58,6 +52,14 @@ func (e *Explainer) Explain(document toolchain.Document) ([]toolchain.Problem, e
 	return slices.CompactFunc(problems, func(a, b toolchain.Problem) bool {
 		return slices.Equal(a.Path, b.Path) && a.Message == b.Message
 	}), nil
+}
+
+// Holds reports whether the object conforms to the schema of its kind, which
+// kubeconform's registry finds, as the library that kubeconform has judges it. False
+// says nothing: kubeconform itself is to be asked.
+func (e *Explainer) Holds(document manifest.Document) bool {
+	schema, err := e.schema(document.Head.APIVersion, document.Head.Kind)
+	return err == nil && schema != nil && document.Object != nil && schema.Validate(document.Object) == nil
 }
 
 // schema finds the schema that kubeconform took; nil if there is none.

@@ -15,7 +15,7 @@ import (
 	"strings"
 
 	"kasou/pipelines/conform/bundle"
-	"kasou/pipelines/tree"
+	"kasou/pipelines/manifest"
 )
 
 // kubernetes are the versions that the bundles are made from: the newest patch
@@ -118,7 +118,7 @@ func write(out, name string, b *bundle.Bundle) (bundle.Entry, error) {
 		return bundle.Entry{}, err
 	}
 	fmt.Printf("%s: %d kinds, %d KB, %d KB packed\n", name, len(b.Kinds), len(content)>>10, len(packed)>>10)
-	entry := bundle.Entry{Source: b.Source, Content: tree.Digest(content), Files: bundle.FilesDigest(files)}
+	entry := bundle.Entry{Source: b.Source, Content: manifest.Digest(content), Files: bundle.FilesDigest(files)}
 	return entry, os.WriteFile(filepath.Join(out, name+".json.gz"), packed, 0o644)
 }
 

@@ -1,12 +1,9 @@
-package document
+package manifest
 
 import (
-	"bytes"
 	"crypto/rand"
 	"strconv"
 	"strings"
-
-	"sigs.k8s.io/yaml"
 )
 
 // A Secret's base64 and its ciphertext are texts of many kilobytes, which YAML's
@@ -23,60 +20,6 @@ const asideFrom = 256
 var asideMark, asideEnd = "kasou" + rand.Text(), "Z"
 
 func asideText(i int) string { return asideMark + strconv.Itoa(i) + asideEnd }
-
-// UnmarshalStrict reads a document into object, as UnmarshalStrict of
-// sigs.k8s.io/yaml does: a key that stands twice is an error.
-func UnmarshalStrict(data []byte, object *map[string]any) error {
-	short, long := putAside(data)
-	if long == nil {
-		return yaml.UnmarshalStrict(data, object)
-	}
-	if err := yaml.UnmarshalStrict(short, object); err != nil {
-		return err
-	}
-	if _, ok := putBack(*object, long).(map[string]any); !ok {
-		*object = nil
-		return yaml.UnmarshalStrict(data, object)
-	}
-	return nil
-}
-
-// putAside gives the document with short texts in place of the long ones that
-// end a line behind a key, bare or in double quotes. Wherever such a line stands,
-// in a block of text as well, it means the same with either.
-func putAside(data []byte) (short []byte, long []string) {
-	if len(data) < asideFrom {
-		return nil, nil
-	}
-	for line := range bytes.Lines(data) {
-		start, end := longValue(line)
-		if start == end {
-			short = append(short, line...)
-			continue
-		}
-		short = append(append(short, line[:start]...), asideText(len(long))...)
-		short = append(short, line[end:]...)
-		long = append(long, string(line[start:end]))
-	}
-	return short, long
-}
-
-// longValue gives where in a line the text to put aside stands; start is end where
-// there is none.
-func longValue(line []byte) (start, end int) {
-	colon := bytes.Index(line, []byte(": "))
-	if colon < 0 || len(line) < asideFrom {
-		return 0, 0
-	}
-	start, end = colon+len(": "), len(bytes.TrimSuffix(line, []byte("\n")))
-	if end-start >= 2 && line[start] == '"' && line[end-1] == '"' {
-		start, end = start+1, end-1
-	}
-	if !meansNothing(line[start:end]) {
-		return 0, 0
-	}
-	return start, end
-}
 
 // meansNothing says that a text is long, and that YAML reads and writes it as it
 // stands: of base64's letters, the first of them no sign, and one that no number
@@ -111,31 +54,6 @@ var letters = func() (of [256]byte) {
 	}
 	return of
 }()
-
-// putBack gives value with the long texts in their places; nil where a key has
-// the mark in it.
-func putBack(value any, long []string) any {
-	switch v := value.(type) {
-	case string:
-		return withLong(v, long)
-	case map[string]any:
-		for key, inner := range v {
-			if strings.Contains(key, asideMark) {
-				return nil
-			}
-			if v[key] = putBack(inner, long); v[key] == nil && inner != nil {
-				return nil
-			}
-		}
-	case []any:
-		for i, inner := range v {
-			if v[i] = putBack(inner, long); v[i] == nil && inner != nil {
-				return nil
-			}
-		}
-	}
-	return value
-}
 
 // withLong gives the text with each mark in it replaced.
 func withLong(text string, long []string) string {

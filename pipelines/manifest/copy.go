@@ -1,4 +1,4 @@
-package document
+package manifest
 
 // Copy gives plain data, maps, lists and what stands in them, that shares nothing
 // with value.

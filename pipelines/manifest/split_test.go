@@ -1,16 +1,17 @@
-package document_test
+package manifest_test
 
 import (
 	"bytes"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 
 	"go.yaml.in/yaml/v3"
 
-	"kasou/pipelines/document"
+	"kasou/pipelines/manifest"
 	"kasou/pipelines/position"
 )
 
@@ -30,16 +31,15 @@ func TestSplit(t *testing.T) {
 		{"CRLF", "---\r\na: 1\r\n---\r\nb: 1\r\n", []string{"2:a: 1\r\n", "4:b: 1\r\n"}},
 		{"byte order mark", "\xef\xbb\xbf---\na: 1\n", []string{"2:a: 1\n"}},
 		{"JSON", `{"a": 1}`, []string{`1:{"a": 1}`}},
+		{"behind a marker", "--- {a: 1}\nb: 1\n", []string{"1:--- {a: 1}\nb: 1\n"}},
+		{"behind an end", "a: 1\n...\nb: 1\n", []string{"1:a: 1\n...\n", "3:b: 1\n"}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			documents, err := document.Split("f.yaml", []byte(test.file))
-			if err != nil {
-				t.Fatal(err)
-			}
+			documents := manifest.Parse(manifest.Rendered, "f.yaml", []byte(test.file)).Documents
 			var got []string
 			for _, d := range documents {
-				got = append(got, fmt.Sprintf("%d:%s", d.Line, d.Data))
+				got = append(got, fmt.Sprintf("%d:%s", d.Line, d.Bytes))
 			}
 			if strings.Join(got, "|") != strings.Join(test.want, "|") {
 				t.Errorf("got %q, want %q", got, test.want)
@@ -48,12 +48,36 @@ func TestSplit(t *testing.T) {
 	}
 }
 
-func TestSplitRefusesContentBehindAMarker(t *testing.T) {
-	for _, file := range []string{"a: 1\n--- b: 1\n", "a: 1\n--- !!map\n", "a: 1\n--- |\n x\n"} {
-		_, err := document.Split("f.yaml", []byte(file))
-		var split *document.Error
-		if !errors.As(err, &split) || split.Line != 2 {
-			t.Errorf("%q: %v, want an error in line 2", file, err)
+func TestWhereToolsDivideOtherwise(t *testing.T) {
+	for file, line := range map[string]int{"a: 1\n--- b: 1\n": 2, "a: 1\n--- !!map\n": 2, "a: 1\n--- |\n x\n": 2, "a: 1\n...\nb: 1\n": 3, "a: 1\n...\n---\nb: 1\n...\n# end\n": 0} {
+		var divided []int
+		for _, d := range manifest.Parse(manifest.Rendered, "f.yaml", []byte(file)).Documents {
+			if d.Divided != nil {
+				divided = append(divided, d.Divided.Line)
+			}
+		}
+		if line == 0 && divided != nil || line > 0 && !slices.Equal(divided, []int{line}) {
+			t.Errorf("%q: divided otherwise in lines %v, want %d", file, divided, line)
+		}
+	}
+}
+
+func TestReplace(t *testing.T) {
+	head := func(old []byte) []byte { return old[:bytes.IndexByte(old, '\n')+1] }
+	for file, want := range map[string]string{
+		"a: 1\n":                                         "a: 1\nNEW\n",
+		"# top\n---\n# h\na: 1\n---\nb: 1\n":             "# top\n---\n# h\nNEW\n---\nb: 1\n",
+		"\ufeffa: 1\nb: 2\n":                             "a: 1\nNEW\n",
+		"--- {a: 1}\n---\nb: 1\n":                        "---\nNEW\n---\nb: 1\n",
+		"--- # c\n# h\na: 1\n...\nb: 1":                  "---\n# h\nNEW\n...\nb: 1",
+		"---\n# only\n---\n# h\na: 1\n---\n# comments\n": "---\n# only\n---\n# h\nNEW\n---\n# comments\n",
+	} {
+		f := manifest.Parse(manifest.Rendered, "f.yaml", []byte(file))
+		if got := string(f.Replace(map[int][]byte{0: []byte("NEW\n")}, head)); got != want {
+			t.Errorf("%q: got %q, want %q", file, got, want)
+		}
+		if got := string(f.Replace(nil, head)); got != file {
+			t.Errorf("%q: got %q with nothing replaced", file, got)
 		}
 	}
 }
@@ -69,12 +93,9 @@ func FuzzSplit(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		documents, err := document.Split("f.yaml", data)
-		if err != nil {
-			return
-		}
+		documents := manifest.Parse(manifest.Rendered, "f.yaml", data).Documents
 		for _, d := range documents {
-			if _, err := position.Parse(d.Data, d.Line-1); err != nil {
+			if _, err := position.Parse(d.Bytes, d.Line-1); err != nil || d.Divided != nil {
 				return
 			}
 		}

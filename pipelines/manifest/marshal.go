@@ -1,4 +1,4 @@
-package document
+package manifest
 
 import (
 	"encoding/json"

@@ -1,4 +1,4 @@
-package document_test
+package manifest_test
 
 import (
 	"encoding/json"
@@ -9,13 +9,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"sigs.k8s.io/yaml"
 
-	"kasou/pipelines/document"
+	"kasou/pipelines/manifest"
 )
 
 func sameAsLibrary(t *testing.T, value any) {
 	t.Helper()
 	want, wantErr := yaml.Marshal(value)
-	got, gotErr := document.Marshal(value)
+	got, gotErr := manifest.Marshal(value)
 	if (wantErr == nil) != (gotErr == nil) {
 		t.Fatalf("the library says %v, Marshal %v", wantErr, gotErr)
 	}

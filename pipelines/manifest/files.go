@@ -1,6 +1,4 @@
-// Package tree holds the wanted files as a value, compares them with the disk,
-// and is the only place that writes them.
-package tree
+package manifest
 
 import (
 	"crypto/sha256"
@@ -22,8 +20,8 @@ func Digest(data []byte) string {
 	return string(text[:])
 }
 
-// hasDigest says whether want is data's digest.
-func hasDigest(data []byte, want string) bool {
+// HasDigest reports whether want is the digest of data.
+func HasDigest(data []byte, want string) bool {
 	text := digest(data)
 	return string(text[:]) == want
 }

@@ -1,4 +1,4 @@
-package document_test
+package manifest_test
 
 import (
 	"os"
@@ -9,7 +9,7 @@ import (
 
 	"kasou/internal/realtool"
 	"kasou/internal/upstream"
-	"kasou/pipelines/document"
+	"kasou/pipelines/manifest"
 	"kasou/pipelines/position"
 	"kasou/pipelines/toolchain"
 )
@@ -17,7 +17,7 @@ import (
 const deployment = "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  labels:\n    name: other\n  name: \"dev-1\"\n  namespace: team\nspec:\n  name: no\n"
 
 func TestGlance(t *testing.T) {
-	if h, ok := document.Glance([]byte("# Source: x\n" + deployment)); !ok || h != (document.Head{APIVersion: "apps/v1", Kind: "Deployment", Namespace: "team", Name: "dev-1", NoHook: true}) {
+	if h, ok := manifest.Glance([]byte("# Source: x\n" + deployment)); !ok || h != (manifest.Glanced{APIVersion: "apps/v1", Kind: "Deployment", Namespace: "team", Name: "dev-1", NoHook: true}) {
 		t.Errorf("%+v, %t", h, ok)
 	}
 	for name, text := range map[string]string{
@@ -44,7 +44,7 @@ func TestGlance(t *testing.T) {
 		"a list goes on":      "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  labels: [b,\n  name: a\n  ]\n",
 		"tabs":                "apiVersion: v1\nkind: ConfigMap\nmetadata:\n\tname: a\n",
 	} {
-		if h, ok := document.Glance([]byte(text)); ok {
+		if h, ok := manifest.Glance([]byte(text)); ok {
 			t.Errorf("%s: sure of %+v", name, h)
 		}
 	}
@@ -70,7 +70,7 @@ func TestGlanceLooksForHooks(t *testing.T) {
 		"a long key":         {"  ? annotations\n  : {a: 1}\n", false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			h, ok := document.Glance([]byte("apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\n" + test.metadata + "data: {}\n"))
+			h, ok := manifest.Glance([]byte("apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\n" + test.metadata + "data: {}\n"))
 			if !ok || h.NoHook != test.want {
 				t.Errorf("%+v, %t", h, ok)
 			}
@@ -81,7 +81,7 @@ func TestGlanceLooksForHooks(t *testing.T) {
 // agrees compares with a parser, where glance is sure.
 func agrees(t *testing.T, data []byte) (sure bool) {
 	t.Helper()
-	h, ok := document.Glance(data)
+	h, ok := manifest.Glance(data)
 	if !ok {
 		return false
 	}
@@ -140,12 +140,8 @@ func TestGlanceOnUpstreamCharts(t *testing.T) {
 			t.Fatal(err)
 		}
 		for name, data := range files {
-			documents, err := document.Split(name, data)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, d := range documents {
-				if all++; agrees(t, d.Data) {
+			for _, d := range manifest.Parse(manifest.Rendered, name, data).Documents {
+				if all++; agrees(t, d.Bytes) {
 					sure++
 				}
 			}

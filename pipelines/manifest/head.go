@@ -1,12 +1,12 @@
-package document
+package manifest
 
 import (
 	"bytes"
 	"strings"
 )
 
-// Head is what tells an object from others.
-type Head struct {
+// Glanced is the head of an object read at a glance.
+type Glanced struct {
 	APIVersion, Kind, Namespace, Name string
 	// NoHook says that no annotation makes the object a hook of Helm's, and that
 	// each is a text.
@@ -17,7 +17,7 @@ type Head struct {
 // with plain values, without parsing it whole: who validates the document does
 // that, and objects that are valid need no more. It is not ok wherever there
 // could be doubt.
-func Glance(data []byte) (h Head, ok bool) {
+func Glance(data []byte) (h Glanced, ok bool) {
 	if bytes.IndexByte(data, '\t') >= 0 || bytes.IndexByte(data, '\r') >= 0 || bytes.IndexByte(data, 0) >= 0 || bytes.Contains(data, []byte("\n...")) {
 		return h, false
 	}
@@ -35,7 +35,7 @@ func Glance(data []byte) (h Head, ok bool) {
 
 // headReader goes through a document line by line.
 type headReader struct {
-	head Head
+	head Glanced
 	// section is the key of the top level, and key that of metadata, which the
 	// line belongs to.
 	section, key string
