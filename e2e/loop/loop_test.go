@@ -408,6 +408,10 @@ func (w *world) clustersLeave(t *testing.T) {
 func (w *world) nothingIsStuck(t *testing.T) {
 	w.synced(t, strings.TrimSpace(w.git(t, w.copy, "rev-parse", "HEAD")), "kasou", "kasou-bootstrap", "dev", "old", "own", "hello-dev")
 	w.staysSynced(t)
+	// kasou agrees with Argo CD, from git and from the host.
+	if out, err := w.try(t, "drift", "--live"); err != nil {
+		t.Errorf("kasou drift --live: %v\n%s", err, out)
+	}
 }
 
 // spec writes a cluster's spec.
