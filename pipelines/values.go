@@ -7,7 +7,6 @@ import (
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
 	"kasou/pipelines/toolchain"
-	"kasou/pipelines/tree"
 	"kasou/pipelines/vcluster"
 )
 
@@ -32,27 +31,26 @@ func Values(ctx context.Context, o Options, defaults bool) ([]byte, finding.List
 }
 
 func oneChart(ctx context.Context, o Options) (fleet.Cluster, toolchain.Chart, finding.List, error) {
-	f, findings, err := o.loadFleet()
-	if err != nil || findings.Failed() {
-		return fleet.Cluster{}, toolchain.Chart{}, findings, err
+	var c fleet.Cluster
+	r, findings, err := choose(o)
+	if err != nil || r == nil {
+		return c, toolchain.Chart{}, findings, err
 	}
-	c, ok := f.Cluster(o.Names[0])
-	if !ok {
-		return c, toolchain.Chart{}, nil, &UnknownClusterError{Name: o.Names[0], Known: f.Names()}
+	defer r.close()
+	if len(r.clusters) == 0 {
+		return c, toolchain.Chart{}, nil, &UnknownClusterError{Name: o.Names[0], Known: r.fleet.Names()}
 	}
-	disk := tree.At(o.Root, o.Dir)
-	defer disk.Close()
-	lock, found, err := disk.ReadLock(c.Name)
+	c = r.clusters[0]
+	lock, found, err := r.disk.ReadLock(c.Name)
 	if findings = append(findings, found...); err != nil || findings.Failed() {
 		return c, toolchain.Chart{}, findings, err
 	}
-	_, found, err = new(hostRange).resolve(ctx, o, f, &c, lock)
+	_, found, err = r.serviceRange.resolve(ctx, o, r.fleet, &c, lock)
 	if findings = append(findings, found...); err != nil || findings.Failed() {
 		return c, toolchain.Chart{}, findings, err
 	}
 	// The values themselves are not for a screen.
-	r := &run{Options: o, fleet: f, onlyLooks: true}
-	r.Getenv, r.OpenHost = nil, nil
+	r.onlyLooks, r.Getenv, r.OpenHost = true, nil, nil
 	if _, _, err = r.hide(ctx, &c); err != nil {
 		return c, toolchain.Chart{}, findings, err
 	}

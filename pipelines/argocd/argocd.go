@@ -8,6 +8,8 @@ import (
 	"path"
 	"strings"
 
+	"sigs.k8s.io/yaml"
+
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
 	"kasou/pipelines/manifest"
@@ -48,7 +50,7 @@ func Objects(f *fleet.Fleet, c fleet.Cluster, extras []Extra) (manifest.Set, fin
 			return nil, nil, err
 		}
 	}
-	body, err := manifest.Marshal(application(f, c))
+	body, err := yaml.Marshal(application(f, c))
 	if err != nil {
 		return nil, nil, fmt.Errorf("application of %s: %w", c.Name, err)
 	}
@@ -78,7 +80,7 @@ func (e Extra) check() error {
 // Marshal gives an object of kasou's own as YAML, keys sorted, below the header
 // that says which spec it comes from.
 func Marshal(c fleet.Cluster, object any) ([]byte, error) {
-	data, err := manifest.Marshal(object)
+	data, err := yaml.Marshal(object)
 	if err != nil {
 		return nil, err
 	}

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"sigs.k8s.io/yaml"
+
 	"kasou/pipelines/fleet"
 	"kasou/pipelines/manifest"
 	"kasou/pipelines/tree"
@@ -37,7 +39,7 @@ func Bootstrap(f *fleet.Fleet, kinds map[string][]string) (manifest.Files, error
 	}
 	files := manifest.Files{}
 	for file, object := range objects {
-		body, err := manifest.Marshal(object)
+		body, err := yaml.Marshal(object)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", file, err)
 		}

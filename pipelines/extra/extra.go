@@ -14,6 +14,8 @@ import (
 	"regexp"
 	"strings"
 
+	"sigs.k8s.io/yaml"
+
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
 	"kasou/pipelines/manifest"
@@ -193,7 +195,7 @@ func (e Extras) Manifests(dir string, c fleet.Cluster, namespaced func(object ma
 			metadata["namespace"] = c.Spec.Namespace
 			object["metadata"] = metadata
 		}
-		text, err := manifest.Marshal(object)
+		text, err := yaml.Marshal(object)
 		if err != nil {
 			return nil, fmt.Errorf("%s:%d: %w", o.File, o.Line, err)
 		}

@@ -4,8 +4,6 @@ import (
 	"encoding/json"
 
 	"sigs.k8s.io/yaml"
-
-	"kasou/pipelines/manifest"
 )
 
 // pruned gives v without nulls and empty maps and lists, which mean nothing in
@@ -56,7 +54,7 @@ func generic(object any) (map[string]any, error) {
 }
 
 // marshal gives an object as one YAML document without a --- line.
-func marshal(object map[string]any) ([]byte, error) { return manifest.Marshal(object) }
+func marshal(object map[string]any) ([]byte, error) { return yaml.Marshal(object) }
 
 // yamlInto reads a document that marshal gave into an empty map.
 func yamlInto(data []byte, object map[string]any) error { return yaml.Unmarshal(data, &object) }

@@ -4,6 +4,8 @@ import (
 	"maps"
 	"slices"
 
+	"sigs.k8s.io/yaml"
+
 	"kasou/pipelines/manifest"
 )
 
@@ -13,7 +15,7 @@ func MarshalValues(values map[string]any) ([]byte, error) {
 	if values == nil {
 		values = map[string]any{}
 	}
-	data, err := manifest.Marshal(values)
+	data, err := yaml.Marshal(values)
 	if err != nil {
 		return nil, err
 	}

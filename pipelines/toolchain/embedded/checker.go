@@ -40,7 +40,7 @@ func (c *Checker) Conform(ctx context.Context, r toolchain.Release) bool {
 		return true
 	}
 	return nil == c.helm.with(ctx, r, func(s *turn) error {
-		_, err := s.do(ctx, job{release: r, valuesOnly: true})
+		_, err := s.do(ctx, job{Release: r, ValuesOnly: true})
 		return err
 	})
 }

@@ -22,11 +22,11 @@ type outcome struct {
 	seen  observed
 }
 
-func (o observed) any() bool { return len(o.calls) > 0 || o.varying }
+func (o observed) any() bool { return len(o.Calls) > 0 || o.Varying }
 
 // environments is how many of them the render is compared under.
 func (o observed) environments() int {
-	if o.chance {
+	if o.Chance {
 		return environments
 	}
 	return orders
@@ -35,8 +35,8 @@ func (o observed) environments() int {
 // in renders the release in an environment. The error is not the templates', but
 // what ended the worker.
 func (s *turn) in(ctx context.Context, e environment) (outcome, error) {
-	e.apart = s.apart
-	got, err := s.do(ctx, job{release: s.release, environment: e})
+	e.Apart = s.apart
+	got, err := s.do(ctx, job{Release: s.release, Environment: e})
 	if errors.As(err, &got.wrong) && s.worker != nil {
 		err = nil
 	}
@@ -70,13 +70,13 @@ func differing(a, b outcome) []string {
 // *toolchain.DeterminismError where one result is another than the first, which was
 // made under the real ones.
 func (s *turn) compare(ctx context.Context, first outcome) error {
-	if first.seen.varying {
+	if first.seen.Varying {
 		s.apart = 1
 	}
 	var names []string
 	b := &blame{turn: s}
 	for n, all := 1, first.seen.environments(); n <= all && b.other == 0; n++ {
-		got, err := s.in(ctx, environment{number: n})
+		got, err := s.in(ctx, environment{Number: n})
 		if err != nil {
 			return err
 		}
@@ -98,7 +98,7 @@ func (s *turn) compare(ctx context.Context, first outcome) error {
 	}
 	if len(b.causes) == 0 {
 		does := address // which the others had alike by chance
-		if len(b.base.seen.calls) > 0 {
+		if len(b.base.seen.Calls) > 0 {
 			does = "differs from one render to the next"
 		}
 		b.files(names, does)
@@ -132,20 +132,20 @@ func (b *blame) files(names []string, does string) {
 }
 
 func (b *blame) find(ctx context.Context) error {
-	again, err := b.in(ctx, environment{number: 1})
+	again, err := b.in(ctx, environment{Number: 1})
 	if err != nil {
 		return err
 	}
 	b.moving = differing(b.base, again)
 	b.files(b.moving, address)
-	if b.base.seen.varying {
+	if b.base.seen.Varying {
 		names, err := b.vary(ctx, 0)
 		if err != nil {
 			return err
 		}
 		b.files(names, "lists `.Capabilities.APIVersions`, which Helm does not sort")
 	}
-	calls := b.base.seen.calls
+	calls := b.base.seen.Calls
 	guilty := map[int]string{} // call → a file that it changes
 	for i := range calls {
 		names, err := b.vary(ctx, i+1)
@@ -174,7 +174,7 @@ func (b *blame) vary(ctx context.Context, call int) ([]string, error) {
 	if b.other == 0 {
 		return nil, nil
 	}
-	got, err := b.in(ctx, environment{number: 1, other: b.other, varied: call})
+	got, err := b.in(ctx, environment{Number: 1, Other: b.other, Varied: call})
 	if err != nil {
 		return nil, err
 	}
@@ -183,7 +183,7 @@ func (b *blame) vary(ctx context.Context, call int) ([]string, error) {
 
 // locate adds a cause with the place that Helm names when the call fails.
 func (b *blame) locate(ctx context.Context, call int, c toolchain.Cause) error {
-	got, err := b.in(ctx, environment{number: 1, fails: call})
+	got, err := b.in(ctx, environment{Number: 1, Fails: call})
 	if err != nil {
 		return err
 	}

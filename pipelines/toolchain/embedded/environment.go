@@ -19,23 +19,23 @@ const orders = 4
 // arguments: the time, random numbers and the order of a map. A call is known by
 // its number among the calls of such functions in the render, from 1.
 type environment struct {
-	// number selects all three; 0 is the real clock and Go's own chance.
-	number int
-	// other is the number for one call alone: varied, where 0 stands for the order
-	// of Helm's API versions. There is none where other is 0.
-	other, varied int
-	// fails is the call that fails, so that Helm names its place; 0 is none.
-	fails int
-	// apart is 1 where the chart is loaded anew, for its addresses to differ.
-	apart int
+	// Number selects all three; 0 is the real clock and Go's own chance.
+	Number int
+	// Other is the number for one call alone: Varied, where 0 stands for the order
+	// of Helm's API versions. There is none where Other is 0.
+	Other, Varied int
+	// Fails is the call that fails, so that Helm names its place; 0 is none.
+	Fails int
+	// Apart is 1 where the chart is loaded anew, for its addresses to differ.
+	Apart int
 }
 
 // at returns the environment's number for a call.
 func (e environment) at(call int) int {
-	if e.other != 0 && e.varied == call {
-		return e.other
+	if e.Other != 0 && e.Varied == call {
+		return e.Other
 	}
-	return e.number
+	return e.Number
 }
 
 // source is what one call of a function gets in an environment.

@@ -75,7 +75,7 @@ func TestUpstreamChartsAreRenderedOnce(t *testing.T) {
 		}
 		r := toolchain.Release{Name: "dev", Namespace: "team", KubeVersion: "1.34.1", Chart: toolchain.Chart{Digest: manifest.Digest(data), Archive: data}}
 		err = tc.with(t.Context(), r, func(s *turn) error {
-			got, err := s.do(t.Context(), job{release: r})
+			got, err := s.do(t.Context(), job{Release: r})
 			if got.seen.any() {
 				t.Errorf("%s: seen %+v", path, got.seen)
 			}
@@ -93,7 +93,7 @@ func TestWatchedTexts(t *testing.T) {
 		"0x12 0x34": false, "v1 " + anyAPIVersion + " v2": true, "apps/v1": false,
 	} {
 		begin(environment{})
-		if watch(text); end().varying != want {
+		if watch(text); end().Varying != want {
 			t.Errorf("%q: varying %t", text, !want)
 		}
 	}

@@ -28,14 +28,14 @@ var errNamed = errors.New("kasou asks where this call stands")
 
 // observed is what a render asked for that may be another the next time.
 type observed struct {
-	// calls are the names of the functions called that take more than their
+	// Calls are the names of the functions called that take more than their
 	// arguments, in the order of the calls: the first maxCalls of them.
-	calls []string
-	// chance means that one of all calls takes more than the order of a map.
-	chance bool
-	// varying means that a text was seen which may hold a memory address or Helm's
+	Calls []string
+	// Chance means that one of all calls takes more than the order of a map.
+	Chance bool
+	// Varying means that a text was seen which may hold a memory address or Helm's
 	// list of API versions.
-	varying bool
+	Varying bool
 }
 
 // rendering is the state of the one render that a worker does at a time.
@@ -59,11 +59,11 @@ func end() observed {
 // note counts a call. The source is nil under the real clock and chance.
 func note(name string) *source {
 	rendering.called++
-	rendering.chance = rendering.chance || name != "keys" && name != "values"
-	if len(rendering.calls) < maxCalls {
-		rendering.calls = append(rendering.calls, name)
+	rendering.Chance = rendering.Chance || name != "keys" && name != "values"
+	if len(rendering.Calls) < maxCalls {
+		rendering.Calls = append(rendering.Calls, name)
 	}
-	if rendering.called == rendering.fails {
+	if rendering.called == rendering.Fails {
 		panic(errNamed)
 	}
 	number := rendering.at(rendering.called)

@@ -65,7 +65,7 @@ func newHelmTool(opts Options) (*helmTool, error) {
 // time, memory or output than the options allow.
 func (h *helmTool) Template(ctx context.Context, r toolchain.Release) (files manifest.Files, err error) {
 	err = h.with(ctx, r, func(s *turn) error {
-		got, err := s.do(ctx, job{release: r})
+		got, err := s.do(ctx, job{Release: r})
 		files = got.files
 		if err != nil || !r.Determinism || !got.seen.any() {
 			return err

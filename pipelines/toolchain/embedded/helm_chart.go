@@ -8,8 +8,6 @@ import (
 	"helm.sh/helm/v3/pkg/chart/loader"
 	"helm.sh/helm/v3/pkg/chartutil"
 	"helm.sh/helm/v3/pkg/engine"
-
-	"kasou/pipelines/manifest"
 )
 
 // loadedChart is a chart unpacked once, to be rendered many times.
@@ -56,7 +54,7 @@ func (c *loadedChart) load() (*chart.Chart, error) {
 
 // fresh gives a chart that the next render may do with as Helm does.
 func (c *loadedChart) fresh(e environment) (*chart.Chart, error) {
-	if c.shared != nil && e.apart == 0 {
+	if c.shared != nil && e.Apart == 0 {
 		return c.shared, nil
 	}
 	return c.load()
@@ -75,55 +73,4 @@ func (c *loadedChart) execute(ch *chart.Chart, top chartutil.Values, caps *chart
 		begin(rendering.environment)
 	}
 	return engine.Engine{}.Render(ch, top)
-}
-
-// spoken gives the chart with those of its default values that the release says
-// something about, for Helm to merge: what nobody speaks of, no merge changes.
-// Helm copies what it merges by reflection, which takes a quarter of a render's
-// values. What is left out, complete puts back.
-func (c *loadedChart) spoken(ch *chart.Chart, values map[string]any) *chart.Chart {
-	if ch != c.shared {
-		return ch // subcharts share the values
-	}
-	return &chart.Chart{Metadata: ch.Metadata, Values: inBoth(ch.Values, values)}
-}
-
-func inBoth(defaults, values map[string]any) map[string]any {
-	both := map[string]any{}
-	for key, fallback := range defaults {
-		value, given := values[key]
-		if !given {
-			continue
-		}
-		if inner, below, ok := tables(fallback, value); ok {
-			fallback = inBoth(inner, below)
-		}
-		both[key] = fallback
-	}
-	return both
-}
-
-// complete adds to the merged values copies of the chart's defaults that the
-// release says nothing about.
-func (c *loadedChart) complete(ch *chart.Chart, values, merged map[string]any) {
-	if ch == c.shared {
-		addMissing(ch.Values, values, merged)
-	}
-}
-
-func addMissing(defaults, values, merged map[string]any) {
-	for key, fallback := range defaults {
-		value, given := values[key]
-		if !given {
-			merged[key] = manifest.Copy(fallback) // a template may change it
-		} else if inner, below, ok := tables(fallback, value); ok {
-			addMissing(inner, below, merged[key].(map[string]any)) // Helm merges tables into the release's own
-		}
-	}
-}
-
-func tables(a, b any) (first, second map[string]any, both bool) {
-	first, isTable := a.(map[string]any)
-	second, both = b.(map[string]any)
-	return first, second, both && isTable
 }

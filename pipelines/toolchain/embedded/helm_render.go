@@ -38,7 +38,7 @@ func renderRelease(c *loadedChart, r toolchain.Release, e environment) (manifest
 		watch(text)
 	}
 	if c.listsVersions || mayListVersions(r.Values) {
-		rendering.varying = true
+		rendering.Varying = true
 	}
 	files, err := layOut(p.chart, rendered, r.WillValidate)
 	if err != nil {
@@ -60,7 +60,7 @@ type prepared struct {
 var held []*prepared
 
 func hold(p *prepared, e environment) {
-	if e.number == 0 {
+	if e.Number == 0 {
 		held = nil
 	}
 	if len(held) < 2 {
@@ -145,7 +145,7 @@ func missingDependencies(ch *chart.Chart) []string {
 // renderValues gives what the templates see, after the schemas agreed.
 func (c *loadedChart) renderValues(ch *chart.Chart, values map[string]any, r toolchain.Release, caps *chartutil.Capabilities) (chartutil.Values, error) {
 	options := chartutil.ReleaseOptions{Name: r.Name, Namespace: r.Namespace, Revision: 1, IsInstall: true}
-	top, err := chartutil.ToRenderValuesWithSchemaValidation(c.spoken(ch, values), values, options, caps, true)
+	top, err := chartutil.ToRenderValuesWithSchemaValidation(ch, values, options, caps, true)
 	if err != nil {
 		return nil, chartError(err)
 	}
@@ -153,7 +153,6 @@ func (c *loadedChart) renderValues(ch *chart.Chart, values map[string]any, r too
 	if !ok {
 		return nil, fmt.Errorf("helm gives the values as %T", top["Values"])
 	}
-	c.complete(ch, values, coalesced)
 	if err := c.schemas.validate(ch, coalesced); err != nil {
 		return nil, err
 	}
@@ -180,7 +179,7 @@ func (c *loadedChart) renderTemplates(ch *chart.Chart, top chartutil.Values, cap
 // layOut puts the documents into files as --output-dir does: CRDs, then
 // manifests, then hooks, each appended to what its file holds already. A first
 // manifest replaces a CRD of the same path only where Helm's own bookkeeping
-// does. With willValidate it parses only what may be more than one manifest.
+// does. With willValidate it parses only what may be more than one manifest, or a hook.
 func layOut(ch *chart.Chart, rendered map[string]string, willValidate bool) (manifest.Files, error) {
 	out := output{}
 	for _, crd := range ch.CRDObjects() {
@@ -217,8 +216,7 @@ func (o output) add(name, document string) {
 	fmt.Fprintf(b, "---\n# Source: %s\n%s\n", name, document)
 }
 
-// addPlain moves the files that hold one manifest, and plainly no hook, out of
-// rendered.
+// addPlain moves the files that hold one manifest, and no hook, out of rendered.
 func (o output) addPlain(rendered map[string]string) {
 	for name, text := range rendered {
 		if manifest, ok := onlyManifest(text); ok {
@@ -228,16 +226,16 @@ func (o output) addPlain(rendered map[string]string) {
 	}
 }
 
-// onlyManifest gives a file's manifest as Helm cuts it out (SplitManifests in
-// helm's pkg/releaseutil), where it is the only one and there is nothing to sort.
+// onlyManifest returns a file's manifest as Helm cuts it out (SplitManifests in
+// helm's pkg/releaseutil), where it is the only one and no hook: the annotation does
+// not stand in it, nor anything by which YAML could hide that. What is no YAML,
+// whoever validates it will tell.
 func onlyManifest(text string) (string, bool) {
 	text = strings.TrimSpace(text)
-	if strings.Contains(text, "\n---") {
+	if strings.Contains(text, "\n---") || strings.Contains(text, "helm.sh/hook") || strings.ContainsAny(text, "\\!\x00") {
 		return "", false
 	}
-	text = strings.TrimSpace(strings.TrimPrefix(text, "---"))
-	head, ok := manifest.Glance([]byte(text))
-	return text, ok && head.NoHook
+	return strings.TrimSpace(strings.TrimPrefix(text, "---")), strings.Contains(text, "\nkind:")
 }
 
 func (o output) files() manifest.Files {

@@ -20,8 +20,8 @@ const anyAPIVersion = "internal.apiserver.k8s.io/v1alpha1"
 
 // watch notes a text that may hold a memory address or the API versions.
 func watch(text string) {
-	if !rendering.varying && (holdsAddress(text) || strings.Contains(text, anyAPIVersion)) {
-		rendering.varying = true
+	if !rendering.Varying && (holdsAddress(text) || strings.Contains(text, anyAPIVersion)) {
+		rendering.Varying = true
 	}
 }
 
@@ -127,7 +127,7 @@ func watchFormat(format string, all []any) {
 			watch(v)
 		case nil, bool, int, int32, int64, uint, uint64, float64:
 		default:
-			rendering.varying = true
+			rendering.Varying = true
 		}
 	}
 }

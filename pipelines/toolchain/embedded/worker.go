@@ -67,43 +67,40 @@ type workerLimits struct{ memory, output int64 }
 // serve answers jobs until its input ends. Another goroutine reads, so that a
 // worker that is stuck in a render ends with its parent as well.
 func serve(in io.Reader, out io.Writer, limits workerLimits) {
-	jobs := make(chan []byte)
+	pipe := newWire(in, out)
+	jobs := make(chan job)
 	go func() {
 		for {
-			payload, err := readFrame(in, maxJob)
-			if err != nil {
+			var j job
+			if pipe.receive(maxJob, &j) != nil {
 				os.Exit(0)
 			}
-			jobs <- payload
+			jobs <- j
 		}
 	}()
 	charts := map[string]*loadedChart{}
-	for payload := range jobs {
-		j, err := decodeJob(payload)
-		if err != nil {
-			os.Exit(1)
-		}
-		files, seen, err := answer(charts, j)
+	for j := range jobs {
+		files, seen, err := render(charts, j)
 		if size := outputSize(files); size > limits.output {
 			files, err = nil, &toolchain.ChartError{Message: fmt.Sprintf("the chart renders %d bytes; at most %d are taken", size, limits.output)}
 		}
-		if err := writeFrame(out, encodeAnswer(files, seen, charts[j.release.Chart.Digest] != nil, err)); err != nil {
+		if err := pipe.send(newAnswer(files, seen, charts[j.Release.Chart.Digest] != nil, err)); err != nil {
 			os.Exit(1)
 		}
 	}
 }
 
-// answer does one job. A panic in Helm is the chart's doing: the engine itself
+// render does one job. A panic in Helm is the chart's doing: the engine itself
 // turns those of template functions into errors.
-func answer(charts map[string]*loadedChart, j job) (files manifest.Files, seen observed, err error) {
-	begin(j.environment)
+func render(charts map[string]*loadedChart, j job) (files manifest.Files, seen observed, err error) {
+	begin(j.Environment)
 	defer func() {
 		seen = end()
 		if r := recover(); r != nil {
 			files, err = nil, &toolchain.ChartError{Message: fmt.Sprintf("Helm gives up on the chart: %v", r)}
 		}
 	}()
-	r := j.release
+	r := j.Release
 	c, ok := charts[r.Chart.Digest]
 	if !ok {
 		if c, err = loadChart(r.Chart.Archive); err != nil {
@@ -111,11 +108,11 @@ func answer(charts map[string]*loadedChart, j job) (files manifest.Files, seen o
 		}
 		charts[r.Chart.Digest] = c
 	}
-	if j.valuesOnly {
-		_, err = prepareRelease(c, r, j.environment)
+	if j.ValuesOnly {
+		_, err = prepareRelease(c, r, j.Environment)
 		return nil, seen, err
 	}
-	files, err = renderRelease(c, r, j.environment)
+	files, err = renderRelease(c, r, j.Environment)
 	return files, seen, err
 }
 

@@ -20,8 +20,8 @@ import (
 // worker is one running worker process. One goroutine uses it at a time.
 type worker struct {
 	cmd    *exec.Cmd
-	in     io.WriteCloser
-	out    *bufio.Reader
+	in     io.Closer
+	pipe   *wire
 	stderr *headBuffer
 	charts map[string]bool
 	opts   Options
@@ -44,14 +44,15 @@ func startWorker(opts Options) (*worker, error) {
 		"GOMAXPROCS=1", // there is a worker for each cluster that is rendered at once
 	}
 	w.cmd.Stderr = w.stderr
-	if w.in, err = w.cmd.StdinPipe(); err != nil {
+	in, err := w.cmd.StdinPipe()
+	if err != nil {
 		return nil, fmt.Errorf("start a render worker: %w", err)
 	}
 	out, err := w.cmd.StdoutPipe()
 	if err != nil {
 		return nil, fmt.Errorf("start a render worker: %w", err)
 	}
-	w.out = bufio.NewReaderSize(out, 1<<16)
+	w.in, w.pipe = in, newWire(bufio.NewReaderSize(out, 1<<16), in)
 	if err := w.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start a render worker: %w", err)
 	}
@@ -79,23 +80,23 @@ func (w *worker) full(digest string) bool {
 
 // do gives the answer to one job, and whether the worker can take another.
 func (w *worker) do(ctx context.Context, j job) (a outcome, alive bool, err error) {
-	digest := j.release.Chart.Digest
+	digest := j.Release.Chart.Digest
 	if w.charts[digest] {
-		j.release.Chart.Archive = nil
+		j.Release.Chart.Archive = nil
 	}
 	timer := time.AfterFunc(w.opts.Timeout, w.kill)
 	stop := context.AfterFunc(ctx, w.kill)
-	payload, err := w.exchange(j)
+	got, err := w.exchange(j)
 	overran, cancelled := !timer.Stop(), !stop()
 	alive = err == nil && !overran && !cancelled
 	if err == nil {
-		var loaded bool
-		if a, loaded, err = decodeAnswer(payload); loaded {
+		if got.Loaded {
 			w.charts[digest] = true
 		}
 		if !alive {
 			w.stop()
 		}
+		a, err = got.outcome()
 		return a, alive, err
 	}
 	w.kill()
@@ -109,11 +110,12 @@ func (w *worker) do(ctx context.Context, j job) (a outcome, alive bool, err erro
 	return outcome{}, false, w.explain(died, err)
 }
 
-func (w *worker) exchange(j job) ([]byte, error) {
-	if err := writeFrame(w.in, j.encode()); err != nil {
-		return nil, err
+func (w *worker) exchange(j job) (got answer, err error) {
+	if err := w.pipe.send(j); err != nil {
+		return got, err
 	}
-	return readFrame(w.out, int(w.opts.Output)+1<<20)
+	err = w.pipe.receive(w.opts.Output+1<<20, &got)
+	return got, err
 }
 
 // memorySigns are the ways in which Go, cgo and the race detector word that the
