@@ -13,6 +13,7 @@ import (
 	"kasou/e2e/internal/build"
 	"kasou/e2e/internal/cluster"
 	"kasou/e2e/internal/controller"
+	"kasou/e2e/internal/pod"
 	"kasou/pipelines/toolchain/embedded"
 )
 
@@ -101,7 +102,7 @@ func hostOf(t *testing.T, v version) *environment {
 // sealing gives the host's controller, or skips with the reason.
 func (e *environment) sealing(t *testing.T) *controller.Controller {
 	t.Helper()
-	if errors.Is(e.noController, controller.ErrNoNamespaces) {
+	if errors.Is(e.noController, pod.ErrNoNamespaces) {
 		t.Skipf("SKIPPED: %v", e.noController)
 	}
 	if e.noController != nil {
@@ -122,7 +123,7 @@ func startHost(v version) (*environment, error) {
 		return nil, err
 	}
 	ctx := context.Background()
-	module, err := build.SealedSecretsFolder(ctx)
+	module, err := build.Controller.Folder(ctx)
 	if err != nil {
 		return nil, err
 	}

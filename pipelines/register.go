@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"path"
 	"strings"
@@ -37,6 +38,9 @@ const (
 	// RuleGuardUnsigned: the registration's guards have to change, and the run has
 	// no KASOU_SEAL_KEY to sign it with.
 	RuleGuardUnsigned finding.Rule = "register-guard-unsigned"
+	// RuleStaleMetadata: the registration has other labels or annotations than the
+	// spec wants, and this run cannot change them.
+	RuleStaleMetadata finding.Rule = "register-stale-metadata"
 	// RuleRegistrationMissing: the lock has a sealed cluster Secret that is not
 	// there.
 	RuleRegistrationMissing finding.Rule = "register-missing"
@@ -263,7 +267,7 @@ func (r *run) keepRegistration(c fleet.Cluster, lock *tree.Lock, files manifest.
 	statement, found := r.proveRegistration(c, lock, data)
 	if !found.Failed() {
 		var guard finding.List
-		data, statement, guard = r.guardRegistration(c, data, statement)
+		data, statement, guard = r.refreshRegistration(c, lock, data, statement)
 		found = append(found, guard...)
 	}
 	if statement.Signature != "" {
@@ -273,30 +277,55 @@ func (r *run) keepRegistration(c fleet.Cluster, lock *tree.Lock, files manifest.
 	return found
 }
 
-// guardRegistration returns the registration with the guards that the spec asks
-// for now, and the statement about it. Nothing that is sealed changes, so this
-// needs no credential; in a fleet that signs it needs the key. Without the key
-// the file stays, and the next build that has it changes the guards.
-func (r *run) guardRegistration(c fleet.Cluster, data []byte, statement tree.SealLock) ([]byte, tree.SealLock, finding.List) {
+// refreshRegistration returns the registration with the guards, labels and
+// annotations that the spec asks for now, and the statement about it. Nothing that
+// is sealed changes, so this needs no credential. In a fleet that signs, and for
+// the labels and annotations, it needs the key: without it the file stays, and the
+// next build that has the key changes it.
+func (r *run) refreshRegistration(c fleet.Cluster, lock *tree.Lock, data []byte, statement tree.SealLock) ([]byte, tree.SealLock, finding.List) {
 	file := r.registration(c.Name)
-	document, err := seal.Annotate(data, argocd.RegistrationGuards(c))
-	if err != nil || document == nil {
+	secret, err := argocd.OpenClusterSecret(r.fleet, c)
+	if err != nil {
+		return data, statement, nil // the spec has a finding already
+	}
+	document, err := r.sealer(c.Name, lock, false, nil).Refresh(seal.Request{
+		Cluster: c, Path: file, Secret: secret, Own: argocd.RegistrationGuards(c), Previous: data,
+	})
+	switch {
+	case errors.Is(err, seal.ErrNotProven):
+		return data, statement, finding.List{r.staleMetadata(c)}
+	case err != nil || document == nil:
 		return data, statement, nil // what cannot be read has a finding already
 	}
-	guarded := tree.Stamp(c.File, document)
+	refreshed := tree.Stamp(c.File, document)
 	switch {
 	case len(r.trust.keys) == 0:
-		return guarded, statement, nil
+		return refreshed, statement, nil
 	case r.signs():
 		facts := statement
 		facts.Serial++
-		return guarded, r.key.Sign(seal.Statement{Cluster: c.Name, Path: r.inside(file), Digest: manifest.Digest(guarded), Facts: facts}), nil
+		return refreshed, r.key.Sign(seal.Statement{Cluster: c.Name, Path: r.inside(file), Digest: manifest.Digest(refreshed), Facts: facts}), nil
 	}
 	return data, statement, finding.List{{
 		File: file, Cluster: c.Name, Rule: RuleGuardUnsigned, Severity: finding.Warning,
 		Message: "the guards of the sealed cluster Secret are not those that the spec asks for, and there is no " + seal.KeyEnv + " to sign it with others",
 		Hint:    "Run kasou build where " + seal.KeyEnv + " is, such as in CI on a push.",
 	}}
+}
+
+// staleMetadata returns the finding about labels and annotations that this run
+// cannot change: before a merge, and for whoever builds without the key, a warning,
+// as the build after the merge has it.
+func (r *run) staleMetadata(c fleet.Cluster) finding.Finding {
+	f := c.Finding(finding.Error, RuleStaleMetadata, []string{"spec", "argocd", "cluster"},
+		"Argo CD's sealed cluster Secret has other labels or annotations than the spec wants", "Run kasou register "+c.Name+".")
+	if r.key == nil && len(r.trust.keys) > 0 {
+		f.Hint = "Run kasou build where " + seal.KeyEnv + " is, such as in CI on a push."
+		if !r.onlyLooks || r.BeforeMerge {
+			f.Severity = finding.Warning
+		}
+	}
+	return f
 }
 
 // committed gives a file of the repo as it stands on disk, or nil.

@@ -37,8 +37,8 @@ const (
 	// RuleRegistrationForeign: what stands in a registration's place is not the
 	// one sealed cluster Secret.
 	RuleRegistrationForeign finding.Rule = "register-foreign"
-	// RuleStaleSecret: the registration has other labels, annotations, namespaces
-	// or another project than the spec wants.
+	// RuleStaleSecret: the registration has other namespaces or another project
+	// than the spec wants.
 	RuleStaleSecret finding.Rule = "register-stale-secret"
 	// RuleStaleServer: the registration is of another server than the spec's.
 	RuleStaleServer finding.Rule = "register-stale-server"
@@ -300,7 +300,7 @@ func (r *run) proveRegistration(c fleet.Cluster, lock *tree.Lock, data []byte) (
 	}
 	if spec, err := argocd.SpecDigest(r.fleet, c); err == nil && spec != statement.Spec {
 		return statement, finding.List{c.Finding(finding.Error, RuleStaleSecret, []string{"spec", "argocd", "cluster"},
-			"Argo CD's sealed cluster Secret has other labels, annotations, namespaces or another project than the spec wants",
+			"Argo CD's sealed cluster Secret has other namespaces, or another project, than the spec wants",
 			"Run kasou register "+c.Name+".")}
 	}
 	return statement, nil

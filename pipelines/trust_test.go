@@ -505,20 +505,90 @@ func TestAStaleRenderedSecretIsSeenWithoutTheKey(t *testing.T) {
 	}
 }
 
-// What the spec makes of the cluster Secret in the open is what was sealed.
+// What the spec makes of the cluster Secret and is sealed with the credential
+// needs the credential to change.
 func TestAStaleClusterSecret(t *testing.T) {
-	for name, change := range map[string]string{
-		"labels": "labels: {stage: prod}", "annotations": "annotations: {team: a}", "project": "project: default", "namespaces": "namespaces: [a]",
-	} {
+	for name, change := range map[string]string{"project": "project: default", "namespaces": "namespaces: [a]"} {
 		t.Run(name, func(t *testing.T) {
 			repo, builder, checker, k := signed(t)
 			repo.Cluster(t, "one", "  chart: {path: charts/c}\n  server: https://one.example.com\n  argocd: {cluster: {"+change+"}}\n")
 			for _, p := range []pipelines.Pipeline{pipelines.Build, pipelines.Check} {
 				found(t, pipe(t, p, checker), pipelines.RuleStaleSecret, finding.Error)
+				found(t, pipe(t, p, builder), pipelines.RuleStaleSecret, finding.Error)
 			}
 			fleettest.MustPass(t, register(t, builder, k), nil)
 			fleettest.MustPass(t, pipe(t, pipelines.Build, builder), nil)
 			fleettest.MustPass(t, pipe(t, pipelines.Check, checker), nil)
 		})
 	}
+}
+
+// Labels and annotations of the cluster Secret stand in the open: the build that
+// has the key follows the spec, and seals nothing.
+func TestMetadataOfAClusterSecretFollowsTheSpec(t *testing.T) {
+	for name, change := range map[string]string{"labels": "labels: {stage: prod}", "annotations": "annotations: {team: a}"} {
+		t.Run(name, func(t *testing.T) {
+			repo, builder, checker, k := signed(t)
+			before := string(repo.Read(t, registration))
+			repo.Cluster(t, "one", "  chart: {path: charts/c}\n  server: https://one.example.com\n  argocd: {cluster: {"+change+"}}\n")
+			found(t, pipe(t, pipelines.Check, checker), pipelines.RuleStaleMetadata, finding.Error)
+			found(t, pipe(t, pipelines.Build, checker), pipelines.RuleStaleMetadata, finding.Warning)
+			merging := checker
+			merging.BeforeMerge = true
+			found(t, pipe(t, pipelines.Check, merging), pipelines.RuleStaleMetadata, finding.Warning)
+			if string(repo.Read(t, registration)) != before {
+				t.Fatal("it was written without the key")
+			}
+			fleettest.MustPass(t, pipe(t, pipelines.Build, builder), nil)
+			after := string(repo.Read(t, registration))
+			value := change[strings.Index(change, "{")+1 : len(change)-1]
+			if !strings.Contains(after, value) || sealedValues(t, after) != sealedValues(t, before) {
+				t.Errorf("the registration is\n%s", after)
+			}
+			fleettest.MustPass(t, pipe(t, pipelines.Check, checker), nil)
+			if r := register(t, builder, k); r.Failed() || r.Count(report.Changed) > 0 {
+				fleettest.Print(t, r)
+				t.Error("register writes, and the credential is the same")
+			}
+		})
+	}
+}
+
+// Nobody without the key can have a build take over metadata beside ciphertext
+// that is not proven.
+func TestMetadataIsNotRefreshedOverAnEditedFile(t *testing.T) {
+	repo, builder, _, _ := signed(t)
+	edited := strings.Replace(string(repo.Read(t, registration)), "encryptedData:\n", "encryptedData:\n    more: QUJD\n", 1)
+	repo.Write(t, registration, []byte(edited))
+	repo.Cluster(t, "one", "  chart: {path: charts/c}\n  server: https://one.example.com\n  argocd: {cluster: {labels: {stage: prod}}}\n")
+	if r := pipe(t, pipelines.Build, builder); !r.Failed() || string(repo.Read(t, registration)) != edited {
+		t.Error("it was refreshed")
+	}
+}
+
+// Without a key of the run nothing proves what stands there: the credential is
+// sealed anew.
+func TestMetadataWithoutAKeyNeedsRegister(t *testing.T) {
+	repo := example(t, "one")
+	options := built(t, repo)
+	k := fleettest.NewKubeconfig(t)
+	fleettest.MustPass(t, register(t, options, k), nil)
+	repo.Write(t, "clusters/one/spec.yaml", append(repo.Read(t, "clusters/one/spec.yaml"), "  argocd: {cluster: {labels: {stage: prod}}}\n"...))
+	for _, p := range []pipelines.Pipeline{pipelines.Build, pipelines.Check} {
+		found(t, pipe(t, p, options), pipelines.RuleStaleMetadata, finding.Error)
+	}
+	fleettest.MustPass(t, register(t, options, k), nil)
+	fleettest.MustPass(t, pipe(t, pipelines.Build, options), nil)
+	fleettest.MustPass(t, pipe(t, pipelines.Check, options), nil)
+}
+
+// sealedValues returns the ciphertext in a registration's file.
+func sealedValues(t *testing.T, file string) string {
+	t.Helper()
+	_, rest, found := strings.Cut(file, "encryptedData:\n")
+	values, _, _ := strings.Cut(rest, "template:")
+	if !found {
+		t.Fatalf("no ciphertext in\n%s", file)
+	}
+	return values
 }

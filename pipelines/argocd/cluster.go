@@ -89,15 +89,26 @@ func openSecret(f *fleet.Fleet, c fleet.Cluster, server string) *corev1.Secret {
 	return secret
 }
 
-// SpecDigest returns the digest of all that the spec makes of c's cluster Secret:
-// name, labels, annotations, project, namespaces. The error says that the server
-// makes no sense.
-func SpecDigest(f *fleet.Fleet, c fleet.Cluster) (string, error) {
+// OpenClusterSecret returns c's cluster Secret without its credential: name,
+// server, labels, annotations, project and namespaces, as the spec makes them. The
+// error says that the server makes no sense.
+func OpenClusterSecret(f *fleet.Fleet, c fleet.Cluster) (*corev1.Secret, error) {
 	server, err := ClusterServer(c)
+	if err != nil {
+		return nil, err
+	}
+	return openSecret(f, c, server), nil
+}
+
+// SpecDigest returns the digest of what the spec makes of c's cluster Secret and
+// what is sealed with the credential: name, server, project, namespaces. The error
+// says that the server makes no sense.
+func SpecDigest(f *fleet.Fleet, c fleet.Cluster) (string, error) {
+	secret, err := OpenClusterSecret(f, c)
 	if err != nil {
 		return "", err
 	}
-	data, err := json.Marshal(openSecret(f, c, server)) // sorts the keys of maps
+	data, err := json.Marshal(secret.Data) // sorts the keys of maps
 	if err != nil {
 		return "", fmt.Errorf("cluster Secret of %s: %w", c.Name, err)
 	}

@@ -157,9 +157,11 @@ func decideSameKey(f Facts) Decision {
 		return tampered(TamperedRollback)
 	case f.SamePlaintext == No:
 		return sealFor(ReasonPlaintext)
-	case f.Whole != Yes:
+	case f.SamePlaintext == Unknown && f.Whole != Yes:
 		return tampered(f.Suspect)
 	}
+	// With the plaintext's tag the document's proves everything: the tag over all
+	// is out of date where Refresh has made other metadata.
 	return decideProved(f)
 }
 

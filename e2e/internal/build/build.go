@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"strconv"
 	"strings"
 	"time"
 
@@ -45,6 +46,28 @@ var (
 		Name: "sealed-secrets-controller", Module: "parts/sealed-secrets",
 		Package: SealedSecrets + "/cmd/controller", root: SealedSecrets,
 	}
+	// ControllerManager is the kube-controller-manager of the newest API server.
+	ControllerManager = Part{
+		Name: "kube-controller-manager", Module: "parts/kube-controller-manager",
+		Package: "k8s.io/kubernetes/cmd/kube-controller-manager", root: "k8s.io/kubernetes", stamp: kubernetesStamp,
+	}
+	// Kine is the store of a virtual cluster: etcd's protocol over SQLite.
+	Kine = Part{Name: "kine", Module: "parts/kine", Package: "github.com/k3s-io/kine", root: "github.com/k3s-io/kine"}
+	// VCluster is the program of a virtual cluster's pod.
+	VCluster = Part{
+		Name: "vcluster", Module: "parts/vcluster", Package: "github.com/loft-sh/vcluster/cmd/vcluster",
+		root: "github.com/loft-sh/vcluster", stamp: vclusterStamp,
+	}
+	// VClusterBefore is the release before VCluster's.
+	VClusterBefore = Part{
+		Name: "vcluster", Module: "parts/vcluster-before", Package: VCluster.Package, root: VCluster.root, stamp: vclusterStamp,
+	}
+	// ArgoCD is what deploys: repo-server, application-controller and
+	// applicationset-controller in one program.
+	ArgoCD = Part{
+		Name: "argocd", Module: "parts/argocd", Package: ".", root: argoCD,
+		sources: []string{"main.go"},
+	}
 	// ArgoCDDiff is Argo CD's own comparison.
 	ArgoCDDiff = Part{
 		Name: "argocd-diff", Module: "parts/argocd-diff", Package: ".", root: "github.com/argoproj/gitops-engine",
@@ -54,6 +77,8 @@ var (
 
 // SealedSecrets is the module of the controller, and of what kasou seals with.
 const SealedSecrets = "github.com/bitnami-labs/sealed-secrets"
+
+const argoCD = "github.com/argoproj/argo-cd/v3"
 
 // APIServer is the kube-apiserver of a Kubernetes minor version, such as 1.34.
 // There must be a folder parts/kube-apiserver-1.34.
@@ -70,6 +95,11 @@ func kubernetesStamp(version string) []string {
 	const pkg = "k8s.io/component-base/version."
 	number := strings.SplitN(strings.TrimPrefix(version, "v"), ".", 3)
 	return []string{pkg + "gitVersion=" + version, pkg + "gitMajor=" + number[0], pkg + "gitMinor=" + number[1]}
+}
+
+// vclusterStamp tells the program its version, as its release does.
+func vclusterStamp(version string) []string {
+	return []string{"github.com/loft-sh/vcluster/pkg/telemetry.SyncerVersion=" + strings.TrimPrefix(version, "v")}
 }
 
 // Binary gives the path of the part's binary. It builds it where the cache has
@@ -93,6 +123,9 @@ func (p Part) Binary(ctx context.Context, log io.Writer) (string, error) {
 	if _, err := os.Stat(binary); err == nil {
 		return binary, nil
 	}
+	if tooLate() {
+		return "", fmt.Errorf("%s %s: %w", p.Name, version, ErrTooLate)
+	}
 	start := time.Now()
 	fmt.Fprintf(log, "e2e: building %s %s, once; minutes on a small machine\n", p.Name, version)
 	if err := p.compile(ctx, flags, binary); err != nil {
@@ -100,6 +133,23 @@ func (p Part) Binary(ctx context.Context, log io.Writer) (string, error) {
 	}
 	fmt.Fprintf(log, "e2e: built %s %s in %s: %s\n", p.Name, version, time.Since(start).Round(time.Second), binary)
 	return binary, nil
+}
+
+// ErrTooLate is a part that is not built yet, and must not be now.
+var ErrTooLate = errors.New("not built yet, and KASOU_E2E_BUILD_UNTIL is over")
+
+// tooLate reports whether the time after which nothing big is begun is over:
+// KASOU_E2E_BUILD_UNTIL, in seconds since 1970.
+func tooLate() bool {
+	until, err := strconv.ParseInt(os.Getenv("KASOU_E2E_BUILD_UNTIL"), 10, 64)
+	return err == nil && time.Now().Unix() > until
+}
+
+// Kasou builds the program that is tested, and returns its path in the cache.
+func Kasou(ctx context.Context) (string, error) {
+	binary := filepath.Join(chart.CacheDir(), "e2e", "kasou")
+	_, err := goCommand(ctx, filepath.Dir(moduleRoot()), "build", "-buildvcs=false", "-o", binary, ".")
+	return binary, err
 }
 
 // Version gives the version that the part's go.mod pins, such as v1.34.4.
@@ -162,11 +212,11 @@ func (p Part) file(name string) string {
 	return filepath.Join(moduleRoot(), filepath.FromSlash(p.Module), name)
 }
 
-// SealedSecretsFolder gives the unpacked module of the controller; its CRD is
-// in helm/sealed-secrets/crds. It brings the module where only the binary is in a
-// cache.
-func SealedSecretsFolder(ctx context.Context) (string, error) {
-	out, err := goCommand(ctx, Controller.file("."), "mod", "download", "-json", SealedSecrets)
+// Folder returns the unpacked module that carries the part's version: manifests,
+// definitions and charts are in it. It brings the module where only the binary is in
+// a cache.
+func (p Part) Folder(ctx context.Context) (string, error) {
+	out, err := goCommand(ctx, p.file("."), "mod", "download", "-json", p.root)
 	if err != nil {
 		return "", err
 	}

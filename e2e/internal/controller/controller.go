@@ -1,6 +1,5 @@
 // Package controller runs the real Sealed Secrets controller against a test
-// cluster. It wants a pod's files and environment: it gets the files in a mount
-// namespace of its own.
+// cluster, in a pod.
 package controller
 
 import (
@@ -11,11 +10,9 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"path/filepath"
 	"syscall"
 	"time"
 
-	authv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
@@ -23,6 +20,7 @@ import (
 
 	"kasou/e2e/internal/apply"
 	"kasou/e2e/internal/cluster"
+	"kasou/e2e/internal/pod"
 	"kasou/e2e/internal/process"
 )
 
@@ -33,10 +31,6 @@ const (
 	Name      = "sealed-secrets-controller"
 )
 
-// ErrNoNamespaces is a system, or a user, that cannot make mount namespaces:
-// the controller cannot run there.
-var ErrNoNamespaces = errors.New("cannot make a mount namespace: the Sealed Secrets controller needs Linux, and root or unprivileged user namespaces")
-
 // address is that of manifests.yaml.
 const address = "192.0.2.10"
 
@@ -45,13 +39,14 @@ var manifests []byte
 
 // Controller is a running controller.
 type Controller struct {
-	address, dir string
-	process      *process.Process
+	address string
+	pod     *pod.Pod
+	process *process.Process
 }
 
 // Start installs the definition of SealedSecrets (the file) and the
 // controller's rights into the cluster, runs the binary, and waits until it
-// gives out a certificate. The error is ErrNoNamespaces where it cannot run; the
+// gives out a certificate. The error is pod.ErrNoNamespaces where it cannot run; the
 // definition is there all the same.
 func Start(ctx context.Context, c *cluster.Cluster, binary, definition string) (*Controller, error) {
 	config, err := c.Admin()
@@ -61,15 +56,14 @@ func Start(ctx context.Context, c *cluster.Cluster, binary, definition string) (
 	if err := install(ctx, config, definition); err != nil {
 		return nil, fmt.Errorf("install the controller: %w", err)
 	}
-	if err := namespacesWork(); err != nil {
-		return nil, fmt.Errorf("%w (%w)", ErrNoNamespaces, err)
-	}
-	dir, err := os.MkdirTemp("", "kasou-e2e-controller-")
-	if err != nil {
+	if err := pod.Try(); err != nil {
 		return nil, err
 	}
-	k := &Controller{dir: dir}
-	if err := k.start(ctx, c, config, binary); err != nil {
+	k := &Controller{}
+	if k.pod, err = pod.New("controller"); err != nil {
+		return nil, err
+	}
+	if err := k.start(ctx, c, binary); err != nil {
 		k.Stop()
 		return nil, err
 	}
@@ -110,8 +104,9 @@ func addressPod(ctx context.Context, config *rest.Config) error {
 	return err
 }
 
-func (k *Controller) start(ctx context.Context, c *cluster.Cluster, config *rest.Config, binary string) error {
-	if err := k.writeAccount(ctx, c, config); err != nil {
+func (k *Controller) start(ctx context.Context, c *cluster.Cluster, binary string) error {
+	const program = "/controller"
+	if err := errors.Join(k.pod.Account(ctx, c, Namespace, Name), k.pod.Mount(program, binary)); err != nil {
 		return err
 	}
 	var port [2]int
@@ -122,11 +117,10 @@ func (k *Controller) start(ctx context.Context, c *cluster.Cluster, config *rest
 		}
 	}
 	k.address = fmt.Sprintf("127.0.0.1:%d", port[0])
-	cmd := inPod(k.dir, binary, "--listen-addr", k.address, "--listen-metrics-addr", fmt.Sprintf("127.0.0.1:%d", port[1]),
+	cmd := k.pod.Command(program, "--listen-addr", k.address, "--listen-metrics-addr", fmt.Sprintf("127.0.0.1:%d", port[1]),
 		"--key-size", "2048", "--kubeclient-qps", "100", "--kubeclient-burst", "200")
-	cmd.Env = []string{"KUBERNETES_SERVICE_HOST=127.0.0.1", fmt.Sprintf("KUBERNETES_SERVICE_PORT=%d", c.Port), "PATH=" + os.Getenv("PATH")}
 	var err error
-	if k.process, err = process.Start(Name, filepath.Join(k.dir, "log"), cmd); err != nil {
+	if k.process, err = process.Start(Name, k.pod.Log("controller"), cmd); err != nil {
 		return err
 	}
 	c.Route(address+":8080", k.address)
@@ -134,24 +128,6 @@ func (k *Controller) start(ctx context.Context, c *cluster.Cluster, config *rest
 		_, err := k.Certificate(ctx)
 		return err
 	})
-}
-
-// writeAccount lays down the files of the controller's ServiceAccount.
-func (k *Controller) writeAccount(ctx context.Context, c *cluster.Cluster, config *rest.Config) error {
-	client, err := kubernetes.NewForConfig(config)
-	if err != nil {
-		return err
-	}
-	token, err := client.CoreV1().ServiceAccounts(Namespace).CreateToken(ctx, Name, &authv1.TokenRequest{}, metav1.CreateOptions{})
-	if err != nil {
-		return fmt.Errorf("token of the controller: %w", err)
-	}
-	for name, data := range map[string][]byte{"token": []byte(token.Status.Token), "ca.crt": c.CA, "namespace": []byte(Namespace)} {
-		if err := os.WriteFile(filepath.Join(k.dir, name), data, 0o600); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // Certificate gives the certificate that the controller seals with now, PEM.
@@ -199,5 +175,5 @@ func (k *Controller) Stop() {
 	if k.process != nil {
 		k.process.Stop()
 	}
-	_ = os.RemoveAll(k.dir)
+	k.pod.Remove()
 }
