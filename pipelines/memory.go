@@ -19,11 +19,11 @@ import (
 	"kasou/pipelines/extra"
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
+	"kasou/pipelines/lockfile"
 	"kasou/pipelines/manifest"
 	"kasou/pipelines/recall"
 	"kasou/pipelines/seal"
 	"kasou/pipelines/toolchain"
-	"kasou/pipelines/tree"
 )
 
 // memory knows which clusters this very program has built, from what, with what
@@ -146,7 +146,7 @@ func (r *run) forgettable(c fleet.Cluster) bool {
 // unchanged says whether the cluster is as this program built it: from the same
 // inputs, with every file that its lock lists there and as it was. The findings
 // are those of that build.
-func (r *run) unchanged(c fleet.Cluster, ch toolchain.Chart, extras extra.Extras, lock *tree.Lock) (finding.List, bool) {
+func (r *run) unchanged(c fleet.Cluster, ch toolchain.Chart, extras extra.Extras, lock *lockfile.Lock) (finding.List, bool) {
 	if r.memory == nil || lock == nil || r.forgettable(c) || r.rolledBack(c.Name, lock) {
 		return nil, false
 	}

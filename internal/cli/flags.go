@@ -16,8 +16,8 @@ import (
 	"kasou/pipelines"
 	"kasou/pipelines/chart"
 	"kasou/pipelines/finding"
-	"kasou/pipelines/fleet"
 	"kasou/pipelines/host"
+	"kasou/pipelines/layout"
 	"kasou/pipelines/report"
 	"kasou/pipelines/seal"
 	"kasou/pipelines/toolchain"
@@ -224,7 +224,7 @@ func (f *flags) completeClusters(c *cobra.Command, args []string, _ string) ([]s
 // must work while the fleet is being edited.
 func clusterFolders(where location) []string {
 	dir := filepath.Join(where.root, filepath.FromSlash(where.dir))
-	specs, _ := filepath.Glob(filepath.Join(dir, "*", fleet.SpecFileName)) // the pattern is good
+	specs, _ := filepath.Glob(filepath.Join(dir, "*", layout.Spec)) // the pattern is good
 	names := make([]string, len(specs))
 	for i, spec := range specs {
 		names[i] = filepath.Base(filepath.Dir(spec))
