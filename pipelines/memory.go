@@ -12,7 +12,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -185,8 +184,8 @@ func source(c fleet.Cluster, ch toolchain.Chart, extras extra.Extras) string {
 // repeats says whether a stage will find the same again as long as its inputs
 // are the same. What sealing, the cache or the disk gives rise to is found once.
 func repeats(f finding.Finding) bool {
-	stage, _, _ := strings.Cut(string(f.Rule), "-")
-	return slices.Contains([]string{"vcluster", "render", "argocd", "conform"}, stage)
+	stage, _ := f.Rule.Stage()
+	return stage.Repeats()
 }
 
 // remember notes that the cluster was built, is on disk as its lock says, and

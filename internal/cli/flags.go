@@ -49,14 +49,14 @@ func addCommonFlags(root *cobra.Command, env Env) *flags {
 	p := root.PersistentFlags()
 	p.StringVar(&f.clusters, "clusters", defaultClusters, "folder with fleet.yaml and one folder for each cluster")
 	p.Var(&f.toolchain, "toolchain", "who runs helm, kubeseal and kubeconform: "+strings.Join(f.toolchain.allowed, ", "))
-	p.Var(&f.output, "output", "how to print results: text, json, sarif, github or html")
+	p.Var(&f.output, "output", "how to print results: "+strings.Join(report.Formats(), ", "))
 	p.StringVar(&f.outputFile, "output-file", "", "write the results to this file, and print them as text")
 	p.IntVar(&f.jobs, "jobs", runtime.GOMAXPROCS(0), "how many clusters to work on at once")
 	p.StringVar(&f.hostContext, "host-context", "", "kubeconfig context of the host cluster; default: the current one")
 	p.Float32Var(&f.hostQPS, "host-qps", host.DefaultQPS, "how many requests a second the host cluster gets at most")
 	for name, values := range map[string][]string{
 		"toolchain": f.toolchain.allowed,
-		"output":    {"text", "json", "sarif", "github", "html"},
+		"output":    report.Formats(),
 	} {
 		if err := root.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)); err != nil {
 			panic(err) // the flag is defined three lines above
