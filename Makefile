@@ -10,6 +10,19 @@ test: lint ## everything there is: linters, tests, real API servers, and the exa
 	$(MAKE) loop
 	go run . check
 
+# What a person runs before each commit: the packages that have neither processes to
+# start nor charts to render.
+quick: ## what is fast: build, vet, and the packages of values and rules; under a minute once built
+	go build ./... && go vet ./...
+	go test ./internal/fence ./pipelines/argocd ./pipelines/credential ./pipelines/extra ./pipelines/finding \
+		./pipelines/fleet ./pipelines/live ./pipelines/manifest ./pipelines/policy ./pipelines/position \
+		./pipelines/recall ./pipelines/seal ./pipelines/tracker ./pipelines/tree ./pipelines/vcluster
+	go run . check
+
+golden: ## rewrite what tests compare with: golden files, JSON schemas, the reference of fields, digests
+	go test ./pipelines/argocd ./pipelines/fleet ./pipelines/report ./pipelines/tree -update
+	go generate ./pipelines/fleet ./pipelines/toolchain/dagger
+
 # Not from Go's cache: it does not see the charts, which lie outside the module.
 e2e: ## against kube-apiserver, etcd, the Sealed Secrets controller and Argo CD's sync engine, built on first use
 	cd e2e && go tool -modfile=../tools/go.mod gotestsum --format pkgname-and-test-fails -- -count=1 -timeout 60m . ./internal/...

@@ -2,7 +2,9 @@ package pipelines
 
 import (
 	"context"
+	"slices"
 	"strings"
+	"sync"
 
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
@@ -105,21 +107,33 @@ type written struct {
 	diff string
 }
 
-// buildAll builds every cluster. The error is of what all of them need: each of
-// them has it too.
+// batch is how many clusters are written together: with 48 a cold build of 1,000 took
+// 7% longer, with 192 it was no faster. Each holds its files' contents meanwhile, some
+// 40 KB.
+const batch = 128
+
+// buildAll builds every cluster, batch by batch: while one is written, the next is
+// built. The error is of what all of them need: each of them has it too.
 func (r *run) buildAll(ctx context.Context, out *report.Report) error {
-	g, ok := r.Toolchain.(toolchain.Grouper)
-	if !ok || g.GroupSize() < 2 {
-		r.forAll(ctx, out, r.Jobs+writers, r.buildAndWrite)
-		return r.schemas.Err()
+	step := r.step(len(r.clusters))
+	results := make([]written, 0, len(r.clusters))
+	if g, ok := r.Toolchain.(toolchain.Grouper); ok && g.GroupSize() > 1 {
+		groups := grouped(r.clusters, g.GroupSize(), func(c fleet.Cluster) string { return c.Name })
+		results = together(ctx, groupsAtOnce, groups, r.buildOne, r.writeAll, step)
+	} else {
+		var writing sync.WaitGroup
+		done := 0
+		for clusters := range slices.Chunk(r.clusters, batch) {
+			built := each(ctx, r.Jobs, clusters, r.buildOne, func(n int, c fleet.Cluster) { step(done+n, c) })
+			done += len(clusters)
+			results = append(results, built...)
+			writing.Wait()
+			part := results[len(results)-len(built):]
+			writing.Go(func() { r.writeAll(ctx, clusters, part) })
+		}
+		writing.Wait()
 	}
-	groups := grouped(r.clusters, g.GroupSize(), func(c fleet.Cluster) string { return c.Name })
-	// All of a group have to be at work, for they wait for each other.
-	r.atWork = make(chan struct{}, len(r.clusters))
-	// The least group has so many; a sync that waited for more of them would wait
-	// for the next group's container.
-	r.disk.Company(g.GroupSize() / 2)
-	for i, w := range together(ctx, groupsAtOnce, groups, r.buildAndWrite, r.step(len(r.clusters))) {
+	for i, w := range results {
 		addCluster(out, r.clusters[i], w)
 	}
 	return r.schemas.Err()
@@ -137,30 +151,43 @@ func (r *run) forAll(ctx context.Context, out *report.Report, jobs int, work fun
 	}
 }
 
-// writers is how many clusters are in hand beside those that are being rendered:
-// they wait for the disk, which is asked once for all who wait. Each holds its
-// files' contents meanwhile, some 40 KB, and one or two descriptors, of which a
-// system may give a process 1,024. With half as many the processors had less to
-// do than the disk.
-const writers = 256
-
-func (r *run) buildAndWrite(ctx context.Context, c fleet.Cluster) (w written) {
-	defer r.disk.AtWork()()
-	r.atWork <- struct{}{}
-	w = written{outcome: r.build(ctx, c)}
-	<-r.atWork
-	toolchain.Leave(ctx)
-	defer func() { r.remember(c, w) }()
+// buildOne builds a cluster and says what its plan means; it is not written yet.
+func (r *run) buildOne(ctx context.Context, c fleet.Cluster) written {
+	w := written{outcome: r.build(ctx, c)}
 	if !w.usable() || w.plan.Empty() {
 		return w
 	}
 	w.findings = append(w.findings, r.judge(w.plan)...)
-	r.write(ctx, &w)
-	// The contents are on disk now, and there may be thousands of clusters.
+	if r.Diff {
+		w.diff, w.err = r.diff(w.plan)
+	}
+	return w
+}
+
+// writeAll writes the clusters of a batch, and notes what was built.
+func (r *run) writeAll(ctx context.Context, clusters []fleet.Cluster, built []written) {
+	var plans []tree.Plan
+	var of []int
+	for i, w := range built {
+		if w.usable() && !w.plan.Empty() && !r.DryRun {
+			plans, of = append(plans, w.plan), append(of, i)
+		}
+	}
+	for i, err := range r.disk.WriteAll(ctx, plans) {
+		built[of[i]].err = err
+	}
+	for i := range built {
+		r.remember(clusters[i], built[i])
+		built[i].forget()
+	}
+}
+
+// forget lets go of the contents, which are on disk or shown: there may be thousands
+// of clusters.
+func (w *written) forget() {
 	for i := range w.plan.Changes {
 		w.plan.Changes[i].Old, w.plan.Changes[i].New = nil, nil
 	}
-	return w
 }
 
 func (r *run) diff(p tree.Plan) (string, error) {

@@ -123,7 +123,8 @@ type seen struct {
 
 // look compares one cluster with everything that it should agree with.
 func (w *watch) look(ctx context.Context, c fleet.Cluster) seen {
-	s := seen{written: w.buildAndWrite(ctx, c)}
+	s := seen{written: w.buildOne(ctx, c)}
+	s.forget()
 	s.rows = w.treeRows(ctx, c, s.written)
 	lock, _, err := w.disk.ReadLock(c.Name)
 	if err != nil || ctx.Err() != nil {

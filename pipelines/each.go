@@ -30,8 +30,8 @@ func each[T, R any](ctx context.Context, jobs int, items []T, work func(context.
 }
 
 // together is each for groups of items, side by side within a group, and atOnce
-// groups at a time. The work is to say toolchain.Leave.
-func together[T, R any](ctx context.Context, atOnce int, groups [][]T, work func(context.Context, T) R, step func(done int, item T)) []R {
+// groups at a time; finish is called with each group's results.
+func together[T, R any](ctx context.Context, atOnce int, groups [][]T, work func(context.Context, T) R, finish func(context.Context, []T, []R), step func(done int, item T)) []R {
 	type place struct{ begin, end int }
 	var items []T
 	var places []place
@@ -56,6 +56,7 @@ func together[T, R any](ctx context.Context, atOnce int, groups [][]T, work func
 			})
 		}
 		members.Wait()
+		finish(ctx, items[p.begin:p.end], results[p.begin:p.end])
 		return struct{}{}
 	}, func(int, place) {})
 	return results

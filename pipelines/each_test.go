@@ -69,13 +69,17 @@ func TestTogetherKeepsTheOrder(t *testing.T) {
 			t.Error(err)
 		}
 		return 10*i + sum
+	}, func(_ context.Context, group, results []int) {
+		if len(group) != len(results) || results[0] == 0 {
+			t.Errorf("finished %v with %v", group, results)
+		}
 	}, func(int, int) { steps.Add(1) })
 	if want := []int{3, 13, 23, 31, 42, 52}; !slices.Equal(got, want) || steps.Load() != 6 {
 		t.Errorf("%v after %d steps, want %v", got, steps.Load(), want)
 	}
 	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()
-	if got := together(cancelled, 2, groups, func(context.Context, int) int { return 1 }, func(int, int) {}); len(got) != 6 {
+	if got := together(cancelled, 2, groups, func(context.Context, int) int { return 1 }, func(context.Context, []int, []int) {}, func(int, int) {}); len(got) != 6 {
 		t.Errorf("cancelled: %v", got)
 	}
 }

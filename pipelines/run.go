@@ -41,8 +41,6 @@ type run struct {
 	onlyLooks bool
 	// memory is nil where every cluster is to be built in full.
 	memory *memory
-	// atWork has a place for each cluster that may be rendered at once.
-	atWork chan struct{}
 	trust  trust
 	// sealedAny says that something sealed was met.
 	sealedAny atomic.Bool
@@ -68,7 +66,7 @@ func choose(o Options) (*run, finding.List, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("open the repo: %w", err)
 	}
-	r := &run{Options: o, fleet: f, repo: repo, disk: tree.At(o.Root, o.Dir), atWork: make(chan struct{}, max(o.Jobs, 1))}
+	r := &run{Options: o, fleet: f, repo: repo, disk: tree.At(o.Root, o.Dir)}
 	if err := r.choose(); err != nil {
 		r.close()
 		return nil, nil, err

@@ -15,7 +15,7 @@ import (
 // there at run time; so the generated files are embedded, and a test holds them
 // to the types.
 //
-//go:generate go test . -run ^TestSchemas$ -update
+//go:generate go test . -run ^Test(Schemas|Fields)$ -update
 
 //go:embed schema/spec.schema.json
 var specSchema []byte

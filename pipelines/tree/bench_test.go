@@ -3,13 +3,14 @@ package tree
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"iter"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"testing"
-
-	"golang.org/x/sync/errgroup"
 
 	"kasou/pipelines/manifest"
 )
@@ -66,16 +67,31 @@ func buildOn(d *Disk, w Wanted) error {
 func BenchmarkWrite(b *testing.B) {
 	d := At(b.TempDir(), "clusters")
 	defer d.Close()
-	var all errgroup.Group
-	all.SetLimit(128)
 	before := cpu(b)
-	for i := range b.N {
-		all.Go(func() error { return buildOn(d, aCluster(fmt.Sprintf("team-%05d", i))) })
-	}
-	if err := all.Wait(); err != nil {
-		b.Fatal(err)
+	for names := range slices.Chunk(slices.Collect(numbers(b.N)), 128) {
+		var plans []Plan
+		for _, n := range names {
+			plan, found, err := d.Compare(context.Background(), aCluster(fmt.Sprintf("team-%05d", n)))
+			if err != nil || len(found) > 0 {
+				b.Fatal(found, err)
+			}
+			plans = append(plans, plan)
+		}
+		if err := errors.Join(d.WriteAll(context.Background(), plans)...); err != nil {
+			b.Fatal(err)
+		}
 	}
 	reportCPU(b, before)
+}
+
+func numbers(n int) iter.Seq[int] {
+	return func(yield func(int) bool) {
+		for i := range n {
+			if !yield(i) {
+				return
+			}
+		}
+	}
 }
 
 // BenchmarkCompare is a check's part of a cluster that is as wanted.

@@ -20,36 +20,16 @@ type Disk struct {
 	// kept are the folders that all clusters share, by their path from the
 	// root: "." and those down to the clusters folder.
 	kept    map[string]*folder
-	group   group
+	syncs   syncs
 	buffers sync.Pool
-	// hands bounds how many clusters are being written at once, those left out
-	// that wait for the others: each has folders open, and keeps a thread busy.
-	hands chan struct{}
 }
-
-const hands = 16
 
 // At gives the clusters folder dir, slash-separated, of the repo at root. It
 // looks at nothing yet: what is wrong there shows when it is used. The caller
 // closes it.
 func At(root, dir string) *Disk {
-	return &Disk{
-		root: root, dir: dir, kept: map[string]*folder{},
-		hands: make(chan struct{}, hands), group: group{crowd: crowd, slots: make(chan struct{}, atOnce)},
-	}
+	return &Disk{root: root, dir: dir, kept: map[string]*folder{}, syncs: syncs{slots: make(chan struct{}, atOnce)}}
 }
-
-// AtWork tells that a cluster is in hand that may come to be written, until the
-// function it gives is called: clusters that are written wait for such ones, a
-// crowd at most, to share a sync with them.
-func (d *Disk) AtWork() (done func()) {
-	d.group.enter()
-	return d.group.leave
-}
-
-// Company says how many clusters a shared sync waits for at most, in place of a
-// crowd: no more than are sure to come at one time. It is called before any is written.
-func (d *Disk) Company(clusters int) { d.group.crowd = clusters }
 
 // Close lets go of the repo. Nobody may be using it any more.
 func (d *Disk) Close() error {
@@ -94,7 +74,7 @@ func (d *Disk) reach(p string) (f *folder, err error) {
 	}
 	d.kept[p] = f
 	if p == d.dir {
-		d.group.open(f)
+		d.syncs.open(f)
 	}
 	return f, nil
 }

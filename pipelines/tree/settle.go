@@ -11,26 +11,24 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// settle makes the staged files, and the new, renamed and removed names in the
-// folders, last: together with those of other clusters where there are enough,
-// else by themselves. A folder that is gone needs nothing.
-func (w *writer) settle(dirs map[string]bool, staged []move) error {
-	if len(dirs)+len(staged) == 0 {
+// settle makes what the step did last: the files that it wrote, and the new, renamed
+// and removed names in folders. It leaves that to the sync which the batch shares, where
+// that covers the folders. A folder that is gone needs nothing.
+func (w *writer) settle() error {
+	if len(w.dirs)+len(w.unsynced) == 0 {
 		return nil
 	}
-	folders, err := w.unsettled(dirs, staged)
+	folders, err := w.unsettled(w.dirs, w.unsynced)
 	if err != nil {
 		return err
 	}
-	group := &w.visit.disk.group
-	if !group.covers(slices.Collect(maps.Values(folders))) {
-		return w.syncEach(folders, dirs, staged)
+	if !w.visit.disk.syncs.covers(slices.Collect(maps.Values(folders))) {
+		return w.syncEach(folders, w.dirs, w.unsynced)
 	}
 	step("sync " + w.plan.Cluster)
+	w.shares = true
 	w.visit.release()
-	<-w.visit.disk.hands
-	defer func() { w.visit.disk.hands <- struct{}{} }()
-	return group.wait()
+	return nil
 }
 
 // unsettled opens the folders that hold what is to be synced.
@@ -64,7 +62,7 @@ func (w *writer) unsettled(dirs map[string]bool, staged []move) (map[string]*fol
 // it.
 func (w *writer) syncEach(folders map[string]*folder, dirs map[string]bool, staged []move) error {
 	var all errgroup.Group
-	slots := w.visit.disk.group.slots
+	slots := w.visit.disk.syncs.slots
 	start := func(what string, sync func() error) {
 		step("sync " + what)
 		slots <- struct{}{}

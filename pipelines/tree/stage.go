@@ -104,17 +104,7 @@ func (w *writer) temp(target string) string {
 	return path.Join(path.Dir(target), tempName(w.plan.Cluster, len(w.staged)))
 }
 
-// stageAll writes every new content beside its target, and makes it last.
-func (w *writer) stageAll(ctx context.Context) error {
-	if err := w.writeAll(ctx); err != nil {
-		return err
-	}
-	if err := w.settle(w.dirty, w.staged); err != nil {
-		return err
-	}
-	return ctx.Err()
-}
-
+// writeAll writes every new content beside its target.
 func (w *writer) writeAll(ctx context.Context) error {
 	if w.needsIntent() {
 		if err := w.stage(w.plan.lockPath, w.plan.lockIntent); err != nil {
@@ -194,7 +184,7 @@ func (w *writer) mkdir(p string) error {
 	return nil
 }
 
-// discard takes back what stageAll did, and is not in place. It does not fail: what it cannot
+// discard takes back what writeAll did, and is not in place. It does not fail: what it cannot
 // remove, the next run sweeps.
 func (w *writer) discard() {
 	for _, m := range w.staged {

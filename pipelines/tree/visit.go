@@ -239,43 +239,38 @@ type entry struct {
 
 const lockPoll = 20 * time.Millisecond
 
-// lock waits for a lock of the folder itself, so that no lock file litters the
-// repo: for itself alone, or together with others who only read. It holds until
-// the visit ends.
-func (v *visit) lock(ctx context.Context, p string, alone bool) error {
+// tryLock takes a lock of the folder itself, so that no lock file litters the repo:
+// for itself alone, or together with others who only read. It holds until the visit
+// ends. It is not ok where another process has one.
+func (v *visit) tryLock(p string, alone bool) (ok bool, err error) {
 	f, err := v.at(p)
 	if err == nil && v.disk.shared(p) {
 		f, err = f.sub(".") // a lock goes with the one descriptor
 	}
 	if err != nil {
-		return err
+		return false, err
 	}
 	v.locked = f
-	for {
-		ok, err := f.lock(alone)
-		if ok {
-			return nil
-		}
-		if err == nil {
-			if err = v.pause(ctx); err == nil {
-				continue
-			}
-		}
-		return fmt.Errorf("wait for another kasou at work in %s: %w", p, err)
-	}
+	return f.lock(alone)
 }
 
-// pause gives another process time. It may wait for a cluster that this one
-// holds, so nobody here may wait for this cluster meanwhile.
-func (v *visit) pause(ctx context.Context) error {
-	v.disk.group.leave()
-	defer v.disk.group.enter()
-	select {
-	case <-time.After(lockPoll):
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
+// lock waits until tryLock is ok.
+func (v *visit) lock(ctx context.Context, p string, alone bool) error {
+	ok, err := v.tryLock(p, alone)
+	if v.locked == nil {
+		return err
 	}
+	for ; !ok && err == nil; ok, err = v.locked.lock(alone) {
+		select {
+		case <-time.After(lockPoll):
+		case <-ctx.Done():
+			return fmt.Errorf("wait for another kasou at work in %s: %w", p, ctx.Err())
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("wait for another kasou at work in %s: %w", p, err)
+	}
+	return nil
 }
 
 // lockToRead is lock for a look at the cluster's files, where its folder is

@@ -1,6 +1,7 @@
 package tree
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -16,21 +17,25 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// buildMany builds the clusters at once, in generation want.
+// buildMany builds the clusters in one batch, in generation want.
 func buildMany(d *Disk, want string, clusters []string) error {
-	var all errgroup.Group
+	var plans []Plan
 	for _, cluster := range clusters {
-		all.Go(func() error { return buildOn(d, generationOf(cluster, want)) })
+		plan, found, err := d.Compare(context.Background(), generationOf(cluster, want))
+		if err != nil || len(found) > 0 {
+			return fmt.Errorf("%v, %w", found, err)
+		}
+		plans = append(plans, plan)
 	}
-	return all.Wait()
+	return errors.Join(d.WriteAll(context.Background(), plans)...)
 }
 
-// together has the syncs of the disk shared, however few are at work, and gives
+// together has the syncs of the disk shared, however few are written, and gives
 // false where this system or file system cannot.
 func together(d *Disk) bool {
-	d.group.written.Add(few)
+	d.syncs.written.Add(few)
 	_, err := d.keep("clusters")
-	return err == nil && d.group.sync != nil
+	return err == nil && d.syncs.system != nil
 }
 
 func clusterNames(n int) []string {
@@ -73,26 +78,13 @@ func TestSyncsAreSharedAndInOrder(t *testing.T) {
 		t.Skip("NOT TESTED, shared syncs: this file system has none to rely upon")
 	}
 	var h history
-	real := d.group.sync
-	waiting := make(chan struct{}, 1000)
-	d.group.sync = sync.OnceValue(func() error { // the first waits for company
-		for range 8 {
-			<-waiting
-		}
-		return nil
-	})
-	first := d.group.sync
-	d.group.sync = func() error {
+	real := d.syncs.system
+	d.syncs.system = func() error {
 		h.add("begin")
 		defer h.add("end")
-		return errors.Join(first(), real())
+		return real()
 	}
-	step = func(at string) {
-		h.add(at)
-		if strings.HasPrefix(at, "sync ") {
-			waiting <- struct{}{}
-		}
-	}
+	step = func(at string) { h.add(at) }
 	defer func() { step = func(string) {} }()
 	if err := buildMany(d, "a", clusters); err != nil {
 		t.Fatal(err)
@@ -103,7 +95,7 @@ func TestSyncsAreSharedAndInOrder(t *testing.T) {
 			syncs++
 		}
 	}
-	if syncs > 4*len(clusters)-8 {
+	if syncs != 4 {
 		t.Errorf("%d syncs for %d clusters", syncs, len(clusters))
 	}
 	for _, cluster := range clusters {
@@ -157,48 +149,13 @@ func phases(t *testing.T, events []string, cluster string) []string {
 	return did
 }
 
-// A sync that runs already may have passed over what a newcomer wrote.
-func TestNewcomersWaitForTheNextSync(t *testing.T) {
-	begun, release := make(chan int), make(chan struct{})
-	calls := 0
-	g := group{sync: func() error {
-		calls++
-		begun <- calls
-		<-release
-		return nil
-	}}
-	done := make(chan error, 3)
-	go func() { done <- g.wait() }()
-	<-begun
-	for range 2 {
-		go func() { done <- g.wait() }()
-	}
-	release <- struct{}{}
-	if err := <-done; err != nil {
-		t.Fatal(err)
-	}
-	for left := 2; left > 0; { // one more sync, or two: who comes when is open
-		select {
-		case <-begun:
-			release <- struct{}{}
-		case err := <-done:
-			if left--; err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	if calls < 2 {
-		t.Errorf("%d syncs", calls)
-	}
-}
-
 // Linux tells of a file that could not be written in one sync only.
 func TestAFailedSyncFailsAllThatFollow(t *testing.T) {
 	broken := errors.New("broken")
 	calls := 0
-	g := group{sync: func() error { calls++; return broken }}
+	s := syncs{system: func() error { calls++; return broken }}
 	for range 2 {
-		if err := g.wait(); !errors.Is(err, broken) {
+		if err := s.whole(); !errors.Is(err, broken) {
 			t.Errorf("got %v", err)
 		}
 	}
@@ -329,4 +286,59 @@ func childMany(root, want string) error {
 	defer d.Close()
 	together(d)
 	return buildMany(d, words[0], words[1:])
+}
+
+// One changed spec must not wait for all that a machine has left to write.
+func TestFewAreSyncedByThemselves(t *testing.T) {
+	clusters := clusterNames(few + 1)
+	d := at(t, manyRepo(t, clusters))
+	if _, err := d.keep("clusters"); err != nil || d.syncs.system == nil {
+		t.Skip("NOT TESTED, shared syncs: this file system has none to rely upon")
+	}
+	whole := 0
+	real := d.syncs.system
+	d.syncs.system = func() error { whole++; return real() }
+	if err := buildMany(d, "a", clusters[:few]); err != nil || whole != 0 {
+		t.Errorf("the file system was synced %d times for %d clusters, %v", whole, few, err)
+	}
+	if err := buildMany(d, "a", clusters[few:]); err != nil || whole == 0 {
+		t.Errorf("the file system was synced %d times for one more, %v", whole, err)
+	}
+}
+
+// Two processes that write the same clusters, in another order.
+func TestProcessesDoNotWaitForEachOther(t *testing.T) {
+	clusters := clusterNames(8)
+	root := manyRepo(t, clusters)
+	plans := []Plan{}
+	for _, cluster := range clusters {
+		plans = append(plans, mustCompare(t, root, generationOf(cluster, "a")))
+	}
+	back := slices.Clone(plans)
+	slices.Reverse(back)
+	var all errgroup.Group
+	for _, order := range [][]Plan{plans, back} {
+		d := at(t, root)
+		together(d)
+		all.Go(func() error { return errors.Join(d.WriteAll(t.Context(), order)...) })
+	}
+	if err := all.Wait(); err != nil {
+		t.Error(err)
+	}
+}
+
+// One cluster that cannot be written leaves the others of its batch alone.
+func TestOneOfABatchFails(t *testing.T) {
+	clusters := clusterNames(4)
+	root := manyRepo(t, clusters)
+	plans := []Plan{}
+	for _, cluster := range clusters {
+		plans = append(plans, mustCompare(t, root, generationOf(cluster, "a")))
+	}
+	put(t, root, "clusters/"+clusters[1]+"/values.yaml", "somebody was faster\n")
+	for i, err := range at(t, root).WriteAll(t.Context(), plans) {
+		if (i == 1) != errors.Is(err, ErrChanged) || i != 1 && err != nil {
+			t.Errorf("%s: %v", clusters[i], err)
+		}
+	}
 }
