@@ -2,6 +2,8 @@ package e2e
 
 import (
 	"fmt"
+	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -12,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"kasou/e2e/internal/apply"
+	"kasou/e2e/internal/build"
 	"kasou/internal/fleettest"
 	"kasou/internal/upstream"
 	"kasou/pipelines"
@@ -79,7 +82,7 @@ func TestThePlanIsWhatTheAPIServerSays(t *testing.T) {
 		repo.Copy(t, "charts/"+base, archive)
 		charts = append(charts, strings.TrimSuffix(base, ".tgz"))
 	}
-	build := func(chart, lines string) []*unstructured.Unstructured {
+	built := func(chart, lines string) []*unstructured.Unstructured {
 		if !strings.Contains(lines, "  server:") {
 			lines += "  server: https://x.example.com\n"
 		}
@@ -90,7 +93,7 @@ func TestThePlanIsWhatTheAPIServerSays(t *testing.T) {
 	}
 	trees := map[string][]*unstructured.Unstructured{}
 	for _, chart := range charts {
-		trees[chart] = build(chart, "")
+		trees[chart] = built(chart, "")
 	}
 	all := map[string]judged{}
 	for i, from := range charts {
@@ -101,7 +104,7 @@ func TestThePlanIsWhatTheAPIServerSays(t *testing.T) {
 		}
 	}
 	for i, step := range steps {
-		all[step.chart+":"+strings.TrimSpace(step.lines)] = judge(t, env, fmt.Sprintf("step-%d", i), trees[step.chart], build(step.chart, step.lines))
+		all[step.chart+":"+strings.TrimSpace(step.lines)] = judge(t, env, fmt.Sprintf("step-%d", i), trees[step.chart], built(step.chart, step.lines))
 	}
 	var right, missed, wrong, refusals int
 	for name, got := range all {
@@ -203,4 +206,31 @@ func sideOf(objects []*unstructured.Unstructured) transition.Side {
 		s.Objects = append(s.Objects, o.Object)
 	}
 	return s
+}
+
+// vcluster's own configuration judges which changes of store and distro it starts
+// with.
+func TestVClusterStartsAfterWhatThePlanSays(t *testing.T) {
+	stores := []string{"embedded-database", "external-database", "embedded-etcd", "deployed-etcd", "external-etcd"}
+	distros := []string{"k3s", "k8s", "k0s", "eks"}
+	for _, minor := range []string{"0.25", "0.30"} {
+		part := build.VClusterChanges(minor)
+		binary, err := part.Binary(t.Context(), os.Stderr)
+		must(t, err)
+		version, err := part.Version()
+		must(t, err)
+		out, err := exec.CommandContext(t.Context(), binary).Output()
+		must(t, err)
+		lines := strings.Split(strings.TrimSpace(string(out)), "\n")
+		for what, names := range map[string][]string{"store": stores, "distro": distros} {
+			starts := map[string]func(from, to, version string) bool{"store": transition.StoreChangeStarts, "distro": transition.DistroChangeStarts}[what]
+			for _, from := range names {
+				for _, to := range names {
+					if want := slices.Contains(lines, what+" "+from+" "+to); starts(from, to, version) != want {
+						t.Errorf("%s: %s from %s to %s starts: %t, want %t", version, what, from, to, !want, want)
+					}
+				}
+			}
+		}
+	}
 }

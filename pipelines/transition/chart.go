@@ -23,28 +23,27 @@ func chartChanges(before, after Side) []Change {
 		Message: fmt.Sprintf("the distro changes from %s to %s: vcluster refuses to start", from, to),
 		Hint:    "Keep the distro, or move to k8s from k3s with a version from 0.25 on and before 0.33.",
 	}
-	if migrates(from, to, after.Chart.Version) {
+	if DistroChangeStarts(from, to, after.Chart.Version) {
 		c.Message = fmt.Sprintf("the distro changes from %s to %s: vcluster migrates the data at its start, and there is no way back", from, to)
 		c.Hint = "Take a backup first."
 	}
 	return append(all, c)
 }
 
-// migrates reports whether vcluster changes the distro by itself: from 0.25 on k3s
-// and eks become k8s (config.ValidateDistroChanges); from 0.33 on k3s is gone.
-func migrates(from, to, version string) bool {
+// DistroChangeStarts reports whether the vcluster of a version starts after its
+// distro has changed, and migrates the data: eks becomes k8s, and from 0.25 on k3s
+// does (config.ValidateDistroChanges), until 0.33 takes k3s away.
+func DistroChangeStarts(from, to, version string) bool {
 	v, err := semver.NewVersion(version)
-	if err != nil || to != "k8s" {
+	switch {
+	case from == to:
+		return true
+	case err != nil || to != "k8s":
 		return false
+	case from == "k3s":
+		return !release(v).LessThan(semver.MustParse("0.25.0")) && release(v).LessThan(semver.MustParse("0.33.0"))
 	}
-	v = release(v)
-	switch from {
-	case "k3s":
-		return !v.LessThan(semver.MustParse("0.25.0")) && v.LessThan(semver.MustParse("0.33.0"))
-	case "eks":
-		return !v.LessThan(semver.MustParse("0.20.0"))
-	}
-	return false
+	return from == "eks"
 }
 
 func release(v *semver.Version) *semver.Version {

@@ -148,7 +148,7 @@ func storeChanges(before, after Side) []Change {
 		Message: fmt.Sprintf("the backing store changes from %s to %s: vcluster refuses to start", from, to),
 		Hint:    "Keep the store, or make a new cluster and move what is in it.",
 	}
-	if storeAllowed(from, to, after.Chart.Version) {
+	if StoreChangeStarts(from, to, after.Chart.Version) {
 		c.Effect = Lost
 		c.Message = fmt.Sprintf("the backing store changes from %s to %s: vcluster starts, and whether the data is moved depends on its own settings", from, to)
 		c.Hint = "Take a backup, and read vcluster's page on migrating the backing store."
@@ -156,14 +156,26 @@ func storeChanges(before, after Side) []Change {
 	return []Change{c}
 }
 
-// storeAllowed reports whether vcluster starts after the change.
-func storeAllowed(from, to, version string) bool {
-	etcd := from == "external-etcd" || from == "deployed-etcd" || from == "embedded-database"
+// StoreChangeStarts reports whether the vcluster of a version starts after its store
+// has changed (config.ValidateStoreChanges; before 0.26 and 0.25 in an older form).
+func StoreChangeStarts(from, to, version string) bool {
 	v, err := semver.NewVersion(version)
-	if err != nil || release(v).LessThan(semver.MustParse("0.25.0")) {
-		return to == "embedded-etcd" && etcd
+	if err != nil {
+		return false
 	}
-	return (to == "deployed-etcd" || to == "embedded-etcd") && etcd || to == "external-database" && from == "embedded-database"
+	since := func(minimum string) bool { return !release(v).LessThan(semver.MustParse(minimum)) }
+	movable := from == "external-etcd" || from == "deployed-etcd" || from == "embedded-database"
+	switch to {
+	case from:
+		return true
+	case "embedded-etcd":
+		return movable
+	case "deployed-etcd":
+		return movable && since("0.25.0")
+	case "external-database":
+		return from == "embedded-database" && since("0.26.0")
+	}
+	return false
 }
 
 func has(m map[string]any, key string) bool {
