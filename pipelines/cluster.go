@@ -27,6 +27,7 @@ type outcome struct {
 	cluster  string
 	plan     tree.Plan
 	reasons  []report.Reason
+	steps    []report.Transition
 	findings finding.List
 	// unknown are errors about files that are not kasou's. They fail the run and
 	// keep nothing of kasou's from being written.
@@ -111,8 +112,13 @@ func (r *run) stages(ctx context.Context, c fleet.Cluster, lock *lockfile.Lock) 
 		Chart: pin, Inputs: o.inputs, Host: hostLock, ClusterScoped: made.clusterScoped, Sealed: made.sealed,
 	}}
 	o.plan, found, err = r.disk.Compare(ctx, wanted)
-	if keep(found, err) {
-		o.reasons = reasons(lock, wanted.Lock, o.plan, made.files)
+	if !keep(found, err) {
+		return o
+	}
+	o.reasons = reasons(lock, wanted.Lock, o.plan, made.files)
+	o.steps, found, err = r.transition(ctx, c, ch, made.files, o.plan)
+	if !keep(found, err) && !r.onlyLooks {
+		o.plan = tree.Plan{Cluster: c.Name} // nothing of it is written
 	}
 	return o
 }

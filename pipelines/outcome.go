@@ -14,7 +14,7 @@ import (
 func addCluster(out *report.Report, c fleet.Cluster, w written) {
 	out.Findings = append(append(out.Findings, w.findings...), w.unknown...)
 	unfinished(out, c.Name, w.err)
-	entry := report.Cluster{Name: c.Name, Status: report.Unchanged, Diff: w.diff}
+	entry := report.Cluster{Name: c.Name, Status: report.Unchanged, Diff: w.diff, Steps: w.steps}
 	switch {
 	case w.err != nil || w.cluster == "":
 		entry.Status = report.Failed

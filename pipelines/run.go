@@ -13,6 +13,7 @@ import (
 	"kasou/pipelines/conform"
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
+	"kasou/pipelines/history"
 	"kasou/pipelines/lockfile"
 	"kasou/pipelines/report"
 	"kasou/pipelines/seal"
@@ -46,6 +47,10 @@ type run struct {
 	sealedAny atomic.Bool
 	// kinds are those of the clusters that the run has built.
 	kinds kindsOf
+	// baseline is the commit that the change starts from, nil where there is none; moved
+	// are the clusters whose locks are another there than on disk.
+	baseline *history.Tree
+	moved    map[string]bool
 	// judge says what a plan's changes mean for this pipeline.
 	judge func(tree.Plan) finding.List
 }
@@ -105,13 +110,19 @@ func (r *run) prepare(ctx context.Context) (findings finding.List, err error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := r.openBase(ctx); err != nil {
+		return nil, err
+	}
 	findings = append(findings, found...)
 	r.schemas, found, err = conform.Find(r.fleet, r.Cache)
 	return append(findings, found...), err
 }
 
 // close lets go of the repository.
-func (r *run) close() { _, _ = r.disk.Close(), r.repo.Close() }
+func (r *run) close() {
+	r.baseline.Close()
+	_, _ = r.disk.Close(), r.repo.Close()
+}
 
 func sealKey(value string) (*seal.Key, error) {
 	if value == "" {

@@ -17,6 +17,7 @@ const (
 	Conform    Stage = "conform"
 	Extra      Stage = "extra"
 	Policy     Stage = "policy"
+	Plan       Stage = "plan"
 	Tree       Stage = "tree"
 	Credential Stage = "credential"
 	Register   Stage = "register"
@@ -31,7 +32,7 @@ const (
 // same: true for these, false for all others there are.
 var repeating = map[Stage]bool{
 	Fleet: false, Chart: false, VCluster: true, Render: true, ArgoCD: true, Seal: false, Values: false,
-	Conform: true, Extra: false, Policy: false, Tree: false, Credential: false, Register: false,
+	Conform: true, Extra: false, Policy: false, Plan: false, Tree: false, Credential: false, Register: false,
 	Host: false, Lock: false, Retire: false, Drift: false, Doctor: false,
 }
 

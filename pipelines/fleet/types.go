@@ -67,6 +67,20 @@ type ClusterSpec struct {
 	// Allow names objects that the chart, or a manifest in the cluster's folder
 	// extra, may bring although they are not of the cluster's own namespace.
 	Allow []Allowed `json:"allow,omitempty" jsonschema:"minItems=1"`
+	// Accept names steps that build and check refuse otherwise, because they break
+	// the cluster that runs, lose its data or make another, empty one.
+	Accept []AcceptedChange `json:"accept,omitempty" jsonschema:"minItems=1"`
+}
+
+// AcceptedChange is one step that would break the cluster, and is meant: exactly
+// this one.
+type AcceptedChange struct {
+	// Change is its name, as kasou plan shows it.
+	Change string `json:"change" jsonschema:"minLength=1,example=distro"`
+	// From is the value before.
+	From string `json:"from" jsonschema:"example=k3s"`
+	// To is the value after.
+	To string `json:"to" jsonschema:"example=k8s"`
 }
 
 // Allowed is a kind of object that a cluster may bring to the host, beyond

@@ -109,8 +109,28 @@ type Cluster struct {
 	Reasons []Reason `json:"reasons,omitempty"`
 	// Diff of the changes, where one was asked for; never coloured in json.
 	Diff string `json:"diff,omitempty"`
+	// Steps say what the change does to the cluster that runs, the worst first; none
+	// where nothing that is deployed changes, or where there is no commit to compare
+	// with.
+	Steps []Transition `json:"steps,omitempty"`
 	// Facts are there for kasou drift alone.
 	Facts *Facts `json:"facts,omitempty"`
+}
+
+// Transition is one thing that a change does to a cluster that runs.
+type Transition struct {
+	// Effect is its word, such as restart or refused-by-api-server.
+	Effect string `json:"effect"`
+	// Change, From and To name it for spec.accept; Change is empty where there is
+	// nothing to accept.
+	Change string `json:"change,omitempty"`
+	From   string `json:"from,omitempty"`
+	To     string `json:"to,omitempty"`
+	// Message says what happens, Hint what to do instead.
+	Message string `json:"message"`
+	Hint    string `json:"hint,omitempty"`
+	// Accepted: the spec says so.
+	Accepted bool `json:"accepted,omitempty"`
 }
 
 // Cause is why a cluster's files changed.

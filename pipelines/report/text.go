@@ -34,7 +34,9 @@ func writeText(w io.Writer, r *Report, o Options) error {
 	t := &textWriter{Writer: bufio.NewWriter(w), options: o, sources: map[string][]string{}, text: r.Text}
 	t.rows = r.rowsByFinding()
 	for _, f := range r.Findings {
-		t.finding(f)
+		if r.Command != "plan" || f.Rule != PlanRule {
+			t.finding(f)
+		}
 	}
 	for _, u := range r.Unfinished {
 		fmt.Fprintf(t, "%s\n", t.paint(red, indented(u.String())))
@@ -42,6 +44,10 @@ func writeText(w io.Writer, r *Report, o Options) error {
 	t.probes(r.Probes)
 	for _, s := range r.Steps {
 		fmt.Fprintf(t, "%-7s %-12s %s\n", s.State, Inert(s.Name), indented(s.Detail))
+	}
+	if r.Command == "plan" {
+		t.plan(r)
+		return t.Flush()
 	}
 	t.changes(r)
 	t.summary(r)

@@ -102,6 +102,13 @@ func vclusterStamp(version string) []string {
 	return []string{"github.com/loft-sh/vcluster/pkg/telemetry.SyncerVersion=" + strings.TrimPrefix(version, "v")}
 }
 
+// VClusterChanges says which changes of store and distro the configuration of a
+// vcluster's minor version lets through. There must be a folder
+// parts/vcluster-changes-MINOR.
+func VClusterChanges(minor string) Part {
+	return Part{Name: "vcluster-changes", Module: "parts/vcluster-changes-" + minor, Package: ".", root: VCluster.root, sources: []string{"main.go"}}
+}
+
 // Binary gives the path of the part's binary. It builds it where the cache has
 // none of the same pins, flags and Go version, and says on log how long that
 // took. An error has the compiler's or the module proxy's own words.

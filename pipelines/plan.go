@@ -1,0 +1,326 @@
+package pipelines
+
+import (
+	"context"
+	"fmt"
+	"path"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/yaml"
+
+	"kasou/pipelines/chart"
+	"kasou/pipelines/finding"
+	"kasou/pipelines/fleet"
+	"kasou/pipelines/history"
+	"kasou/pipelines/layout"
+	"kasou/pipelines/lockfile"
+	"kasou/pipelines/manifest"
+	"kasou/pipelines/report"
+	"kasou/pipelines/toolchain"
+	"kasou/pipelines/transition"
+	"kasou/pipelines/tree"
+)
+
+const (
+	// RuleStep: what a change does to a cluster that runs, which needs no word.
+	RuleStep finding.Rule = "plan-step"
+	// RuleRefused: a change that breaks a cluster, which nobody has accepted.
+	RuleRefused finding.Rule = "plan-refused"
+	// RuleUnusedAccept: spec.accept names a change that is not pending.
+	RuleUnusedAccept finding.Rule = "plan-unused-accept"
+)
+
+// Plan says what the change from what is committed to what the specs want does to
+// each cluster that runs, and writes nothing. The report has the steps of each
+// cluster, the worst first.
+func Plan(ctx context.Context, o Options) (*report.Report, error) {
+	o.DryRun, o.NoCache, o.Diff = true, true, false
+	out := &report.Report{Command: "plan"}
+	r, findings, err := start(ctx, o)
+	out.Findings = findings
+	if err != nil || r == nil {
+		return sorted(out), err
+	}
+	defer r.close()
+	out.Text = r.fleet.Text
+	r.judge, r.onlyLooks = func(tree.Plan) finding.List { return nil }, true
+	if err := r.buildAll(ctx, out); err != nil {
+		return nil, err
+	}
+	gone, err := r.removals(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, one := range gone.own {
+		out.Clusters = append(out.Clusters, report.Cluster{Name: one.Cluster, Status: report.Removed, Steps: r.leavingSteps(one.Plan)})
+	}
+	return sorted(out), ctx.Err()
+}
+
+// leavingSteps says what becomes of a cluster whose spec is gone.
+func (r *run) leavingSteps(p tree.Plan) []report.Transition {
+	for _, c := range p.Changes {
+		if c.Path != layout.Of(r.Dir, p.Cluster).Application() || c.Old == nil {
+			continue
+		}
+		step := report.Transition{Effect: "leaves", Message: "its Application is pruned; the virtual cluster runs on"}
+		if before := applicationOf(c.Old); before.cascade {
+			step = report.Transition{Effect: transition.Lost.String(), Message: "its Application is pruned, and deletes the virtual cluster with its data"}
+		}
+		if guarded(c.Old) {
+			step = report.Transition{Effect: "leaves", Message: "its Application stays on the host, guarded: it was not retired"}
+		}
+		return []report.Transition{step}
+	}
+	return nil
+}
+
+// openBase finds what a change is compared with.
+func (r *run) openBase(ctx context.Context) error {
+	base, err := history.Base(ctx, r.Root, r.Against, r.BeforeMerge)
+	if err != nil || base == nil {
+		return err
+	}
+	r.baseline = base
+	names, err := base.Differs(ctx, history.Literal(r.Dir)+"/*/"+layout.Lock)
+	if err != nil {
+		return err
+	}
+	r.moved = map[string]bool{}
+	for _, name := range names {
+		r.moved[path.Base(path.Dir(name))] = true
+	}
+	return nil
+}
+
+// transition says what the way from the committed state of a cluster to the wanted one
+// does. Without a commit, and for a cluster that the commit does not have, there is
+// nothing to say.
+func (r *run) transition(ctx context.Context, c fleet.Cluster, ch toolchain.Chart, files manifest.Set, p tree.Plan) ([]report.Transition, finding.List, error) {
+	if r.baseline == nil || p.Empty() && !r.moved[c.Name] {
+		return nil, unusedAccepts(c, nil), nil
+	}
+	before, there, err := r.before(ctx, c)
+	if err != nil || !there {
+		return nil, unusedAccepts(c, nil), err
+	}
+	after, err := r.after(c, ch, files)
+	if err != nil {
+		return nil, nil, err
+	}
+	cause, err := r.cause(ctx, c)
+	if err != nil {
+		return nil, nil, err
+	}
+	changes := transition.Compare(before, after)
+	var steps []report.Transition
+	var findings finding.List
+	for _, change := range changes {
+		steps = append(steps, report.Transition{
+			Effect: change.Effect.String(), Change: change.Name, From: change.From, To: change.To, Message: change.Message, Hint: change.Hint,
+			Accepted: change.Refused() && accepted(c, change),
+		})
+		if f, ok := judged(c, change, cause); ok {
+			findings = append(findings, f)
+		}
+	}
+	return steps, append(findings, unusedAccepts(c, changes)...), nil
+}
+
+// judged returns the finding about a change: an error where it is refused and
+// nobody accepted it, a warning for what a person has to know, none for the rest.
+func judged(c fleet.Cluster, change transition.Change, cause []string) (finding.Finding, bool) {
+	where, known := causes[change.About]
+	if !known {
+		where = cause
+	}
+	switch {
+	case change.Refused() && !accepted(c, change):
+		hint := change.Hint + fmt.Sprintf(" To do it all the same, write {change: %s, from: %s, to: %s} into spec.accept.", quoted(change.Name), quoted(change.From), quoted(change.To))
+		return c.Finding(finding.Error, RuleRefused, where, change.Message, hint), true
+	case change.Refused(), change.Effect <= transition.Restart && change.Effect != transition.Left:
+		return c.Finding(finding.Warning, RuleStep, where, change.Message, change.Hint), true
+	}
+	return finding.Finding{}, false
+}
+
+// cause returns where the spec differs first from the committed one; its whole where
+// it does not, as where the fleet or the chart's content has changed.
+func (r *run) cause(ctx context.Context, c fleet.Cluster) ([]string, error) {
+	old, err := r.baseline.File(ctx, c.File)
+	if err != nil {
+		return nil, err
+	}
+	now, err := r.repo.ReadFile(c.File)
+	if err != nil {
+		return nil, err
+	}
+	var before, after map[string]any
+	if yaml.Unmarshal(old, &before) != nil || yaml.Unmarshal(now, &after) != nil {
+		return []string{"spec"}, nil
+	}
+	if at := transition.FirstDifference(before["spec"], after["spec"]); len(at) > 0 {
+		return append([]string{"spec"}, at...), nil
+	}
+	return []string{"spec"}, nil
+}
+
+// causes are where in a spec a change comes from, where that is known.
+var causes = map[transition.Cause][]string{
+	transition.ByChart: {"spec", "chart"}, transition.ByNamespace: {"spec", "namespace"},
+	transition.ByServer: {"spec", "server"}, transition.ByServiceCIDR: {"spec", "serviceCIDR"}, transition.ByValues: {"spec", "values"},
+}
+
+// quoted returns a text as YAML would have it in a flow mapping.
+func quoted(text string) string {
+	if text == "" || strings.ContainsAny(text, `{}[],"':#&*!|>%@`) {
+		data, _ := yaml.Marshal(text)
+		return strings.TrimSpace(string(data))
+	}
+	return text
+}
+
+func accepted(c fleet.Cluster, change transition.Change) bool {
+	for _, a := range c.Spec.Accept {
+		if a.Change == change.Name && a.From == change.From && a.To == change.To {
+			return true
+		}
+	}
+	return false
+}
+
+// unusedAccepts warns of what the spec accepts and is not pending: it would let a
+// later change through that nobody looked at.
+func unusedAccepts(c fleet.Cluster, changes []transition.Change) finding.List {
+	var findings finding.List
+	for i, a := range c.Spec.Accept {
+		used := false
+		for _, change := range changes {
+			used = used || a.Change == change.Name && a.From == change.From && a.To == change.To
+		}
+		if !used {
+			findings = append(findings, c.Finding(finding.Warning, RuleUnusedAccept, []string{"spec", "accept", fmt.Sprint(i)},
+				fmt.Sprintf("spec.accept names a change that is not pending: %s from %s to %s", a.Change, a.From, a.To), "Take it out."))
+		}
+	}
+	return findings
+}
+
+// before returns a cluster as the commit has it, and whether it has it.
+func (r *run) before(ctx context.Context, c fleet.Cluster) (transition.Side, bool, error) {
+	text, err := r.baseline.File(ctx, r.lockFile(c.Name))
+	if err != nil || text == nil {
+		return transition.Side{}, false, err
+	}
+	lock, err := lockfile.Parse(text)
+	if err != nil {
+		return transition.Side{}, false, nil // another kasou's: it says nothing to this one
+	}
+	files := manifest.Set{}
+	for name := range lock.Files {
+		file := path.Join(r.Dir, name)
+		data, err := r.baseline.File(ctx, file)
+		if err != nil {
+			return transition.Side{}, false, err
+		}
+		if data != nil {
+			files.Add(manifest.Other, file, data)
+		}
+	}
+	s, err := r.side(c.Name, files)
+	if err != nil {
+		return s, true, err
+	}
+	ch := r.chartBefore(ctx, c, lock)
+	s.Chart = transition.Chart{Name: ch.Name, Version: ch.Version}
+	if ch.Archive == nil {
+		s.Chart = transition.ChartOf(s.Objects)
+	}
+	s.Values, s.ServiceCIDR = effective(ch, files[layout.Of(r.Dir, c.Name).Values()].Bytes)
+	// Without a signed statement nobody knows of which server the credential is.
+	s.Server = lock.Sealed[r.inside(r.registration(c.Name))].Server
+	s.Registered = s.Registered && s.Server != ""
+	return s, true, nil
+}
+
+// chartBefore returns the chart that a lock pins; empty where it is not at hand.
+func (r *run) chartBefore(ctx context.Context, c fleet.Cluster, lock *lockfile.Lock) toolchain.Chart {
+	c.Spec.Chart = &fleet.Chart{Repository: lock.Chart.Repository, Name: lock.Chart.Name, Version: lock.Chart.Version}
+	if lock.Chart.Path != "" {
+		c.Spec.Chart = &fleet.Chart{Path: lock.Chart.Path}
+	}
+	ch, _, found, err := r.Charts.Fetch(ctx, c, &lock.Chart)
+	if err != nil || found.Failed() {
+		return toolchain.Chart{}
+	}
+	return ch
+}
+
+// after returns a cluster as it is wanted.
+func (r *run) after(c fleet.Cluster, ch toolchain.Chart, files manifest.Set) (transition.Side, error) {
+	s, err := r.side(c.Name, files)
+	s.Chart = transition.Chart{Name: ch.Name, Version: ch.Version}
+	s.Server = c.Spec.Server
+	s.Values, s.ServiceCIDR = effective(ch, files[layout.Of(r.Dir, c.Name).Values()].Bytes)
+	return s, err
+}
+
+// side reads what the generated files say.
+func (r *run) side(cluster string, files manifest.Set) (transition.Side, error) {
+	var s transition.Side
+	application := layout.Of(r.Dir, cluster).Application()
+	for _, name := range files.Paths() {
+		switch {
+		case name == application:
+			a := applicationOf(files[name].Bytes)
+			s.Namespace, s.Cascade = a.namespace, a.cascade
+		case name == r.registration(cluster):
+			s.Registered = true
+		case strings.HasPrefix(name, layout.Of(r.Dir, cluster).Manifest()+"/"):
+			for _, d := range files[name].Documents {
+				if d.Err != nil {
+					return s, fmt.Errorf("%s: %w", name, d.Err)
+				}
+				if d.Object != nil {
+					s.Objects = append(s.Objects, d.Object)
+				}
+			}
+		}
+	}
+	return s, nil
+}
+
+type applicationFacts struct {
+	namespace string
+	cascade   bool
+}
+
+// applicationOf reads an Application that kasou wrote.
+func applicationOf(data []byte) applicationFacts {
+	var object map[string]any
+	if yaml.Unmarshal(data, &object) != nil {
+		return applicationFacts{}
+	}
+	u := unstructured.Unstructured{Object: object}
+	namespace, _, _ := unstructured.NestedString(object, "spec", "destination", "namespace")
+	return applicationFacts{namespace: namespace, cascade: len(u.GetFinalizers()) > 0}
+}
+
+// effective returns the chart's defaults with the cluster's values over them, nil
+// where there is no chart, and the service range among the values.
+func effective(ch toolchain.Chart, values []byte) (map[string]any, string) {
+	var own map[string]any
+	if yaml.Unmarshal(values, &own) != nil {
+		return nil, ""
+	}
+	if ch.Archive == nil {
+		return nil, transition.ServiceCIDR(own)
+	}
+	text, err := chart.Defaults(ch)
+	var all map[string]any
+	if err != nil || yaml.Unmarshal(text, &all) != nil {
+		return nil, transition.ServiceCIDR(own)
+	}
+	return transition.Merge(all, own), transition.ServiceCIDR(own)
+}

@@ -1,0 +1,162 @@
+package pipelines_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"kasou/internal/fleettest"
+	"kasou/internal/upstream"
+	"kasou/pipelines"
+	"kasou/pipelines/finding"
+	"kasou/pipelines/report"
+)
+
+// planned is a fleet of clusters of upstream charts, built and committed.
+func planned(t *testing.T, charts map[string]string) (fleettest.Repo, pipelines.Options) {
+	t.Helper()
+	repo := fleettest.New(t, "1.34.1")
+	for _, archive := range upstream.All(t) {
+		repo.Copy(t, "charts/"+filepath.Base(archive), archive)
+	}
+	for name, chart := range charts {
+		planSpec(t, repo, name, chart, "")
+	}
+	options := repo.Options(t, tools(t))
+	fleettest.MustPass(t, pipe(t, pipelines.Build, options), nil)
+	commitAll(t, repo)
+	return repo, options
+}
+
+func planSpec(t *testing.T, repo fleettest.Repo, name, chart, more string) {
+	t.Helper()
+	repo.Cluster(t, name, "  chart: {path: charts/"+chart+".tgz}\n  server: https://"+name+".example.com\n"+more)
+}
+
+func commitAll(t *testing.T, repo fleettest.Repo) {
+	t.Helper()
+	for _, args := range [][]string{{"init", "-q"}, {"add", "-A"}, {"commit", "-qm", "built"}} {
+		c := exec.Command("git", append([]string{"-C", repo.Root, "-c", "user.name=a", "-c", "user.email=a@example.com"}, args...)...)
+		c.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL="+os.DevNull)
+		if out, err := c.CombinedOutput(); err != nil {
+			t.Fatalf("git %v: %v\n%s", args, err, out)
+		}
+	}
+}
+
+// effects returns the words of a cluster's steps, the worst first.
+func effects(r *report.Report, name string) string {
+	var words []string
+	for _, c := range r.Clusters {
+		for _, s := range c.Steps {
+			if c.Name == name {
+				words = append(words, strings.TrimSpace(s.Effect+" "+s.Change))
+			}
+		}
+	}
+	return strings.Join(words, ", ")
+}
+
+// What no build may do unannounced, on real charts: each is refused by build and
+// check, named by plan, and goes through once the spec accepts exactly it.
+func TestAStepThatBreaksIsRefused(t *testing.T) {
+	for name, test := range map[string]struct{ from, to, more, want, accept string }{
+		"a jump": {"vcluster-0.19.7", "vcluster-0.24.1", "",
+			"refused-by-vcluster chart, refused-by-vcluster distro, refused-by-vcluster kubernetes, refused-by-api-server StatefulSet spec.podManagementPolicy, objects-left, restart, applied",
+			"[{change: chart, from: vcluster 0.19.7, to: vcluster 0.24.1}, {change: distro, from: k3s, to: k8s}, {change: kubernetes, from: 1.29.0, to: 1.34.1}, {change: StatefulSet spec.podManagementPolicy, from: OrderedReady, to: Parallel}]"},
+		"back": {"vcluster-0.36.1", "vcluster-0.30.0", "", "refused-by-vcluster chart, refused-by-vcluster kubernetes, restart, applied",
+			"[{change: chart, from: vcluster 0.36.1, to: vcluster 0.30.0}, {change: kubernetes, from: 1.36.0, to: 1.34.0}]"},
+		"another namespace": {"vcluster-0.4.3", "vcluster-0.4.3", "  namespace: elsewhere\n", "empty-cluster namespace",
+			"[{change: namespace, from: one, to: elsewhere}]"},
+		"another range": {"vcluster-0.30.0", "vcluster-0.30.0", "  serviceCIDR: 10.50.0.0/16\n", "refused-by-vcluster service-cidr, restart, applied",
+			"[{change: service-cidr, from: 10.96.0.0/16, to: 10.50.0.0/16}]"},
+		"another store": {"vcluster-0.30.0", "vcluster-0.30.0", "  values: {controlPlane: {backingStore: {etcd: {deploy: {enabled: true}}}}}\n",
+			"data-lost store, refused-by-vcluster workload, objects-left, applied", "[{change: store, from: embedded-database, to: deployed-etcd}, {change: workload, from: StatefulSet, to: Deployment}]"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			repo, options := planned(t, map[string]string{"one": test.from})
+			planSpec(t, repo, "one", test.to, test.more)
+			if r := pipe(t, pipelines.Plan, options); effects(r, "one") != test.want {
+				fleettest.Print(t, r)
+				t.Errorf("the plan is %q, want %q", effects(r, "one"), test.want)
+			}
+			lock := string(repo.Read(t, "clusters/one/lock.yaml"))
+			for _, p := range []pipelines.Pipeline{pipelines.Build, pipelines.Check} {
+				found(t, pipe(t, p, options), pipelines.RuleRefused, finding.Error)
+			}
+			if string(repo.Read(t, "clusters/one/lock.yaml")) != lock {
+				t.Error("it was built all the same")
+			}
+			planSpec(t, repo, "one", test.to, test.more+"  accept: "+test.accept+"\n")
+			fleettest.MustPass(t, pipe(t, pipelines.Build, options), nil)
+			r := pipe(t, pipelines.Check, options)
+			fleettest.MustPass(t, r, nil)
+			found(t, r, pipelines.RuleStep, finding.Warning)
+			commitAll(t, repo)
+			found(t, pipe(t, pipelines.Check, options), pipelines.RuleUnusedAccept, finding.Warning)
+		})
+	}
+}
+
+// An accept is for one step: another value, or another step beside it, is refused.
+func TestAnAcceptIsBoundToItsStep(t *testing.T) {
+	repo, options := planned(t, map[string]string{"one": "vcluster-0.30.0"})
+	for _, accept := range []string{
+		"[{change: service-cidr, from: 10.96.0.0/16, to: 10.51.0.0/16}]",
+		"[{change: service-cidr, from: 10.95.0.0/16, to: 10.50.0.0/16}]",
+		"[{change: chart, from: 10.96.0.0/16, to: 10.50.0.0/16}]",
+	} {
+		planSpec(t, repo, "one", "vcluster-0.30.0", "  serviceCIDR: 10.50.0.0/16\n  accept: "+accept+"\n")
+		r := pipe(t, pipelines.Build, options)
+		found(t, r, pipelines.RuleRefused, finding.Error)
+		found(t, r, pipelines.RuleUnusedAccept, finding.Warning)
+	}
+}
+
+// The steps of the host's version, the chart's own defaults and files that were
+// built already are seen, too.
+func TestPlanComparesWithTheCommit(t *testing.T) {
+	repo, options := planned(t, map[string]string{"one": "vcluster-0.24.1", "two": "vcluster-0.4.3"})
+	fleetFile := string(repo.Read(t, "clusters/fleet.yaml"))
+	repo.Write(t, "clusters/fleet.yaml", []byte(strings.Replace(fleetFile, "1.34.1", "1.29.1", 1)))
+	r := pipe(t, pipelines.Build, options)
+	found(t, r, pipelines.RuleRefused, finding.Error)
+	if effects(r, "one") != "refused-by-vcluster kubernetes, restart" || effects(r, "two") != "" {
+		fleettest.Print(t, r)
+		t.Errorf("one: %q, two: %q", effects(r, "one"), effects(r, "two"))
+	}
+	repo.Write(t, "clusters/fleet.yaml", []byte(fleetFile))
+	planSpec(t, repo, "one", "vcluster-0.24.1", "  values: {controlPlane: {statefulSet: {labels: {a: b}}}}\n")
+	fleettest.MustPass(t, pipe(t, pipelines.Build, options), nil)
+	if r := pipe(t, pipelines.Plan, options); effects(r, "one") == "" {
+		t.Error("what is built and not committed is no step")
+	}
+	commitAll(t, repo)
+	if r := pipe(t, pipelines.Plan, options); effects(r, "one") != "" {
+		t.Errorf("after the commit: %q", effects(r, "one"))
+	}
+	against := options
+	against.Against = "HEAD~1"
+	if r := pipe(t, pipelines.Plan, against); effects(r, "one") == "" {
+		t.Error("against the commit before there is no step")
+	}
+}
+
+// A chart of another file under the same path is read in the labels.
+func TestPlanWithoutTheOldChart(t *testing.T) {
+	repo, options := planned(t, map[string]string{"one": "vcluster-0.30.0"})
+	if err := os.RemoveAll(filepath.Join(repo.Root, "charts/vcluster-0.30.0.tgz")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.RemoveAll(options.Cache); err != nil {
+		t.Fatal(err)
+	}
+	planSpec(t, repo, "one", "vcluster-0.24.1", "")
+	r := pipe(t, pipelines.Plan, options)
+	if !strings.HasPrefix(effects(r, "one"), "refused-by-vcluster chart") {
+		fleettest.Print(t, r)
+		t.Errorf("the plan is %q", effects(r, "one"))
+	}
+}

@@ -1,0 +1,139 @@
+package report
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// PlanRule is the rule of what a change does and nobody has to accept: a plan shows
+// it by its steps.
+const PlanRule = "plan-step"
+
+// Planned are clusters to which a change does the same.
+type Planned struct {
+	// Names are sorted.
+	Names []string
+	// Steps have NAME in the place of the cluster's name.
+	Steps []Transition
+}
+
+// placeholder stands for a cluster's name in the steps of several.
+const placeholder = "NAME"
+
+// Planned groups the clusters by what the change does to them, those with the worst
+// first; the last has no steps, where nothing that is deployed changes.
+func (r *Report) Planned() []Planned {
+	var groups []Planned
+	at := map[string]int{}
+	for _, c := range r.Clusters {
+		steps := c.likeOthers()
+		key := fmt.Sprint(steps)
+		if _, known := at[key]; !known {
+			at[key] = len(groups)
+			groups = append(groups, Planned{Steps: steps})
+		}
+		g := &groups[at[key]]
+		g.Names = append(g.Names, c.Name)
+	}
+	for i, g := range groups {
+		if len(g.Names) == 1 {
+			for _, c := range r.Clusters {
+				if c.Name == g.Names[0] {
+					groups[i].Steps = c.Steps
+				}
+			}
+		}
+	}
+	slices.SortStableFunc(groups, func(a, b Planned) int { return severityOf(a) - severityOf(b) })
+	return groups
+}
+
+// likeOthers returns the cluster's steps without its name.
+func (c Cluster) likeOthers() []Transition {
+	steps := slices.Clone(c.Steps)
+	for i := range steps {
+		steps[i].Message = replaceName(steps[i].Message, c.Name)
+		steps[i].From, steps[i].To = replaceName(steps[i].From, c.Name), replaceName(steps[i].To, c.Name)
+	}
+	return steps
+}
+
+// replaceName replaces a name where it stands as a word of its own, also before the
+// suffixes that charts append to it.
+func replaceName(text, name string) string {
+	var b strings.Builder
+	for {
+		i := strings.Index(text, name)
+		if i < 0 {
+			return b.String() + text
+		}
+		end := i + len(name)
+		before := i == 0 || strings.ContainsRune(" /-:,.", rune(text[i-1]))
+		after := end == len(text) || strings.ContainsRune(" /-:,.", rune(text[end]))
+		b.WriteString(text[:i])
+		if before && after {
+			b.WriteString(placeholder)
+		} else {
+			b.WriteString(name)
+		}
+		text = text[end:]
+	}
+}
+
+// effects have the words of transition.Effect, the worst first.
+var effects = []string{
+	"data-lost", "empty-cluster", "refused-by-vcluster", "refused-by-api-server", "kubernetes-moves", "objects-left",
+	"ignored", "credential-stale", "restart", "applied", "leaves",
+}
+
+func severityOf(p Planned) int {
+	if len(p.Steps) == 0 {
+		return len(effects)
+	}
+	return slices.Index(effects, p.Steps[0].Effect)
+}
+
+// title names the clusters: one by its name, several by their number and three
+// names.
+func (p Planned) title() string {
+	switch {
+	case len(p.Names) == 1:
+		return p.Names[0]
+	case len(p.Names) <= 3:
+		return fmt.Sprintf("%d clusters (%s)", len(p.Names), strings.Join(p.Names, ", "))
+	}
+	return fmt.Sprintf("%d clusters (%s and %d more)", len(p.Names), strings.Join(p.Names[:3], ", "), len(p.Names)-3)
+}
+
+// plan prints what a change does, group by group.
+func (t *textWriter) plan(r *Report) {
+	for _, g := range r.Planned() {
+		if len(g.Steps) == 0 {
+			fmt.Fprintf(t, "%s: nothing that is deployed changes\n", t.paint(bold, Inert(g.title())))
+			continue
+		}
+		fmt.Fprintf(t, "%s:\n", t.paint(bold, Inert(g.title())))
+		for _, s := range g.Steps {
+			fmt.Fprintf(t, "  %s %s\n", t.paint(stepColor(s), fmt.Sprintf("%-21s", s.word())), indented(s.Message))
+		}
+	}
+}
+
+// word is the effect, and whether the spec accepts it.
+func (s Transition) word() string {
+	if s.Accepted {
+		return s.Effect + " (accepted)"
+	}
+	return s.Effect
+}
+
+func stepColor(s Transition) string {
+	switch {
+	case s.Change != "" && !s.Accepted:
+		return red
+	case s.Effect == "applied":
+		return faint
+	}
+	return yellow
+}

@@ -1,0 +1,153 @@
+// Package transition says what the step from one state of a cluster to another
+// does: to the virtual cluster that runs, to the objects on the host, and to the
+// credential that Argo CD has. States it compares; it deploys nothing and asks
+// nobody.
+package transition
+
+import (
+	"cmp"
+	"slices"
+)
+
+// Side is a cluster as it was committed, or as it is wanted.
+type Side struct {
+	// Chart that it is made of.
+	Chart Chart
+	// Namespace on the host, and Server at which Argo CD reaches the cluster.
+	Namespace, Server string
+	// ServiceCIDR of the virtual cluster, empty where it finds it by itself.
+	ServiceCIDR string
+	// Cascade: its Application deletes what it deployed.
+	Cascade bool
+	// Values are the chart's defaults with the cluster's values over them; nil where
+	// the chart is not at hand.
+	Values map[string]any
+	// Objects are those that Argo CD deploys, in any order.
+	Objects []Object
+	// Registered: Argo CD has a credential of it.
+	Registered bool
+}
+
+// Chart is a chart's name and version.
+type Chart struct{ Name, Version string }
+
+// Object is one Kubernetes object.
+type Object map[string]any
+
+// Effect is what a change does, the worst first.
+type Effect int
+
+// The effects.
+const (
+	// Lost: data goes with it.
+	Lost Effect = iota
+	// Empty: the cluster is another one from then on, without the data.
+	Empty
+	// RefusedByVCluster: the vcluster does not start, or its makers do not support
+	// the step.
+	RefusedByVCluster
+	// RefusedByAPIServer: the host's API server answers 422, and the sync fails.
+	RefusedByAPIServer
+	// Kubernetes: the virtual API server moves to another version.
+	Kubernetes
+	// Left: objects are no longer rendered, stay on the host, and wait for a person.
+	Left
+	// Ignored: what is asked for does not reach the host.
+	Ignored
+	// StaleCredential: Argo CD's credential of the cluster stops working.
+	StaleCredential
+	// Restart: the pods of the control plane are replaced.
+	Restart
+	// Applied: objects change in place.
+	Applied
+)
+
+// String returns the effect's word, as reports print it.
+func (e Effect) String() string {
+	return [...]string{
+		"data-lost", "empty-cluster", "refused-by-vcluster", "refused-by-api-server", "kubernetes-moves", "objects-left",
+		"ignored", "credential-stale", "restart", "applied",
+	}[e]
+}
+
+// Change is one thing that the step does.
+type Change struct {
+	Effect Effect
+	// Name is what changes, by which spec.accept names it: chart, distro, store,
+	// kubernetes, namespace, service-cidr, or the object and field. It is empty where
+	// nothing has to be accepted.
+	Name string
+	// From and To are the values before and after.
+	From, To string
+	// Message says what happens, and Hint what to do instead.
+	Message, Hint string
+	// About is what of a spec may have caused it.
+	About Cause
+}
+
+// Cause is a part of what a cluster is made of.
+type Cause int
+
+// The causes.
+const (
+	ByAny Cause = iota
+	ByChart
+	ByNamespace
+	ByServer
+	ByServiceCIDR
+	ByValues
+)
+
+// Refused reports whether the change is an error until the spec accepts it.
+func (c Change) Refused() bool { return c.Name != "" }
+
+// Compare returns what the step from before to after does, the worst first; none
+// where nothing that is deployed changes.
+func Compare(before, after Side) []Change {
+	var all []Change
+	if before.Namespace != after.Namespace {
+		all = append(all, Change{
+			Effect: Empty, Name: "namespace", From: before.Namespace, To: after.Namespace, About: ByNamespace,
+			Message: "another namespace is another, empty cluster; the one in " + before.Namespace + " stays on the host, and nobody watches it",
+			Hint:    "Make a new cluster beside it, move what is in it, and retire the old one.",
+		})
+		slices.SortStableFunc(all, worst)
+		return all
+	}
+	all = append(all, chartChanges(before, after)...)
+	all = append(all, storeChanges(before, after)...)
+	all = append(all, kubernetesChanges(before, after)...)
+	all = append(all, rangeChanges(before, after)...)
+	all = append(all, objectChanges(before, after)...)
+	all = append(all, credentialChanges(before, after)...)
+	slices.SortStableFunc(all, worst)
+	return all
+}
+
+func worst(a, b Change) int { return cmp.Compare(a.Effect, b.Effect) }
+
+// rangeChanges: Services keep their addresses, and the API server knows the new
+// range alone (the range of a Kubernetes cluster is set at its start).
+func rangeChanges(before, after Side) []Change {
+	if before.ServiceCIDR == after.ServiceCIDR || before.ServiceCIDR == "" || after.ServiceCIDR == "" {
+		return nil
+	}
+	return []Change{{
+		Effect: RefusedByVCluster, Name: "service-cidr", From: before.ServiceCIDR, To: after.ServiceCIDR, About: ByServiceCIDR,
+		Message: "the service range of a cluster that runs does not change: its Services keep addresses outside of the new one, and no new Service works",
+		Hint:    "Leave the range as it is, or make a new cluster.",
+	}}
+}
+
+// credentialChanges: the server is part of what Argo CD knows the cluster by, and
+// the serving certificate has the names of its start.
+func credentialChanges(before, after Side) []Change {
+	if !before.Registered || before.Server == after.Server {
+		return nil
+	}
+	return []Change{{
+		Effect: StaleCredential, From: before.Server, To: after.Server, About: ByServer,
+		Message: "Argo CD's credential is of " + before.Server + ": its Applications that deploy into the cluster fail until it is registered anew",
+		Hint:    "Run kasou register once the vcluster has restarted with the new name.",
+	}}
+}

@@ -1,0 +1,155 @@
+package transition_test
+
+import (
+	"slices"
+	"testing"
+
+	"kasou/pipelines/transition"
+)
+
+func object(kind, name string, spec map[string]any) transition.Object {
+	return transition.Object{"apiVersion": "apps/v1", "kind": kind, "metadata": map[string]any{"name": name}, "spec": spec}
+}
+
+// pods is a StatefulSet whose pod has the image.
+func pods(image string, more ...any) transition.Object {
+	spec := map[string]any{"template": map[string]any{"spec": map[string]any{
+		"initContainers": []any{map[string]any{"name": "kubernetes", "image": image}},
+	}}}
+	for i := 0; i < len(more); i += 2 {
+		spec[more[i].(string)] = more[i+1]
+	}
+	return object("StatefulSet", "dev", spec)
+}
+
+func side(change func(*transition.Side)) transition.Side {
+	s := transition.Side{
+		Chart: transition.Chart{Name: "vcluster", Version: "0.30.0"}, Namespace: "dev", Server: "https://dev.example.com", ServiceCIDR: "10.96.0.0/16",
+		Values:     map[string]any{"controlPlane": map[string]any{}},
+		Objects:    []transition.Object{pods("ghcr.io/loft-sh/kubernetes:v1.33.4", "podManagementPolicy", "Parallel")},
+		Registered: true,
+	}
+	change(&s)
+	return s
+}
+
+func chart(name, version string) func(*transition.Side) {
+	return func(s *transition.Side) { s.Chart = transition.Chart{Name: name, Version: version} }
+}
+
+func image(image string) func(*transition.Side) {
+	return func(s *transition.Side) {
+		s.Objects = []transition.Object{pods(image, "podManagementPolicy", "Parallel")}
+	}
+}
+
+func store(path ...string) func(*transition.Side) {
+	return func(s *transition.Side) {
+		value := any(true)
+		for _, key := range slices.Backward(path) {
+			value = map[string]any{key: value}
+		}
+		s.Values = map[string]any{"controlPlane": map[string]any{"backingStore": value}}
+	}
+}
+
+func all(changes ...func(*transition.Side)) func(*transition.Side) {
+	return func(s *transition.Side) {
+		for _, change := range changes {
+			change(s)
+		}
+	}
+}
+
+// One line for each kind of step; want are EFFECT NAME, the worst first.
+func TestCompare(t *testing.T) {
+	same := func(*transition.Side) {}
+	k3s, k8s, eks := image("rancher/k3s:v1.33.4-k3s1"), image("registry.k8s.io/kube-apiserver:v1.33.4"), image("public.ecr.aws/eks-distro/kubernetes/kube-apiserver:v1.33.4")
+	for name, test := range map[string]struct {
+		before, after func(*transition.Side)
+		want          []string
+	}{
+		"nothing":                     {same, same, nil},
+		"a patch":                     {same, chart("vcluster", "0.30.4"), nil},
+		"one minor":                   {same, chart("vcluster", "0.31.0"), nil},
+		"two minors":                  {same, chart("vcluster", "0.32.0"), []string{"refused-by-vcluster chart"}},
+		"a patch back":                {chart("vcluster", "0.30.4"), same, []string{"refused-by-vcluster chart"}},
+		"a minor back":                {chart("vcluster", "0.31.0"), same, []string{"refused-by-vcluster chart"}},
+		"a build of the same release": {chart("vcluster", "0.30.0+a"), chart("vcluster", "0.30.0+b"), nil},
+		"another chart":               {chart("vcluster-k8s", "0.19.7"), chart("vcluster-k0s", "0.19.7"), []string{"refused-by-vcluster chart"}},
+		"the chart that all became":   {chart("vcluster-k8s", "0.19.7"), chart("vcluster", "0.20.4"), nil},
+		"somebody's own chart":        {chart("mine", "1.0.0"), chart("mine", "9.0.0"), nil},
+
+		"k3s to k8s, too old":    {all(k3s, chart("vcluster", "0.24.1")), all(k8s, chart("vcluster", "0.24.1")), []string{"refused-by-vcluster distro", "restart "}},
+		"k3s to k8s, migrated":   {k3s, k8s, []string{"refused-by-vcluster distro", "restart "}},
+		"k8s to k3s":             {k8s, k3s, []string{"refused-by-vcluster distro", "restart "}},
+		"eks to k8s":             {eks, k8s, []string{"refused-by-vcluster distro", "restart "}},
+		"an image of one distro": {k8s, image("ghcr.io/loft-sh/kubernetes:v1.33.4"), []string{"restart "}},
+
+		"database to deployed etcd": {same, store("etcd", "deploy", "enabled"), []string{"data-lost store"}},
+		"deployed etcd to database": {store("etcd", "deploy", "enabled"), same, []string{"refused-by-vcluster store"}},
+		"external etcd to external database": {store("etcd", "external", "enabled"), store("database", "external", "enabled"),
+			[]string{"refused-by-vcluster store"}},
+		"database to embedded etcd, old": {chart("vcluster", "0.24.1"), all(chart("vcluster", "0.24.1"), store("etcd", "embedded", "enabled")), []string{"data-lost store"}},
+		"database to deployed etcd, old": {chart("vcluster", "0.24.1"), all(chart("vcluster", "0.24.1"), store("etcd", "deploy", "enabled")), []string{"refused-by-vcluster store"}},
+		"values unknown":                 {func(s *transition.Side) { s.Values = nil }, store("etcd", "deploy", "enabled"), nil},
+
+		"Kubernetes up":    {same, image("ghcr.io/loft-sh/kubernetes:v1.34.1"), []string{"kubernetes-moves ", "restart "}},
+		"Kubernetes patch": {same, image("ghcr.io/loft-sh/kubernetes:v1.33.9"), []string{"restart "}},
+		"Kubernetes jumps": {same, image("ghcr.io/loft-sh/kubernetes:v1.35.0"), []string{"refused-by-vcluster kubernetes", "restart "}},
+		"Kubernetes back":  {same, image("ghcr.io/loft-sh/kubernetes:v1.32.9"), []string{"refused-by-vcluster kubernetes", "restart "}},
+
+		"another namespace":  {same, func(s *transition.Side) { s.Namespace = "other" }, []string{"empty-cluster namespace"}},
+		"another range":      {same, func(s *transition.Side) { s.ServiceCIDR = "10.97.0.0/16" }, []string{"refused-by-vcluster service-cidr"}},
+		"a range first":      {func(s *transition.Side) { s.ServiceCIDR = "" }, same, nil},
+		"another server":     {same, func(s *transition.Side) { s.Server = "https://new.example.com" }, []string{"credential-stale "}},
+		"not registered yet": {func(s *transition.Side) { s.Registered = false }, func(s *transition.Side) { s.Server = "https://new.example.com" }, nil},
+
+		"an immutable field": {same, func(s *transition.Side) {
+			s.Objects = []transition.Object{pods("ghcr.io/loft-sh/kubernetes:v1.33.4")}
+		}, []string{"refused-by-api-server StatefulSet spec.podManagementPolicy"}},
+		"an immutable field at its default": {func(s *transition.Side) {
+			s.Objects = []transition.Object{pods("a", "podManagementPolicy", "OrderedReady")}
+		}, func(s *transition.Side) { s.Objects = []transition.Object{pods("a")} }, []string{"applied "}},
+		"a volume's size": {func(s *transition.Side) {
+			s.Objects = []transition.Object{pods("a", "volumeClaimTemplates", []any{map[string]any{"spec": "5Gi"}})}
+		}, func(s *transition.Side) {
+			s.Objects = []transition.Object{pods("a", "volumeClaimTemplates", []any{map[string]any{"spec": "9Gi"}})}
+		}, []string{"ignored "}},
+		"an object less": {same, func(s *transition.Side) { s.Objects = nil }, []string{"objects-left "}},
+		"another workload": {same, func(s *transition.Side) { s.Objects = []transition.Object{object("Deployment", "dev", nil)} },
+			[]string{"refused-by-vcluster workload", "objects-left ", "applied "}},
+		"an object more": {same, func(s *transition.Side) { s.Objects = append(s.Objects, object("ConfigMap", "a", nil)) }, []string{"applied "}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var got []string
+			for _, c := range transition.Compare(side(test.before), side(test.after)) {
+				got = append(got, c.Effect.String()+" "+c.Name)
+				if c.Message == "" || c.Refused() && c.Hint == "" {
+					t.Errorf("%+v says too little", c)
+				}
+			}
+			if !slices.Equal(got, test.want) {
+				t.Errorf("got %q, want %q", got, test.want)
+			}
+		})
+	}
+}
+
+func TestHop(t *testing.T) {
+	available := []string{"0.19.7", "0.20.0", "0.20.4", "0.21.1", "0.22.0-rc.1", "0.22.0", "0.24.1", "1.0.0", "nonsense"}
+	for version, want := range map[string][]string{
+		"0.19.0": {"0.20.4", "0.21.1", "0.22.0"},
+		"0.19.7": {"0.20.4", "0.21.1", "0.22.0"},
+		"0.20.4": {"0.21.1", "0.22.0"},
+		"0.22.0": nil, "0.24.0": {"0.24.1"}, "0.24.1": nil, "0.99.0": nil,
+	} {
+		got, err := transition.Hop(version, available)
+		if err != nil || !slices.Equal(got, want) {
+			t.Errorf("from %s: %q, %v; want %q", version, got, err, want)
+		}
+	}
+	if _, err := transition.Hop("latest", available); err == nil {
+		t.Error("a version that is not one passes")
+	}
+}
