@@ -57,7 +57,9 @@ func Build(ctx context.Context, o Options) (*report.Report, error) {
 		return nil, err
 	}
 	err = r.writeFleet(ctx, out)
-	out.Findings = append(out.Findings, r.sayUnproven()...)
+	if r.sealedAny.Load() {
+		out.Findings = append(out.Findings, r.trust.Unproven()...)
+	}
 	return sorted(out), err
 }
 
@@ -97,7 +99,9 @@ func Check(ctx context.Context, o Options) (*report.Report, error) {
 		return nil, err
 	}
 	err = r.checkFleet(ctx, out)
-	out.Findings = append(out.Findings, r.sayUnproven()...)
+	if r.sealedAny.Load() {
+		out.Findings = append(out.Findings, r.trust.Unproven()...)
+	}
 	return sorted(out), err
 }
 

@@ -211,10 +211,10 @@ func (r *run) filesOnce(ctx context.Context, a assembly, willValidate bool) (m m
 	}
 	var sealed []string
 	files, found, err = r.sealRendered(ctx, a.hidden, ch, plan.Values, files, at, a.lock, &sealed)
-	if !keep(r.proven(c, a.lock, files, found), err) {
+	if !keep(r.trust.Proven(c, a.lock, files, found), err) {
 		return m, findings, err
 	}
-	if m.sealed, found = r.proveRendered(c, a.lock, sealed, files); !keep(found, nil) {
+	if m.sealed, found = r.trust.ProveRendered(c, a.lock, sealed, files); !keep(found, nil) {
 		return m, findings, err
 	}
 	if found = r.keepRegistration(c, a.lock, files, m.sealed); !keep(found, nil) {

@@ -62,8 +62,8 @@ func (w *watch) trustRows(ctx context.Context, c fleet.Cluster, lock *lockfile.L
 				}
 			}
 		}
-		_, why := w.vouched(c.Name, file, lock, data)
-		signed := len(w.trust.keys) > 0 && why == ""
+		_, why := w.trust.Vouched(c.Name, file, lock, data)
+		signed := len(w.trust.Keys) > 0 && why == ""
 		if file == w.registration(c.Name) && manifest.Digest(data) == lock.Files[name] && !signed {
 			all = append(all, w.proof(ctx, c, lock, file, data)...)
 		}

@@ -146,7 +146,7 @@ func (r *run) forgettable(c fleet.Cluster) bool {
 // inputs, with every file that its lock lists there and as it was. The findings
 // are those of that build.
 func (r *run) unchanged(c fleet.Cluster, ch toolchain.Chart, extras extra.Extras, lock *lockfile.Lock) (finding.List, bool) {
-	if r.memory == nil || lock == nil || r.forgettable(c) || r.rolledBack(c.Name, lock) {
+	if r.memory == nil || lock == nil || r.forgettable(c) || r.trust.RolledBack(c.Name, lock) {
 		return nil, false
 	}
 	var known memo

@@ -18,6 +18,7 @@ import (
 	"kasou/pipelines/manifest"
 	"kasou/pipelines/report"
 	"kasou/pipelines/seal"
+	"kasou/pipelines/trust"
 )
 
 // oracle is a fleet of every kind of cluster, in git, as it is and as it was one
@@ -442,7 +443,7 @@ func TestARollbackIsFound(t *testing.T) {
 				options := o.builder
 				options.DryRun = true
 				r := pipe(t, p, options)
-				if !r.Failed() || !has(r, pipelines.RuleRollback) || !names(r, "clusters/root/"+name+".cluster.yaml") {
+				if !r.Failed() || !has(r, trust.RuleRollback) || !names(r, "clusters/root/"+name+".cluster.yaml") {
 					fleettest.Print(t, r)
 					t.Error("the rollback is not found")
 				}

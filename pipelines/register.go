@@ -22,6 +22,7 @@ import (
 	"kasou/pipelines/seal"
 	"kasou/pipelines/toolchain"
 	"kasou/pipelines/tree"
+	"kasou/pipelines/trust"
 	"kasou/pipelines/vcluster"
 )
 
@@ -77,8 +78,8 @@ func Register(ctx context.Context, o Options, from Registration) (*report.Report
 		return sorted(out), err
 	}
 	defer r.close()
-	if r.key == nil && len(r.trust.keys) > 0 {
-		out.Findings = append(out.Findings, r.fleet.Finding(finding.Error, RuleNoSealKey, publicKeyField,
+	if r.key == nil && len(r.trust.Keys) > 0 {
+		out.Findings = append(out.Findings, r.fleet.Finding(finding.Error, RuleNoSealKey, trust.PublicKeyField,
 			"a registration has to be signed, and there is no "+seal.KeyEnv, "Run kasou register where "+seal.KeyEnv+" is, such as in CI."))
 		return sorted(out), nil
 	}
@@ -140,7 +141,7 @@ func (r *run) register(ctx context.Context, c fleet.Cluster, from Registration) 
 // says that it is reached at another server. A rotated credential has the same.
 func (r *run) sameIdentity(c fleet.Cluster, cred credential.Credential, lock *lockfile.Lock) finding.List {
 	file := r.inside(r.registration(c.Name))
-	known := r.trust.before[c.Name][file]
+	known := r.trust.Before(c.Name, r.registration(c.Name))
 	if lock != nil && lock.Sealed[file].Signature != "" {
 		known = lock.Sealed[file]
 	}
@@ -213,10 +214,10 @@ func (r *run) sealCredential(ctx context.Context, c fleet.Cluster, cred credenti
 	}
 	found, err = r.conform(ctx, c, manifest.Set{file: manifest.Parse(manifest.Registration, file, data)})
 	findings = append(findings, found...)
-	if !r.signs() || err != nil || findings.Failed() {
+	if !r.trust.Signs() || err != nil || findings.Failed() {
 		return data, nil, findings, err
 	}
-	statement, why := r.vouched(c.Name, file, lock, data)
+	statement, why := r.trust.Vouched(c.Name, file, lock, data)
 	if why != "" {
 		if bytes.Equal(data, previous) {
 			return nil, nil, findings, fmt.Errorf("%s: it is not signed, and was not sealed anew", file)
@@ -226,7 +227,7 @@ func (r *run) sealCredential(ctx context.Context, c fleet.Cluster, cred credenti
 		if err != nil {
 			return nil, nil, findings, err
 		}
-		statement = r.sign(c.Name, file, lock, data, lockfile.SealLock{
+		statement = r.trust.Sign(c.Name, file, lock, data, lockfile.SealLock{
 			Kind: lockfile.SealedRegistration, Server: server, Presented: cred.Server, Spec: spec,
 			CA: seal.FingerprintCA(cred.CAData), NotAfter: statedEnd(cred.NotAfter),
 		})
@@ -249,7 +250,7 @@ func (r *run) keepRegistration(c fleet.Cluster, lock *lockfile.Lock, files manif
 	file := r.registration(c.Name)
 	recorded := r.recorded(lock)(file)
 	if recorded == "" {
-		return r.missingRegistration(c, lock)
+		return r.trust.MissingRegistration(c, lock)
 	}
 	data := r.committed(file)
 	if data == nil && lock.Writing {
@@ -266,7 +267,7 @@ func (r *run) keepRegistration(c fleet.Cluster, lock *lockfile.Lock, files manif
 		problem.Hint = "Restore it from git, or run kasou register " + c.Name + ". Whoever can seal can point Argo CD at another server: find out who edited it."
 		return finding.List{problem}
 	}
-	statement, found := r.proveRegistration(c, lock, data)
+	statement, found := r.trust.ProveRegistration(c, lock, data)
 	if !found.Failed() {
 		var guard finding.List
 		data, statement, guard = r.refreshRegistration(c, lock, data, statement)
@@ -301,9 +302,9 @@ func (r *run) refreshRegistration(c fleet.Cluster, lock *lockfile.Lock, data []b
 	}
 	refreshed := tree.Stamp(c.File, document)
 	switch {
-	case len(r.trust.keys) == 0:
+	case len(r.trust.Keys) == 0:
 		return refreshed, statement, nil
-	case r.signs():
+	case r.trust.Signs():
 		facts := statement
 		facts.Serial++
 		return refreshed, r.key.Sign(seal.Statement{Cluster: c.Name, Path: r.inside(file), Digest: manifest.Digest(refreshed), Facts: facts}), nil
@@ -321,7 +322,7 @@ func (r *run) refreshRegistration(c fleet.Cluster, lock *lockfile.Lock, data []b
 func (r *run) staleMetadata(c fleet.Cluster) finding.Finding {
 	f := c.Finding(finding.Error, RuleStaleMetadata, []string{"spec", "argocd", "cluster"},
 		"Argo CD's sealed cluster Secret has other labels or annotations than the spec wants", "Run kasou register "+c.Name+".")
-	if r.key == nil && len(r.trust.keys) > 0 {
+	if r.key == nil && len(r.trust.Keys) > 0 {
 		f.Hint = "Run kasou build where " + seal.KeyEnv + " is, such as in CI on a push."
 		if !r.onlyLooks || r.BeforeMerge {
 			f.Severity = finding.Warning
@@ -337,4 +338,12 @@ func (r *run) committed(file string) []byte {
 		return nil
 	}
 	return data
+}
+
+// statedEnd returns when a credential ends as a statement has it.
+func statedEnd(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return stamped(t)
 }

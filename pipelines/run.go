@@ -14,10 +14,12 @@ import (
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
 	"kasou/pipelines/history"
+	"kasou/pipelines/layout"
 	"kasou/pipelines/lockfile"
 	"kasou/pipelines/report"
 	"kasou/pipelines/seal"
 	"kasou/pipelines/tree"
+	"kasou/pipelines/trust"
 )
 
 // run is one pipeline at work: what all its clusters share.
@@ -42,7 +44,7 @@ type run struct {
 	onlyLooks bool
 	// memory is nil where every cluster is to be built in full.
 	memory *memory
-	trust  trust
+	trust  *trust.Book
 	// sealedAny says that something sealed was met.
 	sealedAny atomic.Bool
 	// kinds are those of the clusters that the run has built.
@@ -198,9 +200,9 @@ func (r *run) sealer(cluster string, lock *lockfile.Lock, reseal bool, sealed *[
 		Tool: r.Toolchain, Certificate: r.certificate, Key: r.key, Now: time.Now(),
 		MaxAge: r.maxAge(), Reseal: reseal, Recorded: r.recorded(lock),
 	}
-	if r.signs() {
+	if r.trust.Signs() {
 		o.Unsigned = func(file string, data []byte) bool {
-			_, why := r.vouched(cluster, file, lock, data)
+			_, why := r.trust.Vouched(cluster, file, lock, data)
 			return why != ""
 		}
 	}
@@ -224,6 +226,21 @@ func (r *run) recorded(lock *lockfile.Lock) func(file string) string {
 		return lock.Files[strings.TrimPrefix(file, r.Dir+"/")]
 	}
 }
+
+// openTrust opens the book of what is signed.
+func (r *run) openTrust(ctx context.Context) (found finding.List, err error) {
+	r.trust, found, err = trust.Open(ctx, trust.Options{
+		Fleet: r.fleet, Key: r.key, Certificate: r.certificate, Against: r.Against, BeforeMerge: r.BeforeMerge,
+		Looks: func() bool { return r.onlyLooks }, Committed: r.committed,
+	})
+	return found, err
+}
+
+// lockFile returns the path of a cluster's lock from the repo's root.
+func (r *run) lockFile(cluster string) string { return layout.Of(r.Dir, cluster).Lock() }
+
+// inside returns a path from the clusters folder.
+func (r *run) inside(file string) string { return strings.TrimPrefix(file, r.Dir+"/") }
 
 // maxAge gives sealing.maxAge; the fleet's checks have made sure that it parses.
 func (r *run) maxAge() time.Duration {

@@ -21,6 +21,7 @@ import (
 	"kasou/pipelines/report"
 	"kasou/pipelines/seal"
 	"kasou/pipelines/tree"
+	"kasou/pipelines/trust"
 )
 
 const otherKey = "f0e1d2c3b4a5968778695a4b3c2d1e0f00112233445566778899aabbccddeeff"
@@ -99,7 +100,7 @@ func TestSignedIsProvenWithoutASecret(t *testing.T) {
 		for _, p := range []pipelines.Pipeline{pipelines.Check, pipelines.Build} {
 			r := pipe(t, p, options)
 			fleettest.MustPass(t, r, nil)
-			for _, rule := range []finding.Rule{seal.RuleUnverifiable, pipelines.RuleUnproven, pipelines.RuleHistoryUnknown} {
+			for _, rule := range []finding.Rule{seal.RuleUnverifiable, trust.RuleUnproven, trust.RuleHistoryUnknown} {
 				if has(r, rule) {
 					t.Errorf("%s is found", rule)
 				}
@@ -123,12 +124,12 @@ func TestSignedIsProvenWithoutASecret(t *testing.T) {
 func TestAFleetWithoutAPublicKeySaysSo(t *testing.T) {
 	repo := example(t, "one")
 	options := built(t, repo)
-	if r := pipe(t, pipelines.Check, options); has(r, pipelines.RuleUnproven) {
+	if r := pipe(t, pipelines.Check, options); has(r, trust.RuleUnproven) {
 		t.Error("nothing is sealed")
 	}
 	fleettest.MustPass(t, register(t, options, fleettest.NewKubeconfig(t)), nil)
 	for _, p := range []pipelines.Pipeline{pipelines.Check, pipelines.Build, pipelines.Build} {
-		found(t, pipe(t, p, options), pipelines.RuleUnproven, finding.Note)
+		found(t, pipe(t, p, options), trust.RuleUnproven, finding.Note)
 	}
 }
 
@@ -156,7 +157,7 @@ func TestARegistrationWithoutTheKey(t *testing.T) {
 		repo.Write(t, "clusters/one/lock.yaml", text)
 		for _, options := range []pipelines.Options{checker, withKey(checker, sealKey)} {
 			for _, p := range []pipelines.Pipeline{pipelines.Check, pipelines.Build} {
-				if r := pipe(t, p, options); !r.Failed() || !has(r, pipelines.RuleUnsigned) && !has(r, pipelines.RuleRegistrationEdited) {
+				if r := pipe(t, p, options); !r.Failed() || !has(r, trust.RuleUnsigned) && !has(r, pipelines.RuleRegistrationEdited) {
 					fleettest.Print(t, r)
 					t.Errorf("%s: a swapped credential passes", name)
 				}
@@ -205,7 +206,7 @@ func TestOnlyTheClusterSecretStandsInARegistration(t *testing.T) {
 				repo.Write(t, registration, []byte(text))
 				mend(t, repo, registration)
 				r := pipe(t, pipelines.Check, checker)
-				if !r.Failed() || !has(r, pipelines.RuleRegistrationForeign) && !has(r, pipelines.RuleUnsigned) {
+				if !r.Failed() || !has(r, trust.RuleRegistrationForeign) && !has(r, trust.RuleUnsigned) {
 					fleettest.Print(t, r)
 					t.Errorf("with the keys %q it passes", key)
 				}
@@ -266,7 +267,7 @@ func TestEveryFieldOfAStatementIsSigned(t *testing.T) {
 			change(&statement)
 			lock.Sealed["root/one.cluster.yaml"] = statement
 			writeLock(t, repo, lock)
-			found(t, pipe(t, pipelines.Check, checker), pipelines.RuleUnsigned, finding.Error)
+			found(t, pipe(t, pipelines.Check, checker), trust.RuleUnsigned, finding.Error)
 			repo.Write(t, "clusters/one/lock.yaml", text)
 		})
 	}
@@ -278,17 +279,17 @@ func TestAnUnsignedRenderedSecret(t *testing.T) {
 	repo, builder, checker, _ := signed(t)
 	repo.Cluster(t, "one", "  chart: {path: charts/c}\n  server: https://one.example.com\n  values: {more: true}\n")
 	r := pipe(t, pipelines.Build, checker)
-	found(t, r, pipelines.RuleUnsigned, finding.Warning)
+	found(t, r, trust.RuleUnsigned, finding.Warning)
 	if r.Failed() {
 		fleettest.Print(t, r)
 		t.Error("whoever has no key cannot build")
 	}
 	ofOthers := repo.Read(t, rendered)
-	found(t, pipe(t, pipelines.Check, checker), pipelines.RuleUnsigned, finding.Error)
+	found(t, pipe(t, pipelines.Check, checker), trust.RuleUnsigned, finding.Error)
 	onPullRequest := checker
 	onPullRequest.BeforeMerge = true
 	r = pipe(t, pipelines.Check, onPullRequest)
-	if found(t, r, pipelines.RuleUnsigned, finding.Warning); r.Failed() {
+	if found(t, r, trust.RuleUnsigned, finding.Warning); r.Failed() {
 		fleettest.Print(t, r)
 		t.Error("a pull request without the key is refused")
 	}
@@ -327,9 +328,9 @@ func TestAForeignRenderedSecret(t *testing.T) {
 
 func TestWrongSealKey(t *testing.T) {
 	repo, builder, checker, k := signed(t)
-	found(t, pipe(t, pipelines.Build, withKey(builder, otherKey)), pipelines.RuleWrongKey, finding.Error)
+	found(t, pipe(t, pipelines.Build, withKey(builder, otherKey)), trust.RuleWrongKey, finding.Error)
 	r := register(t, withKey(checker, otherKey), k)
-	found(t, r, pipelines.RuleWrongKey, finding.Error)
+	found(t, r, trust.RuleWrongKey, finding.Error)
 	setKeys(t, repo, "ed25519:short")
 	found(t, pipe(t, pipelines.Check, checker), fleet.RulePublicKey, finding.Error)
 }
@@ -349,7 +350,7 @@ func TestARotationOfTheSealKey(t *testing.T) {
 	} {
 		without()
 		for _, p := range []pipelines.Pipeline{pipelines.Check, pipelines.Build} {
-			if r := pipe(t, p, checker); !has(r, pipelines.RuleNewPublicKey) || !r.Failed() {
+			if r := pipe(t, p, checker); !has(r, trust.RuleNewPublicKey) || !r.Failed() {
 				fleettest.Print(t, r)
 				t.Errorf("%s: it passes", name)
 			}
@@ -357,7 +358,7 @@ func TestARotationOfTheSealKey(t *testing.T) {
 	}
 	setKeys(t, repo, mine+","+theirs)
 	r := pipe(t, pipelines.Check, checker)
-	if found(t, r, pipelines.RuleNewPublicKey, finding.Warning); r.Failed() {
+	if found(t, r, trust.RuleNewPublicKey, finding.Warning); r.Failed() {
 		fleettest.Print(t, r)
 		t.Error("another key is refused")
 	}
@@ -366,7 +367,7 @@ func TestARotationOfTheSealKey(t *testing.T) {
 		fleettest.Print(t, r)
 		t.Fatal(err)
 	}
-	found(t, pipe(t, pipelines.Check, checker), pipelines.RuleUnsigned, finding.Error)
+	found(t, pipe(t, pipelines.Check, checker), trust.RuleUnsigned, finding.Error)
 
 	git(t, repo.Root, "checkout", "-q", "--", "clusters/one", "clusters/root")
 	commit(t, repo) // the key alone
@@ -390,7 +391,7 @@ func TestAnOlderRegistration(t *testing.T) {
 	look := func(options pipelines.Options) {
 		t.Helper()
 		for _, p := range []pipelines.Pipeline{pipelines.Check, pipelines.Build} {
-			found(t, pipe(t, p, options), pipelines.RuleRollback, finding.Error)
+			found(t, pipe(t, p, options), trust.RuleRollback, finding.Error)
 		}
 	}
 	look(checker)
@@ -403,7 +404,7 @@ func TestAnOlderRegistration(t *testing.T) {
 	pushed.Against = before
 	look(pushed)
 	pushed.Against = strings.Repeat("1", 40)
-	found(t, pipe(t, pipelines.Check, pushed), pipelines.RuleHistoryUnknown, finding.Warning)
+	found(t, pipe(t, pipelines.Check, pushed), trust.RuleHistoryUnknown, finding.Warning)
 }
 
 func TestAShallowCloneKnowsNoRollback(t *testing.T) {
@@ -412,7 +413,7 @@ func TestAShallowCloneKnowsNoRollback(t *testing.T) {
 	clone := fleettest.Repo{Root: filepath.Join(t.TempDir(), "clone"), Keys: repo.Keys}
 	git(t, repo.Root, "clone", "-q", "--depth", "1", "file://"+repo.Root, clone.Root)
 	r := pipe(t, pipelines.Check, clone.Options(t, tools(t)))
-	if found(t, r, pipelines.RuleHistoryUnknown, finding.Warning); r.Failed() {
+	if found(t, r, trust.RuleHistoryUnknown, finding.Warning); r.Failed() {
 		fleettest.Print(t, r)
 		t.Error("a shallow clone fails")
 	}
@@ -423,9 +424,9 @@ func TestAStaleServer(t *testing.T) {
 	repo, builder, checker, k := signed(t)
 	repo.Cluster(t, "one", "  chart: {path: charts/c}\n  server: https://two.example.com\n")
 	for _, p := range []pipelines.Pipeline{pipelines.Build, pipelines.Check} {
-		found(t, pipe(t, p, builder), pipelines.RuleStaleServer, finding.Error)
+		found(t, pipe(t, p, builder), trust.RuleStaleServer, finding.Error)
 	}
-	if r := drift(t, repo, checker, pipelines.DriftOptions{}); !has(r, pipelines.RuleStaleServer) {
+	if r := drift(t, repo, checker, pipelines.DriftOptions{}); !has(r, trust.RuleStaleServer) {
 		t.Error("drift says nothing")
 	}
 	fleettest.MustPass(t, register(t, builder, k), nil)
@@ -514,8 +515,8 @@ func TestAStaleClusterSecret(t *testing.T) {
 			repo, builder, checker, k := signed(t)
 			repo.Cluster(t, "one", "  chart: {path: charts/c}\n  server: https://one.example.com\n  argocd: {cluster: {"+change+"}}\n")
 			for _, p := range []pipelines.Pipeline{pipelines.Build, pipelines.Check} {
-				found(t, pipe(t, p, checker), pipelines.RuleStaleSecret, finding.Error)
-				found(t, pipe(t, p, builder), pipelines.RuleStaleSecret, finding.Error)
+				found(t, pipe(t, p, checker), trust.RuleStaleSecret, finding.Error)
+				found(t, pipe(t, p, builder), trust.RuleStaleSecret, finding.Error)
 			}
 			fleettest.MustPass(t, register(t, builder, k), nil)
 			fleettest.MustPass(t, pipe(t, pipelines.Build, builder), nil)

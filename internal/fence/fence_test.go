@@ -32,10 +32,12 @@ var heavy = map[string][]string{
 // values are the packages that any stage may import.
 var values = []string{"finding", "position", "fleet", "tree", "manifest", "layout", "lockfile", "toolchain", "credential", "recall"}
 
-// below says what a stage may import of kasou beyond the values: nothing but
-// its own parts, and toolchain what runs the tools.
+// below says what a package may import of kasou beyond the values: a stage nothing
+// but its own parts, toolchain what runs the tools, and the rooms between pipelines
+// and the stages those stages that they bring together.
 var below = map[string][]string{
 	"toolchain": {"render", "seal", "conform"},
+	"trust":     {"argocd", "history", "seal"},
 }
 
 type pkg struct {
