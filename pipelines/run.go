@@ -229,7 +229,7 @@ func (r *run) maxAge() time.Duration {
 	if r.fleet.Spec.Sealing == nil {
 		return 0
 	}
-	age, _ := time.ParseDuration(r.fleet.Spec.Sealing.MaxAge)
+	age, _ := fleet.ParseDuration(r.fleet.Spec.Sealing.MaxAge)
 	return age
 }
 

@@ -36,6 +36,7 @@ type flags struct {
 	hostContext string
 	// hostQPS bounds the requests to it for each second.
 	hostQPS float32
+	verbose bool
 }
 
 const defaultClusters = "clusters"
@@ -49,20 +50,36 @@ func addCommonFlags(root *cobra.Command, env Env) *flags {
 	p := root.PersistentFlags()
 	p.StringVar(&f.clusters, "clusters", defaultClusters, "folder with fleet.yaml and one folder for each cluster")
 	p.Var(&f.toolchain, "toolchain", "who runs helm, kubeseal and kubeconform: "+strings.Join(f.toolchain.allowed, ", "))
-	p.Var(&f.output, "output", "how to print results: text, json, sarif, github or html")
+	p.Var(&f.output, "output", "how to print results: "+formats())
 	p.StringVar(&f.outputFile, "output-file", "", "write the results to this file, and print them as text")
+	p.BoolVarP(&f.verbose, "verbose", "v", false, "show notes that ask for nothing, too")
 	p.IntVar(&f.jobs, "jobs", runtime.GOMAXPROCS(0), "how many clusters to work on at once")
 	p.StringVar(&f.hostContext, "host-context", "", "kubeconfig context of the host cluster; default: the current one")
 	p.Float32Var(&f.hostQPS, "host-qps", host.DefaultQPS, "how many requests a second the host cluster gets at most")
 	for name, values := range map[string][]string{
 		"toolchain": f.toolchain.allowed,
-		"output":    {"text", "json", "sarif", "github", "html"},
+		"output":    formatNames(),
 	} {
 		if err := root.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)); err != nil {
 			panic(err) // the flag is defined three lines above
 		}
 	}
 	return f
+}
+
+func formatNames() []string {
+	names := make([]string, len(report.Formats))
+	for i, f := range report.Formats {
+		names[i] = string(f)
+	}
+	return names
+}
+
+// formats lists the formats as people read lists.
+func formats() string {
+	names := formatNames()
+	last := len(names) - 1
+	return strings.Join(names[:last], ", ") + " or " + names[last]
 }
 
 // choice is a flag with a fixed set of values.
@@ -151,6 +168,7 @@ func (s *session) print(r *report.Report) error {
 		Color:   colors(s.env, s.env.Stdout),
 		Source:  s.source,
 		Version: version(),
+		Verbose: s.verbose,
 	}
 	if s.github != nil && s.output == "github" {
 		options.Format = "text" // the runner gets the annotations in any format
@@ -251,7 +269,7 @@ func (s *session) run(c *cobra.Command, verb string, pipeline pipelines.Pipeline
 // complain prints findings to stderr, for commands whose stdout is a document.
 func (s *session) complain(findings finding.List) error {
 	r := &report.Report{Command: "values", Findings: findings}
-	err := report.Write(s.env.Stderr, r, report.Options{Format: "text", Color: colors(s.env, s.env.Stderr), Source: s.source})
+	err := report.Write(s.env.Stderr, r, report.Options{Format: "text", Color: colors(s.env, s.env.Stderr), Source: s.source, Verbose: s.verbose})
 	if err == nil && r.Failed() {
 		err = errFindings
 	}
@@ -264,7 +282,7 @@ func asUsage(err error) error {
 	var setting *pipelines.SettingError
 	switch {
 	case errors.As(err, &unknown):
-		return usagef("there is no cluster %q; there are %s", unknown.Name, quoted(unknown.Known))
+		return usagef("there is no cluster %q%s; there are %s", unknown.Name, meant(unknown.Name, unknown.Known), quotedFew(unknown.Known))
 	case errors.As(err, &setting):
 		return usageError{err}
 	}

@@ -184,7 +184,7 @@ func (r *Report) Count(s Status) int {
 type Format string
 
 // Formats are the values of --output.
-var Formats = []Format{"text", "json", "sarif", "github", "html"}
+var Formats = []Format{"text", "json", "sarif", "github", "html", "junit"}
 
 // Set makes Format a flag value. The error lists the formats there are.
 func (f *Format) Set(s string) error {
@@ -215,6 +215,8 @@ type Options struct {
 	Source func(path string) ([]byte, error)
 	// Version of kasou, for sarif.
 	Version string
+	// Verbose shows notes that ask for nothing, too; text only.
+	Verbose bool
 }
 
 // Write prints the report to w.
@@ -228,6 +230,8 @@ func Write(w io.Writer, r *Report, o Options) error {
 		return writeGitHub(w, r, o)
 	case "html":
 		return writeHTML(w, r, o)
+	case "junit":
+		return writeJUnit(w, r)
 	default:
 		return writeText(w, r, o)
 	}
