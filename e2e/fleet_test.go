@@ -23,11 +23,11 @@ import (
 	"kasou/internal/upstream"
 	"kasou/pipelines"
 	"kasou/pipelines/host"
+	"kasou/pipelines/lockfile"
 	"kasou/pipelines/manifest"
 	"kasou/pipelines/report"
 	"kasou/pipelines/toolchain"
 	"kasou/pipelines/toolchain/embedded"
-	"kasou/pipelines/tree"
 )
 
 // newFleet makes a repository without clusters for a host: its Kubernetes
@@ -198,7 +198,7 @@ func unsealed(t *testing.T, env *environment, repo fleettest.Repo, tools toolcha
 // wrote.
 func rendered(t *testing.T, env *environment, repo fleettest.Repo, tools toolchain.Toolchain, name string) []corev1.Secret {
 	t.Helper()
-	lock, err := tree.ParseLock(repo.Read(t, "clusters/"+name+"/lock.yaml"))
+	lock, err := lockfile.Parse(repo.Read(t, "clusters/"+name+"/lock.yaml"))
 	must(t, err)
 	archive, err := os.ReadFile(filepath.Join(repo.Root, lock.Chart.Path))
 	if err != nil {

@@ -3,6 +3,7 @@ package pipelines
 import (
 	"slices"
 
+	"kasou/pipelines/lockfile"
 	"kasou/pipelines/manifest"
 	"kasou/pipelines/report"
 	"kasou/pipelines/tree"
@@ -10,7 +11,7 @@ import (
 
 // reasons says why a cluster's files change: by the lock that stands (nil for a
 // new cluster), the one that is wanted, the plan between them, and the wanted files.
-func reasons(old *tree.Lock, wanted tree.Lock, p tree.Plan, files manifest.Set) []report.Reason {
+func reasons(old *lockfile.Lock, wanted lockfile.Lock, p tree.Plan, files manifest.Set) []report.Reason {
 	switch {
 	case p.Empty():
 		return nil

@@ -6,6 +6,8 @@ import (
 
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
+	"kasou/pipelines/layout"
+	"kasou/pipelines/lockfile"
 	"kasou/pipelines/tree"
 )
 
@@ -13,7 +15,7 @@ import (
 // would deploy and kasou does not vouch for: in its manifests folder, and in
 // place of its registration. o is what the stages gave, and lock the lock on
 // disk, nil where there is none.
-func (r *run) closedCluster(c fleet.Cluster, lock *tree.Lock, o outcome) (finding.List, error) {
+func (r *run) closedCluster(c fleet.Cluster, lock *lockfile.Lock, o outcome) (finding.List, error) {
 	known := map[string]bool{}
 	if lock != nil {
 		for p := range lock.Files {
@@ -50,7 +52,7 @@ func (r *run) closedRoot(gone removals, said finding.List) (finding.List, error)
 			known[change.Path] = true
 		}
 	}
-	return r.disk.UnknownShared(fleet.RootFolder, func(p string) bool {
+	return r.disk.UnknownShared(layout.Root, func(p string) bool {
 		return known[p] || slices.ContainsFunc(said, func(f finding.Finding) bool { return f.File == p && f.Severity == finding.Error })
 	})
 }

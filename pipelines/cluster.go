@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"path"
 	"slices"
 
 	"kasou/pipelines/argocd"
@@ -12,6 +11,8 @@ import (
 	"kasou/pipelines/extra"
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
+	"kasou/pipelines/layout"
+	"kasou/pipelines/lockfile"
 	"kasou/pipelines/manifest"
 	"kasou/pipelines/policy"
 	"kasou/pipelines/render"
@@ -66,7 +67,7 @@ func (r *run) build(ctx context.Context, c fleet.Cluster) outcome {
 }
 
 // stages takes the cluster, with the lock on disk, through the stages.
-func (r *run) stages(ctx context.Context, c fleet.Cluster, lock *tree.Lock) outcome {
+func (r *run) stages(ctx context.Context, c fleet.Cluster, lock *lockfile.Lock) outcome {
 	o := outcome{cluster: c.Name}
 	keep := func(found finding.List, err error) bool {
 		o.findings = append(o.findings, found...)
@@ -107,7 +108,7 @@ func (r *run) stages(ctx context.Context, c fleet.Cluster, lock *tree.Lock) outc
 	if o.inputs, err = inputs(c, ch, extras); !keep(nil, err) {
 		return o
 	}
-	wanted := tree.Wanted{Cluster: c.Name, Files: made.files.Files(), Known: lock, Lock: tree.Lock{
+	wanted := tree.Wanted{Cluster: c.Name, Files: made.files.Files(), Known: lock, Lock: lockfile.Lock{
 		Chart: pin, Inputs: o.inputs, Host: hostLock, ClusterScoped: made.clusterScoped, Sealed: made.sealed,
 	}}
 	o.plan, found, err = r.disk.Compare(ctx, wanted)
@@ -122,7 +123,7 @@ func (r *run) stages(ctx context.Context, c fleet.Cluster, lock *tree.Lock) outc
 	return o
 }
 
-func chartLock(l *tree.Lock) *tree.ChartLock {
+func chartLock(l *lockfile.Lock) *lockfile.ChartLock {
 	if l == nil {
 		return nil
 	}
@@ -144,7 +145,7 @@ type assembly struct {
 	chart   toolchain.Chart
 	extras  extra.Extras
 	// lock is the one on disk, nil where there is none.
-	lock   *tree.Lock
+	lock   *lockfile.Lock
 	hidden hidden
 }
 
@@ -155,7 +156,7 @@ type made struct {
 	// holdsSealed says that something sealed is among them, and sealed are the
 	// statements about it.
 	holdsSealed bool
-	sealed      map[string]tree.SealLock
+	sealed      map[string]lockfile.SealLock
 	// clusterScoped are the kinds without a namespace among the objects.
 	clusterScoped []string
 }
@@ -204,7 +205,7 @@ func (r *run) filesOnce(ctx context.Context, a assembly, willValidate bool) (m m
 	if !keep(found, err) {
 		return m, findings, err
 	}
-	at := func(name string) string { return path.Join(r.Dir, c.Name, "manifests", name) }
+	at := func(name string) string { return layout.Of(r.Dir, c.Name).Manifest(name) }
 	for name, data := range rendered {
 		files.Add(manifest.Rendered, at(name), data)
 	}
@@ -221,7 +222,7 @@ func (r *run) filesOnce(ctx context.Context, a assembly, willValidate bool) (m m
 	}
 	m.clusterScoped, found, err = r.admit(ctx, a, files)
 	keep(found, err)
-	valuesFile := path.Join(r.Dir, c.Name, "values.yaml")
+	valuesFile := layout.Of(r.Dir, c.Name).Values()
 	files[valuesFile] = manifest.File{Path: valuesFile, Role: manifest.Values, Bytes: values}
 	findings = append(findings, a.hidden.plain(files)...)
 	_, registered := files[r.registration(c.Name)]

@@ -11,8 +11,8 @@ import (
 
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
+	"kasou/pipelines/lockfile"
 	"kasou/pipelines/report"
-	"kasou/pipelines/tree"
 )
 
 // RuleDoctor: something that a build needs is not here.
@@ -116,7 +116,7 @@ func (d *doctor) charts(ctx context.Context, r *run) {
 	d.probe("charts", nil, fmt.Sprintf("%d of %d clusters have a pinned chart", pinned, len(r.clusters)))
 }
 
-func (d *doctor) chart(ctx context.Context, c fleet.Cluster, pin *tree.ChartLock) {
+func (d *doctor) chart(ctx context.Context, c fleet.Cluster, pin *lockfile.ChartLock) {
 	_, _, found, err := d.Charts.Fetch(ctx, c, pin)
 	d.out.Findings = append(d.out.Findings, found...)
 	unfinished(d.out, c.Name, err)

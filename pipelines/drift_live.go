@@ -15,6 +15,7 @@ import (
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
 	"kasou/pipelines/host"
+	"kasou/pipelines/layout"
 	"kasou/pipelines/live"
 	"kasou/pipelines/manifest"
 	"kasou/pipelines/report"
@@ -180,7 +181,7 @@ func (l *liveWatch) objectRows(ctx context.Context, c fleet.Cluster, files manif
 	// A namespace that is not there explains all that should be in it.
 	slices.SortStableFunc(objects, func(a, b live.Object) int { return cmp.Compare(rank(a), rank(b)) })
 	for _, o := range objects {
-		deployed := path.Dir(o.File) != path.Join(l.Dir, "root")
+		deployed := path.Dir(o.File) != path.Join(l.Dir, layout.Root)
 		if !deployed && !l.argoCDIsHere() {
 			continue
 		}
@@ -221,7 +222,7 @@ func keyOf(o live.Object) objectKey {
 }
 
 // application is where a cluster's Application stands, from the repo's root.
-func (r *run) application(cluster string) string { return path.Join(r.Dir, "root", cluster+".yaml") }
+func (r *run) application(cluster string) string { return layout.Of(r.Dir, cluster).Application() }
 
 // argoCDIsHere says whether Argo CD runs on the host, as its Applications see
 // it.

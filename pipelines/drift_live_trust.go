@@ -16,10 +16,10 @@ import (
 	"kasou/pipelines/fleet"
 	"kasou/pipelines/host"
 	"kasou/pipelines/live"
+	"kasou/pipelines/lockfile"
 	"kasou/pipelines/manifest"
 	"kasou/pipelines/report"
 	"kasou/pipelines/seal"
-	"kasou/pipelines/tree"
 )
 
 // controllerRows says whether the Sealed Secrets controller has another
@@ -52,7 +52,7 @@ func (l *liveWatch) controllerRows(ctx context.Context) []report.Row {
 // registrationRows follows a registered credential: from the host's kubeconfig
 // to what was sealed, to Argo CD's Secret, to the virtual cluster's answer. It
 // says whether the seal was proved on the way: the plaintext is there.
-func (l *liveWatch) registrationRows(ctx context.Context, c fleet.Cluster, lock *tree.Lock, files manifest.Files) (all []report.Row, proved bool) {
+func (l *liveWatch) registrationRows(ctx context.Context, c fleet.Cluster, lock *lockfile.Lock, files manifest.Files) (all []report.Row, proved bool) {
 	file := l.registration(c.Name)
 	data := files[file]
 	if data == nil || lock == nil || l.host.open() != nil {

@@ -1,8 +1,6 @@
 package pipelines
 
 import (
-	"strings"
-
 	"kasou/pipelines/chart"
 	"kasou/pipelines/finding"
 	"kasou/pipelines/report"
@@ -85,11 +83,10 @@ func originOf(rule finding.Rule) origin {
 	if known, ok := origins[rule]; ok {
 		return known
 	}
-	stage, _, _ := strings.Cut(string(rule), "-")
-	switch stage {
-	case "chart":
+	switch stage, _ := rule.Stage(); stage {
+	case finding.Chart:
 		return origin{report.DriftUpstream, report.ByPerson}
-	case "seal", "register", "credential", "values":
+	case finding.Seal, finding.Register, finding.Credential, finding.Values:
 		return origin{report.DriftTrust, report.ByPerson}
 	}
 	return origin{report.DriftTree, report.ByPerson}

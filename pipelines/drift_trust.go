@@ -10,10 +10,10 @@ import (
 
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
+	"kasou/pipelines/lockfile"
 	"kasou/pipelines/manifest"
 	"kasou/pipelines/report"
 	"kasou/pipelines/seal"
-	"kasou/pipelines/tree"
 )
 
 func day(t time.Time) string { return t.UTC().Format(time.DateOnly) }
@@ -45,7 +45,7 @@ func (w *watch) certificateEnds() []report.Row {
 }
 
 // trustRows looks at everything that was sealed for the cluster.
-func (w *watch) trustRows(ctx context.Context, c fleet.Cluster, lock *tree.Lock, facts *report.Facts) []report.Row {
+func (w *watch) trustRows(ctx context.Context, c fleet.Cluster, lock *lockfile.Lock, facts *report.Facts) []report.Row {
 	if lock == nil {
 		return nil
 	}
@@ -73,7 +73,7 @@ func (w *watch) trustRows(ctx context.Context, c fleet.Cluster, lock *tree.Lock,
 
 // proof asks the tags of the registered credential whether it is as it was
 // sealed. What differs from the lock has been said already.
-func (w *watch) proof(ctx context.Context, c fleet.Cluster, lock *tree.Lock, file string, data []byte) []report.Row {
+func (w *watch) proof(ctx context.Context, c fleet.Cluster, lock *lockfile.Lock, file string, data []byte) []report.Row {
 	_, found, err := w.sealer(c.Name, lock, false, nil).Secret(ctx, seal.Request{
 		Cluster: c, Path: file, Entropy: seal.Strong, Previous: data, Recorded: lock.Files[strings.TrimPrefix(file, w.Dir+"/")],
 	})
@@ -123,7 +123,7 @@ func (w *watch) sealedRows(c fleet.Cluster, file string, sealed seal.Sealed) []r
 
 // facts say what the cluster is. A service range that the spec leaves to the
 // host is the one in the lock.
-func (w *watch) facts(c fleet.Cluster, lock *tree.Lock) *report.Facts {
+func (w *watch) facts(c fleet.Cluster, lock *lockfile.Lock) *report.Facts {
 	f := &report.Facts{
 		Chart: cmp.Or(c.Spec.Chart.Path, c.Spec.Chart.Name), Version: c.Spec.Chart.Version,
 		Namespace: c.Spec.Namespace, ServiceCIDR: c.Spec.ServiceCIDR, Server: c.Spec.Server,

@@ -10,6 +10,8 @@ import (
 	"kasou/pipelines/chart"
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
+	"kasou/pipelines/layout"
+	"kasou/pipelines/lockfile"
 	"kasou/pipelines/report"
 	"kasou/pipelines/tree"
 )
@@ -17,7 +19,7 @@ import (
 var atVersion = []string{"spec", "chart", "version"}
 
 // upstreamRows asks the chart's source, whatever the cache has.
-func (w *watch) upstreamRows(ctx context.Context, c fleet.Cluster, lock *tree.Lock, s *seen) []report.Row {
+func (w *watch) upstreamRows(ctx context.Context, c fleet.Cluster, lock *lockfile.Lock, s *seen) []report.Row {
 	ref := *c.Spec.Chart
 	up, err := w.Charts.Upstream(ctx, ref)
 	var problem *chart.Problem
@@ -56,7 +58,7 @@ func (s *seen) has(rule finding.Rule) bool {
 
 // moved compares the source's digest with the lock's, where that is of the same
 // version: else the files are stale, and say so.
-func (w *watch) moved(c fleet.Cluster, lock *tree.Lock, digest string) *finding.Finding {
+func (w *watch) moved(c fleet.Cluster, lock *lockfile.Lock, digest string) *finding.Finding {
 	ref := *c.Spec.Chart
 	if lock == nil || digest == "" || lock.Chart.Digest == digest ||
 		lock.Chart.Repository != ref.Repository || lock.Chart.Name != ref.Name || lock.Chart.Version != ref.Version {
@@ -128,14 +130,14 @@ func (w *watch) toolRows(ctx context.Context) error {
 // differingTools names the tools and schemas that a change of fleet.lock.yaml is
 // about; none for another change.
 func differingTools(change tree.Change) ([]string, error) {
-	if path.Base(change.Path) != tree.FleetLockName || change.Cause != tree.Stale {
+	if path.Base(change.Path) != layout.FleetLock || change.Cause != tree.Stale {
 		return nil, nil
 	}
-	old, err := tree.ParseFleetLock(change.Old)
+	old, err := lockfile.ParseFleet(change.Old)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", change.Path, err)
 	}
-	now, err := tree.ParseFleetLock(change.New)
+	now, err := lockfile.ParseFleet(change.New)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", change.Path, err)
 	}

@@ -9,6 +9,8 @@ import (
 	"kasou/pipelines/conform"
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
+	"kasou/pipelines/layout"
+	"kasou/pipelines/lockfile"
 	"kasou/pipelines/manifest"
 	"kasou/pipelines/report"
 	"kasou/pipelines/tree"
@@ -59,7 +61,7 @@ func (r *run) fleetPlan(ctx context.Context) (tree.Plan, finding.List, error) {
 	if err != nil {
 		return tree.Plan{}, nil, err
 	}
-	lock := tree.FleetLock{Tools: r.Toolchain.Versions()}
+	lock := lockfile.FleetLock{Tools: r.Toolchain.Versions()}
 	if lock.Schemas, err = conform.Versions(r.fleet.Spec.Host.KubernetesVersion); err != nil {
 		return tree.Plan{}, nil, err
 	}
@@ -85,7 +87,7 @@ func (r *run) fleetPlan(ctx context.Context) (tree.Plan, finding.List, error) {
 	if found.Failed() {
 		return plan, found, nil
 	}
-	unknown, err := r.disk.UnknownShared(fleet.BootstrapFolder, func(p string) bool {
+	unknown, err := r.disk.UnknownShared(layout.Bootstrap, func(p string) bool {
 		return files[p] != nil || slices.ContainsFunc(plan.Changes, func(c tree.Change) bool { return c.Path == p })
 	})
 	return plan, append(found, unknown...), err

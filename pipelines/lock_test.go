@@ -13,6 +13,7 @@ import (
 	"kasou/internal/realtool"
 	"kasou/pipelines"
 	"kasou/pipelines/finding"
+	"kasou/pipelines/lockfile"
 	"kasou/pipelines/report"
 	"kasou/pipelines/tree"
 )
@@ -86,7 +87,7 @@ func TestLockUpgrade(t *testing.T) {
 	if !strings.Contains(spec, "version: 0.4.4} # pinned") {
 		t.Errorf("the spec is now\n%s", spec)
 	}
-	lock, err := tree.ParseLock(repo.Read(t, "clusters/one/lock.yaml"))
+	lock, err := lockfile.Parse(repo.Read(t, "clusters/one/lock.yaml"))
 	if err != nil || lock.Chart.Version != "0.4.4" {
 		t.Errorf("lock %+v, %v", lock, err)
 	}

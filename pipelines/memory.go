@@ -12,18 +12,17 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
 	"kasou/pipelines/extra"
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
+	"kasou/pipelines/lockfile"
 	"kasou/pipelines/manifest"
 	"kasou/pipelines/recall"
 	"kasou/pipelines/seal"
 	"kasou/pipelines/toolchain"
-	"kasou/pipelines/tree"
 )
 
 // memory knows which clusters this very program has built, from what, with what
@@ -146,7 +145,7 @@ func (r *run) forgettable(c fleet.Cluster) bool {
 // unchanged says whether the cluster is as this program built it: from the same
 // inputs, with every file that its lock lists there and as it was. The findings
 // are those of that build.
-func (r *run) unchanged(c fleet.Cluster, ch toolchain.Chart, extras extra.Extras, lock *tree.Lock) (finding.List, bool) {
+func (r *run) unchanged(c fleet.Cluster, ch toolchain.Chart, extras extra.Extras, lock *lockfile.Lock) (finding.List, bool) {
 	if r.memory == nil || lock == nil || r.forgettable(c) || r.rolledBack(c.Name, lock) {
 		return nil, false
 	}
@@ -185,8 +184,8 @@ func source(c fleet.Cluster, ch toolchain.Chart, extras extra.Extras) string {
 // repeats says whether a stage will find the same again as long as its inputs
 // are the same. What sealing, the cache or the disk gives rise to is found once.
 func repeats(f finding.Finding) bool {
-	stage, _, _ := strings.Cut(string(f.Rule), "-")
-	return slices.Contains([]string{"vcluster", "render", "argocd", "conform"}, stage)
+	stage, _ := f.Rule.Stage()
+	return stage.Repeats()
 }
 
 // remember notes that the cluster was built, is on disk as its lock says, and

@@ -3,7 +3,7 @@ package pipelines
 import (
 	"testing"
 
-	"kasou/pipelines/tree"
+	"kasou/pipelines/lockfile"
 )
 
 // Whatever stands in a lock is in its digest, also what says nothing.
@@ -11,7 +11,7 @@ func TestMemoryDigestIsOverTheLocksBytes(t *testing.T) {
 	seen := map[string]string{}
 	note := func(what string, m *memory, text string) {
 		t.Helper()
-		lock, err := tree.ParseLock([]byte(text))
+		lock, err := lockfile.Parse([]byte(text))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -2,9 +2,9 @@ package pipelines
 
 import (
 	"context"
-	"path"
 
 	"kasou/pipelines/fleet"
+	"kasou/pipelines/layout"
 	"kasou/pipelines/report"
 	"kasou/pipelines/tree"
 )
@@ -20,7 +20,7 @@ func New(ctx context.Context, o Options, wanted fleet.NewOptions) (*report.Repor
 	if err := o.sweep(ctx); err != nil {
 		return nil, err
 	}
-	file := path.Join(o.Dir, wanted.Name, "spec.yaml")
+	file := layout.Of(o.Dir, wanted.Name).Spec()
 	if err := tree.Create(o.Root, file, data); err != nil {
 		return nil, err
 	}

@@ -14,10 +14,10 @@ import (
 	"kasou/internal/fleettest"
 	"kasou/internal/upstream"
 	"kasou/pipelines"
+	"kasou/pipelines/lockfile"
 	"kasou/pipelines/manifest"
 	"kasou/pipelines/report"
 	"kasou/pipelines/seal"
-	"kasou/pipelines/tree"
 )
 
 // oracle is a fleet of every kind of cluster, in git, as it is and as it was one
@@ -236,7 +236,7 @@ func (o *oracle) mended(t *testing.T, cluster string, changed map[string][]byte,
 		return name, nil
 	}
 	hadStatement := false
-	mend := func(files map[string]string, sealed map[string]tree.SealLock) {
+	mend := func(files map[string]string, sealed map[string]lockfile.SealLock) {
 		for file, data := range changed {
 			inside := strings.TrimPrefix(file, "clusters/")
 			if data == nil {
@@ -255,7 +255,7 @@ func (o *oracle) mended(t *testing.T, cluster string, changed map[string][]byte,
 		return name, nil
 	}
 	if cluster == "" {
-		l, err := tree.ParseFleetLock(o.now[name])
+		l, err := lockfile.ParseFleet(o.now[name])
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -266,7 +266,7 @@ func (o *oracle) mended(t *testing.T, cluster string, changed map[string][]byte,
 		}
 		return name, lock
 	}
-	l, err := tree.ParseLock(o.now[name])
+	l, err := lockfile.Parse(o.now[name])
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,6 +14,8 @@ import (
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
 	"kasou/pipelines/history"
+	"kasou/pipelines/layout"
+	"kasou/pipelines/lockfile"
 	"kasou/pipelines/manifest"
 	"kasou/pipelines/report"
 	"kasou/pipelines/toolchain"
@@ -62,7 +64,7 @@ func Plan(ctx context.Context, o Options) (*report.Report, error) {
 // leavingSteps says what becomes of a cluster whose spec is gone.
 func (r *run) leavingSteps(p tree.Plan) []report.Transition {
 	for _, c := range p.Changes {
-		if c.Path != path.Join(r.Dir, fleet.RootFolder, p.Cluster+".yaml") || c.Old == nil {
+		if c.Path != layout.Of(r.Dir, p.Cluster).Application() || c.Old == nil {
 			continue
 		}
 		step := report.Transition{Effect: "leaves", Message: "its Application is pruned; the virtual cluster runs on"}
@@ -90,7 +92,7 @@ func (r *run) openBase(ctx context.Context) (findings finding.List, err error) {
 		return findings, err
 	}
 	r.baseline = base
-	names, err := base.Differs(ctx, history.Literal(r.Dir)+"/*/"+fleet.LockFileName)
+	names, err := base.Differs(ctx, history.Literal(r.Dir)+"/*/"+layout.Lock)
 	if err != nil {
 		return findings, err
 	}
@@ -220,7 +222,7 @@ func (r *run) before(ctx context.Context, c fleet.Cluster) (transition.Side, boo
 	if err != nil || text == nil {
 		return transition.Side{}, false, err
 	}
-	lock, err := tree.ParseLock(text)
+	lock, err := lockfile.Parse(text)
 	if err != nil {
 		return transition.Side{}, false, nil // another kasou's: it says nothing to this one
 	}
@@ -244,7 +246,7 @@ func (r *run) before(ctx context.Context, c fleet.Cluster) (transition.Side, boo
 	if ch.Archive == nil {
 		s.Chart = transition.ChartOf(s.Objects)
 	}
-	s.Values, s.ServiceCIDR = effective(ch, files[path.Join(r.Dir, c.Name, "values.yaml")].Bytes)
+	s.Values, s.ServiceCIDR = effective(ch, files[layout.Of(r.Dir, c.Name).Values()].Bytes)
 	// Without a signed statement nobody knows of which server the credential is.
 	s.Server = lock.Sealed[r.inside(r.registration(c.Name))].Server
 	s.Registered = s.Registered && s.Server != ""
@@ -252,7 +254,7 @@ func (r *run) before(ctx context.Context, c fleet.Cluster) (transition.Side, boo
 }
 
 // chartBefore returns the chart that a lock pins; empty where it is not at hand.
-func (r *run) chartBefore(ctx context.Context, c fleet.Cluster, lock *tree.Lock) toolchain.Chart {
+func (r *run) chartBefore(ctx context.Context, c fleet.Cluster, lock *lockfile.Lock) toolchain.Chart {
 	c.Spec.Chart = &fleet.Chart{Repository: lock.Chart.Repository, Name: lock.Chart.Name, Version: lock.Chart.Version}
 	if lock.Chart.Path != "" {
 		c.Spec.Chart = &fleet.Chart{Path: lock.Chart.Path}
@@ -269,14 +271,14 @@ func (r *run) after(c fleet.Cluster, ch toolchain.Chart, files manifest.Set) (tr
 	s, err := r.side(c.Name, files)
 	s.Chart = transition.Chart{Name: ch.Name, Version: ch.Version}
 	s.Server = c.Spec.Server
-	s.Values, s.ServiceCIDR = effective(ch, files[path.Join(r.Dir, c.Name, "values.yaml")].Bytes)
+	s.Values, s.ServiceCIDR = effective(ch, files[layout.Of(r.Dir, c.Name).Values()].Bytes)
 	return s, err
 }
 
 // side reads what the generated files say.
 func (r *run) side(cluster string, files manifest.Set) (transition.Side, error) {
 	var s transition.Side
-	application := path.Join(r.Dir, fleet.RootFolder, cluster+".yaml")
+	application := layout.Of(r.Dir, cluster).Application()
 	for _, name := range files.Paths() {
 		switch {
 		case name == application:
@@ -284,7 +286,7 @@ func (r *run) side(cluster string, files manifest.Set) (transition.Side, error) 
 			s.Namespace, s.Cascade = a.namespace, a.cascade
 		case name == r.registration(cluster):
 			s.Registered = true
-		case strings.HasPrefix(name, path.Join(r.Dir, cluster, "manifests")+"/"):
+		case strings.HasPrefix(name, layout.Of(r.Dir, cluster).Manifest()+"/"):
 			for _, d := range files[name].Documents {
 				if d.Err != nil {
 					return s, fmt.Errorf("%s: %w", name, d.Err)

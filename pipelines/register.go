@@ -15,6 +15,8 @@ import (
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
 	"kasou/pipelines/host"
+	"kasou/pipelines/layout"
+	"kasou/pipelines/lockfile"
 	"kasou/pipelines/manifest"
 	"kasou/pipelines/report"
 	"kasou/pipelines/seal"
@@ -87,7 +89,7 @@ func Register(ctx context.Context, o Options, from Registration) (*report.Report
 // registration is where a cluster's sealed cluster Secret stands, from the
 // repo's root.
 func (r *run) registration(cluster string) string {
-	return path.Join(r.Dir, "root", cluster+".cluster.yaml")
+	return layout.Of(r.Dir, cluster).Registration()
 }
 
 func (r *run) register(ctx context.Context, c fleet.Cluster, from Registration) (w written) {
@@ -136,7 +138,7 @@ func (r *run) register(ctx context.Context, c fleet.Cluster, from Registration) 
 // sameIdentity returns an error where the kubeconfig is of another cluster, to
 // all that Argo CD could tell, than the registered one: it has another CA, or
 // says that it is reached at another server. A rotated credential has the same.
-func (r *run) sameIdentity(c fleet.Cluster, cred credential.Credential, lock *tree.Lock) finding.List {
+func (r *run) sameIdentity(c fleet.Cluster, cred credential.Credential, lock *lockfile.Lock) finding.List {
 	file := r.inside(r.registration(c.Name))
 	known := r.trust.before[c.Name][file]
 	if lock != nil && lock.Sealed[file].Signature != "" {
@@ -184,7 +186,7 @@ func (r *run) credential(ctx context.Context, c fleet.Cluster, from Registration
 
 // sealCredential returns the file with the sealed cluster Secret, validated, and
 // the statement about it.
-func (r *run) sealCredential(ctx context.Context, c fleet.Cluster, cred credential.Credential, lock *tree.Lock, reseal bool) ([]byte, *tree.SealLock, finding.List, error) {
+func (r *run) sealCredential(ctx context.Context, c fleet.Cluster, cred credential.Credential, lock *lockfile.Lock, reseal bool) ([]byte, *lockfile.SealLock, finding.List, error) {
 	secret, findings := argocd.ClusterSecret(r.fleet, c, cred)
 	if findings.Failed() {
 		return nil, nil, findings, nil
@@ -224,8 +226,8 @@ func (r *run) sealCredential(ctx context.Context, c fleet.Cluster, cred credenti
 		if err != nil {
 			return nil, nil, findings, err
 		}
-		statement = r.sign(c.Name, file, lock, data, tree.SealLock{
-			Kind: tree.SealedRegistration, Server: server, Presented: cred.Server, Spec: spec,
+		statement = r.sign(c.Name, file, lock, data, lockfile.SealLock{
+			Kind: lockfile.SealedRegistration, Server: server, Presented: cred.Server, Spec: spec,
 			CA: seal.FingerprintCA(cred.CAData), NotAfter: statedEnd(cred.NotAfter),
 		})
 	}
@@ -243,7 +245,7 @@ func entropyOf(cred credential.Credential) seal.Entropy {
 // keepRegistration puts the sealed cluster Secret that the lock records among
 // the files of a build, which cannot make it anew. One that was edited or
 // deleted is a finding that register mends.
-func (r *run) keepRegistration(c fleet.Cluster, lock *tree.Lock, files manifest.Set, sealed map[string]tree.SealLock) finding.List {
+func (r *run) keepRegistration(c fleet.Cluster, lock *lockfile.Lock, files manifest.Set, sealed map[string]lockfile.SealLock) finding.List {
 	file := r.registration(c.Name)
 	recorded := r.recorded(lock)(file)
 	if recorded == "" {
@@ -282,7 +284,7 @@ func (r *run) keepRegistration(c fleet.Cluster, lock *tree.Lock, files manifest.
 // is sealed changes, so this needs no credential. In a fleet that signs, and for
 // the labels and annotations, it needs the key: without it the file stays, and the
 // next build that has the key changes it.
-func (r *run) refreshRegistration(c fleet.Cluster, lock *tree.Lock, data []byte, statement tree.SealLock) ([]byte, tree.SealLock, finding.List) {
+func (r *run) refreshRegistration(c fleet.Cluster, lock *lockfile.Lock, data []byte, statement lockfile.SealLock) ([]byte, lockfile.SealLock, finding.List) {
 	file := r.registration(c.Name)
 	secret, err := argocd.OpenClusterSecret(r.fleet, c)
 	if err != nil {

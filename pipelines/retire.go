@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path"
 	"slices"
 	"strings"
 
@@ -14,6 +13,7 @@ import (
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
 	"kasou/pipelines/host"
+	"kasou/pipelines/layout"
 	"kasou/pipelines/report"
 	"kasou/pipelines/tree"
 )
@@ -88,7 +88,7 @@ type onTheHost struct {
 	into []string
 }
 
-func (l *leaving) application() string { return path.Join(l.Dir, fleet.RootFolder, l.name+".yaml") }
+func (l *leaving) application() string { return layout.Of(l.Dir, l.name).Application() }
 
 // say writes retire: true into the spec.
 func (l *leaving) say(ctx context.Context) error {
@@ -168,7 +168,7 @@ func object(ctx context.Context, asked *host.Host, version, kind, namespace, nam
 // steps reports what is done and what is left, in the order in which it has to
 // be done.
 func (l *leaving) steps(retired bool) {
-	spec := path.Join(l.Dir, l.name, fleet.SpecFileName)
+	spec := layout.Of(l.Dir, l.name).Spec()
 	l.step("retire", !l.known || l.cluster.Spec.Retire || l.written && !l.DryRun, "Write retire: true into "+spec+".",
 		map[bool]string{true: "written into " + spec, false: "the spec says so, or is gone"}[l.written])
 	if l.seen == nil {
@@ -250,7 +250,7 @@ func guarded(file []byte) bool {
 // stillGuarded warns of clusters that leave git without having been retired: on
 // the host they stay.
 func stillGuarded(dir string, p tree.Plan) finding.List {
-	application := path.Join(dir, fleet.RootFolder, p.Cluster+".yaml")
+	application := layout.Of(dir, p.Cluster).Application()
 	for _, c := range p.Changes {
 		if c.Path == application && c.New == nil && guarded(c.Old) {
 			return finding.List{{
@@ -264,7 +264,7 @@ func stillGuarded(dir string, p tree.Plan) finding.List {
 }
 
 func stays(dir string, p tree.Plan) string {
-	registration := path.Join(dir, fleet.RootFolder, p.Cluster+".cluster.yaml")
+	registration := layout.Of(dir, p.Cluster).Registration()
 	if slices.ContainsFunc(p.Changes, func(c tree.Change) bool { return c.Path == registration }) {
 		return " and its cluster Secret stay"
 	}

@@ -15,8 +15,8 @@ import (
 	"kasou/pipelines"
 	"kasou/pipelines/finding"
 	"kasou/pipelines/host"
+	"kasou/pipelines/lockfile"
 	"kasou/pipelines/report"
-	"kasou/pipelines/tree"
 )
 
 // argoHost serves Applications and SealedSecrets by name, and the Namespace one,
@@ -212,7 +212,7 @@ func TestLeavingWithoutRetireIsReported(t *testing.T) {
 // and the statement about it stays but for its serial number.
 func TestRetiringSignsTheRegistration(t *testing.T) {
 	repo, builder, checker, _ := signed(t)
-	before, err := tree.ParseLock(repo.Read(t, "clusters/one/lock.yaml"))
+	before, err := lockfile.Parse(repo.Read(t, "clusters/one/lock.yaml"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -229,7 +229,7 @@ func TestRetiringSignsTheRegistration(t *testing.T) {
 		t.Error("the registration has its guards still")
 	}
 	fleettest.MustPass(t, pipe(t, pipelines.Check, checker), nil)
-	after, err := tree.ParseLock(repo.Read(t, "clusters/one/lock.yaml"))
+	after, err := lockfile.Parse(repo.Read(t, "clusters/one/lock.yaml"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,6 +14,7 @@ import (
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
 	"kasou/pipelines/history"
+	"kasou/pipelines/lockfile"
 	"kasou/pipelines/report"
 	"kasou/pipelines/seal"
 	"kasou/pipelines/tree"
@@ -194,7 +195,7 @@ func ofShard[T any](s Shard, all []T, name func(T) string) []T {
 
 // sealer returns the sealer for one cluster, which knows what its lock says. The
 // files with something sealed in them are added to sealed, unless it is nil.
-func (r *run) sealer(cluster string, lock *tree.Lock, reseal bool, sealed *[]string) *seal.Sealer {
+func (r *run) sealer(cluster string, lock *lockfile.Lock, reseal bool, sealed *[]string) *seal.Sealer {
 	o := seal.Options{
 		Tool: r.Toolchain, Certificate: r.certificate, Key: r.key, Now: time.Now(),
 		MaxAge: r.maxAge(), Reseal: reseal, Recorded: r.recorded(lock),
@@ -217,7 +218,7 @@ func (r *run) sealer(cluster string, lock *tree.Lock, reseal bool, sealed *[]str
 
 // recorded gives the digest that a lock has for a file, by the file's path from
 // the repo's root; empty where it has none.
-func (r *run) recorded(lock *tree.Lock) func(file string) string {
+func (r *run) recorded(lock *lockfile.Lock) func(file string) string {
 	return func(file string) string {
 		if lock == nil {
 			return ""

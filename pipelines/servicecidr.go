@@ -9,7 +9,7 @@ import (
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
 	"kasou/pipelines/host"
-	"kasou/pipelines/tree"
+	"kasou/pipelines/lockfile"
 )
 
 // hostRange asks the host for its service range once for all clusters.
@@ -42,7 +42,7 @@ const RuleServiceCIDRMoved finding.Rule = "register-service-cidr-moved"
 // moved gives a finding where the host answers with another range than the one
 // in the spec, or in the lock where the spec says auto. A host that cannot be
 // asked says nothing of it: the run will say so where it needs the host.
-func (h *hostRange) moved(ctx context.Context, c fleet.Cluster, lock *tree.Lock, asked *host.Host) finding.List {
+func (h *hostRange) moved(ctx context.Context, c fleet.Cluster, lock *lockfile.Lock, asked *host.Host) finding.List {
 	had, how := c.Spec.ServiceCIDR, "write the new one into its spec and build"
 	if had == fleet.AutoCIDR && lock != nil {
 		had, how = lock.Host.ServiceCIDR, "delete host.serviceCIDR from "+c.Name+"'s lock.yaml and build"
@@ -62,9 +62,9 @@ func (h *hostRange) moved(ctx context.Context, c fleet.Cluster, lock *tree.Lock,
 // resolve puts the host's service range in the place of auto: the one that the
 // lock holds, so that a host that answers otherwise one day changes nothing
 // silently; without one, the host's answer.
-func (h *hostRange) resolve(ctx context.Context, o Options, f *fleet.Fleet, c *fleet.Cluster, lock *tree.Lock) (tree.HostLock, finding.List, error) {
+func (h *hostRange) resolve(ctx context.Context, o Options, f *fleet.Fleet, c *fleet.Cluster, lock *lockfile.Lock) (lockfile.HostLock, finding.List, error) {
 	if c.Spec.ServiceCIDR != fleet.AutoCIDR {
-		return tree.HostLock{}, nil, nil
+		return lockfile.HostLock{}, nil, nil
 	}
 	if lock != nil && lock.Host.ServiceCIDR != "" {
 		c.Spec.ServiceCIDR = lock.Host.ServiceCIDR
@@ -73,11 +73,11 @@ func (h *hostRange) resolve(ctx context.Context, o Options, f *fleet.Fleet, c *f
 	cidrs, err := h.ask(ctx, o.OpenHost)
 	var unknown *host.UnknownRangeError
 	if errors.As(err, &unknown) {
-		return tree.HostLock{}, finding.List{unknown.Finding(f, *c)}, nil
+		return lockfile.HostLock{}, finding.List{unknown.Finding(f, *c)}, nil
 	}
 	if err != nil {
-		return tree.HostLock{}, nil, err
+		return lockfile.HostLock{}, nil, err
 	}
 	c.Spec.ServiceCIDR = cidrs.CIDR
-	return tree.HostLock{ServiceCIDR: cidrs.CIDR}, cidrs.Findings(*c), nil
+	return lockfile.HostLock{ServiceCIDR: cidrs.CIDR}, cidrs.Findings(*c), nil
 }

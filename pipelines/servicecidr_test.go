@@ -8,7 +8,7 @@ import (
 
 	"kasou/internal/fleettest"
 	"kasou/pipelines"
-	"kasou/pipelines/tree"
+	"kasou/pipelines/lockfile"
 )
 
 func rangesJSON(cidr string) string {
@@ -31,7 +31,7 @@ func TestServiceCIDRAuto(t *testing.T) {
 	options.OpenHost = hostOf(t, repo, answers)
 	r, err := pipelines.Build(ctx, options)
 	fleettest.MustPass(t, r, err)
-	lock, err := tree.ParseLock(repo.Read(t, "clusters/one/lock.yaml"))
+	lock, err := lockfile.Parse(repo.Read(t, "clusters/one/lock.yaml"))
 	if err != nil || lock.Host.ServiceCIDR != "10.7.0.0/16" || !strings.Contains(string(repo.Read(t, "clusters/one/values.yaml")), "--service-cidr=10.7.0.0/16") {
 		t.Fatalf("%v, lock %+v", err, lock)
 	}

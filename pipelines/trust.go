@@ -14,9 +14,10 @@ import (
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
 	"kasou/pipelines/history"
+	"kasou/pipelines/layout"
+	"kasou/pipelines/lockfile"
 	"kasou/pipelines/manifest"
 	"kasou/pipelines/seal"
-	"kasou/pipelines/tree"
 )
 
 const (
@@ -53,7 +54,7 @@ type trust struct {
 	keys seal.PublicKeys
 	// before are the statements with the highest serial in the commits before, by
 	// cluster and path from the clusters folder.
-	before map[string]map[string]tree.SealLock
+	before map[string]map[string]lockfile.SealLock
 }
 
 // openTrust finds the keys that count and what the commits before have. A key
@@ -119,21 +120,21 @@ func (r *run) keysBefore(ctx context.Context, before history.Before) (finding.Li
 // statementsBefore reads the locks of the commits before that are not the same
 // today.
 func (r *run) statementsBefore(ctx context.Context, before history.Before) error {
-	changed, err := before.Changed(ctx, history.Literal(r.Dir)+"/*/"+fleet.LockFileName)
+	changed, err := before.Changed(ctx, history.Literal(r.Dir)+"/*/"+layout.Lock)
 	if err != nil {
 		return err
 	}
-	r.trust.before = map[string]map[string]tree.SealLock{}
+	r.trust.before = map[string]map[string]lockfile.SealLock{}
 	for _, files := range changed {
 		for name, text := range files {
-			lock, err := tree.ParseLock(text)
+			lock, err := lockfile.Parse(text)
 			if err != nil {
 				continue // it was no lock then
 			}
 			cluster := path.Base(path.Dir(name))
 			for p, statement := range lock.Sealed {
 				if r.trust.before[cluster] == nil {
-					r.trust.before[cluster] = map[string]tree.SealLock{}
+					r.trust.before[cluster] = map[string]lockfile.SealLock{}
 				}
 				if known, ok := r.trust.before[cluster][p]; !ok || known.Serial < statement.Serial {
 					r.trust.before[cluster][p] = statement
@@ -146,7 +147,7 @@ func (r *run) statementsBefore(ctx context.Context, before history.Before) error
 
 // rolledBack reports whether the lock has an older statement of any file than the
 // commits before.
-func (r *run) rolledBack(cluster string, lock *tree.Lock) bool {
+func (r *run) rolledBack(cluster string, lock *lockfile.Lock) bool {
 	for p, before := range r.trust.before[cluster] {
 		if lock == nil || lock.Sealed[p].Serial < before.Serial {
 			return true
@@ -156,19 +157,19 @@ func (r *run) rolledBack(cluster string, lock *tree.Lock) bool {
 }
 
 // lockFile returns the path of a cluster's lock from the repo's root.
-func (r *run) lockFile(cluster string) string { return path.Join(r.Dir, cluster, fleet.LockFileName) }
+func (r *run) lockFile(cluster string) string { return layout.Of(r.Dir, cluster).Lock() }
 
 // inside returns a path from the clusters folder.
 func (r *run) inside(file string) string { return strings.TrimPrefix(file, r.Dir+"/") }
 
 // vouched returns what the lock says of a sealed file with the content data, and
 // why that does not count; empty where it does, and where the fleet has no key.
-func (r *run) vouched(cluster, file string, lock *tree.Lock, data []byte) (s tree.SealLock, why string) {
+func (r *run) vouched(cluster, file string, lock *lockfile.Lock, data []byte) (s lockfile.SealLock, why string) {
 	if lock == nil || len(r.trust.keys) == 0 {
 		return s, ""
 	}
 	s = lock.Sealed[r.inside(file)]
-	verified := func(s tree.SealLock) bool {
+	verified := func(s lockfile.SealLock) bool {
 		return r.trust.keys.Verify(seal.Statement{Cluster: cluster, Path: r.inside(file), Digest: manifest.Digest(data), Facts: s})
 	}
 	if old, ok := lock.ReplacedSealed[r.inside(file)]; ok && lock.Writing && verified(old) {
@@ -188,7 +189,7 @@ func (r *run) vouched(cluster, file string, lock *tree.Lock, data []byte) (s tre
 const rolledBackText = "it was put back to an older one than the commit before has"
 
 // sign returns the statement about a file that this run has sealed.
-func (r *run) sign(cluster, file string, lock *tree.Lock, data []byte, facts tree.SealLock) tree.SealLock {
+func (r *run) sign(cluster, file string, lock *lockfile.Lock, data []byte, facts lockfile.SealLock) lockfile.SealLock {
 	facts.Serial = r.trust.before[cluster][r.inside(file)].Serial
 	if lock != nil {
 		facts.Serial = max(facts.Serial, lock.Sealed[r.inside(file)].Serial)
@@ -206,11 +207,11 @@ func (r *run) signs() bool { return r.key != nil && len(r.fleet.Spec.Sealing.Pub
 // proveRendered returns the statements about the rendered files that hold sealed
 // Secrets. One that is as it was keeps its own, one that this run has sealed is
 // signed; what is neither has no statement, and a finding.
-func (r *run) proveRendered(c fleet.Cluster, lock *tree.Lock, sealed []string, files manifest.Set) (map[string]tree.SealLock, finding.List) {
+func (r *run) proveRendered(c fleet.Cluster, lock *lockfile.Lock, sealed []string, files manifest.Set) (map[string]lockfile.SealLock, finding.List) {
 	if len(r.trust.keys) == 0 {
-		return map[string]tree.SealLock{}, nil
+		return map[string]lockfile.SealLock{}, nil
 	}
-	statements := map[string]tree.SealLock{}
+	statements := map[string]lockfile.SealLock{}
 	var findings finding.List
 	for _, file := range sealed {
 		data := files[file].Bytes
@@ -220,7 +221,7 @@ func (r *run) proveRendered(c fleet.Cluster, lock *tree.Lock, sealed []string, f
 		case same && why == "":
 			statements[r.inside(file)] = statement
 		case !same && r.signs():
-			statements[r.inside(file)] = r.sign(c.Name, file, lock, data, tree.SealLock{Kind: tree.SealedRendered})
+			statements[r.inside(file)] = r.sign(c.Name, file, lock, data, lockfile.SealLock{Kind: lockfile.SealedRendered})
 		case same || !r.onlyLooks:
 			if !same {
 				why = "this run has no " + seal.KeyEnv + " to sign it with"
@@ -234,7 +235,7 @@ func (r *run) proveRendered(c fleet.Cluster, lock *tree.Lock, sealed []string, f
 // proven takes back what the stages could not tell of a sealed value where a
 // signature proves it: nothing is left to say where the plaintext is known to be
 // the same, and where no plaintext is at hand, a note.
-func (r *run) proven(c fleet.Cluster, lock *tree.Lock, files manifest.Set, findings finding.List) finding.List {
+func (r *run) proven(c fleet.Cluster, lock *lockfile.Lock, files manifest.Set, findings finding.List) finding.List {
 	if len(r.trust.keys) == 0 {
 		return findings
 	}
@@ -273,10 +274,10 @@ func (r *run) unsigned(c fleet.Cluster, file, why string) finding.Finding {
 // proveRegistration says what is wrong with a registration whose file is as the
 // lock has it: what check can compute it computes, and the rest is signed.
 // It returns the statement about it, too.
-func (r *run) proveRegistration(c fleet.Cluster, lock *tree.Lock, data []byte) (tree.SealLock, finding.List) {
+func (r *run) proveRegistration(c fleet.Cluster, lock *lockfile.Lock, data []byte) (lockfile.SealLock, finding.List) {
 	file := r.registration(c.Name)
-	problem := func(rule finding.Rule, message, hint string) (tree.SealLock, finding.List) {
-		return tree.SealLock{}, finding.List{{File: file, Cluster: c.Name, Rule: rule, Severity: finding.Error, Message: message, Hint: hint}}
+	problem := func(rule finding.Rule, message, hint string) (lockfile.SealLock, finding.List) {
+		return lockfile.SealLock{}, finding.List{{File: file, Cluster: c.Name, Rule: rule, Severity: finding.Error, Message: message, Hint: hint}}
 	}
 	if why := seal.NotOnly(data, r.fleet.Spec.ArgoCD.Namespace, argocd.SecretName(c)); why != "" {
 		return problem(RuleRegistrationForeign, why,
@@ -308,7 +309,7 @@ func (r *run) proveRegistration(c fleet.Cluster, lock *tree.Lock, data []byte) (
 
 // missingRegistration returns a finding where the commit before has a
 // registration that the lock does not.
-func (r *run) missingRegistration(c fleet.Cluster, lock *tree.Lock) finding.List {
+func (r *run) missingRegistration(c fleet.Cluster, lock *lockfile.Lock) finding.List {
 	file := r.registration(c.Name)
 	before, had := r.trust.before[c.Name][r.inside(file)]
 	if !had || len(r.trust.keys) == 0 || lock != nil && lock.Sealed[r.inside(file)].Serial >= before.Serial {

@@ -16,6 +16,7 @@ import (
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
 	"kasou/pipelines/host"
+	"kasou/pipelines/lockfile"
 	"kasou/pipelines/manifest"
 	"kasou/pipelines/report"
 	"kasou/pipelines/seal"
@@ -108,12 +109,12 @@ func TestSignedIsProvenWithoutASecret(t *testing.T) {
 	if snapshot(t, repo.Root) != before {
 		t.Error("something was written")
 	}
-	lock, err := tree.ParseLock(repo.Read(t, "clusters/one/lock.yaml"))
+	lock, err := lockfile.Parse(repo.Read(t, "clusters/one/lock.yaml"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	registered := lock.Sealed["root/one.cluster.yaml"]
-	if registered.Kind != tree.SealedRegistration || registered.Server != "https://one.example.com" || registered.CA == "" || registered.NotAfter == "" || registered.Serial != 1 {
+	if registered.Kind != lockfile.SealedRegistration || registered.Server != "https://one.example.com" || registered.CA == "" || registered.NotAfter == "" || registered.Serial != 1 {
 		t.Errorf("the statement is %+v", registered)
 	}
 	clean(t, drift(t, repo, checker, pipelines.DriftOptions{}))
@@ -221,16 +222,16 @@ func TestOnlyTheClusterSecretStandsInARegistration(t *testing.T) {
 	found(t, pipe(t, pipelines.Check, checker), tree.RuleUnknownFile, finding.Error)
 }
 
-func readLock(t *testing.T, repo fleettest.Repo) *tree.Lock {
+func readLock(t *testing.T, repo fleettest.Repo) *lockfile.Lock {
 	t.Helper()
-	lock, err := tree.ParseLock(repo.Read(t, "clusters/one/lock.yaml"))
+	lock, err := lockfile.Parse(repo.Read(t, "clusters/one/lock.yaml"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return lock
 }
 
-func writeLock(t *testing.T, repo fleettest.Repo, lock *tree.Lock) {
+func writeLock(t *testing.T, repo fleettest.Repo, lock *lockfile.Lock) {
 	t.Helper()
 	data, err := lock.Marshal()
 	if err != nil {
@@ -250,13 +251,13 @@ func mend(t *testing.T, repo fleettest.Repo, file string) {
 // Every field of the statement is signed.
 func TestEveryFieldOfAStatementIsSigned(t *testing.T) {
 	repo, _, checker, _ := signed(t)
-	for name, change := range map[string]func(*tree.SealLock){
-		"kind": func(s *tree.SealLock) { s.Kind = tree.SealedRendered }, "server": func(s *tree.SealLock) { s.Server = "https://evil.example.com" },
-		"presented": func(s *tree.SealLock) { s.Presented = "https://evil.example.com" }, "CA": func(s *tree.SealLock) { s.CA = manifest.Digest(nil) },
-		"end": func(s *tree.SealLock) { s.NotAfter = "2099-01-01T00:00:00Z" }, "certificate": func(s *tree.SealLock) { s.Certificate = manifest.Digest(nil) },
-		"spec":   func(s *tree.SealLock) { s.Spec = manifest.Digest(nil) },
-		"serial": func(s *tree.SealLock) { s.Serial++ }, "signature": func(s *tree.SealLock) { s.Signature = "" },
-		"no signature's": func(s *tree.SealLock) { s.Signature = base64.StdEncoding.EncodeToString(make([]byte, 64)) },
+	for name, change := range map[string]func(*lockfile.SealLock){
+		"kind": func(s *lockfile.SealLock) { s.Kind = lockfile.SealedRendered }, "server": func(s *lockfile.SealLock) { s.Server = "https://evil.example.com" },
+		"presented": func(s *lockfile.SealLock) { s.Presented = "https://evil.example.com" }, "CA": func(s *lockfile.SealLock) { s.CA = manifest.Digest(nil) },
+		"end": func(s *lockfile.SealLock) { s.NotAfter = "2099-01-01T00:00:00Z" }, "certificate": func(s *lockfile.SealLock) { s.Certificate = manifest.Digest(nil) },
+		"spec":   func(s *lockfile.SealLock) { s.Spec = manifest.Digest(nil) },
+		"serial": func(s *lockfile.SealLock) { s.Serial++ }, "signature": func(s *lockfile.SealLock) { s.Signature = "" },
+		"no signature's": func(s *lockfile.SealLock) { s.Signature = base64.StdEncoding.EncodeToString(make([]byte, 64)) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			text := repo.Read(t, "clusters/one/lock.yaml")

@@ -14,11 +14,11 @@ import (
 	"kasou/internal/realtool"
 	"kasou/internal/upstream"
 	"kasou/pipelines"
+	"kasou/pipelines/lockfile"
 	"kasou/pipelines/manifest"
 	"kasou/pipelines/report"
 	"kasou/pipelines/toolchain"
 	"kasou/pipelines/toolchain/embedded"
-	"kasou/pipelines/tree"
 )
 
 func TestMain(m *testing.M) {
@@ -87,7 +87,7 @@ func TestUpstreamChartsBuildAsHelmRendersThem(t *testing.T) {
 
 func compareWithHelm(t *testing.T, repo fleettest.Repo, name string) (sealed int) {
 	t.Helper()
-	lock, err := tree.ParseLock(repo.Read(t, "clusters/"+name+"/lock.yaml"))
+	lock, err := lockfile.Parse(repo.Read(t, "clusters/"+name+"/lock.yaml"))
 	if err != nil {
 		t.Fatal(err)
 	}

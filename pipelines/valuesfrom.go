@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"path"
 	"regexp"
 	"strconv"
 	"strings"
@@ -14,12 +13,13 @@ import (
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
 	"kasou/pipelines/host"
+	"kasou/pipelines/layout"
+	"kasou/pipelines/lockfile"
 	"kasou/pipelines/manifest"
 	"kasou/pipelines/position"
 	"kasou/pipelines/render"
 	"kasou/pipelines/seal"
 	"kasou/pipelines/toolchain"
-	"kasou/pipelines/tree"
 	"kasou/pipelines/vcluster"
 )
 
@@ -155,7 +155,7 @@ func (r *run) placeholder(c fleet.Cluster, v hiddenValue) string {
 		return fmt.Sprintf("(sealed: %s %s)", v.Source(), r.key.Fingerprint(c.Name, v.Path, v.real))
 	}
 	written := regexp.MustCompile(`^\(sealed: ` + regexp.QuoteMeta(v.Source()) + ` [0-9a-f]{16}\)$`)
-	if d, err := position.Parse(r.committed(path.Join(r.Dir, c.Name, "values.yaml")), 0); err == nil {
+	if d, err := position.Parse(r.committed(layout.Of(r.Dir, c.Name).Values()), 0); err == nil {
 		if text, ok := d.Scalar(v.Keys()...); ok && written.MatchString(text) {
 			return text
 		}
@@ -179,7 +179,7 @@ func withValue(values map[string]any, value any, keys ...string) map[string]any 
 
 // sealRendered seals what was rendered with the values: the cluster's files
 // with rendered among them, at the paths that at gives.
-func (r *run) sealRendered(ctx context.Context, h hidden, ch toolchain.Chart, values map[string]any, files manifest.Set, at func(string) string, lock *tree.Lock, sealed *[]string) (manifest.Set, finding.List, error) {
+func (r *run) sealRendered(ctx context.Context, h hidden, ch toolchain.Chart, values map[string]any, files manifest.Set, at func(string) string, lock *lockfile.Lock, sealed *[]string) (manifest.Set, finding.List, error) {
 	sealer := r.sealer(h.cluster.Name, lock, false, sealed)
 	if len(h.values) == 0 {
 		return sealer.Rendered(ctx, h.cluster, files, r.committed)

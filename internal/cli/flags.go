@@ -16,8 +16,8 @@ import (
 	"kasou/pipelines"
 	"kasou/pipelines/chart"
 	"kasou/pipelines/finding"
-	"kasou/pipelines/fleet"
 	"kasou/pipelines/host"
+	"kasou/pipelines/layout"
 	"kasou/pipelines/report"
 	"kasou/pipelines/seal"
 	"kasou/pipelines/toolchain"
@@ -50,7 +50,7 @@ func addCommonFlags(root *cobra.Command, env Env) *flags {
 	p := root.PersistentFlags()
 	p.StringVar(&f.clusters, "clusters", defaultClusters, "folder with fleet.yaml and one folder for each cluster")
 	p.Var(&f.toolchain, "toolchain", "who runs helm, kubeseal and kubeconform: "+strings.Join(f.toolchain.allowed, ", "))
-	p.Var(&f.output, "output", "how to print results: "+formats())
+	p.Var(&f.output, "output", "how to print results: "+strings.Join(report.Formats(), ", "))
 	p.StringVar(&f.outputFile, "output-file", "", "write the results to this file, and print them as text")
 	p.BoolVarP(&f.verbose, "verbose", "v", false, "show notes that ask for nothing, too")
 	p.IntVar(&f.jobs, "jobs", runtime.GOMAXPROCS(0), "how many clusters to work on at once")
@@ -58,28 +58,13 @@ func addCommonFlags(root *cobra.Command, env Env) *flags {
 	p.Float32Var(&f.hostQPS, "host-qps", host.DefaultQPS, "how many requests a second the host cluster gets at most")
 	for name, values := range map[string][]string{
 		"toolchain": f.toolchain.allowed,
-		"output":    formatNames(),
+		"output":    report.Formats(),
 	} {
 		if err := root.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)); err != nil {
 			panic(err) // the flag is defined three lines above
 		}
 	}
 	return f
-}
-
-func formatNames() []string {
-	names := make([]string, len(report.Formats))
-	for i, f := range report.Formats {
-		names[i] = string(f)
-	}
-	return names
-}
-
-// formats lists the formats as people read lists.
-func formats() string {
-	names := formatNames()
-	last := len(names) - 1
-	return strings.Join(names[:last], ", ") + " or " + names[last]
 }
 
 // choice is a flag with a fixed set of values.
@@ -242,7 +227,7 @@ func (f *flags) completeClusters(c *cobra.Command, args []string, _ string) ([]s
 // must work while the fleet is being edited.
 func clusterFolders(where location) []string {
 	dir := filepath.Join(where.root, filepath.FromSlash(where.dir))
-	specs, _ := filepath.Glob(filepath.Join(dir, "*", fleet.SpecFileName)) // the pattern is good
+	specs, _ := filepath.Glob(filepath.Join(dir, "*", layout.Spec)) // the pattern is good
 	names := make([]string, len(specs))
 	for i, spec := range specs {
 		names[i] = filepath.Base(filepath.Dir(spec))

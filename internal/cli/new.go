@@ -10,6 +10,7 @@ import (
 
 	"kasou/pipelines"
 	"kasou/pipelines/fleet"
+	"kasou/pipelines/layout"
 )
 
 func newNew(f *flags) *cobra.Command {
@@ -32,7 +33,7 @@ func newNew(f *flags) *cobra.Command {
 			var invalid *fleet.NewSpecError
 			switch {
 			case errors.Is(err, fs.ErrExist):
-				return usagef("%s is there already", path.Join(s.dir, wanted.Name, fleet.SpecFileName))
+				return usagef("%s is there already", path.Join(s.dir, wanted.Name, layout.Spec))
 			case errors.As(err, &invalid):
 				return usageError{err}
 			case err != nil:

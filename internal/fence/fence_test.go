@@ -30,7 +30,7 @@ var heavy = map[string][]string{
 }
 
 // values are the packages that any stage may import.
-var values = []string{"finding", "position", "fleet", "tree", "manifest", "toolchain", "credential", "recall"}
+var values = []string{"finding", "position", "fleet", "tree", "manifest", "layout", "lockfile", "toolchain", "credential", "recall"}
 
 // below says what a stage may import of kasou beyond the values: nothing but
 // its own parts, and toolchain what runs the tools.

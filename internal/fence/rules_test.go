@@ -13,6 +13,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"kasou/pipelines/finding"
 )
 
 // rulesInCode gives the constant of every rule in the code, by the rule's name.
@@ -102,6 +104,15 @@ func TestEveryRuleIsDocumented(t *testing.T) {
 	for rule := range documented {
 		if rules[rule] == "" {
 			t.Errorf("docs/rules.md has %s, which no code finds", rule)
+		}
+	}
+}
+
+// What is known of a stage's rules, such as how drift shows them, hangs on it.
+func TestEveryRuleIsOfAStage(t *testing.T) {
+	for rule := range rulesInCode(t) {
+		if _, ok := finding.Rule(rule).Stage(); !ok {
+			t.Errorf("%s begins with no stage that pipelines/finding knows", rule)
 		}
 	}
 }

@@ -1,9 +1,8 @@
 package argocd
 
 import (
-	"path"
-
 	"kasou/pipelines/fleet"
+	"kasou/pipelines/layout"
 )
 
 // resourcesFinalizer makes Argo CD delete what an Application deployed when the
@@ -57,7 +56,7 @@ func source(f *fleet.Fleet, c fleet.Cluster) map[string]any {
 	return map[string]any{
 		"repoURL":        f.Spec.Repository.URL,
 		"targetRevision": f.Spec.Repository.Revision,
-		"path":           path.Join(f.Spec.Repository.Path, c.Name, "manifests"),
+		"path":           layout.Of(f.Spec.Repository.Path, c.Name).Manifest(),
 		// The rendered manifests stand in folders below.
 		"directory": map[string]any{"recurse": true},
 	}

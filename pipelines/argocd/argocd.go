@@ -5,13 +5,13 @@ package argocd
 
 import (
 	"fmt"
-	"path"
 	"strings"
 
 	"sigs.k8s.io/yaml"
 
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
+	"kasou/pipelines/layout"
 	"kasou/pipelines/manifest"
 	"kasou/pipelines/tree"
 )
@@ -26,9 +26,6 @@ type Extra struct {
 	Object map[string]any
 }
 
-// namespaceFile is where the Namespace stands in the manifests folder.
-const namespaceFile = "namespace.yaml"
-
 // Objects gives kasou's own objects for c, by path from the repo's root:
 // DIR/NAME/manifests/namespace.yaml, DIR/root/NAME.yaml, and extras beside the
 // Namespace. In a shared namespace only the first sharer by name writes the
@@ -36,17 +33,17 @@ const namespaceFile = "namespace.yaml"
 func Objects(f *fleet.Fleet, c fleet.Cluster, extras []Extra) (manifest.Set, finding.List, error) {
 	sharers := sharersOf(f, c)
 	files := manifest.Set{}
-	manifests := path.Join(f.Dir, c.Name, "manifests")
+	at := layout.Of(f.Dir, c.Name)
 	for _, e := range extras {
 		if err := e.check(); err != nil {
 			return nil, nil, err
 		}
-		if err := put(files, path.Join(manifests, e.File), c, e.Object); err != nil {
+		if err := put(files, at.Manifest(e.File), c, e.Object); err != nil {
 			return nil, nil, err
 		}
 	}
 	if owns(c, sharers) {
-		if err := put(files, path.Join(manifests, namespaceFile), c, namespace(c)); err != nil {
+		if err := put(files, at.Manifest(layout.Namespace), c, namespace(c)); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -54,7 +51,7 @@ func Objects(f *fleet.Fleet, c fleet.Cluster, extras []Extra) (manifest.Set, fin
 	if err != nil {
 		return nil, nil, fmt.Errorf("application of %s: %w", c.Name, err)
 	}
-	files.Add(manifest.Application, path.Join(f.Dir, "root", c.Name+".yaml"), tree.Stamp(c.File, body))
+	files.Add(manifest.Application, at.Application(), tree.Stamp(c.File, body))
 	return files, checkSharers(c, sharers), nil
 }
 
@@ -71,8 +68,8 @@ func put(files manifest.Set, name string, c fleet.Cluster, object any) error {
 // Namespace's place, or that Argo CD would not read.
 func (e Extra) check() error {
 	if strings.ContainsAny(e.File, `/\`) || strings.HasPrefix(e.File, ".") ||
-		!strings.HasSuffix(e.File, ".yaml") || e.File == namespaceFile {
-		return fmt.Errorf("extra object %q: the file must be a plain name that ends in .yaml, other than %s", e.File, namespaceFile)
+		!strings.HasSuffix(e.File, ".yaml") || e.File == layout.Namespace {
+		return fmt.Errorf("extra object %q: the file must be a plain name that ends in .yaml, other than %s", e.File, layout.Namespace)
 	}
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"kasou/pipelines/fleet"
+	"kasou/pipelines/layout"
 	"kasou/pipelines/manifest"
 	"kasou/pipelines/tree"
 )
@@ -28,8 +29,8 @@ const ownCluster = "https://kubernetes.default.svc"
 func Bootstrap(f *fleet.Fleet, kinds map[string][]string) (manifest.Files, error) {
 	name := f.Spec.ArgoCD.Name
 	objects := map[string]map[string]any{
-		"root.yaml":                 appOfApps(f, name, fleet.RootFolder, "The Applications and sealed cluster Secrets of the virtual clusters"),
-		"bootstrap.yaml":            appOfApps(f, name+fleet.BootstrapEnd, fleet.BootstrapFolder, "What stands beside it: the app of apps and the AppProjects"),
+		"root.yaml":                 appOfApps(f, name, layout.Root, "The Applications and sealed cluster Secrets of the virtual clusters"),
+		"bootstrap.yaml":            appOfApps(f, name+fleet.BootstrapEnd, layout.Bootstrap, "What stands beside it: the app of apps and the AppProjects"),
 		"project-" + name + ".yaml": ownProject(f),
 	}
 	for _, p := range f.Spec.ArgoCD.Projects {
@@ -43,7 +44,7 @@ func Bootstrap(f *fleet.Fleet, kinds map[string][]string) (manifest.Files, error
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", file, err)
 		}
-		files[path.Join(f.Dir, fleet.BootstrapFolder, file)] = append(tree.Header(f.File), body...)
+		files[path.Join(f.Dir, layout.Bootstrap, file)] = append(tree.Header(f.File), body...)
 	}
 	return files, nil
 }

@@ -19,9 +19,9 @@ import (
 
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
+	"kasou/pipelines/lockfile"
 	"kasou/pipelines/manifest"
 	"kasou/pipelines/toolchain"
-	"kasou/pipelines/tree"
 )
 
 // isolate keeps the person's own configuration and cache out of a test.
@@ -129,7 +129,7 @@ func remoteRef(repository, name, version string) fleet.Chart {
 }
 
 // fetch expects the chart without findings.
-func fetch(t *testing.T, s *Store, ref fleet.Chart, lock *tree.ChartLock) (toolchain.Chart, tree.ChartLock) {
+func fetch(t *testing.T, s *Store, ref fleet.Chart, lock *lockfile.ChartLock) (toolchain.Chart, lockfile.ChartLock) {
 	t.Helper()
 	ch, pin, findings, err := s.Fetch(context.Background(), cluster(ref), lock)
 	if err != nil || len(findings) > 0 {
@@ -139,7 +139,7 @@ func fetch(t *testing.T, s *Store, ref fleet.Chart, lock *tree.ChartLock) (toolc
 }
 
 // fetchFinding expects one finding with the rule, its text holding all words.
-func fetchFinding(t *testing.T, s *Store, ref fleet.Chart, lock *tree.ChartLock, rule finding.Rule, words ...string) finding.Finding {
+func fetchFinding(t *testing.T, s *Store, ref fleet.Chart, lock *lockfile.ChartLock, rule finding.Rule, words ...string) finding.Finding {
 	t.Helper()
 	ch, _, findings, err := s.Fetch(context.Background(), cluster(ref), lock)
 	if err != nil {

@@ -9,8 +9,8 @@ import (
 
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
+	"kasou/pipelines/lockfile"
 	"kasou/pipelines/manifest"
-	"kasou/pipelines/tree"
 )
 
 func pathRef(path string) fleet.Chart { return fleet.Chart{Path: path} }
@@ -32,7 +32,7 @@ func TestLocalArchive(t *testing.T) {
 	archive := packChart(t, "demo", "1.2.3", "one")
 	writeFile(t, filepath.Join(root, "charts/demo.tgz"), string(archive))
 	ch, pin := fetch(t, NewStore(root), pathRef("charts/demo.tgz"), nil)
-	if ch.Digest != manifest.Digest(archive) || ch.Source != "charts/demo.tgz" || pin != (tree.ChartLock{Path: "charts/demo.tgz", Digest: ch.Digest}) {
+	if ch.Digest != manifest.Digest(archive) || ch.Source != "charts/demo.tgz" || pin != (lockfile.ChartLock{Path: "charts/demo.tgz", Digest: ch.Digest}) {
 		t.Errorf("chart %s, pin %+v", ch.Digest, pin)
 	}
 }

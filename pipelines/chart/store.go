@@ -15,8 +15,9 @@ import (
 
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
+	"kasou/pipelines/layout"
+	"kasou/pipelines/lockfile"
 	"kasou/pipelines/toolchain"
-	"kasou/pipelines/tree"
 )
 
 // Store gives charts. Within one Store each source is fetched once, whatever
@@ -78,8 +79,8 @@ func NewStore(root string, opts ...Option) *Store {
 // Findings say what a person can mend; where one is an error there is no chart
 // and the pin is the one given. The error is for what could not be finished,
 // such as a network that stays down.
-func (s *Store) Fetch(ctx context.Context, c fleet.Cluster, lock *tree.ChartLock) (toolchain.Chart, tree.ChartLock, finding.List, error) {
-	var old tree.ChartLock
+func (s *Store) Fetch(ctx context.Context, c fleet.Cluster, lock *lockfile.ChartLock) (toolchain.Chart, lockfile.ChartLock, finding.List, error) {
+	var old lockfile.ChartLock
 	if lock != nil {
 		old = *lock
 	}
@@ -102,7 +103,7 @@ func (s *Store) Fetch(ctx context.Context, c fleet.Cluster, lock *tree.ChartLock
 	if problem != nil {
 		return toolchain.Chart{}, old, finding.List{problem.Finding(c)}, nil
 	}
-	pin := tree.ChartLock{
+	pin := lockfile.ChartLock{
 		Repository: ref.Repository, Name: ref.Name, Version: ref.Version, Path: ref.Path,
 		Digest: got.chart.Digest,
 	}
@@ -110,7 +111,7 @@ func (s *Store) Fetch(ctx context.Context, c fleet.Cluster, lock *tree.ChartLock
 }
 
 // sameSource says whether a pin is of the chart that the spec names.
-func sameSource(ref fleet.Chart, pin tree.ChartLock) bool {
+func sameSource(ref fleet.Chart, pin lockfile.ChartLock) bool {
 	if ref.Path != "" || pin.Path != "" {
 		return ref.Path != "" && pin.Path != "" && path.Clean(ref.Path) == path.Clean(pin.Path)
 	}
@@ -120,7 +121,7 @@ func sameSource(ref fleet.Chart, pin tree.ChartLock) bool {
 func moved(c fleet.Cluster, ch toolchain.Chart, pinned string) *Problem {
 	p := &Problem{
 		Rule: RuleDigest, Field: "version",
-		Message: fmt.Sprintf("%s is now %s, but %s pins %s", ch.Source, ch.Digest, path.Join(path.Dir(c.File), "lock.yaml"), pinned),
+		Message: fmt.Sprintf("%s is now %s, but %s pins %s", ch.Source, ch.Digest, path.Join(path.Dir(c.File), layout.Lock), pinned),
 		Hint:    fmt.Sprintf("Somebody replaced the archive of a released version. Find out why; if the new one is right, run `kasou lock %s`.", c.Name),
 	}
 	if c.Spec.Chart.Path != "" {

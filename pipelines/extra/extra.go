@@ -18,13 +18,11 @@ import (
 
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
+	"kasou/pipelines/layout"
 	"kasou/pipelines/manifest"
 	"kasou/pipelines/position"
 	"kasou/pipelines/tree"
 )
-
-// Folder is the name of the folder, in a cluster's folder and in its manifests.
-const Folder = "extra"
 
 // maxFile is the size in bytes from which a file is refused. An API server takes
 // objects of up to 3 MiB.
@@ -58,7 +56,7 @@ func (e Extras) Digest() string {
 // repo. A cluster without that folder has none. Findings are about the
 // files; the error is the disk's.
 func Read(repo *os.Root, dir string, c fleet.Cluster) (Extras, finding.List, error) {
-	r := &reader{cluster: c, repo: repo, folder: path.Join(dir, c.Name, Folder), extras: Extras{Files: manifest.Set{}}}
+	r := &reader{cluster: c, repo: repo, folder: layout.Of(dir, c.Name).Extra(), extras: Extras{Files: manifest.Set{}}}
 	info, err := repo.Lstat(filepath.FromSlash(r.folder))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -66,7 +64,7 @@ func Read(repo *os.Root, dir string, c fleet.Cluster) (Extras, finding.List, err
 	case err != nil:
 		return Extras{}, nil, fmt.Errorf("read %s: %w", r.folder, err)
 	case !info.IsDir():
-		r.report(r.folder, 0, 0, RuleFile, "it is not a folder", "the cluster's own manifests are files in a folder "+Folder)
+		r.report(r.folder, 0, 0, RuleFile, "it is not a folder", "the cluster's own manifests are files in a folder "+layout.Extra)
 		return Extras{}, r.findings, nil
 	}
 	entries, err := fs.ReadDir(repo.FS(), r.folder)
@@ -99,7 +97,7 @@ func (r *reader) entry(e fs.DirEntry) error {
 	name := path.Join(r.folder, e.Name())
 	switch {
 	case e.IsDir():
-		r.report(name, 0, 0, RuleFile, "it is a folder, and kasou reads none below "+Folder, "move its files up")
+		r.report(name, 0, 0, RuleFile, "it is a folder, and kasou reads none below "+layout.Extra, "move its files up")
 		return nil
 	case !e.Type().IsRegular():
 		r.report(name, 0, 0, RuleFile, "it is not a regular file", "put a plain file in its place")
@@ -199,7 +197,7 @@ func (e Extras) Manifests(dir string, c fleet.Cluster, namespaced func(object ma
 		if err != nil {
 			return nil, fmt.Errorf("%s:%d: %w", o.File, o.Line, err)
 		}
-		name := path.Join(dir, c.Name, "manifests", Folder, path.Base(o.File))
+		name := layout.Of(dir, c.Name).Manifest(layout.Extra, path.Base(o.File))
 		if files[name] == nil {
 			files[name] = tree.Header(o.File)
 		} else {

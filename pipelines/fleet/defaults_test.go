@@ -7,13 +7,15 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"sigs.k8s.io/yaml"
+
+	"kasou/pipelines/layout"
 )
 
 // only loads the one cluster "a" of a fleet whose defaults are given.
 func only(t *testing.T, defaults, body string) Cluster {
 	t.Helper()
 	f := sound(t, map[string]string{
-		FleetFileName: goodFleet + "  defaults: " + defaults + "\n",
+		layout.Fleet:  goodFleet + "  defaults: " + defaults + "\n",
 		"a/spec.yaml": specOf("a", body),
 	})
 	return f.Clusters[0]
@@ -41,7 +43,7 @@ func TestOwnDefaults(t *testing.T) {
 }
 
 func TestSealingDefault(t *testing.T) {
-	f := sound(t, map[string]string{FleetFileName: goodFleet + "  sealing: {certificate: a.crt}\n"})
+	f := sound(t, map[string]string{layout.Fleet: goodFleet + "  sealing: {certificate: a.crt}\n"})
 	if f.Spec.Sealing.MaxAge != "720h" {
 		t.Errorf("maxAge %q", f.Spec.Sealing.MaxAge)
 	}
@@ -85,7 +87,7 @@ func TestFleetDefaults(t *testing.T) {
 // A wrong default is one finding in fleet.yaml, however many inherit it.
 func TestWrongDefaultIsReportedOnce(t *testing.T) {
 	_, findings := load(t, repo(t, map[string]string{
-		FleetFileName: goodFleet + "  defaults: {serviceCIDR: 10.96.0.1/16, argocd: {deletion: keep}}\n",
+		layout.Fleet:  goodFleet + "  defaults: {serviceCIDR: 10.96.0.1/16, argocd: {deletion: keep}}\n",
 		"a/spec.yaml": specOf("a", "{}"), "b/spec.yaml": specOf("b", "{}"), "c/spec.yaml": specOf("c", "{serviceCIDR: auto}"),
 	}))
 	if len(findings) != 2 || findings[0].File != "clusters/fleet.yaml" || findings[1].Cluster != "" ||

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"kasou/pipelines/layout"
 )
 
 func digest(t *testing.T, files map[string]string) string {
@@ -38,7 +40,7 @@ func TestDigest(t *testing.T) {
 		{"the repository", strings.Replace(goodFleet, "acme", "acne", 1), "{values: {x: 1, y: {z: 2}}}", false},
 		{"Argo CD's namespace", goodFleet + "  argocd: {namespace: cd}\n", "{values: {x: 1, y: {z: 2}}}", false},
 	} {
-		after := digest(t, map[string]string{FleetFileName: tt.fleet, "a/spec.yaml": specOf("a", tt.spec)})
+		after := digest(t, map[string]string{layout.Fleet: tt.fleet, "a/spec.yaml": specOf("a", tt.spec)})
 		if (after == before) != tt.same {
 			t.Errorf("%s: same digest %v", tt.name, after == before)
 		}

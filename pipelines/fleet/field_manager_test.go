@@ -5,12 +5,14 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"kasou/pipelines/layout"
 )
 
 // What a list entry can allow, and what is refused where it stands.
 func TestFieldManagers(t *testing.T) {
 	_, findings := load(t, repo(t, map[string]string{
-		FleetFileName: goodFleet + `  drift:
+		layout.Fleet: goodFleet + `  drift:
     managers:
       - {name: kube-controller-manager, kinds: [StatefulSet], fields: [spec.replicas]}
       - {name: argocd-controller}

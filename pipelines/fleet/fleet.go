@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"kasou/pipelines/finding"
+	"kasou/pipelines/layout"
 	"kasou/pipelines/position"
 )
 
@@ -104,7 +105,7 @@ func (f *Fleet) Text(file string) []byte {
 		return f.document.Text()
 	}
 	folder, name := path.Split(file)
-	if c, ok := f.Cluster(path.Base(folder)); ok && name == SpecFileName && c.File == file && c.document != nil {
+	if c, ok := f.Cluster(path.Base(folder)); ok && name == layout.Spec && c.File == file && c.document != nil {
 		return c.document.Text()
 	}
 	return nil

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"kasou/pipelines/layout"
 )
 
 // What a folder can hold beside what it should. Made at run time: git and
@@ -98,7 +100,7 @@ func TestLoadRetired(t *testing.T) {
 // A fleet.yaml that is a link out of the repo is not followed.
 func TestLoadStaysInside(t *testing.T) {
 	root := repo(t, nil)
-	file := filepath.Join(root, "clusters", FleetFileName)
+	file := filepath.Join(root, "clusters", layout.Fleet)
 	outside := filepath.Join(t.TempDir(), "fleet.yaml")
 	if err := os.Rename(file, outside); err != nil {
 		t.Fatal(err)

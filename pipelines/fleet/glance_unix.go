@@ -10,6 +10,8 @@ import (
 	"sync"
 
 	"golang.org/x/sys/unix"
+
+	"kasou/pipelines/layout"
 )
 
 // glances reads the spec.yaml of folders in which nothing is odd, with few system
@@ -73,7 +75,7 @@ func (g *glances) spec(name string) (data []byte, ok bool) {
 	if err != nil || !plainFolder(names) {
 		return nil, false
 	}
-	return glanceAt(fd, SpecFileName)
+	return glanceAt(fd, layout.Spec)
 }
 
 // namesIn lists a folder.
@@ -112,9 +114,9 @@ func plainFolder(names []string) bool {
 	found := false
 	for _, name := range names {
 		switch {
-		case name == SpecFileName:
+		case name == layout.Spec:
 			found = true
-		case looksLike(name, SpecFileName):
+		case looksLike(name, layout.Spec):
 			return false
 		}
 	}

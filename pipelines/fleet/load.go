@@ -15,20 +15,11 @@ import (
 	"sync/atomic"
 
 	"kasou/pipelines/finding"
+	"kasou/pipelines/layout"
 )
 
-// The names that Load knows in a clusters folder.
-const (
-	FleetFileName = "fleet.yaml"
-	SpecFileName  = "spec.yaml"
-	LockFileName  = "lock.yaml"
-	// RootFolder is where kasou writes the Applications.
-	RootFolder = "root"
-	// BootstrapFolder is where kasou writes the app of apps and the AppProjects.
-	BootstrapFolder = "bootstrap"
-	// BootstrapEnd ends the name of the Application that deploys that folder.
-	BootstrapEnd = "-bootstrap"
-)
+// BootstrapEnd ends the name of the Application that deploys the bootstrap folder.
+const BootstrapEnd = "-bootstrap"
 
 // MaxFileSize is the largest fleet.yaml or spec.yaml that Load reads, in bytes.
 const MaxFileSize = 1 << 20
@@ -58,7 +49,7 @@ func Load(root, dir string, options ...Option) (*Fleet, finding.List, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("list the clusters folder: %w", err)
 	}
-	l := &loader{folder: folder, dir: dir, fleet: &Fleet{Root: root, Dir: dir, File: path.Join(dir, FleetFileName)}}
+	l := &loader{folder: folder, dir: dir, fleet: &Fleet{Root: root, Dir: dir, File: path.Join(dir, layout.Fleet)}}
 	for _, option := range options {
 		option(l)
 	}
@@ -97,19 +88,19 @@ func (l *loader) report(severity finding.Severity, rule finding.Rule, name, mess
 
 // fleetFile reads fleet.yaml; nil where there is none.
 func (l *loader) fleetFile(entries []fs.DirEntry) *source {
-	similar := lookalike(entries, FleetFileName)
-	if !has(entries, FleetFileName) {
+	similar := lookalike(entries, layout.Fleet)
+	if !has(entries, layout.Fleet) {
 		hint := "write it: apiVersion, kind: Fleet, spec.repository.url and spec.host.kubernetesVersion"
 		if similar != "" {
-			hint = fmt.Sprintf("rename %s to %s", similar, FleetFileName)
+			hint = fmt.Sprintf("rename %s to %s", similar, layout.Fleet)
 		}
-		l.report(finding.Error, RuleMissingFile, FleetFileName, "there is no "+FleetFileName, hint)
+		l.report(finding.Error, RuleMissingFile, layout.Fleet, "there is no "+layout.Fleet, hint)
 		return nil
 	}
 	if similar != "" {
-		l.report(finding.Warning, RuleFileName, similar, fmt.Sprintf("%s is not read: %s is", similar, FleetFileName), "remove it, or merge it into "+FleetFileName)
+		l.report(finding.Warning, RuleFileName, similar, fmt.Sprintf("%s is not read: %s is", similar, layout.Fleet), "remove it, or merge it into "+layout.Fleet)
 	}
-	data, ok := l.read(FleetFileName)
+	data, ok := l.read(layout.Fleet)
 	if !ok {
 		return nil
 	}
@@ -122,10 +113,10 @@ func (l *loader) folders(entries []fs.DirEntry) []*source {
 	first := map[string]string{}
 	for _, e := range entries {
 		name := e.Name()
-		if name == FleetFileName || strings.HasPrefix(name, ".") || strings.HasPrefix(name, "_") || !l.isFolder(e) {
+		if name == layout.Fleet || strings.HasPrefix(name, ".") || strings.HasPrefix(name, "_") || !l.isFolder(e) {
 			continue
 		}
-		if name == RootFolder || name == BootstrapFolder {
+		if name == layout.Root || name == layout.Bootstrap {
 			l.reservedFolder(name)
 			continue
 		}
@@ -176,7 +167,7 @@ func (l *loader) isFolder(e fs.DirEntry) bool {
 }
 
 func (l *loader) reservedFolder(folder string) {
-	name := path.Join(folder, SpecFileName)
+	name := path.Join(folder, layout.Spec)
 	if _, err := l.folder.Lstat(name); err == nil {
 		l.report(finding.Error, RuleReservedFolder, name, folder+"/ holds what kasou writes for Argo CD: no cluster can have that name",
 			"give the cluster another name, and move its folder")
@@ -199,7 +190,7 @@ func sideBySide(count int, work func(i int)) {
 
 // cluster reads one folder; nil where it holds no spec that can be read.
 func (l *loader) cluster(name string) *source {
-	file := path.Join(name, SpecFileName)
+	file := path.Join(name, layout.Spec)
 	if data, ok := l.glances.spec(name); ok {
 		return l.memory.spec(path.Join(l.dir, file), name, data)
 	}
@@ -208,11 +199,11 @@ func (l *loader) cluster(name string) *source {
 		l.report(finding.Error, RuleUnreadable, name, "the folder cannot be listed: "+cause(err), "look at its permissions")
 		return nil
 	}
-	similar := lookalike(entries, SpecFileName)
+	similar := lookalike(entries, layout.Spec)
 	switch {
-	case has(entries, SpecFileName):
+	case has(entries, layout.Spec):
 		if similar != "" {
-			l.report(finding.Warning, RuleFileName, path.Join(name, similar), fmt.Sprintf("%s is not read: %s is", similar, SpecFileName), "remove it, or merge it into "+SpecFileName)
+			l.report(finding.Warning, RuleFileName, path.Join(name, similar), fmt.Sprintf("%s is not read: %s is", similar, layout.Spec), "remove it, or merge it into "+layout.Spec)
 		}
 		data, ok := l.read(file)
 		if !ok {
@@ -220,13 +211,13 @@ func (l *loader) cluster(name string) *source {
 		}
 		return l.memory.spec(path.Join(l.dir, file), name, data)
 	case similar != "":
-		l.report(finding.Error, RuleMissingSpec, file, "there is no "+SpecFileName, fmt.Sprintf("rename %s to %s", similar, SpecFileName))
+		l.report(finding.Error, RuleMissingSpec, file, "there is no "+layout.Spec, fmt.Sprintf("rename %s to %s", similar, layout.Spec))
 	case len(entries) == 0:
 		// Git knows no empty folder; one stays where a run was killed.
-	case has(entries, LockFileName):
+	case has(entries, layout.Lock):
 		l.fleet.Retired = append(l.fleet.Retired, name)
 	default:
-		l.report(finding.Error, RuleMissingSpec, file, "there is no "+SpecFileName,
+		l.report(finding.Error, RuleMissingSpec, file, "there is no "+layout.Spec,
 			fmt.Sprintf("write it with `kasou new %s`, remove the folder, or begin its name with _ if it is no cluster", name))
 	}
 	return nil

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"kasou/pipelines/finding"
+	"kasou/pipelines/layout"
 )
 
 // text gives findings as golden files have them.
@@ -86,7 +87,7 @@ func specOf(name, body string) string {
 func repo(t testing.TB, files map[string]string) string {
 	t.Helper()
 	root := t.TempDir()
-	all := map[string]string{FleetFileName: goodFleet}
+	all := map[string]string{layout.Fleet: goodFleet}
 	for name, content := range files {
 		all[name] = content
 	}

@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"kasou/pipelines/finding"
+	"kasou/pipelines/layout"
 )
 
 // MaxNameLength is how long a cluster's name can be, in bytes.
@@ -39,7 +40,7 @@ func checkName(name, folder, appOfApps string) *problem {
 	switch {
 	case name != folder:
 		return fail(RuleNameMismatch, fmt.Sprintf("is %s, and the folder is %s", quoted(name), quoted(folder)), "make both the same")
-	case name == RootFolder, name == BootstrapFolder, name == appOfApps, name == appOfApps+BootstrapEnd:
+	case name == layout.Root, name == layout.Bootstrap, name == appOfApps, name == appOfApps+BootstrapEnd:
 		return fail(RuleName, quoted(name)+" is a name that kasou needs for itself", "take another one")
 	case deviceName.MatchString(name):
 		return fail(RuleName, quoted(name)+" is a device on Windows, where no file or folder can have that name", "take another one: nobody could check the repository out there")

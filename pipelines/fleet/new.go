@@ -8,6 +8,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"kasou/pipelines/finding"
+	"kasou/pipelines/layout"
 )
 
 // NewOptions are what a new spec.yaml says. Only Name is required.
@@ -37,7 +38,7 @@ func NewSpec(options NewOptions) ([]byte, error) {
 	} else {
 		b.WriteString("spec:\n" + body)
 	}
-	b.WriteString("  # Everything else has a default: see ../" + SpecSchemaFile + " and ../" + FleetFileName + ".\n")
+	b.WriteString("  # Everything else has a default: see ../" + SpecSchemaFile + " and ../" + layout.Fleet + ".\n")
 	data := []byte(b.String())
 	return data, checkNew(options.Name, data)
 }
@@ -76,8 +77,8 @@ func scalar(text string) string {
 
 // checkNew checks one spec.yaml by itself, without a fleet.
 func checkNew(name string, data []byte) error {
-	src := parse(SpecFileName, name, data, schemaOfSpec())
-	f := &Fleet{Dir: "clusters", File: FleetFileName}
+	src := parse(layout.Spec, name, data, schemaOfSpec())
+	f := &Fleet{Dir: "clusters", File: layout.Fleet}
 	var problems []error
 	for _, found := range f.assemble(nil, []*source{src}) {
 		if found.Severity == finding.Error {

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"kasou/pipelines/layout"
 )
 
 func TestValuesFrom(t *testing.T) {
@@ -65,7 +67,7 @@ func TestValuesComeFromTheClustersOwnPlaces(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			spec := "apiVersion: kasou/v1\nkind: VirtualCluster\nmetadata: {name: a}\nspec: {namespace: ns,\n  valuesFrom: [{path: a.b, " + strings.TrimPrefix(tt.from, "{") + "]}\n"
 			root := repo(t, map[string]string{"a/spec.yaml": spec})
-			file := filepath.Join(root, "clusters", FleetFileName)
+			file := filepath.Join(root, "clusters", layout.Fleet)
 			fleet, err := os.ReadFile(file)
 			if err != nil {
 				t.Fatal(err)

@@ -9,6 +9,7 @@ import (
 
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
+	"kasou/pipelines/layout"
 	"kasou/pipelines/manifest"
 )
 
@@ -51,7 +52,7 @@ func unsafe(name string) string {
 	switch {
 	case !fs.ValidPath(name):
 		return "which leads out of its folder or is not clean"
-	case !below || strings.EqualFold(first, "namespace.yaml"):
+	case !below || strings.EqualFold(first, layout.Namespace):
 		return "where kasou's own files stand"
 	case strings.ContainsFunc(name, func(r rune) bool { return unicode.IsControl(r) || strings.ContainsRune(`\<>:"|?*`, r) }):
 		return "with characters that not every file system takes"

@@ -40,7 +40,7 @@ type (
 
 // writeJUnit writes one XML document: findings of error severity are failures, what
 // could not be finished is an error, the rest is a case's output.
-func writeJUnit(w io.Writer, r *Report) error {
+func writeJUnit(w io.Writer, r *Report, _ Options) error {
 	suite := junitSuite{Name: "kasou " + r.Command}
 	cases := map[string]*junitCase{}
 	names := []string{""}

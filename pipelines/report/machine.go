@@ -9,7 +9,7 @@ import (
 	"kasou/pipelines/finding"
 )
 
-func writeJSON(w io.Writer, r *Report) error {
+func writeJSON(w io.Writer, r *Report, _ Options) error {
 	out := *r
 	if out.Clusters == nil {
 		out.Clusters = []Cluster{}

@@ -183,17 +183,32 @@ func (r *Report) Count(s Status) int {
 // Format names an output format.
 type Format string
 
-// Formats are the values of --output.
-var Formats = []Format{"text", "json", "sarif", "github", "html", "junit"}
+// writers are all formats, the default first.
+var writers = []struct {
+	name  Format
+	write func(io.Writer, *Report, Options) error
+}{
+	{"text", writeText},
+	{"json", writeJSON},
+	{"sarif", writeSARIF},
+	{"github", writeGitHub},
+	{"html", writeHTML},
+	{"junit", writeJUnit},
+}
+
+// Formats returns the values of --output.
+func Formats() []string {
+	var names []string
+	for _, w := range writers {
+		names = append(names, string(w.name))
+	}
+	return names
+}
 
 // Set makes Format a flag value. The error lists the formats there are.
 func (f *Format) Set(s string) error {
-	if !slices.Contains(Formats, Format(s)) {
-		names := make([]string, len(Formats))
-		for i, known := range Formats {
-			names[i] = string(known)
-		}
-		return fmt.Errorf("unknown output %q: one of %s", s, strings.Join(names, ", "))
+	if !slices.Contains(Formats(), s) {
+		return fmt.Errorf("unknown output %q: one of %s", s, strings.Join(Formats(), ", "))
 	}
 	*f = Format(s)
 	return nil
@@ -221,18 +236,10 @@ type Options struct {
 
 // Write prints the report to w.
 func Write(w io.Writer, r *Report, o Options) error {
-	switch o.Format {
-	case "json":
-		return writeJSON(w, r)
-	case "sarif":
-		return writeSARIF(w, r, o)
-	case "github":
-		return writeGitHub(w, r, o)
-	case "html":
-		return writeHTML(w, r, o)
-	case "junit":
-		return writeJUnit(w, r)
-	default:
-		return writeText(w, r, o)
+	for _, known := range writers {
+		if known.name == o.Format {
+			return known.write(w, r, o)
+		}
 	}
+	return writeText(w, r, o)
 }

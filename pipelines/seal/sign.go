@@ -13,8 +13,8 @@ import (
 	"strings"
 
 	"kasou/pipelines/fleet"
+	"kasou/pipelines/lockfile"
 	"kasou/pipelines/manifest"
-	"kasou/pipelines/tree"
 )
 
 // Statement is what whoever sealed a file says of it, in the open. Everyone can
@@ -25,7 +25,7 @@ type Statement struct {
 	// Digest is that of the whole file, as manifest.Digest returns it.
 	Digest string
 	// Facts are the rest, as they stand in lock.yaml.
-	Facts tree.SealLock
+	Facts lockfile.SealLock
 }
 
 // statementPurpose begins what is signed, so that no other signature of the key
@@ -46,7 +46,7 @@ func (s Statement) bytes() []byte {
 }
 
 // Sign returns the facts with their signature.
-func (k *Key) Sign(s Statement) tree.SealLock {
+func (k *Key) Sign(s Statement) lockfile.SealLock {
 	s.Facts.Signature = base64.StdEncoding.EncodeToString(ed25519.Sign(k.signing(), s.bytes()))
 	return s.Facts
 }

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"kasou/pipelines/lockfile"
 )
 
 func TestApplyWritesWhatIsWanted(t *testing.T) {
@@ -22,7 +24,7 @@ func TestApplyWritesWhatIsWanted(t *testing.T) {
 			want[p] = string(data)
 		}
 		got := snapshot(t, root)
-		lock, err := ParseLock([]byte(got["clusters/dev/lock.yaml"]))
+		lock, err := lockfile.Parse([]byte(got["clusters/dev/lock.yaml"]))
 		if err != nil || lock.Writing || lock.Inputs != name || len(lock.Files) != len(w.Files) {
 			t.Errorf("lock: %+v, %v", lock, err)
 		}

@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"testing"
 
+	"kasou/pipelines/lockfile"
 	"kasou/pipelines/manifest"
 )
 
@@ -27,8 +28,8 @@ func aCluster(name string) Wanted {
 		files[fmt.Sprintf("clusters/%s/manifests/vcluster/templates/%sfile-%c.yaml", name, folder, 'a'+i)] =
 			bytes.Repeat([]byte("key: "+name+"\n"), 60)
 	}
-	return Wanted{Cluster: name, Files: files, Lock: Lock{
-		Inputs: manifest.Digest([]byte(name)), Chart: ChartLock{Path: "charts/vcluster-0.4.3.tgz", Digest: manifest.Digest(nil)},
+	return Wanted{Cluster: name, Files: files, Lock: lockfile.Lock{
+		Inputs: manifest.Digest([]byte(name)), Chart: lockfile.ChartLock{Path: "charts/vcluster-0.4.3.tgz", Digest: manifest.Digest(nil)},
 	}}
 }
 
@@ -133,7 +134,7 @@ func BenchmarkLock(b *testing.B) {
 	}
 	b.Run("read", func(b *testing.B) {
 		for b.Loop() {
-			if _, err := ParseLock(data); err != nil {
+			if _, err := lockfile.Parse(data); err != nil {
 				b.Fatal(err)
 			}
 		}

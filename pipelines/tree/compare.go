@@ -11,16 +11,18 @@ import (
 	"strings"
 
 	"kasou/pipelines/finding"
+	"kasou/pipelines/layout"
+	"kasou/pipelines/lockfile"
 	"kasou/pipelines/manifest"
 )
 
 // ReadLock reads the cluster's lock.yaml; nil where there is none. A lock that
 // does not parse, or that claims files which cannot be the cluster's, gives
 // findings and no lock.
-func (d *Disk) ReadLock(cluster string) (*Lock, finding.List, error) {
+func (d *Disk) ReadLock(cluster string) (*lockfile.Lock, finding.List, error) {
 	v := d.visit()
 	defer v.Close()
-	if data, ok := v.glimpse(path.Join(cluster, lockName)); ok {
+	if data, ok := v.glimpse(layout.Of("", cluster).Lock()); ok {
 		lock, _, findings, err := v.parseLock(cluster, data)
 		return lock, findings, err
 	}
@@ -30,8 +32,8 @@ func (d *Disk) ReadLock(cluster string) (*Lock, finding.List, error) {
 
 // readLock returns the lock and its text, until the next look: known, where that is
 // what it says.
-func (v *visit) readLock(cluster string, known *Lock) (*Lock, []byte, finding.List, error) {
-	p := path.Join(v.disk.dir, cluster, lockName)
+func (v *visit) readLock(cluster string, known *lockfile.Lock) (*lockfile.Lock, []byte, finding.List, error) {
+	p := layout.Of(v.disk.dir, cluster).Lock()
 	data, err := v.lookMaybe(p)
 	if found := obstacleIn(err, cluster); found != nil {
 		return nil, nil, finding.List{*found}, nil
@@ -45,17 +47,17 @@ func (v *visit) readLock(cluster string, known *Lock) (*Lock, []byte, finding.Li
 	return v.parseLock(cluster, data)
 }
 
-func (v *visit) parseLock(cluster string, data []byte) (*Lock, []byte, finding.List, error) {
-	p := path.Join(v.disk.dir, cluster, lockName)
+func (v *visit) parseLock(cluster string, data []byte) (*lockfile.Lock, []byte, finding.List, error) {
+	p := layout.Of(v.disk.dir, cluster).Lock()
 	if _, converted := unconverted(data); converted {
 		return nil, data, finding.List{lineEnds(finding.Error, p, cluster)}, nil
 	}
-	lock, err := ParseLock(data)
+	lock, err := lockfile.Parse(data)
 	if err != nil {
 		return nil, data, finding.List{badLock(p, cluster, strings.TrimSpace(err.Error()),
 			"Restore it from git; after a merge conflict take either side, then run kasou build.")}, nil
 	}
-	if strays := lock.strays(cluster); len(strays) > 0 {
+	if found := strays(lock, cluster); len(found) > 0 {
 		old, err := v.renamedFrom(lock)
 		if err != nil {
 			return nil, data, nil, err
@@ -64,7 +66,7 @@ func (v *visit) parseLock(cluster string, data []byte) (*Lock, []byte, finding.L
 			return nil, data, finding.List{renamed(v.disk.dir, old, cluster)}, nil
 		}
 		return nil, data, finding.List{badLock(p, cluster,
-			fmt.Sprintf("claims files that cannot be cluster %s's: %s", cluster, some(strays)),
+			fmt.Sprintf("claims files that cannot be cluster %s's: %s", cluster, some(found)),
 			"Restore it from git. If the folder is a copy of another cluster's, delete everything in it but spec.yaml.")}, nil
 	}
 	return lock, data, nil, nil
@@ -75,15 +77,15 @@ func badLock(p, cluster, message, hint string) finding.Finding {
 }
 
 // strays gives the paths that the lock lists and must not, sorted.
-func (l Lock) strays(cluster string) []string {
-	var strays []string
+func strays(l *lockfile.Lock, cluster string) []string {
+	var found []string
 	for p := range l.Files {
 		if !owned(cluster, p) {
-			strays = append(strays, p)
+			found = append(found, p)
 		}
 	}
-	slices.Sort(strays)
-	return strays
+	slices.Sort(found)
+	return found
 }
 
 // some joins the first few of a list for a message.
@@ -123,10 +125,10 @@ func (d *Disk) Compare(ctx context.Context, wanted Wanted) (Plan, finding.List, 
 // there is one. file is relative to the repo's
 // root. Findings stand in the way, as in Compare; a cluster that was never built
 // is one.
-func (d *Disk) Put(ctx context.Context, cluster, file string, data []byte, statement *SealLock) (Plan, finding.List, error) {
+func (d *Disk) Put(ctx context.Context, cluster, file string, data []byte, statement *lockfile.SealLock) (Plan, finding.List, error) {
 	wanted := Wanted{Cluster: cluster, Files: manifest.Files{file: data}}
 	if statement != nil {
-		wanted.Lock.Sealed = map[string]SealLock{strings.TrimPrefix(file, d.dir+"/"): *statement}
+		wanted.Lock.Sealed = map[string]lockfile.SealLock{strings.TrimPrefix(file, d.dir+"/"): *statement}
 	}
 	return d.compare(ctx, wanted, (*comparison).put)
 }
@@ -162,7 +164,7 @@ func (d *Disk) compare(ctx context.Context, wanted Wanted, plan func(*comparison
 }
 
 func newPlan(dir, cluster string) Plan {
-	return Plan{Cluster: cluster, dir: dir, lockPath: path.Join(dir, cluster, lockName)}
+	return Plan{Cluster: cluster, dir: dir, lockPath: layout.Of(dir, cluster).Lock()}
 }
 
 // comparison is one Compare at work.
@@ -170,7 +172,7 @@ type comparison struct {
 	visit    *visit
 	wanted   Wanted
 	paths    []string // of what is wanted, sorted
-	old      Lock
+	old      lockfile.Lock
 	hadLock  bool
 	plan     Plan
 	findings finding.List
@@ -181,7 +183,7 @@ type comparison struct {
 func (c *comparison) checkPaths() {
 	bad := func(p, message string) {
 		c.findings = append(c.findings, finding.Finding{
-			File: path.Join(c.plan.folder(), specName), Cluster: c.wanted.Cluster, Rule: RuleBadPath, Severity: finding.Error,
+			File: layout.Of(c.plan.dir, c.plan.Cluster).Spec(), Cluster: c.wanted.Cluster, Rule: RuleBadPath, Severity: finding.Error,
 			Message: fmt.Sprintf("the generated file %q %s", p, message),
 			Hint:    "The chart has a template of a name that kasou refuses; use another chart or version.",
 		})
@@ -235,7 +237,7 @@ func (c *comparison) put() error {
 			return err
 		}
 	}
-	sealed := map[string]SealLock{}
+	sealed := map[string]lockfile.SealLock{}
 	maps.Copy(sealed, c.old.Sealed)
 	for _, p := range c.paths {
 		delete(sealed, c.inside(p)) // the statement was about the content before
@@ -275,8 +277,8 @@ func (c *comparison) file(p string, data []byte) error {
 
 // stamped says whether a file in root/ proves to be kasou's without a lock.
 func (c *comparison) stamped(p string, data []byte) bool {
-	return path.Dir(p) == path.Join(c.plan.dir, rootName) &&
-		Stamped(path.Join(c.plan.folder(), specName), data)
+	return path.Dir(p) == path.Join(c.plan.dir, layout.Root) &&
+		Stamped(layout.Of(c.plan.dir, c.plan.Cluster).Spec(), data)
 }
 
 func (c *comparison) cause(old, data []byte, digest string, listed bool) Cause {
@@ -338,7 +340,7 @@ func (c *comparison) lock(digests map[string]string) error {
 	}
 	maps.Copy(intent.Files, digests)
 	intent.Replaced = c.replaced(final.Replaced)
-	intent.ReplacedSealed = map[string]SealLock{}
+	intent.ReplacedSealed = map[string]lockfile.SealLock{}
 	maps.Copy(intent.ReplacedSealed, c.old.Sealed)
 	maps.Copy(intent.ReplacedSealed, final.ReplacedSealed)
 	if c.plan.lockIntent, err = intent.Marshal(); err != nil {

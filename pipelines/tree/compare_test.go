@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"kasou/pipelines/finding"
+	"kasou/pipelines/lockfile"
 	"kasou/pipelines/manifest"
 )
 
@@ -228,7 +229,7 @@ func TestHostileLocks(t *testing.T) {
 		`dev\..\victim`, "dev/.git/config", "dev/.kasou-x", "root/dev.cluster.yaml.bak", "spec.schema.json", "./dev/values.yaml",
 	} {
 		t.Run(p, func(t *testing.T) {
-			lock, err := Lock{Files: map[string]string{p: digest, "dev/values.yaml": digest}}.Marshal()
+			lock, err := lockfile.Lock{Files: map[string]string{p: digest, "dev/values.yaml": digest}}.Marshal()
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -243,7 +244,7 @@ func TestHostileLocks(t *testing.T) {
 			if err != nil || len(findings) != 1 || !plan.Empty() {
 				t.Errorf("retire: %v, %v, %v", causes(plan), findings, err)
 			}
-			if ok, err := at(t, root).Intact("dev", Lock{Files: map[string]string{p: digest}}); ok || err != nil {
+			if ok, err := at(t, root).Intact("dev", lockfile.Lock{Files: map[string]string{p: digest}}); ok || err != nil {
 				t.Errorf("intact: %v, %v", ok, err)
 			}
 			delete(before, "clusters/dev/spec.yaml")

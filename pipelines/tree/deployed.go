@@ -3,6 +3,7 @@ package tree
 import (
 	"path"
 
+	"kasou/pipelines/layout"
 	"kasou/pipelines/manifest"
 )
 
@@ -25,5 +26,5 @@ func (d *Disk) Deployed(cluster string) (manifest.Files, error) {
 			return nil, err
 		}
 	}
-	return files, v.deployed(path.Join(d.dir, cluster, "manifests"), keep)
+	return files, v.deployed(layout.Of(d.dir, cluster).Manifest(), keep)
 }

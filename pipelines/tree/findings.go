@@ -3,10 +3,10 @@ package tree
 import (
 	"bytes"
 	"fmt"
-	"path"
 	"unicode/utf8"
 
 	"kasou/pipelines/finding"
+	"kasou/pipelines/layout"
 )
 
 // Findings says what is wrong on disk, for a check: one error for each edited
@@ -68,7 +68,7 @@ func (p Plan) finding(severity finding.Severity, rule finding.Rule, file, messag
 
 // bulk gives one finding for all the files of a cause.
 func (p Plan) bulk(cause Cause, paths []string) finding.Finding {
-	spec := path.Join(p.folder(), specName)
+	spec := layout.Of(p.dir, p.Cluster).Spec()
 	n := plural(len(paths), "generated file")
 	if p.Cluster == "" {
 		message := "is not what this kasou writes"

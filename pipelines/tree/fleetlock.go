@@ -8,40 +8,17 @@ import (
 	"slices"
 	"strings"
 
-	"sigs.k8s.io/yaml"
-
 	"kasou/pipelines/finding"
+	"kasou/pipelines/layout"
+	"kasou/pipelines/lockfile"
 	"kasou/pipelines/manifest"
 )
 
-// FleetLockKind and FleetLockName are the kind and the name of the lock that is
-// one for all clusters.
-const (
-	FleetLockKind = "FleetLock"
-	FleetLockName = "fleet.lock.yaml"
-)
-
-// FleetLock is clusters/fleet.lock.yaml: with what all clusters were built.
-type FleetLock struct {
-	APIVersion string `json:"apiVersion"`
-	Kind       string `json:"kind"`
-	// Tools are the versions of helm, kubeseal and kubeconform.
-	Tools map[string]string `json:"tools,omitempty"`
-	// Schemas are the versions or digests of the schema bundles, by name.
-	Schemas map[string]string `json:"schemas,omitempty"`
-	// Files holds the digest of each generated file that is one for all, by path
-	// from the clusters folder.
-	Files map[string]string `json:"files,omitempty"`
-}
-
-// sharedFolder is where the files of a FleetLock stand, in the clusters folder.
-const sharedFolder = "bootstrap"
-
-// strays returns the paths that the lock lists and must not, sorted.
-func (l FleetLock) strays() []string {
+// strayShared returns the paths that the lock lists and must not, sorted.
+func strayShared(l *lockfile.FleetLock) []string {
 	var strays []string
 	for p := range l.Files {
-		name, ok := strings.CutPrefix(p, sharedFolder+"/")
+		name, ok := strings.CutPrefix(p, layout.Bootstrap+"/")
 		if !ok || name == "" || !fs.ValidPath(p) || strings.ContainsAny(name, "/\\\x00") || strings.HasPrefix(name, tempPrefix) {
 			strays = append(strays, p)
 		}
@@ -50,40 +27,17 @@ func (l FleetLock) strays() []string {
 	return strays
 }
 
-// ParseFleetLock reads a fleet.lock.yaml. It fails on unknown keys and on a
-// format of another version.
-func ParseFleetLock(data []byte) (*FleetLock, error) {
-	var l FleetLock
-	if err := yaml.UnmarshalStrict(data, &l); err != nil {
-		return nil, err
-	}
-	if l.APIVersion != LockVersion || l.Kind != FleetLockKind {
-		return nil, fmt.Errorf("apiVersion %q, kind %q: this kasou reads %s, %s", l.APIVersion, l.Kind, LockVersion, FleetLockKind)
-	}
-	return &l, nil
-}
-
-// Marshal gives the lock as YAML, keys sorted.
-func (l FleetLock) Marshal() ([]byte, error) {
-	l.APIVersion, l.Kind = LockVersion, FleetLockKind
-	data, err := yaml.Marshal(l)
-	if err != nil {
-		return nil, err
-	}
-	return append([]byte("# Written by kasou. Do not edit.\n"), data...), nil
-}
-
 // ReadFleetLock reads fleet.lock.yaml; nil where there is none. A lock that does
 // not parse gives a finding and no lock.
-func (d *Disk) ReadFleetLock() (*FleetLock, finding.List, error) {
+func (d *Disk) ReadFleetLock() (*lockfile.FleetLock, finding.List, error) {
 	v := d.visit()
 	defer v.Close()
 	lock, _, findings, err := v.readFleetLock()
 	return lock, findings, err
 }
 
-func (v *visit) readFleetLock() (lock *FleetLock, text []byte, findings finding.List, err error) {
-	at := path.Join(v.disk.dir, FleetLockName)
+func (v *visit) readFleetLock() (lock *lockfile.FleetLock, text []byte, findings finding.List, err error) {
+	at := path.Join(v.disk.dir, layout.FleetLock)
 	text, err = v.readMaybe(at)
 	if found := obstacleIn(err, ""); found != nil {
 		return nil, nil, finding.List{*found}, nil
@@ -94,9 +48,9 @@ func (v *visit) readFleetLock() (lock *FleetLock, text []byte, findings finding.
 	if _, converted := unconverted(text); converted {
 		return nil, text, finding.List{lineEnds(finding.Error, at, "")}, nil
 	}
-	lock, err = ParseFleetLock(text)
+	lock, err = lockfile.ParseFleet(text)
 	if err == nil {
-		if strays := lock.strays(); len(strays) > 0 {
+		if strays := strayShared(lock); len(strays) > 0 {
 			lock, err = nil, fmt.Errorf("claims files that cannot be kasou's: %s", some(strays))
 		}
 	}
@@ -108,7 +62,7 @@ func (v *visit) readFleetLock() (lock *FleetLock, text []byte, findings finding.
 
 // CompareFleet is Compare for what is one for all: fleet.lock.yaml and the files
 // that it lists, by path from the repo's root. wanted.Files is filled in.
-func (d *Disk) CompareFleet(wanted FleetLock, files manifest.Files) (Plan, finding.List, error) {
+func (d *Disk) CompareFleet(wanted lockfile.FleetLock, files manifest.Files) (Plan, finding.List, error) {
 	p := Plan{dir: d.dir}
 	v := d.visit()
 	defer v.Close()
@@ -136,16 +90,16 @@ func (d *Disk) CompareFleet(wanted FleetLock, files manifest.Files) (Plan, findi
 	}
 	data, err := wanted.Marshal()
 	if err != nil {
-		return p, nil, fmt.Errorf("%s: %w", FleetLockName, err)
+		return p, nil, fmt.Errorf("%s: %w", layout.FleetLock, err)
 	}
 	if !same(text, data) {
-		c.plan.add(Change{Path: path.Join(d.dir, FleetLockName), Old: text, New: data, Cause: fleetLockCause(old, text)})
+		c.plan.add(Change{Path: path.Join(d.dir, layout.FleetLock), Old: text, New: data, Cause: fleetLockCause(old, text)})
 	}
 	c.plan.sort()
 	return c.plan, c.findings, nil
 }
 
-func fleetLockCause(old *FleetLock, text []byte) Cause {
+func fleetLockCause(old *lockfile.FleetLock, text []byte) Cause {
 	if old == nil {
 		return New
 	}

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"kasou/pipelines/finding"
+	"kasou/pipelines/lockfile"
 	"kasou/pipelines/manifest"
 )
 
@@ -85,7 +86,7 @@ func generationOf(cluster, name string) Wanted {
 		in + "manifests/" + name + "/deep/er/file.yaml":       []byte("deep: " + name + "\n"),
 		"clusters/root/" + cluster + ".yaml":                  Stamp(in+"spec.yaml", []byte("app: "+name+"\n")),
 	}
-	return Wanted{Cluster: cluster, Files: files, Lock: Lock{Inputs: name, Chart: ChartLock{Name: "vcluster", Digest: name}}}
+	return Wanted{Cluster: cluster, Files: files, Lock: lockfile.Lock{Inputs: name, Chart: lockfile.ChartLock{Name: "vcluster", Digest: name}}}
 }
 
 func mustCompare(t *testing.T, root string, w Wanted) Plan {

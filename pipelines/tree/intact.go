@@ -3,14 +3,15 @@ package tree
 import (
 	"path"
 
+	"kasou/pipelines/lockfile"
 	"kasou/pipelines/manifest"
 )
 
 // Intact says whether every file that the lock of the cluster lists is there,
 // with the content that the lock says. It reads them all: a time stamp proves
 // nothing after a git checkout.
-func (d *Disk) Intact(cluster string, lock Lock) (bool, error) {
-	if lock.Writing || len(lock.Files) == 0 || len(lock.strays(cluster)) > 0 {
+func (d *Disk) Intact(cluster string, lock lockfile.Lock) (bool, error) {
+	if lock.Writing || len(lock.Files) == 0 || len(strays(&lock, cluster)) > 0 {
 		return false, nil
 	}
 	v := d.visit()

@@ -2,37 +2,23 @@ package tree
 
 import (
 	"io/fs"
-	"path"
 	"strings"
 
+	"kasou/pipelines/layout"
 	"kasou/pipelines/manifest"
-)
-
-// lockName and specName are the files in a cluster's folder that are never
-// among its generated ones.
-const (
-	lockName = "lock.yaml"
-	specName = "spec.yaml"
-	rootName = "root"
-)
-
-// applicationEnd and registrationEnd end the names of a cluster's files in root/.
-const (
-	applicationEnd  = ".yaml"
-	registrationEnd = ".cluster.yaml"
 )
 
 // sharedFiles are a cluster's files outside its own folder, from the clusters
 // folder: the Application and the sealed cluster Secret.
 func sharedFiles(cluster string) []string {
-	return []string{path.Join(rootName, cluster+applicationEnd), path.Join(rootName, cluster+registrationEnd)}
+	return []string{layout.Of("", cluster).Application(), layout.Of("", cluster).Registration()}
 }
 
 // owned says whether p, a path from the clusters folder, can be a generated
 // file of the cluster. Lock files come from git, so from anyone: what they list
 // is deleted and overwritten, and must not reach further than this.
 func owned(cluster, p string) bool {
-	if name, ok := strings.CutPrefix(p, rootName+"/"); ok && ofCluster(name, cluster) {
+	if name, ok := strings.CutPrefix(p, layout.Root+"/"); ok && layout.InRoot(name, cluster) {
 		return true
 	}
 	inside, ok := strings.CutPrefix(p, cluster)
@@ -43,7 +29,7 @@ func owned(cluster, p string) bool {
 		return false
 	}
 	first, _, _ := strings.Cut(inside, "/")
-	if first == specName || first == lockName {
+	if first == layout.Spec || first == layout.Lock {
 		return false
 	}
 	for rest := inside; rest != ""; {
@@ -54,12 +40,6 @@ func owned(cluster, p string) bool {
 		}
 	}
 	return true
-}
-
-// ofCluster says whether a file in root/ has a name of the cluster's.
-func ofCluster(name, cluster string) bool {
-	rest, ok := strings.CutPrefix(name, cluster)
-	return ok && (rest == applicationEnd || rest == registrationEnd)
 }
 
 // parents gives the folders above p that are below the top, outermost first:

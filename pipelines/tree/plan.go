@@ -6,6 +6,7 @@ import (
 	"path"
 	"slices"
 
+	"kasou/pipelines/lockfile"
 	"kasou/pipelines/manifest"
 )
 
@@ -17,10 +18,10 @@ type Wanted struct {
 	// root.
 	Files manifest.Files
 	// Lock is to be its lock.yaml. Compare fills in Files.
-	Lock Lock
+	Lock lockfile.Lock
 	// Known is the lock as it was read before; nil where it was not. It need not be
 	// parsed again as long as it is the same.
-	Known *Lock
+	Known *lockfile.Lock
 }
 
 // Kind is what happens to a file.

@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"kasou/pipelines/finding"
+	"kasou/pipelines/lockfile"
 )
 
 // The test binary runs itself again as a child that builds, and dies where it
@@ -196,7 +197,7 @@ func oldOrNew(t *testing.T, label string, before, after, now map[string]string) 
 		case strings.HasPrefix(filepath.Base(p), tempPrefix):
 		case there == had && is == was, there == will && is == wanted:
 		case path.Base(p) == "lock.yaml" && strings.Contains(is, "writing: true"):
-			if _, err := ParseLock([]byte(is)); err != nil {
+			if _, err := lockfile.Parse([]byte(is)); err != nil {
 				t.Errorf("%s: intent lock: %v", label, err)
 			}
 		default:

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"kasou/pipelines/lockfile"
 	"kasou/pipelines/manifest"
 )
 
@@ -22,7 +23,7 @@ func TestPut(t *testing.T) {
 		t.Errorf("before a build: %d findings, %+v", findings, plan.Changes)
 	}
 	built, findings, err := at(t, root).Compare(ctx, Wanted{Cluster: "a", Files: manifest.Files{"clusters/a/values.yaml": []byte("v")},
-		Lock: Lock{Inputs: "sha256:x", Chart: ChartLock{Path: "charts/a"}}})
+		Lock: lockfile.Lock{Inputs: "sha256:x", Chart: lockfile.ChartLock{Path: "charts/a"}}})
 	if err != nil || len(findings) > 0 {
 		t.Fatal(findings, err)
 	}

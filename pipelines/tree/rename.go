@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"kasou/pipelines/finding"
+	"kasou/pipelines/layout"
+	"kasou/pipelines/lockfile"
 )
 
 // Renamed returns a finding where the cluster's folder was another cluster's: its
@@ -23,7 +25,7 @@ func (d *Disk) Renamed(cluster string) (*finding.Finding, error) {
 
 // renamedFrom returns the one other cluster whose files the lock lists, where that
 // has no spec.yaml; else "".
-func (v *visit) renamedFrom(l *Lock) (string, error) {
+func (v *visit) renamedFrom(l *lockfile.Lock) (string, error) {
 	old := ""
 	for p := range l.Files {
 		of := listedFor(p)
@@ -35,7 +37,7 @@ func (v *visit) renamedFrom(l *Lock) (string, error) {
 	if old == "" {
 		return "", nil
 	}
-	there, err := v.there(path.Join(v.disk.dir, old, specName))
+	there, err := v.there(layout.Of(v.disk.dir, old).Spec())
 	if err != nil || there {
 		return "", err
 	}
@@ -48,19 +50,18 @@ func listedFor(p string) string {
 	switch {
 	case !below:
 		return ""
-	case first != rootName:
+	case first != layout.Root:
 		return first
 	}
-	name, ok := strings.CutSuffix(rest, registrationEnd)
-	if !ok {
-		name, _ = strings.CutSuffix(rest, applicationEnd)
+	if name, ok := layout.ClusterOf(rest); ok {
+		return name
 	}
-	return name
+	return rest
 }
 
 func renamed(dir, old, cluster string) finding.Finding {
 	return finding.Finding{
-		File: path.Join(dir, cluster, lockName), Cluster: cluster, Rule: RuleRenamed, Severity: finding.Error,
+		File: layout.Of(dir, cluster).Lock(), Cluster: cluster, Rule: RuleRenamed, Severity: finding.Error,
 		Message: fmt.Sprintf("cluster %s was renamed to %s, and a running cluster cannot be: %s would be another cluster, and an empty one, and Argo CD would let go of %s with all that runs in it",
 			old, cluster, cluster, old),
 		Hint: fmt.Sprintf("Keep the name: git mv %s %s, and name: %s in its spec.yaml. If a new cluster in its place is meant, delete everything in %s but spec.yaml.",

@@ -5,17 +5,18 @@ import (
 	"fmt"
 
 	"kasou/pipelines/finding"
+	"kasou/pipelines/lockfile"
 )
 
 // Repin gives the plan that puts another pin of the chart into the cluster's
 // lock.yaml and changes nothing else: the files are then stale until the next
 // build. Findings are about the lock; with any, the plan is not to be applied.
-func (d *Disk) Repin(ctx context.Context, cluster string, pin ChartLock) (Plan, finding.List, error) {
+func (d *Disk) Repin(ctx context.Context, cluster string, pin lockfile.ChartLock) (Plan, finding.List, error) {
 	return d.compare(ctx, Wanted{Cluster: cluster}, func(c *comparison) error { return c.repin(pin) })
 }
 
 // repin plans for the lock alone.
-func (c *comparison) repin(pin ChartLock) (err error) {
+func (c *comparison) repin(pin lockfile.ChartLock) (err error) {
 	lock := c.old
 	if lock.Chart == pin {
 		return nil

@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"kasou/pipelines/finding"
+	"kasou/pipelines/layout"
+	"kasou/pipelines/lockfile"
 )
 
 // Retire gives the plan that removes the cluster, whose folder has a lock.yaml
@@ -32,7 +34,7 @@ func (d *Disk) Retire(ctx context.Context, cluster string) (Plan, finding.List, 
 		return p, findings, err
 	}
 	p.lockOld = bytes.Clone(raw)
-	if alive, err := v.there(path.Join(p.folder(), specName)); err != nil {
+	if alive, err := v.there(layout.Of(p.dir, p.Cluster).Spec()); err != nil {
 		return p, nil, err
 	} else if alive {
 		return p, nil, fmt.Errorf("cluster %s has a spec.yaml: it is not retired", cluster)
@@ -48,7 +50,7 @@ func (d *Disk) Retire(ctx context.Context, cluster string) (Plan, finding.List, 
 	return p, append(findings, note...), err
 }
 
-func (v *visit) planRemoval(p *Plan, lock *Lock) (finding.List, error) {
+func (v *visit) planRemoval(p *Plan, lock *lockfile.Lock) (finding.List, error) {
 	var findings finding.List
 	for _, name := range slices.Sorted(maps.Keys(lock.Files)) {
 		at := path.Join(p.dir, name)
@@ -74,7 +76,7 @@ func (v *visit) planRemoval(p *Plan, lock *Lock) (finding.List, error) {
 }
 
 // leftover notes what stays in the folder of a retired cluster.
-func (v *visit) leftover(p Plan, lock *Lock) (finding.List, error) {
+func (v *visit) leftover(p Plan, lock *lockfile.Lock) (finding.List, error) {
 	var others []string
 	err := v.walk(p.folder(), func(at string, e entry) error {
 		_, ours := lock.Files[strings.TrimPrefix(at, p.dir+"/")]
@@ -100,7 +102,7 @@ func (v *visit) leftover(p Plan, lock *Lock) (finding.List, error) {
 func (d *Disk) Orphans(known func(cluster string) bool) ([]Plan, finding.List, error) {
 	v := d.visit()
 	defer v.Close()
-	entries, err := v.list(path.Join(d.dir, rootName))
+	entries, err := v.list(path.Join(d.dir, layout.Root))
 	if found := obstacleIn(err, ""); found != nil {
 		return nil, finding.List{*found}, nil
 	}
@@ -129,9 +131,8 @@ func (d *Disk) Orphans(known func(cluster string) bool) ([]Plan, finding.List, e
 
 // applicationOf gives the cluster that a file in root/ is of, by its name.
 func applicationOf(e entry) (cluster string, ok bool) {
-	base, isYAML := strings.CutSuffix(e.name, ".yaml")
-	cluster = strings.TrimSuffix(base, ".cluster")
-	return cluster, isYAML && e.kind.IsRegular() && cluster != ""
+	cluster, ok = layout.ClusterOf(e.name)
+	return cluster, ok && e.kind.IsRegular() && cluster != ""
 }
 
 func (v *visit) orphan(plans map[string]*Plan, e entry) (finding.List, error) {
@@ -140,7 +141,7 @@ func (v *visit) orphan(plans map[string]*Plan, e entry) (finding.List, error) {
 	if there, err := v.there(path.Join(dir, cluster)); there || err != nil {
 		return nil, err
 	}
-	at, spec := path.Join(dir, rootName, e.name), path.Join(dir, cluster, specName)
+	at, spec := path.Join(dir, layout.Root, e.name), layout.Of(dir, cluster).Spec()
 	data, err := v.readMaybe(at)
 	if err != nil || !bytes.HasPrefix(data, Header(spec)) {
 		return nil, err

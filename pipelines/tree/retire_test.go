@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"kasou/pipelines/finding"
+	"kasou/pipelines/lockfile"
 )
 
 func TestRetire(t *testing.T) {
@@ -151,11 +152,11 @@ func TestGuardPrune(t *testing.T) {
 
 func TestFleetLock(t *testing.T) {
 	root := repo(t, nil)
-	first := FleetLock{Tools: map[string]string{"kubeseal": "v0.36.6", "helm": "v3.22.0"}, Schemas: map[string]string{"kubernetes": "1.34.1"}}
-	second := FleetLock{Tools: map[string]string{"helm": "v3.23.0"}}
+	first := lockfile.FleetLock{Tools: map[string]string{"kubeseal": "v0.36.6", "helm": "v3.22.0"}, Schemas: map[string]string{"kubernetes": "1.34.1"}}
+	second := lockfile.FleetLock{Tools: map[string]string{"helm": "v3.23.0"}}
 	for _, test := range []struct {
 		name  string
-		lock  FleetLock
+		lock  lockfile.FleetLock
 		cause Cause
 		edit  string
 	}{
@@ -174,7 +175,7 @@ func TestFleetLock(t *testing.T) {
 			t.Fatal(err)
 		}
 		data := []byte(snapshot(t, root)["clusters/fleet.lock.yaml"])
-		got, err := ParseFleetLock(data)
+		got, err := lockfile.ParseFleet(data)
 		if err != nil || cmp.Diff(test.lock.Tools, got.Tools) != "" {
 			t.Errorf("%s: %+v, %v", test.name, got, err)
 		}

@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"golang.org/x/sync/errgroup"
+
+	"kasou/pipelines/layout"
 )
 
 // Sweep removes the temporary files that earlier runs left when they were killed
@@ -51,7 +53,7 @@ func (d *Disk) leftBehind(mine func(cluster string) bool) ([]string, error) {
 		case anyTemp(e):
 			left = append(left, path.Join(d.dir, e.name))
 		case !e.kind.IsDir() || strings.HasPrefix(e.name, ".") || strings.HasPrefix(e.name, "_"):
-		case e.name == rootName || mine(e.name):
+		case e.name == layout.Root || mine(e.name):
 			folders = append(folders, path.Join(d.dir, e.name))
 		}
 	}
@@ -118,8 +120,8 @@ func (d *Disk) clusterOf(p string) string {
 	switch {
 	case !below:
 		return ""
-	case first != rootName:
+	case first != layout.Root:
 		return first
 	}
-	return listedFor(path.Join(rootName, strings.TrimSuffix(strings.TrimPrefix(name, tempPrefix), tempSuffix)))
+	return listedFor(path.Join(layout.Root, strings.TrimSuffix(strings.TrimPrefix(name, tempPrefix), tempSuffix)))
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"kasou/pipelines/finding"
+	"kasou/pipelines/layout"
 )
 
 // deployedEnds are the ends of the file names that Argo CD's directory source
@@ -18,7 +19,7 @@ var deployedEnds = []string{".yaml", ".yml", ".json", ".jsonnet"}
 func (d *Disk) Unknown(cluster string, known func(p string) bool) (finding.List, error) {
 	v := d.visit()
 	defer v.Close()
-	return v.unknown(path.Join(d.dir, cluster, "manifests"), cluster, known)
+	return v.unknown(layout.Of(d.dir, cluster).Manifest(), cluster, known)
 }
 
 // UnknownShared is Unknown for a folder that belongs to no cluster, such as

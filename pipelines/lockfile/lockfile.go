@@ -1,4 +1,6 @@
-package tree
+// Package lockfile is the format of lock.yaml and fleet.lock.yaml, and nothing else:
+// who reads and writes them is tree.
+package lockfile
 
 import (
 	"fmt"
@@ -45,7 +47,7 @@ type Lock struct {
 	// disk, a build was cut off, and the next one finishes its work.
 	Writing bool `yaml:"writing,omitempty"`
 
-	// Text is the digest of the bytes that ParseLock read: two locks that say the
+	// Text is the digest of the bytes that Parse read: two locks that say the
 	// same may differ in a comment or in their form.
 	Text string `yaml:"-"`
 }
@@ -94,9 +96,9 @@ type ChartLock struct {
 	Version    string `yaml:"version,omitempty"`
 }
 
-// ParseLock reads a lock.yaml. It fails on unknown keys and on a format of
+// Parse reads a lock.yaml. It fails on unknown keys and on a format of
 // another version.
-func ParseLock(data []byte) (*Lock, error) {
+func Parse(data []byte) (*Lock, error) {
 	l := &Lock{}
 	if err := yaml.UnmarshalStrict(data, l); err != nil {
 		return nil, err
@@ -126,8 +128,8 @@ func (l Lock) Marshal() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return append([]byte(lockHead+"\n"), data...), nil
+	return append([]byte(head+"\n"), data...), nil
 }
 
-// lockHead is the first line of every lock.
-const lockHead = "# Written by kasou. Do not edit."
+// head is the first line of every lock.
+const head = "# Written by kasou. Do not edit."
