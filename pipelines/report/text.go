@@ -34,7 +34,7 @@ func writeText(w io.Writer, r *Report, o Options) error {
 	t := &textWriter{Writer: bufio.NewWriter(w), options: o, sources: map[string][]string{}, text: r.Text}
 	t.rows = r.rowsByFinding()
 	for _, f := range r.Findings {
-		if r.Command != "plan" || f.Rule != PlanRule {
+		if (r.Command != "plan" || f.Rule != PlanRule) && (r.Command != "upgrade" || f.Rule != newerChart) {
 			t.finding(f)
 		}
 	}
@@ -48,6 +48,9 @@ func writeText(w io.Writer, r *Report, o Options) error {
 	if r.Command == "plan" {
 		t.plan(r)
 		return t.Flush()
+	}
+	if r.Command == "upgrade" {
+		t.upgrades(r)
 	}
 	t.changes(r)
 	t.summary(r)
