@@ -46,7 +46,7 @@ func writeText(w io.Writer, r *Report, o Options) error {
 		fmt.Fprintf(t, "%-7s %-12s %s\n", s.State, Inert(s.Name), indented(s.Detail))
 	}
 	if r.Command == "plan" {
-		t.plan(r)
+		t.plan(r.Planned())
 		return t.Flush()
 	}
 	if r.Command == "upgrade" {
