@@ -167,6 +167,7 @@ func checkFleet(spec FleetSpec, report reporter) {
 	}
 	checkAllowed(spec, report)
 	checkManagers(spec.Drift, report)
+	checkRings(spec.Rings, report)
 	for i, file := range spec.Schemas {
 		report(fmt.Sprintf("spec.schemas.%d", i), checkPath(file, "the repo's root"))
 	}

@@ -223,6 +223,9 @@ type FleetSpec struct {
 	// files, CustomResourceDefinitions in YAML, or folders of either, from the
 	// repo's root.
 	Schemas []string `json:"schemas,omitempty"`
+	// Rings say in which order kasou upgrade moves the clusters to a newer chart.
+	// Default: all at once.
+	Rings []Ring `json:"rings,omitempty" jsonschema:"minItems=1"`
 	// Defaults hold for any field that a cluster's spec leaves out.
 	Defaults *ClusterSpec `json:"defaults,omitempty"`
 }

@@ -44,7 +44,8 @@ func (g *GitHub) Summary(r *Report, o Options) error {
 // summaryOf gives the summary in at most room bytes, or "" where not even its
 // head fits.
 func summaryOf(r *Report, o Options, room int) string {
-	head := summaryHead(r) + summaryTable(r)
+	head := summaryHead(r)
+	head += summaryPlan(r, room-len(head)) + summaryTable(r)
 	room -= len(head) + reserved
 	if room < 0 {
 		return ""

@@ -35,7 +35,7 @@ func writeText(w io.Writer, r *Report, o Options) error {
 	t.rows = r.rowsByFinding()
 	shown, hidden := quiet(r.Findings, o.Verbose)
 	for _, l := range Likes(shown) {
-		if r.Command != "plan" || l.Rule != PlanRule {
+		if (r.Command != "plan" || l.Rule != PlanRule) && (r.Command != "upgrade" || l.Rule != newerChart) {
 			t.like(l)
 		}
 	}
@@ -50,8 +50,11 @@ func writeText(w io.Writer, r *Report, o Options) error {
 		fmt.Fprintf(t, "%-7s %-12s %s\n", s.State, Inert(s.Name), indented(s.Detail))
 	}
 	if r.Command == "plan" {
-		t.plan(r)
+		t.plan(r.Planned())
 		return t.Flush()
+	}
+	if r.Command == "upgrade" {
+		t.upgrades(r)
 	}
 	t.changes(r)
 	t.summary(r)
