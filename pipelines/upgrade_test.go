@@ -15,8 +15,8 @@ import (
 	"kasou/internal/upstream"
 	"kasou/pipelines"
 	"kasou/pipelines/finding"
+	"kasou/pipelines/lockfile"
 	"kasou/pipelines/report"
-	"kasou/pipelines/tree"
 )
 
 // releases serves upstream charts over http, indexed by the helm command; those of
@@ -153,7 +153,7 @@ func TestUpgradeStopsBeforeWhatBreaks(t *testing.T) {
 		fleettest.Print(t, r)
 		t.Errorf("k3s %q, old %q", hop(t, r, "k3s"), hop(t, r, "old"))
 	}
-	if lock, err := tree.ParseLock(repo.Read(t, "clusters/old/lock.yaml")); err != nil || lock.Chart.Version != "0.20.4" {
+	if lock, err := lockfile.Parse(repo.Read(t, "clusters/old/lock.yaml")); err != nil || lock.Chart.Version != "0.20.4" {
 		t.Errorf("%+v, %v", lock, err)
 	}
 	commitAll(t, repo)
