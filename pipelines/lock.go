@@ -1,13 +1,8 @@
 package pipelines
 
 import (
-	"bytes"
 	"context"
-	"errors"
-	"fmt"
-	"slices"
 
-	"kasou/pipelines/chart"
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
 	"kasou/pipelines/report"
@@ -16,16 +11,13 @@ import (
 const (
 	// RuleNewerChart: the chart's source has newer versions.
 	RuleNewerChart finding.Rule = "lock-newer-chart"
-	// RuleSharedVersion: named clusters take their version from fleet.yaml.
-	RuleSharedVersion finding.Rule = "lock-shared-version"
 	// RuleVersionByHand: a version stands where kasou cannot change it.
 	RuleVersionByHand finding.Rule = "lock-version-by-hand"
 )
 
 // Lock pins each cluster's chart anew: whatever digest its source gives now
-// goes into lock.yaml. With upgrade it first moves every chart to the newest
-// version of its source, in the file that names the version. With DryRun it
-// says what it would do.
+// goes into lock.yaml. With upgrade it first makes the next hop, as Upgrade does.
+// With DryRun it says what it would do.
 func Lock(ctx context.Context, o Options, upgrade bool) (*report.Report, error) {
 	out := &report.Report{Command: "lock", DryRun: o.DryRun}
 	if err := o.sweep(ctx); err != nil {
@@ -38,7 +30,13 @@ func Lock(ctx context.Context, o Options, upgrade bool) (*report.Report, error) 
 	}
 	defer r.close()
 	if upgrade {
-		if r, err = r.upgrade(ctx, out); err != nil || r == nil {
+		err := r.moveCharts(ctx, out, UpgradeOptions{})
+		if err != nil || out.Findings.Failed() || len(out.Unfinished) > 0 || o.DryRun {
+			return sorted(out), err
+		}
+		r, findings, err = choose(o)
+		out.Findings = append(out.Findings, findings...)
+		if err != nil || r == nil {
 			return sorted(out), err
 		}
 		defer r.close()
@@ -73,74 +71,7 @@ func (r *run) write(ctx context.Context, w *written) {
 	}
 }
 
-// upgrade moves the clusters' specs to the newest charts and reads the fleet
-// again; nil where a finding stops it.
-func (r *run) upgrade(ctx context.Context, out *report.Report) (*run, error) {
-	edits := map[string]fleet.Edit{}
-	for _, c := range r.clusters {
-		newest, found, err := r.newer(ctx, c)
-		out.Findings = append(out.Findings, found...)
-		if err != nil {
-			unfinished(out, c.Name, err)
-			continue
-		}
-		if newest == "" {
-			continue
-		}
-		edit, err := c.SetChartVersion(newest)
-		out.Findings = append(out.Findings, r.refuse(c, edit, err)...)
-		if other, ok := edits[edit.File]; ok && !bytes.Equal(other.New, edit.New) {
-			continue // one default, two answers: cannot be, the chart is the same
-		}
-		edits[edit.File] = edit
-	}
-	if out.Findings.Failed() || len(out.Unfinished) > 0 {
-		return nil, ctx.Err()
-	}
-	if err := r.rewrite(ctx, out, edits); err != nil || r.DryRun {
-		return nil, err
-	}
-	next, found, err := choose(r.Options)
-	out.Findings = append(out.Findings, found...)
-	return next, err
-}
-
-// newer gives the newest version of a cluster's chart, if it is newer than the
-// one that the spec names, with a note.
-func (r *run) newer(ctx context.Context, c fleet.Cluster) (string, finding.List, error) {
-	versions, err := r.Charts.Versions(ctx, *c.Spec.Chart)
-	var problem *chart.Problem
-	if errors.As(err, &problem) {
-		return "", finding.List{problem.Finding(c)}, nil
-	}
-	current := c.Spec.Chart.Version
-	if err != nil || len(versions) == 0 || versions[0] == current {
-		return "", nil, err
-	}
-	behind := slices.Index(versions, current)
-	count := "newer than"
-	if behind > 0 {
-		count = fmt.Sprintf("%d versions after", behind)
-	}
-	return versions[0], finding.List{c.Finding(finding.Note, RuleNewerChart, []string{"spec", "chart", "version"},
-		fmt.Sprintf("%s %s is there, %s %s", c.Spec.Chart.Name, versions[0], count, current),
-		"Read the release notes of the versions between before you build and commit.")}, nil
-}
-
-// refuse gives the finding for an edit that cannot be made.
-func (r *run) refuse(c fleet.Cluster, edit fleet.Edit, err error) finding.List {
-	at := []string{"spec", "chart", "version"}
-	switch {
-	case err != nil:
-		return finding.List{c.Finding(finding.Error, RuleVersionByHand, at, err.Error(), "")}
-	case len(r.Names) > 0 && edit.File == r.fleet.File:
-		return finding.List{c.Finding(finding.Error, RuleSharedVersion, at,
-			fmt.Sprintf("cluster %s takes its chart version from %s, which others share", c.Name, r.fleet.File),
-			"Upgrade the whole fleet (no names), or give the cluster a chart.version of its own.")}
-	}
-	return nil
-}
-
+// rewrite writes edits of files that people wrote, and shows them.
 func (r *run) rewrite(ctx context.Context, out *report.Report, edits map[string]fleet.Edit) error {
 	for _, file := range sortedKeys(edits) {
 		edit := edits[file]

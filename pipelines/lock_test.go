@@ -112,13 +112,17 @@ func TestLockUpgradeRefuses(t *testing.T) {
 		names                []string
 		want                 finding.Rule
 	}{
-		{"a version that others share", "  defaults: {chart: " + chart + "0.4.3}}\n", "  {}\n", []string{"one"}, pipelines.RuleSharedVersion},
+		{"a version that others share, and no block", "  defaults: {chart: " + chart + "0.4.3}}\n", "  {}\n", []string{"one"}, pipelines.RuleVersionByHand},
 		{"a version behind an alias", "", "  values: {x: &v 0.4.3}\n  chart: " + chart + "*v}\n", nil, pipelines.RuleVersionByHand},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			repo := fleettest.New(t, "1.34.1")
 			repo.Write(t, "clusters/fleet.yaml", append(repo.Read(t, "clusters/fleet.yaml"), test.defaults...))
 			repo.Cluster(t, "one", test.spec)
+			repo.Cluster(t, "two", "  chart: "+chart+"0.4.4}\n")
+			if test.defaults != "" {
+				repo.Cluster(t, "two", "  {}\n")
+			}
 			options := repo.Options(t, tools(t))
 			options.Names = test.names
 			before := snapshot(t, repo.Root)

@@ -2,6 +2,7 @@ package pipelines
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path"
 	"strings"
@@ -29,6 +30,8 @@ const (
 	RuleRefused finding.Rule = "plan-refused"
 	// RuleUnusedAccept: spec.accept names a change that is not pending.
 	RuleUnusedAccept finding.Rule = "plan-unused-accept"
+	// RuleBaseUnknown: the commit that a change starts from is not in the clone.
+	RuleBaseUnknown finding.Rule = "plan-base-unknown"
 )
 
 // Plan says what the change from what is committed to what the specs want does to
@@ -76,22 +79,28 @@ func (r *run) leavingSteps(p tree.Plan) []report.Transition {
 	return nil
 }
 
-// openBase finds what a change is compared with.
-func (r *run) openBase(ctx context.Context) error {
+// openBase finds what a change is compared with. Where the commit that it starts
+// from is not in the clone, it is HEAD, with a warning.
+func (r *run) openBase(ctx context.Context) (findings finding.List, err error) {
 	base, err := history.Base(ctx, r.Root, r.Against, r.BeforeMerge)
+	if errors.Is(err, history.ErrNoCommit) {
+		findings = finding.List{r.fleet.Finding(finding.Warning, RuleBaseUnknown, nil,
+			"what the whole change does to clusters that run is not known: "+err.Error(), "Fetch more of its history (fetch-depth: 0).")}
+		base, err = history.Base(ctx, r.Root, "", r.BeforeMerge)
+	}
 	if err != nil || base == nil {
-		return err
+		return findings, err
 	}
 	r.baseline = base
 	names, err := base.Differs(ctx, history.Literal(r.Dir)+"/*/"+layout.Lock)
 	if err != nil {
-		return err
+		return findings, err
 	}
 	r.moved = map[string]bool{}
 	for _, name := range names {
 		r.moved[path.Base(path.Dir(name))] = true
 	}
-	return nil
+	return findings, nil
 }
 
 // transition says what the way from the committed state of a cluster to the wanted one

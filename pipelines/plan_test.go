@@ -142,6 +142,8 @@ func TestPlanComparesWithTheCommit(t *testing.T) {
 	if r := pipe(t, pipelines.Plan, against); effects(r, "one") == "" {
 		t.Error("against the commit before there is no step")
 	}
+	against.Against = strings.Repeat("1", 40)
+	found(t, pipe(t, pipelines.Plan, against), pipelines.RuleBaseUnknown, finding.Warning)
 }
 
 // A chart of another file under the same path is read in the labels.

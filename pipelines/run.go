@@ -112,9 +112,11 @@ func (r *run) prepare(ctx context.Context) (findings finding.List, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := r.openBase(ctx); err != nil {
+	based, err := r.openBase(ctx)
+	if err != nil {
 		return nil, err
 	}
+	findings = append(findings, based...)
 	findings = append(findings, found...)
 	r.schemas, found, err = conform.Find(r.fleet, r.Cache)
 	return append(findings, found...), err
@@ -247,7 +249,7 @@ func (r *run) maxAge() time.Duration {
 	if r.fleet.Spec.Sealing == nil {
 		return 0
 	}
-	age, _ := time.ParseDuration(r.fleet.Spec.Sealing.MaxAge)
+	age, _ := fleet.ParseDuration(r.fleet.Spec.Sealing.MaxAge)
 	return age
 }
 

@@ -97,13 +97,14 @@ func exitCode(err error, stderr io.Writer) int {
 
 func newRoot(env Env) *cobra.Command {
 	root := newCommand(env, &cobra.Command{
-		Use:   "kasou",
-		Short: "Virtual Kubernetes clusters by GitOps",
+		Use:     "kasou",
+		Version: version(),
+		Short:   "Virtual Kubernetes clusters by GitOps",
 		Long: `kasou turns clusters/NAME/spec.yaml into everything that Argo CD needs to run
 that virtual cluster, keeps it true, and fails the build when it is not.`,
-		Args: func(_ *cobra.Command, args []string) error {
+		Args: func(c *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return usagef("unknown command %q; kasou --help lists them", args[0])
+				return usagef("unknown command %q%s; kasou --help lists them", args[0], meant(args[0], commands(c)))
 			}
 			return nil
 		},
@@ -111,7 +112,7 @@ that virtual cluster, keeps it true, and fails the build when it is not.`,
 	})
 	f := addCommonFlags(root, env)
 	root.AddCommand(
-		newNew(f), newValues(f), newBuild(f), newCheck(f), newLock(f), newRegister(f), newRetire(f), newPlan(f), newDrift(f), newDoctor(f), newVersion(f),
+		newNew(f), newValues(f), newBuild(f), newCheck(f), newLock(f), newRegister(f), newRetire(f), newPlan(f), newUpgrade(f), newDrift(f), newDoctor(f), newExplain(f), newVersion(f),
 	)
 	root.InitDefaultCompletionCmd("completion")
 	return root
@@ -123,7 +124,7 @@ func newCommand(env Env, c *cobra.Command) *cobra.Command {
 	c.SetIn(env.Stdin)
 	c.SetOut(env.Stdout)
 	c.SetErr(env.Stderr)
-	c.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	c.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usageError{flagMeant(c, err)} })
 	return c
 }
 
@@ -148,4 +149,17 @@ func quoted(names []string) string {
 		return strings.Join(parts, "")
 	}
 	return strings.Join(parts[:len(parts)-1], ", ") + " and " + parts[len(parts)-1]
+}
+
+// quotedFew is quoted for ten names at most; of more it says how many.
+func quotedFew(names []string) string {
+	const most = 10
+	if len(names) <= most {
+		return quoted(names)
+	}
+	parts := make([]string, most)
+	for i, n := range names[:most] {
+		parts[i] = fmt.Sprintf("%q", n)
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(parts, ", "), len(names)-most)
 }

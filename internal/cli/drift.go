@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"kasou/pipelines"
+	"kasou/pipelines/fleet"
 	"kasou/pipelines/report"
 )
 
@@ -52,23 +53,24 @@ unknown, it is 3.`,
 
 // driftFlags are those of drift, here and in CI.
 type driftFlags struct {
-	within       time.Duration
+	within       fleet.Duration
 	live, repair bool
 }
 
 func (d *driftFlags) flags(c *cobra.Command) {
-	c.Flags().DurationVar(&d.within, "within", pipelines.DriftWithin, "drift: how long before its end a credential or certificate counts")
+	d.within = fleet.Duration(pipelines.DriftWithin)
+	c.Flags().Var(&d.within, "within", "drift: how long before its end a credential or certificate counts")
 	c.Flags().BoolVar(&d.live, "live", false, "drift: compare with the host cluster, too")
 	c.Flags().BoolVar(&d.repair, "repair", false, "drift: build where that repairs what was found, and with --live register; nothing else is repaired")
 }
 
 func (d *driftFlags) check() error {
 	if d.within <= 0 {
-		return usagef("--within %s: it takes a duration such as 720h", d.within)
+		return usagef("--within %s: it takes a duration such as 30d", d.within.String())
 	}
 	return nil
 }
 
 func (d *driftFlags) options() pipelines.DriftOptions {
-	return pipelines.DriftOptions{Within: d.within, Live: d.live, Repair: d.repair}
+	return pipelines.DriftOptions{Within: time.Duration(d.within), Live: d.live, Repair: d.repair}
 }

@@ -36,6 +36,7 @@ type flags struct {
 	hostContext string
 	// hostQPS bounds the requests to it for each second.
 	hostQPS float32
+	verbose bool
 }
 
 const defaultClusters = "clusters"
@@ -51,6 +52,7 @@ func addCommonFlags(root *cobra.Command, env Env) *flags {
 	p.Var(&f.toolchain, "toolchain", "who runs helm, kubeseal and kubeconform: "+strings.Join(f.toolchain.allowed, ", "))
 	p.Var(&f.output, "output", "how to print results: "+strings.Join(report.Formats(), ", "))
 	p.StringVar(&f.outputFile, "output-file", "", "write the results to this file, and print them as text")
+	p.BoolVarP(&f.verbose, "verbose", "v", false, "show notes that ask for nothing, too")
 	p.IntVar(&f.jobs, "jobs", runtime.GOMAXPROCS(0), "how many clusters to work on at once")
 	p.StringVar(&f.hostContext, "host-context", "", "kubeconfig context of the host cluster; default: the current one")
 	p.Float32Var(&f.hostQPS, "host-qps", host.DefaultQPS, "how many requests a second the host cluster gets at most")
@@ -151,6 +153,7 @@ func (s *session) print(r *report.Report) error {
 		Color:   colors(s.env, s.env.Stdout),
 		Source:  s.source,
 		Version: version(),
+		Verbose: s.verbose,
 	}
 	if s.github != nil && s.output == "github" {
 		options.Format = "text" // the runner gets the annotations in any format
@@ -251,7 +254,7 @@ func (s *session) run(c *cobra.Command, verb string, pipeline pipelines.Pipeline
 // complain prints findings to stderr, for commands whose stdout is a document.
 func (s *session) complain(findings finding.List) error {
 	r := &report.Report{Command: "values", Findings: findings}
-	err := report.Write(s.env.Stderr, r, report.Options{Format: "text", Color: colors(s.env, s.env.Stderr), Source: s.source})
+	err := report.Write(s.env.Stderr, r, report.Options{Format: "text", Color: colors(s.env, s.env.Stderr), Source: s.source, Verbose: s.verbose})
 	if err == nil && r.Failed() {
 		err = errFindings
 	}
@@ -262,9 +265,14 @@ func (s *session) complain(findings finding.List) error {
 func asUsage(err error) error {
 	var unknown *pipelines.UnknownClusterError
 	var setting *pipelines.SettingError
+	var ring *pipelines.UnknownRingError
 	switch {
+	case errors.As(err, &ring) && len(ring.Known) == 0:
+		return usagef("there is no ring %q: spec.rings of fleet.yaml has none", ring.Name)
+	case errors.As(err, &ring):
+		return usagef("there is no ring %q; there are %s", ring.Name, quoted(ring.Known))
 	case errors.As(err, &unknown):
-		return usagef("there is no cluster %q; there are %s", unknown.Name, quoted(unknown.Known))
+		return usagef("there is no cluster %q%s; there are %s", unknown.Name, meant(unknown.Name, unknown.Known), quotedFew(unknown.Known))
 	case errors.As(err, &setting):
 		return usageError{err}
 	}

@@ -24,9 +24,8 @@ func newLock(f *flags) *cobra.Command {
 		Short: "Pin the digests of charts; with --upgrade, move to newer versions",
 		Long: `Pin, in each cluster's lock.yaml, the digest that its chart has now.
 
-With --upgrade, show which charts have newer versions and move to the newest:
-the version changes where it is written, in spec.yaml or in the defaults of
-fleet.yaml. Run kasou build afterwards.
+With --upgrade, first make the next hop to newer versions, as kasou upgrade does.
+Run kasou build afterwards.
 
 With --seal-key, make a new key to sign what is sealed with, and show it with its
 public half; where KASOU_SEAL_KEY is set, show the public half of that one.
@@ -61,7 +60,7 @@ Sealed Secrets controller has now, or that of a file or an https URL.`,
 			})
 		},
 	}
-	c.Flags().BoolVar(&upgrade, "upgrade", false, "move to the newest version of each chart")
+	c.Flags().BoolVar(&upgrade, "upgrade", false, "make the next hop to a newer version of each chart")
 	c.Flags().StringVar(&certificate, "certificate", "", "pin the sealing certificate of the host, a file or an https URL")
 	c.Flags().Lookup("certificate").NoOptDefVal = fromHost
 	c.Flags().BoolVar(&sealKey, "seal-key", false, "make and show a key to sign what is sealed with")

@@ -18,6 +18,7 @@ const (
 	Extra      Stage = "extra"
 	Policy     Stage = "policy"
 	Plan       Stage = "plan"
+	Upgrade    Stage = "upgrade"
 	Tree       Stage = "tree"
 	Credential Stage = "credential"
 	Register   Stage = "register"
@@ -32,7 +33,7 @@ const (
 // same: true for these, false for all others there are.
 var repeating = map[Stage]bool{
 	Fleet: false, Chart: false, VCluster: true, Render: true, ArgoCD: true, Seal: false, Values: false,
-	Conform: true, Extra: false, Policy: false, Plan: false, Tree: false, Credential: false, Register: false,
+	Conform: true, Extra: false, Policy: false, Plan: false, Upgrade: false, Tree: false, Credential: false, Register: false,
 	Host: false, Lock: false, Retire: false, Drift: false, Doctor: false,
 }
 

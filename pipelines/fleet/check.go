@@ -6,7 +6,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"time"
 
 	"kasou/pipelines/finding"
 )
@@ -123,7 +122,7 @@ func checkProject(project string, allowed []string) *problem {
 		return nil
 	}
 	hint := "use one of " + strings.Join(allowed, ", ") + ", or add it to spec.argocd.projects of fleet.yaml"
-	if near := nearest(project, allowed); near != "" {
+	if near := Nearest(project, allowed); near != "" {
 		hint = fmt.Sprintf("did you mean %q? Else add it to spec.argocd.projects of fleet.yaml", near)
 	}
 	return fail(RuleProject, fmt.Sprintf("%s is not a project that the fleet allows", quoted(project)), hint)
@@ -168,18 +167,19 @@ func checkFleet(spec FleetSpec, report reporter) {
 	}
 	checkAllowed(spec, report)
 	checkManagers(spec.Drift, report)
+	checkRings(spec.Rings, report)
 	for i, file := range spec.Schemas {
 		report(fmt.Sprintf("spec.schemas.%d", i), checkPath(file, "the repo's root"))
 	}
 }
 
 func checkDuration(text string) *problem {
-	d, err := time.ParseDuration(text)
+	d, err := ParseDuration(text)
 	switch {
 	case err != nil:
-		return fail(RuleDuration, quoted(text)+" is not a duration", "write a number with h, m or s, such as 720h for thirty days")
+		return fail(RuleDuration, quoted(text)+" is not a duration", "write a number with d, h, m or s, such as 30d for thirty days")
 	case d <= 0:
-		return fail(RuleDuration, quoted(text)+" is not above zero", "write how old a sealed value may grow, such as 720h")
+		return fail(RuleDuration, quoted(text)+" is not above zero", "write how old a sealed value may grow, such as 30d")
 	}
 	return nil
 }

@@ -17,23 +17,23 @@ type Edit struct {
 	Old, New []byte
 }
 
-// SetChartVersion gives the edit that makes c's chart version another, where
+// OwnChartVersion reports whether the chart's version stands in the cluster's own
+// spec.yaml, and not in the fleet's defaults.
+func (c Cluster) OwnChartVersion() bool { return c.document.Unfolded().Has("spec", "chart", "version") }
+
+// SetChartVersion returns the edit that makes c's chart version another, where
 // it is written: in its spec.yaml or in the defaults of fleet.yaml. Comments,
 // order and quotes stay. It fails where the version does not stand as a plain
 // text, such as behind an alias, and says which file to edit by hand.
 func (c Cluster) SetChartVersion(version string) (Edit, error) {
 	keys := []string{"spec", "chart", "version"}
 	edit := Edit{File: c.File}
-	if !c.document.Has(keys...) {
+	if !c.OwnChartVersion() {
 		keys = []string{"spec", "defaults", "chart", "version"}
 		edit.File = c.fleet.File
 	}
-	root, err := os.OpenRoot(c.fleet.Root)
-	if err != nil {
-		return edit, err
-	}
-	defer root.Close()
-	if edit.Old, err = root.ReadFile(filepath.FromSlash(edit.File)); err != nil {
+	var err error
+	if edit.Old, err = c.fleet.read(edit.File); err != nil {
 		return edit, err
 	}
 	edit.New, err = replaceScalar(edit.Old, keys, c.Spec.Chart.Version, version)
@@ -82,19 +82,41 @@ var errNotBlock = errors.New("its spec is not written as a block of lines")
 // order and quotes stay. It fails where the spec is not a block of lines, and says
 // what to write by hand.
 func (c Cluster) SetRetire() (Edit, error) {
+	return c.setOwn("retire: true", func(data []byte) ([]byte, error) { return withRetire(data) })
+}
+
+// AddChartVersion returns the edit that gives c's spec.yaml a chart version of its
+// own, over that of the fleet's defaults. It fails where the spec says something of
+// the chart already, or is not a block of lines, and says what to write by hand.
+func (c Cluster) AddChartVersion(version string) (Edit, error) {
+	line := "chart: {version: " + version + "}"
+	return c.setOwn(line, func(data []byte) ([]byte, error) {
+		return withLine(data, line, version, "spec", "chart", "version")
+	})
+}
+
+// setOwn returns the edit that change makes of c's spec.yaml; line is what a person
+// would write.
+func (c Cluster) setOwn(line string, change func([]byte) ([]byte, error)) (Edit, error) {
 	edit := Edit{File: c.File}
-	root, err := os.OpenRoot(c.fleet.Root)
-	if err != nil {
+	var err error
+	if edit.Old, err = c.fleet.read(edit.File); err != nil {
 		return edit, err
 	}
-	defer root.Close()
-	if edit.Old, err = root.ReadFile(filepath.FromSlash(edit.File)); err != nil {
-		return edit, err
-	}
-	if edit.New, err = withRetire(edit.Old); err != nil {
-		return edit, fmt.Errorf("%s: %w: write retire: true below spec by hand", edit.File, err)
+	if edit.New, err = change(edit.Old); err != nil {
+		return edit, fmt.Errorf("%s: %w: write %s below spec by hand", edit.File, err, line)
 	}
 	return edit, nil
+}
+
+// read returns a file as it is on disk now.
+func (f *Fleet) read(file string) ([]byte, error) {
+	root, err := os.OpenRoot(f.Root)
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	return root.ReadFile(filepath.FromSlash(file))
 }
 
 func withRetire(data []byte) ([]byte, error) {
@@ -105,6 +127,19 @@ func withRetire(data []byte) ([]byte, error) {
 	}
 	if document.Has(keys...) {
 		return replaceScalar(data, keys, "false", "true")
+	}
+	return withLine(data, "retire: true", "true", keys...)
+}
+
+// withLine adds a line as the first below spec, and proves that want stands at the
+// keys then.
+func withLine(data []byte, added, want string, keys ...string) ([]byte, error) {
+	document, err := position.Parse(data, 0)
+	if err != nil {
+		return nil, err
+	}
+	if document.Has(keys[:2]...) {
+		return nil, errNotBlock
 	}
 	line, column := document.KeyAt("spec")
 	lines := strings.SplitAfter(string(data), "\n")
@@ -121,13 +156,13 @@ func withRetire(data []byte) ([]byte, error) {
 		if strings.HasSuffix(lines[line-1], "\r\n") {
 			end = "\r\n"
 		}
-		added := next[:len(next)-len(text)] + "retire: true" + end
+		added := next[:len(next)-len(text)] + added + end
 		edited := []byte(strings.Join(lines[:line], "") + added + strings.Join(lines[line:], ""))
 		document, err = position.Parse(edited, 0)
 		if err != nil {
 			return nil, errNotBlock
 		}
-		if value, ok := document.Scalar(keys...); !ok || value != "true" || added[0] != ' ' {
+		if value, ok := document.Scalar(keys...); !ok || value != want || added[0] != ' ' {
 			return nil, errNotBlock
 		}
 		return edited, nil

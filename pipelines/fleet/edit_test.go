@@ -66,3 +66,27 @@ spec:
 		t.Errorf("%s%+v", text(findings), f.Clusters[0].Spec.Chart)
 	}
 }
+
+func TestAddChartVersion(t *testing.T) {
+	const head = "apiVersion: kasou/v1\nkind: VirtualCluster\nmetadata: {name: a}\n"
+	for _, test := range []struct{ spec, want string }{
+		{"spec:\n  # of the team\n  namespace: b\n", "spec:\n  chart: {version: 0.5.0}\n  # of the team\n  namespace: b\n"},
+		{"spec: {}\n", ""},
+		{"spec:\n  chart: {name: other}\n", ""},
+	} {
+		f, findings := load(t, repo(t, map[string]string{
+			"fleet.yaml":  goodFleet + "  defaults: {chart: {repository: 'https://c.example.com', name: vcluster, version: 0.4.3}}\n",
+			"a/spec.yaml": head + test.spec,
+		}))
+		if findings.Failed() {
+			t.Fatal(string(text(findings)))
+		}
+		edit, err := f.Clusters[0].AddChartVersion("0.5.0")
+		switch {
+		case test.want == "" && err == nil:
+			t.Errorf("edited %s", edit.New)
+		case test.want != "" && (err != nil || string(edit.New) != head+test.want || f.Clusters[0].OwnChartVersion()):
+			t.Errorf("%v:\n%s", err, edit.New)
+		}
+	}
+}

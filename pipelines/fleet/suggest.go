@@ -9,7 +9,7 @@ import (
 // hintForUnknown says what the author of an unknown key most likely meant.
 func (s *schema) hintForUnknown(parent []string, key string) string {
 	known := s.keys(parent)
-	if near := nearest(key, known); near != "" {
+	if near := Nearest(key, known); near != "" {
 		return fmt.Sprintf("did you mean %q?", near)
 	}
 	for _, home := range s.homes(key) {
@@ -23,9 +23,9 @@ func (s *schema) hintForUnknown(parent []string, key string) string {
 	return "known here: " + strings.Join(known, ", ")
 }
 
-// nearest gives the candidate that word was probably meant to be; "" where
+// Nearest returns the candidate that word was most likely meant to be; "" where
 // none is close. Letter case does not count.
-func nearest(word string, candidates []string) string {
+func Nearest(word string, candidates []string) string {
 	limit := min(1+len(word)/4, 3)
 	best := ""
 	for _, candidate := range candidates {

@@ -223,6 +223,9 @@ type FleetSpec struct {
 	// files, CustomResourceDefinitions in YAML, or folders of either, from the
 	// repo's root.
 	Schemas []string `json:"schemas,omitempty"`
+	// Rings say in which order kasou upgrade moves the clusters to a newer chart.
+	// Default: all at once.
+	Rings []Ring `json:"rings,omitempty" jsonschema:"minItems=1"`
 	// Defaults hold for any field that a cluster's spec leaves out.
 	Defaults *ClusterSpec `json:"defaults,omitempty"`
 }
@@ -343,7 +346,7 @@ type Sealing struct {
 	// Certificate is a PEM file, from the clusters folder.
 	Certificate string `json:"certificate" jsonschema:"minLength=1,example=sealed-secrets.crt"`
 	// MaxAge is how old a sealed value may grow before it is sealed anew with a
-	// renewed certificate, as a Go duration. Default: 720h.
+	// renewed certificate, as a Go duration, with days: 30d. Default: 720h.
 	MaxAge string `json:"maxAge,omitempty" jsonschema:"minLength=1,default=720h"`
 	// PublicKey is the public half of KASOU_SEAL_KEY, as `kasou lock --seal-key`
 	// shows it: what is sealed counts only with a signature of that key. While

@@ -58,3 +58,38 @@ func (d Dates) Changed(ctx context.Context, file string) string {
 	}
 	return at.UTC().Format(time.RFC3339)
 }
+
+// Since returns the time from which on a file has been, in every commit of the
+// branch, as holds says; holds gets the file's content, nil where it is not there.
+// A change counts from when it came to the branch, so a merge by its own date. It
+// returns false where HEAD's file does not hold, or where git does not know: outside
+// of a repository, or where the clone ends.
+func (d Dates) Since(ctx context.Context, file string, holds func([]byte) bool) (time.Time, bool) {
+	if d.root == "" {
+		return time.Time{}, false
+	}
+	list, err := d.git(ctx, "log", "--first-parent", "--format=%H %cI", "--", ":(literal)"+file)
+	if err != nil {
+		return time.Time{}, false
+	}
+	var since time.Time
+	known := false
+	for line := range strings.Lines(list) {
+		commit, when, _ := strings.Cut(strings.TrimSpace(line), " ")
+		data, err := d.command(ctx, "cat-file", "blob", commit+":"+file).Output()
+		if err != nil {
+			data = nil // the commit took the file away
+		}
+		if !holds(data) {
+			return since, known
+		}
+		if d.cut[commit] {
+			return time.Time{}, false
+		}
+		if since, err = time.Parse(time.RFC3339, when); err != nil {
+			return time.Time{}, false
+		}
+		known = true
+	}
+	return since, known
+}

@@ -88,3 +88,52 @@ func TestWithoutGit(t *testing.T) {
 		t.Error(at)
 	}
 }
+
+// A version counts from the merge that brought it, not from the branch's commit, and
+// up to the last commit that had another.
+func TestSince(t *testing.T) {
+	root := t.TempDir()
+	at := func(hour string) { t.Setenv("GIT_COMMITTER_DATE", "2026-11-01T"+hour+":00:00Z") }
+	commit := func(hour, text string) {
+		at(hour)
+		write(t, root, "a/lock.yaml", text)
+		git(t, root, "add", "-A")
+		git(t, root, "commit", "-qm", text)
+	}
+	git(t, root, "init", "-q", "-b", "main")
+	commit("01", "old")
+	git(t, root, "checkout", "-qb", "change")
+	commit("02", "new")
+	git(t, root, "checkout", "-q", "main")
+	at("05")
+	git(t, root, "merge", "-q", "--no-ff", "-m", "merge", "change")
+	commit("06", "new, and more")
+	at("07")
+	git(t, root, "commit", "-q", "--allow-empty", "-m", "something else")
+
+	isNew := func(data []byte) bool { return strings.HasPrefix(string(data), "new") }
+	since := func(root string, holds func([]byte) bool) string {
+		when, known := history.OpenDates(t.Context(), root).Since(t.Context(), "a/lock.yaml", holds)
+		if !known {
+			return ""
+		}
+		return when.UTC().Format("15")
+	}
+	if got := since(root, isNew); got != "05" {
+		t.Errorf("new since %q, want 05", got)
+	}
+	if got := since(root, func([]byte) bool { return true }); got != "01" {
+		t.Errorf("since %q, want 01", got)
+	}
+	if got := since(root, func(data []byte) bool { return string(data) == "old" }); got != "" {
+		t.Errorf("it is not so any more, and was said since %q", got)
+	}
+	clone := t.TempDir()
+	git(t, root, "clone", "-q", "--depth", "1", "file://"+root, clone+"/c")
+	if got := since(clone+"/c", isNew); got != "" {
+		t.Errorf("the clone ends there, and it is said since %q", got)
+	}
+	if got := since(t.TempDir(), isNew); got != "" {
+		t.Errorf("without git: %q", got)
+	}
+}

@@ -3,6 +3,7 @@ package history
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os/exec"
@@ -24,11 +25,14 @@ type Tree struct {
 	answer *bufio.Reader
 }
 
+// ErrNoCommit is a name that is not of a commit in this clone.
+var ErrNoCommit = errors.New("is not a commit of this clone")
+
 // Base returns the commit that a change of the working copy at root starts from:
 // where against names one, the newest that it has in common with HEAD; for a merge
 // commit that beforeMerge says is GitHub's own, its first parent; else HEAD. It is
-// nil outside of a repository and before the first commit. The error is that
-// against names none.
+// nil outside of a repository and before the first commit. The error is
+// ErrNoCommit where against names none.
 func Base(ctx context.Context, root, against string, beforeMerge bool) (*Tree, error) {
 	t := &Tree{repository: repository{root}, commit: "HEAD"}
 	if !t.isTop(ctx) {
@@ -40,7 +44,7 @@ func Base(ctx context.Context, root, against string, beforeMerge bool) (*Tree, e
 	if against != "" {
 		commit, err := t.git(ctx, "rev-parse", "--verify", "--quiet", "--end-of-options", against+"^{commit}")
 		if err != nil {
-			return nil, fmt.Errorf("%s is not a commit of this clone: fetch more of its history", against)
+			return nil, fmt.Errorf("%s %w: fetch more of its history", against, ErrNoCommit)
 		}
 		t.commit = commit
 		if common, err := t.git(ctx, "merge-base", commit, "HEAD"); err == nil {

@@ -23,7 +23,8 @@ func hostile(s string) *Report {
 	return &Report{
 		Command: "check",
 		Clusters: []Cluster{
-			{Name: "n" + s, Status: Failed, Changes: []Change{{Path: "p" + s, Kind: "update"}}, Diff: "d" + s},
+			{Name: "n" + s, Status: Failed, Changes: []Change{{Path: "p" + s, Kind: "update"}}, Diff: "d" + s,
+				Steps: []Transition{{Effect: s, Change: s, From: s, To: s, Message: "m" + s, Hint: "h" + s}}},
 			{Name: "m" + s, Status: Changed, Changes: []Change{{Path: s, Kind: "update", Cause: s}}},
 		},
 		Fleet:      []Change{{Path: s, Kind: "create"}},

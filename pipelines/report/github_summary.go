@@ -44,7 +44,8 @@ func (g *GitHub) Summary(r *Report, o Options) error {
 // summaryOf gives the summary in at most room bytes, or "" where not even its
 // head fits.
 func summaryOf(r *Report, o Options, room int) string {
-	head := summaryHead(r) + summaryTable(r)
+	head := summaryHead(r)
+	head += summaryPlan(r, room-len(head)) + summaryTable(r)
 	room -= len(head) + reserved
 	if room < 0 {
 		return ""
@@ -117,12 +118,16 @@ func summaryFindings(r *Report, o Options, room int) string {
 		entries = append(entries, indented(u.String())+"\n")
 	}
 	t := &textWriter{options: Options{Source: o.Source}, sources: map[string][]string{}, text: r.Text, rows: r.rowsByFinding()}
-	for _, f := range worstFirst(r.Findings) {
+	shown, hidden := quiet(r.Findings, o.Verbose)
+	for _, l := range Likes(worstFirst(shown)) {
 		var text bytes.Buffer
 		t.Writer = bufio.NewWriter(&text)
-		t.finding(f)
+		t.like(l)
 		_ = t.Flush() // a buffer takes everything
 		entries = append(entries, text.String())
+	}
+	if line := hiddenLine(hidden); line != "" {
+		entries = append(entries, line+"\n")
 	}
 	return shownFindings(entries, room)
 }

@@ -20,6 +20,7 @@ type page struct {
 	Verdict, At   string
 	Program       string
 	Counts        []pageCount
+	Planned       []pagePlanned
 	Clusters      []pageCluster
 	Parts         []pagePart
 }
@@ -61,6 +62,7 @@ func pageOf(r *Report, o Options) page {
 			p.Counts = append(p.Counts, pageCount{Number: n, Word: string(s), Class: statusClass(s)})
 		}
 	}
+	p.Planned = planned(r)
 	rows := rowsByCluster(r)
 	p.part(Cluster{Diff: r.FleetDiff}, rows[""])
 	for _, c := range r.Clusters {

@@ -76,7 +76,7 @@ func hostileDrift() *Report {
 		r.Drift = append(r.Drift, Row{Finding: f, Kind: DriftKind(p), Object: p, Since: p, Repair: Repair(p)})
 		r.Findings = append(r.Findings, f, finding.Finding{Cluster: p, Message: p + " beside"})
 		r.Unfinished = append(r.Unfinished, Unfinished{Cluster: p, Message: p})
-		r.Clusters = append(r.Clusters, Cluster{Name: p, Status: Status(p), Diff: "+" + p, Facts: &Facts{
+		r.Clusters = append(r.Clusters, Cluster{Name: p, Status: Status(p), Diff: "+" + p, Steps: []Transition{{Effect: p, Message: p, Hint: p}}, Facts: &Facts{
 			Chart: p, Version: p, Newest: p, Namespace: p, ServiceCIDR: p, Server: p, Application: p, Registered: true, Expires: p,
 		}})
 	}
@@ -306,6 +306,27 @@ func TestPageNeedsNoJavaScript(t *testing.T) {
 	b.do(chromedp.Click(chromedp.CSS("summary")))
 	if !eval[bool](b, `document.querySelector("pre").checkVisibility()`) {
 		t.Error("the difference cannot be opened")
+	}
+}
+
+// A page of a change begins with what it does to the clusters, like ones together.
+func TestPageOfAPlan(t *testing.T) {
+	var page bytes.Buffer
+	if err := Write(&page, planReport(), Options{Format: "html"}); err != nil {
+		t.Fatal(err)
+	}
+	text := page.String()
+	for _, want := range []string{"<h2>What it does</h2>", "2 clusters (a, b)", "refused-by-vcluster", "the chart jumps", "Go to 0.25 first.", "restart (accepted)"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%q is not on the page:\n%s", want, text)
+		}
+	}
+	if strings.Contains(text, "3 clusters") || strings.Index(text, "What it does") > strings.Index(text, "The fleet</h2>") {
+		t.Error("clusters to which nothing happens are no group, and the plan comes first")
+	}
+	page.Reset()
+	if err := Write(&page, driftReport(), Options{Format: "html"}); err != nil || strings.Contains(page.String(), "What it does") {
+		t.Errorf("%v: a report without steps has a plan", err)
 	}
 }
 

@@ -107,8 +107,8 @@ func (p Planned) title() string {
 }
 
 // plan prints what a change does, group by group.
-func (t *textWriter) plan(r *Report) {
-	for _, g := range r.Planned() {
+func (t *textWriter) plan(groups []Planned) {
+	for _, g := range groups {
 		if len(g.Steps) == 0 {
 			fmt.Fprintf(t, "%s: nothing that is deployed changes\n", t.paint(bold, Inert(g.title())))
 			continue

@@ -33,6 +33,8 @@ type Report struct {
 	Probes []Probe `json:"probes,omitempty"`
 	// Steps are what kasou retire found done and left to do, in order.
 	Steps []Step `json:"steps,omitempty"`
+	// Upgrades are what kasou upgrade found for each cluster that has a newer chart.
+	Upgrades []Upgrade `json:"upgrades,omitempty"`
 	// Drift is what kasou drift found, in the order of SortRows. What is known
 	// stands among the findings, too, what is not among the unfinished.
 	Drift []Row `json:"drift,omitempty"`
@@ -193,6 +195,7 @@ var writers = []struct {
 	{"sarif", writeSARIF},
 	{"github", writeGitHub},
 	{"html", writeHTML},
+	{"junit", writeJUnit},
 }
 
 // Formats returns the values of --output.
@@ -229,6 +232,8 @@ type Options struct {
 	Source func(path string) ([]byte, error)
 	// Version of kasou, for sarif.
 	Version string
+	// Verbose shows notes that ask for nothing, too; text only.
+	Verbose bool
 }
 
 // Write prints the report to w.

@@ -51,8 +51,10 @@ func TestFormats(t *testing.T) {
 		name    string
 		options Options
 	}{
-		{"text", Options{Format: "text", Source: source}},
-		{"color", Options{Format: "text", Source: source, Color: true}},
+		{"text", Options{Format: "text", Source: source, Verbose: true}},
+		{"quiet", Options{Format: "text", Source: source}},
+		{"color", Options{Format: "text", Source: source, Color: true, Verbose: true}},
+		{"junit", Options{Format: "junit"}},
 		{"json", Options{Format: "json"}},
 		{"sarif", Options{Format: "sarif", Version: "v1.2.3"}},
 		{"github", Options{Format: "github"}},

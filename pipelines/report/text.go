@@ -33,10 +33,14 @@ type textWriter struct {
 func writeText(w io.Writer, r *Report, o Options) error {
 	t := &textWriter{Writer: bufio.NewWriter(w), options: o, sources: map[string][]string{}, text: r.Text}
 	t.rows = r.rowsByFinding()
-	for _, f := range r.Findings {
-		if r.Command != "plan" || f.Rule != PlanRule {
-			t.finding(f)
+	shown, hidden := quiet(r.Findings, o.Verbose)
+	for _, l := range Likes(shown) {
+		if (r.Command != "plan" || l.Rule != PlanRule) && (r.Command != "upgrade" || l.Rule != newerChart) {
+			t.like(l)
 		}
+	}
+	if line := hiddenLine(hidden); line != "" {
+		fmt.Fprintf(t, "%s\n", t.paint(faint, line))
 	}
 	for _, u := range r.Unfinished {
 		fmt.Fprintf(t, "%s\n", t.paint(red, indented(u.String())))
@@ -46,8 +50,11 @@ func writeText(w io.Writer, r *Report, o Options) error {
 		fmt.Fprintf(t, "%-7s %-12s %s\n", s.State, Inert(s.Name), indented(s.Detail))
 	}
 	if r.Command == "plan" {
-		t.plan(r)
+		t.plan(r.Planned())
 		return t.Flush()
+	}
+	if r.Command == "upgrade" {
+		t.upgrades(r)
 	}
 	t.changes(r)
 	t.summary(r)
@@ -82,12 +89,17 @@ func severityColor(s finding.Severity) string {
 	}
 }
 
-func (t *textWriter) finding(f finding.Finding) {
+func (t *textWriter) like(l Like) {
+	f := l.Finding
 	if p := f.Position(); p != "" {
 		fmt.Fprintf(t, "%s: ", t.paint(bold, Inert(p)))
 	}
-	fmt.Fprintf(t, "%s: %s %s\n", t.paint(severityColor(f.Severity), f.Severity.String()),
-		indented(f.Message), t.paint(faint, "["+string(f.Rule)+"]"))
+	several := ""
+	if l.String() != "" {
+		several = " " + t.paint(bold, "("+Inert(l.String())+")")
+	}
+	fmt.Fprintf(t, "%s: %s %s%s\n", t.paint(severityColor(f.Severity), f.Severity.String()),
+		indented(f.Message), t.paint(faint, "["+string(f.Rule)+"]"), several)
 	t.sourceLine(f)
 	if f.Hint != "" {
 		fmt.Fprintf(t, "  %s\n", indented(f.Hint))

@@ -2,6 +2,7 @@ package transition_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"kasou/pipelines/transition"
@@ -136,20 +137,49 @@ func TestCompare(t *testing.T) {
 	}
 }
 
-func TestHop(t *testing.T) {
-	available := []string{"0.19.7", "0.20.0", "0.20.4", "0.21.1", "0.22.0-rc.1", "0.22.0", "0.24.1", "1.0.0", "nonsense"}
-	for version, want := range map[string][]string{
-		"0.19.0": {"0.20.4", "0.21.1", "0.22.0"},
-		"0.19.7": {"0.20.4", "0.21.1", "0.22.0"},
-		"0.20.4": {"0.21.1", "0.22.0"},
-		"0.22.0": nil, "0.24.0": {"0.24.1"}, "0.24.1": nil, "0.99.0": nil,
+// want are the hops, then why the way ends.
+func TestFindWay(t *testing.T) {
+	available := []string{"0.19.7", "0.20.0", "0.20.4", "0.21.1", "0.22.0-rc.1", "0.22.0", "0.24.1", "0.25.0", "0.25.2", "0.26.0",
+		"0.27.1", "0.28.0", "0.29.0", "0.30.4", "0.31.0", "0.32.1", "0.33.0", "0.34.0", "nonsense"}
+	for name, test := range map[string]struct {
+		chart, version, distro, to string
+		want, stopped              string
+	}{
+		"patches and minors":   {"vcluster", "0.19.0", "k8s", "", "0.20.4 0.21.1 0.22.0", "vcluster 0.34.0 is there, and no 0.23 on the way to it"},
+		"a patch, then minors": {"vcluster", "0.31.0", "k8s", "", "0.32.1 0.33.0 0.34.0", ""},
+		"only a patch":         {"vcluster", "0.34.0-rc.1", "k8s", "", "0.34.0", ""},
+		"the newest":           {"vcluster", "0.34.0", "k8s", "", "", ""},
+		"newer than all":       {"vcluster", "0.99.0", "k8s", "", "", ""},
+		"up to a version":      {"vcluster", "0.24.1", "k8s", "0.26.0", "0.25.2 0.26.0", ""},
+		"up to a patch":        {"vcluster", "0.24.1", "k8s", "0.25.0", "0.25.0", ""},
+		"k3s":                  {"vcluster", "0.30.4", "k3s", "", "0.31.0 0.32.1", "k3s is gone from 0.33 on"},
+		"k3s at its end":       {"vcluster", "0.32.1", "k3s", "", "", "k3s is gone from 0.33 on"},
+		"k0s":                  {"vcluster", "0.24.1", "k0s", "", "0.25.2", "k0s is gone from 0.26 on, and becomes no other distro"},
+		"a chart that ended":   {"vcluster-k8s", "0.99.0", "k8s", "", "", ""},
+		"one that ends":        {"vcluster-k8s", "0.19.7", "k8s", "0.19.7", "", ""},
+		"somebody's own":       {"mine", "0.19.7", "", "", "0.34.0", ""},
 	} {
-		got, err := transition.Hop(version, available)
-		if err != nil || !slices.Equal(got, want) {
-			t.Errorf("from %s: %q, %v; want %q", version, got, err, want)
+		t.Run(name, func(t *testing.T) {
+			got, err := transition.FindWay(transition.Chart{Name: test.chart, Version: test.version}, available, test.to, func() string { return test.distro })
+			if err != nil || strings.Join(got.Hops, " ") != test.want || got.Stopped != test.stopped || (got.Stopped == "") != (got.Hint == "") {
+				t.Errorf("%+v, %v; want %s, %q", got, err, test.want, test.stopped)
+			}
+		})
+	}
+	got, err := transition.FindWay(transition.Chart{Name: "vcluster", Version: "0.24.0"}, available, "", func() string { return "k8s" })
+	if err != nil || strings.Join(got.Next, " ") != "0.25.2 0.25.0 0.24.1" {
+		t.Errorf("the next step leads to %q, %v", got.Next, err)
+	}
+	got, _ = transition.FindWay(transition.Chart{Name: "vcluster-k8s", Version: "0.19.6"}, []string{"0.19.6", "0.19.7"}, "", nil)
+	if len(got.Hops) != 1 || !strings.Contains(got.Stopped, "ends with 0.19") {
+		t.Errorf("%+v", got)
+	}
+	for _, version := range []string{"latest", ""} {
+		if _, err := transition.FindWay(transition.Chart{Name: "vcluster", Version: version}, available, "", nil); err == nil {
+			t.Errorf("%q passes for a version", version)
 		}
 	}
-	if _, err := transition.Hop("latest", available); err == nil {
-		t.Error("a version that is not one passes")
+	if _, err := transition.FindWay(transition.Chart{Name: "vcluster", Version: "0.24.0"}, available, "latest", nil); err == nil {
+		t.Error("latest passes for a version to go to")
 	}
 }

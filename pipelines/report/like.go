@@ -1,0 +1,87 @@
+package report
+
+import (
+	"fmt"
+	"slices"
+
+	"kasou/pipelines/finding"
+)
+
+// Like is a finding that several clusters have alike.
+type Like struct {
+	// Finding is the first of them, where several are meant with NAME in the place of
+	// the cluster's name.
+	finding.Finding
+	// Clusters are their names, in the order of the findings; none where it is one
+	// alone.
+	Clusters []string
+}
+
+// String returns how many clusters there are and three of their names; "" for one.
+func (l Like) String() string {
+	if len(l.Clusters) < 2 {
+		return ""
+	}
+	return Planned{Names: l.Clusters}.title()
+}
+
+// Likes puts findings together that say the same of several clusters: with one rule,
+// severity, message and hint, but for the clusters' names. Errors stand alone: each
+// has a place to mend.
+func Likes(all finding.List) []Like {
+	type key struct {
+		rule          finding.Rule
+		severity      finding.Severity
+		message, hint string
+	}
+	var likes []Like
+	at := map[key]int{}
+	for _, f := range all {
+		if f.Cluster == "" || f.Severity == finding.Error {
+			likes = append(likes, Like{Finding: f})
+			continue
+		}
+		k := key{f.Rule, f.Severity, replaceName(f.Message, f.Cluster), replaceName(f.Hint, f.Cluster)}
+		i, known := at[k]
+		if !known {
+			at[k] = len(likes)
+			likes = append(likes, Like{Finding: f, Clusters: []string{f.Cluster}})
+			continue
+		}
+		likes[i].Message, likes[i].Hint = k.message, k.hint
+		if !slices.Contains(likes[i].Clusters, f.Cluster) {
+			likes[i].Clusters = append(likes[i].Clusters, f.Cluster)
+		}
+	}
+	return likes
+}
+
+// asksForNothing reports whether the finding is a note without anything to do.
+func asksForNothing(f finding.Finding) bool { return f.Severity == finding.Note && f.Hint == "" }
+
+// quiet splits off what is shown only where everything is: notes that ask for
+// nothing.
+func quiet(all finding.List, verbose bool) (shown finding.List, hidden int) {
+	if verbose {
+		return all, 0
+	}
+	for _, f := range all {
+		if asksForNothing(f) {
+			hidden++
+			continue
+		}
+		shown = append(shown, f)
+	}
+	return shown, hidden
+}
+
+// hiddenLine says how much is not shown.
+func hiddenLine(hidden int) string {
+	switch hidden {
+	case 0:
+		return ""
+	case 1:
+		return "1 note asks for nothing: -v shows it"
+	}
+	return fmt.Sprintf("%d notes ask for nothing: -v shows them", hidden)
+}

@@ -1,0 +1,74 @@
+package report
+
+import (
+	"bufio"
+	"bytes"
+	"slices"
+)
+
+// planSize is how much of a summary the plan can take.
+const planSize = 128 << 10
+
+// steps returns the groups that a change does something to.
+func (r *Report) steps() []Planned {
+	return slices.DeleteFunc(r.Planned(), func(p Planned) bool { return len(p.Steps) == 0 })
+}
+
+// summaryPlan returns what the change does to the clusters that run, in at most room
+// bytes; nothing where it does nothing, or where not even a line fits.
+func summaryPlan(r *Report, room int) string {
+	groups := r.steps()
+	if len(groups) == 0 {
+		return ""
+	}
+	var text bytes.Buffer
+	t := &textWriter{Writer: bufio.NewWriter(&text)}
+	t.plan(groups)
+	_ = t.Flush() // a buffer takes everything
+	const title, more = "### What it does\n\n", "\nCut here; this step's log has all of it.\n"
+	room = min(room, planSize) - len(title) - len(more) - len("text\n\n")
+	// A fence is longer than any row of backticks in the text.
+	kept, cut := clipLines(clean(text.String()), max(0, room-2*(longestRun(text.String(), '`')+3)))
+	if kept == "" {
+		return ""
+	}
+	out := title + fenced("text", kept) + "\n"
+	if cut {
+		out += more[1:] + "\n"
+	}
+	return out
+}
+
+// pagePlanned is a group of clusters to which a change does the same.
+type pagePlanned struct {
+	Title string
+	Steps []pageStep
+}
+
+type pageStep struct {
+	Transition
+	Word, Class string
+}
+
+// planned returns the groups that the page shows.
+func planned(r *Report) []pagePlanned {
+	var all []pagePlanned
+	for _, g := range r.steps() {
+		shown := pagePlanned{Title: g.title()}
+		for _, s := range g.Steps {
+			shown.Steps = append(shown.Steps, pageStep{Transition: s, Word: s.word(), Class: stepClass(s)})
+		}
+		all = append(all, shown)
+	}
+	return all
+}
+
+func stepClass(s Transition) string {
+	switch {
+	case s.Change != "" && !s.Accepted:
+		return "bad"
+	case s.Effect == "applied":
+		return "faint"
+	}
+	return "odd"
+}
