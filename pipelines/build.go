@@ -60,7 +60,7 @@ func Build(ctx context.Context, o Options) (*report.Report, error) {
 	if r.sealedAny.Load() {
 		out.Findings = append(out.Findings, r.trust.Unproven()...)
 	}
-	return sorted(out), err
+	return r.silenced(out), err
 }
 
 // Check runs all stages in memory. The report has an error, and the difference
@@ -102,7 +102,7 @@ func Check(ctx context.Context, o Options) (*report.Report, error) {
 	if r.sealedAny.Load() {
 		out.Findings = append(out.Findings, r.trust.Unproven()...)
 	}
-	return sorted(out), err
+	return r.silenced(out), err
 }
 
 // written is a cluster's outcome after its plan was applied, or shown.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"kasou/docs"
 	"kasou/pipelines"
 	"kasou/pipelines/chart"
 	"kasou/pipelines/finding"
@@ -154,6 +155,7 @@ func (s *session) print(r *report.Report) error {
 		Source:  s.source,
 		Version: version(),
 		Verbose: s.verbose,
+		Explain: docs.Rule,
 	}
 	if s.github != nil && s.output == "github" {
 		options.Format = "text" // the runner gets the annotations in any format

@@ -23,7 +23,7 @@ var heavy = map[string][]string{
 	"k8s.io/client-go":                       {"pipelines/host"},
 	"github.com/sethvargo":                   {"pipelines/report"},
 	"github.com/spf13/cobra":                 {"internal/cli"},
-	"github.com/santhosh-tekuri":             {"pipelines/fleet", "pipelines/conform", "pipelines/render", "pipelines/toolchain"},
+	"github.com/santhosh-tekuri":             {"pipelines/fleet", "pipelines/conform", "pipelines/render", "pipelines/toolchain", "pipelines/report"},
 	"oras.land/oras-go":                      {"pipelines/chart"},
 	"github.com/google/go-containerregistry": {"pipelines/chart"},
 	"github.com/google/go-github":            {"pipelines/tracker"},

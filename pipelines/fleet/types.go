@@ -219,6 +219,8 @@ type FleetSpec struct {
 	ValuesFrom *FleetValuesFrom `json:"valuesFrom,omitempty"`
 	// Drift says what `kasou drift --live` lets others do on the host.
 	Drift *FleetDrift `json:"drift,omitempty"`
+	// Silence leaves notes and warnings out that the fleet has looked at.
+	Silence []Silence `json:"silence,omitempty" jsonschema:"minItems=1"`
 	// Schemas are of custom resources, beyond those that kasou has: JSON schema
 	// files, CustomResourceDefinitions in YAML, or folders of either, from the
 	// repo's root.
@@ -235,6 +237,17 @@ type FleetDrift struct {
 	// Managers may add fields to the fleet's objects. What any other adds is
 	// drift. Argo CD, and what Kubernetes' own controllers record, need no entry.
 	Managers []FieldManager `json:"managers,omitempty" jsonschema:"minItems=1"`
+}
+
+// Silence leaves the notes and warnings of one rule out. Errors are never left out.
+type Silence struct {
+	// Rule, as it stands in brackets behind a finding.
+	Rule string `json:"rule" jsonschema:"minLength=1,example=render-lookup"`
+	// Reason for whoever reads this later.
+	Reason string `json:"reason" jsonschema:"minLength=1"`
+	// Clusters whose findings are left out; what belongs to no cluster stays.
+	// Default: all, and what belongs to none.
+	Clusters []string `json:"clusters,omitempty" jsonschema:"minItems=1"`
 }
 
 // FieldManager is somebody who may add fields to objects.

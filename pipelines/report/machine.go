@@ -5,14 +5,35 @@ import (
 	"io"
 	"net/url"
 	"slices"
+	"strings"
 
 	"kasou/pipelines/finding"
 )
 
+// The format of --output json. It is held by docs/report.schema.json: a field may be
+// added to a version, and none taken away or given another meaning.
+const (
+	jsonVersion = "kasou/v1"
+	jsonKind    = "Report"
+)
+
+// document is what --output json prints.
+type document struct {
+	// APIVersion of the format.
+	APIVersion string `json:"apiVersion" jsonschema:"enum=kasou/v1"`
+	// Kind of the document.
+	Kind string `json:"kind" jsonschema:"enum=Report"`
+	*Report
+}
+
 func writeJSON(w io.Writer, r *Report, _ Options) error {
 	out := *r
-	if out.Clusters == nil {
-		out.Clusters = []Cluster{}
+	out.Clusters = make([]Cluster, len(r.Clusters))
+	for i, c := range r.Clusters {
+		if c.Status == Changed { // the word that people read, too
+			c.Status = Status(changedWord(r))
+		}
+		out.Clusters[i] = c
 	}
 	if out.Findings == nil {
 		out.Findings = finding.List{}
@@ -20,7 +41,7 @@ func writeJSON(w io.Writer, r *Report, _ Options) error {
 	e := json.NewEncoder(w)
 	e.SetIndent("", "  ")
 	e.SetEscapeHTML(false)
-	return e.Encode(out)
+	return e.Encode(document{APIVersion: jsonVersion, Kind: jsonKind, Report: &out})
 }
 
 // The parts of SARIF 2.1.0 that code scanning reads.
@@ -54,7 +75,13 @@ type (
 		Rules   []sarifRule `json:"rules"`
 	}
 	sarifRule struct {
-		ID finding.Rule `json:"id"`
+		ID    finding.Rule  `json:"id"`
+		Short *sarifMessage `json:"shortDescription,omitempty"`
+		Help  *sarifHelp    `json:"help,omitempty"`
+	}
+	sarifHelp struct {
+		Text     string `json:"text"`
+		Markdown string `json:"markdown"`
 	}
 	sarifMessage struct {
 		Text string `json:"text"`
@@ -89,9 +116,9 @@ func writeSARIF(w io.Writer, r *Report, o Options) error {
 	}
 	for _, f := range r.Findings {
 		run.Results = append(run.Results, sarifOf(f))
-		rule := sarifRule{ID: f.Rule}
-		if !slices.Contains(run.Tool.Driver.Rules, rule) {
-			run.Tool.Driver.Rules = append(run.Tool.Driver.Rules, rule)
+		known := slices.ContainsFunc(run.Tool.Driver.Rules, func(r sarifRule) bool { return r.ID == f.Rule })
+		if !known {
+			run.Tool.Driver.Rules = append(run.Tool.Driver.Rules, ruleOf(f.Rule, o))
 		}
 	}
 	invocation := sarifInvocation{Successful: len(r.Unfinished) == 0}
@@ -107,6 +134,23 @@ func writeSARIF(w io.Writer, r *Report, o Options) error {
 		Version: "2.1.0",
 		Runs:    []sarifRun{run},
 	})
+}
+
+// ruleOf returns a rule with what docs/rules.md says of it, its first paragraph as
+// the short one.
+func ruleOf(rule finding.Rule, o Options) sarifRule {
+	out := sarifRule{ID: rule}
+	if o.Explain == nil {
+		return out
+	}
+	text, known := o.Explain(string(rule))
+	if !known {
+		return out
+	}
+	short, _, _ := strings.Cut(text, "\n\n")
+	out.Short = &sarifMessage{Text: short}
+	out.Help = &sarifHelp{Text: text, Markdown: text + "\nIn docs/rules.md: [" + string(rule) + "](docs/rules.md#" + string(rule) + ")\n"}
+	return out
 }
 
 func sarifOf(f finding.Finding) sarifResult {

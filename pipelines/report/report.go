@@ -232,6 +232,9 @@ type Options struct {
 	Source func(path string) ([]byte, error)
 	// Version of kasou, for sarif.
 	Version string
+	// Explain returns what docs/rules.md says of a rule, and whether it does, for
+	// sarif; nil leaves it out.
+	Explain func(rule string) (string, bool)
 	// Verbose shows notes that ask for nothing, too; text only.
 	Verbose bool
 }

@@ -1,0 +1,54 @@
+package pipelines_test
+
+import (
+	"testing"
+
+	"kasou/internal/fleettest"
+	"kasou/pipelines"
+	"kasou/pipelines/finding"
+	"kasou/pipelines/report"
+)
+
+// A note or warning is left out where the fleet says so, an error never, and a
+// silence that hits nothing is found.
+func TestSilence(t *testing.T) {
+	repo := example(t, "one")
+	options := built(t, repo)
+	has := func(p pipelines.Pipeline, rule finding.Rule) bool {
+		t.Helper()
+		r := pipe(t, p, options)
+		for _, f := range r.Findings {
+			if f.Rule == rule {
+				return true
+			}
+		}
+		return false
+	}
+	plain := string(repo.Read(t, "clusters/fleet.yaml"))
+	silence := func(text string) { repo.Write(t, "clusters/fleet.yaml", []byte(plain+"  silence: "+text+"\n")) }
+	repo.Write(t, "clusters/one/spec.yaml", append(repo.Read(t, "clusters/one/spec.yaml"), "  accept: [{change: chart, from: a, to: b}]\n"...))
+	for _, p := range []pipelines.Pipeline{pipelines.Build, pipelines.Check} {
+		silence("[{rule: render-lookup, reason: a}]")
+		if !has(p, pipelines.RuleUnusedAccept) || !has(p, pipelines.RuleUnusedSilence) {
+			t.Error("without a silence of its rule the warning is gone")
+		}
+		silence("[{rule: plan-unused-accept, reason: it is merged on Monday}]")
+		if has(p, pipelines.RuleUnusedAccept) || has(p, pipelines.RuleUnusedSilence) {
+			t.Error("it is not silenced")
+		}
+		silence("[{rule: plan-unused-accept, reason: a, clusters: [two]}]")
+		if !has(p, pipelines.RuleUnusedAccept) {
+			t.Error("another cluster's silence hides it")
+		}
+	}
+	silence("[{rule: tree-stale, reason: a}]")
+	repo.Write(t, "clusters/one/values.yaml", []byte("a: b\n"))
+	if r := pipe(t, pipelines.Check, options); !r.Failed() {
+		fleettest.Print(t, r)
+		t.Error("an error is silenced")
+	}
+	options.Names = []string{"one"}
+	if r := pipe(t, pipelines.Check, options); r.Count(report.Changed) == 1 && has(pipelines.Check, pipelines.RuleUnusedSilence) {
+		t.Error("a run on one cluster says that a silence of the fleet is unused")
+	}
+}
