@@ -64,6 +64,7 @@ func (f *Fleet) assembleCluster(src, shared *source) *check {
 	default:
 		return nil
 	}
+	c.Spec.fillName(src.cluster)
 	k.given = c.Spec
 	c.applyDefaults(f.Spec)
 	k.cluster = c

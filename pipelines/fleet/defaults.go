@@ -63,6 +63,20 @@ func sameForm(inherited, own map[string]any) map[string]any {
 	return kept
 }
 
+// namePlaceholder stands for the cluster's name in the fields that fillName knows, so
+// that one default gives every cluster a host of its own.
+const namePlaceholder = "{name}"
+
+// fillName writes the cluster's name into the places of {name}.
+func (s *ClusterSpec) fillName(cluster string) {
+	s.Server = strings.ReplaceAll(s.Server, namePlaceholder, cluster)
+	if s.Ingress != nil && strings.Contains(s.Ingress.Host, namePlaceholder) {
+		own := *s.Ingress
+		own.Host = strings.ReplaceAll(own.Host, namePlaceholder, cluster)
+		s.Ingress = &own
+	}
+}
+
 func (f *Fleet) applyDefaults() {
 	s := &f.Spec
 	s.Repository.Revision = cmp.Or(s.Repository.Revision, DefaultRevision)

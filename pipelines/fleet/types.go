@@ -29,7 +29,7 @@ type ClusterFile struct {
 	Metadata Metadata `json:"metadata"`
 	// Spec says what the cluster is to be; what it leaves out comes from the
 	// fleet's defaults.
-	Spec ClusterSpec `json:"spec"`
+	Spec ClusterSpec `json:"spec,omitempty"`
 }
 
 // ClusterSpec is what one virtual cluster is to be.
@@ -49,7 +49,8 @@ type ClusterSpec struct {
 	// Ingress makes the virtual cluster's API server reachable.
 	Ingress *Ingress `json:"ingress,omitempty"`
 	// Server is the https URL at which Argo CD reaches the virtual cluster's
-	// API server. Default: https:// and the ingress host.
+	// API server; {name} in it is the cluster's name. Default: https:// and the
+	// ingress host.
 	Server string `json:"server,omitempty" jsonschema:"minLength=1,example=https://dev.k8s.example.com"`
 	// PodSecurity are the Pod Security admission levels of the namespace.
 	PodSecurity *PodSecurity `json:"podSecurity,omitempty"`
@@ -138,7 +139,7 @@ type Ingress struct {
 	// Enabled creates an Ingress on the host cluster. Default: false.
 	Enabled *bool `json:"enabled,omitempty" jsonschema:"default=false"`
 	// Host is the DNS name; it also becomes a SAN of the API server's
-	// certificate.
+	// certificate. {name} in it is the cluster's name.
 	Host string `json:"host,omitempty" jsonschema:"minLength=1,example=dev.k8s.example.com"`
 	// ClassName is the IngressClass.
 	ClassName string `json:"className,omitempty" jsonschema:"minLength=1,example=nginx"`
