@@ -162,3 +162,13 @@ func TestPlanWithoutTheOldChart(t *testing.T) {
 		t.Errorf("the plan is %q", effects(r, "one"))
 	}
 }
+
+// One default must not accept a step for a whole fleet.
+func TestAcceptIsNoDefault(t *testing.T) {
+	repo := example(t, "one")
+	fleetFile := string(repo.Read(t, "clusters/fleet.yaml"))
+	repo.Write(t, "clusters/fleet.yaml", []byte(fleetFile+"  defaults: {accept: [{change: distro, from: k3s, to: k8s}]}\n"))
+	if r := pipe(t, pipelines.Build, repo.Options(t, tools(t))); rules(r) != "fleet-shared-accept" {
+		t.Errorf("build finds %s", rules(r))
+	}
+}

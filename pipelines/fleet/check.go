@@ -79,6 +79,9 @@ func (k *check) one(fleet FleetSpec) {
 	if k.given.Retire && !k.own.document.Has("spec", "retire") {
 		k.report("spec.retire", fail(RuleSharedRetire, "is true for all clusters by the fleet's defaults", "Write retire: true into the spec of each cluster that is to leave."))
 	}
+	if len(k.given.Accept) > 0 && !k.own.document.Has("spec", "accept") {
+		k.report("spec.accept", fail(RuleSharedAccept, "is of all clusters by the fleet's defaults", "Write accept into the spec of each cluster whose step is meant."))
+	}
 	k.ingress()
 	if k.given.Server != "" {
 		k.report("spec.server", checkServer(k.given.Server))

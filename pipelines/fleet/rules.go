@@ -110,6 +110,8 @@ const (
 	RuleDuplicateSecret finding.Rule = "fleet-duplicate-secret"
 	// RuleSharedRetire: the fleet's defaults say retire for every cluster.
 	RuleSharedRetire finding.Rule = "fleet-shared-retire"
+	// RuleSharedAccept: the fleet's defaults accept a step for every cluster.
+	RuleSharedAccept finding.Rule = "fleet-shared-accept"
 	// RulePublicKey: sealing.publicKey is not a list of Ed25519 keys.
 	RulePublicKey finding.Rule = "fleet-public-key"
 )
