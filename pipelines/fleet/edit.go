@@ -82,7 +82,7 @@ var errNotBlock = errors.New("its spec is not written as a block of lines")
 // order and quotes stay. It fails where the spec is not a block of lines, and says
 // what to write by hand.
 func (c Cluster) SetRetire() (Edit, error) {
-	return c.setOwn("retire: true", func(data []byte) ([]byte, error) { return withRetire(data) })
+	return c.setOwn("retire: true", withRetire)
 }
 
 // AddChartVersion returns the edit that gives c's spec.yaml a chart version of its
