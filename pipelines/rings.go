@@ -232,7 +232,7 @@ func (r *rings) findings() finding.List {
 			continue
 		}
 		severity := finding.Note
-		if r.options.Ring == ring.Name {
+		if r.options.Ring == ring.Name && !r.options.Patient {
 			severity = finding.Error
 		}
 		all = append(all, r.fleet.Finding(severity, RuleRingClosed, []string{"spec", "rings", fmt.Sprint(i)},

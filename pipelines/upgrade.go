@@ -34,8 +34,12 @@ type UpgradeOptions struct {
 	// Ring is the ring to move; empty for all that are open. Named clusters are in
 	// no ring.
 	Ring string
+	// Patient makes a note of the error that Ring is closed.
+	Patient bool
 	// Live asks the host whether the ring before is healthy.
 	Live bool
+	// Except are clusters that stay, and why.
+	Except map[string]string
 	// Now is the time by which soaks are measured; zero means the clock's.
 	Now time.Time
 }
@@ -143,6 +147,11 @@ func (r *run) nextHop(ctx context.Context, c fleet.Cluster, u UpgradeOptions, ri
 		return step, found, nil
 	}
 	next, why, err := rings.next(ctx, c, way.Next)
+	if except, stays := u.Except[c.Name]; stays && err == nil {
+		next, why = "", except
+		found = append(found, c.Finding(finding.Warning, RuleUpgradeStops, atVersion, "the next hop waits for a person: "+except,
+			"Run kasou upgrade "+c.Name+" and kasou plan, and write into spec.accept what it says."))
+	}
 	switch {
 	case err != nil:
 		return nil, nil, err

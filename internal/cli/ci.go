@@ -25,7 +25,7 @@ func CI(args []string, env Env) int {
 }
 
 // ciPipelines are what `ci` can run.
-var ciPipelines = []string{"build", "check", "register", "drift"}
+var ciPipelines = []string{"build", "check", "register", "drift", "upgrade"}
 
 func newCI(env Env, github *report.GitHub) *cobra.Command {
 	c := &ciCommand{github: github, publish: choice{value: "", allowed: []string{"commit", "fail", "none"}}}
@@ -35,7 +35,10 @@ func newCI(env Env, github *report.GitHub) *cobra.Command {
 		Long: `Run a pipeline over the whole fleet.
 
 With no argument the GitHub event decides: a push builds and commits, a pull
-request is checked, a schedule looks for drift. Elsewhere the fleet is built and nothing is published.`,
+request is checked, a schedule looks for drift. Elsewhere the fleet is built and nothing is published.
+
+ci upgrade builds the next hop of each ring on a branch and keeps one pull request for
+each, where a schedule or a person starts the workflow.`,
 		Args:      c.args,
 		ValidArgs: ciPipelines,
 		RunE:      func(cmd *cobra.Command, args []string) error { return c.failed(c.run(cmd, args)) },
@@ -83,7 +86,7 @@ func byEvent(event string) (pipeline, publish string, err error) {
 	case "":
 		return "build", "none", nil
 	}
-	return "", "", usagef("nothing is to be run by itself on the event %q: say build, check, register or drift", event)
+	return "", "", usagef("nothing is to be run by itself on the event %q: say build, check, register, drift or upgrade", event)
 }
 
 // decide gives the pipeline and the way to publish: as said, else by the event.
@@ -97,6 +100,9 @@ func (c *ciCommand) decide(args []string) (pipeline, publish string, err error) 
 		pipeline, publish = args[0], "none"
 	}
 	if pipeline == "drift" && c.drift.repair && event == "schedule" {
+		publish = "commit"
+	}
+	if pipeline == "upgrade" && (event == "schedule" || event == "workflow_dispatch") {
 		publish = "commit"
 	}
 	if c.publish.value != "" {
@@ -142,6 +148,8 @@ func (c *ciCommand) before() (string, error) {
 // contradiction says which of the flags do not go together.
 func (c *ciCommand) contradiction(pipeline, publish string) error {
 	switch {
+	case pipeline == "upgrade" && !c.drift.repair && !c.issue:
+		return c.upgradeContradiction(publish)
 	case pipeline != "drift" && c.drift != driftFlags{within: c.drift.within}, pipeline != "drift" && c.issue:
 		return usagef("--live, --repair and --issue are for drift, not for %s", pipeline)
 	case pipeline == "drift" && publish == "commit" && !c.drift.repair:
@@ -179,8 +187,11 @@ func (c *ciCommand) run(cmd *cobra.Command, args []string) error {
 	if s.options.Against, err = c.before(); err != nil {
 		return err
 	}
-	if pipeline == "drift" {
+	switch pipeline {
+	case "drift":
 		return c.lookForDrift(cmd, s, mode)
+	case "upgrade":
+		return c.proposeUpgrades(cmd, s, mode)
 	}
 	if pipeline == "check" || mode == "fail" {
 		return s.run(cmd, "checking", pipelines.Check)

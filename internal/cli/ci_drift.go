@@ -64,16 +64,26 @@ func (c *ciCommand) openIssue(s *session) (*tracker.Tracker, error) {
 	if !c.issue {
 		return nil, nil
 	}
-	token, repository := c.env.Getenv("GITHUB_TOKEN"), c.env.Getenv("GITHUB_REPOSITORY")
-	if token == "" || repository == "" {
-		return nil, usagef("--issue takes GITHUB_TOKEN, of a job with the permission issues: write, and GITHUB_REPOSITORY, which Actions sets")
+	o, err := c.apiOptions(s, "--issue", "issues: write")
+	if err != nil {
+		return nil, err
 	}
-	c.github.Mask(token)
-	kept, err := tracker.New(tracker.Options{API: c.env.Getenv("GITHUB_API_URL"), Repository: repository, Token: token, Key: report.PlainName(s.dir)})
+	kept, err := tracker.New(o)
 	if err != nil {
 		return nil, usageError{err}
 	}
 	return kept, nil
+}
+
+// apiOptions returns how GitHub's API is reached; what asks for it, and with which
+// permission, the error says.
+func (c *ciCommand) apiOptions(s *session, what, permission string) (tracker.Options, error) {
+	token, repository := c.env.Getenv("GITHUB_TOKEN"), c.env.Getenv("GITHUB_REPOSITORY")
+	if token == "" || repository == "" {
+		return tracker.Options{}, usagef("%s takes GITHUB_TOKEN, of a job with the permission %s, and GITHUB_REPOSITORY, which Actions sets", what, permission)
+	}
+	c.github.Mask(token)
+	return tracker.Options{API: c.env.Getenv("GITHUB_API_URL"), Repository: repository, Token: token, Key: report.PlainName(s.dir)}, nil
 }
 
 // updateIssue makes the issue say what the report does. A tracker that fails

@@ -2,14 +2,19 @@ package cli
 
 import (
 	"fmt"
+	"io/fs"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"kasou/internal/charttest"
 	"kasou/internal/githubtest"
 )
 
@@ -29,7 +34,10 @@ func TestScripts(t *testing.T) {
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
-		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"github-issues": writeIssues},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"github-issues": writeIssues, "github-close": closePull,
+			"chart-release": func(script *testscript.TestScript, _ bool, args []string) { releaseChart(t, script, args) },
+		},
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("PATH", bin+string(os.PathListSeparator)+env.Getenv("PATH"))
 			env.Setenv("KASOU_CACHE", filepath.Join(env.WorkDir, ".cache"))
@@ -38,6 +46,9 @@ func TestScripts(t *testing.T) {
 			fake := githubtest.Start(t)
 			env.Values["github"] = fake
 			env.Setenv("GITHUB_API_URL", fake.URL)
+			charts := httptest.NewServer(http.FileServer(http.Dir(filepath.Join(env.WorkDir, ".charts"))))
+			t.Cleanup(charts.Close)
+			env.Setenv("CHARTS", charts.URL)
 			env.Setenv("GITHUB_REPOSITORY", "acme/platform")
 			for _, who := range []string{"AUTHOR", "COMMITTER"} {
 				env.Setenv("GIT_"+who+"_NAME", "A Person")
@@ -63,10 +74,62 @@ func writeIssues(script *testscript.TestScript, _ bool, args []string) {
 	var b strings.Builder
 	for n := 1; n <= fake.Count(); n++ {
 		i := fake.Issue(n)
-		fmt.Fprintf(&b, "#%d %s: %s\n%s\n%s\n", n, i.State, i.Title, i.Body, strings.Join(i.Comments, "\n"))
+		fmt.Fprintf(&b, "#%d %s: %s\n", n, i.State, i.Title)
+		if i.PullRequest != nil {
+			fmt.Fprintf(&b, "%s -> %s\n", i.Head.Ref, i.Base.Ref)
+		}
+		fmt.Fprintf(&b, "%s\n%s\n", i.Body, strings.Join(i.Comments, "\n"))
 	}
 	fmt.Fprintf(&b, "writes: %d\n", len(fake.Writes()))
 	script.Check(os.WriteFile(script.MkAbs(args[0]), []byte(b.String()), 0o644))
+}
+
+// closePull is the command github-close NUMBER merged|closed.
+func closePull(script *testscript.TestScript, _ bool, args []string) {
+	fake, ok := script.Value("github").(*githubtest.GitHub)
+	if !ok || len(args) != 2 {
+		script.Fatalf("usage: github-close NUMBER merged|closed")
+	}
+	n, err := strconv.Atoi(args[0])
+	script.Check(err)
+	if args[1] == "merged" {
+		fake.Merge(n)
+		return
+	}
+	fake.Close(n)
+}
+
+// releaseChart is the command chart-release VERSION [OLD NEW]: it puts the example's
+// chart, with a text replaced, into the chart repository at $CHARTS.
+func releaseChart(t *testing.T, script *testscript.TestScript, args []string) {
+	if len(args) != 1 && len(args) != 3 {
+		script.Fatalf("usage: chart-release VERSION [OLD NEW]")
+	}
+	from, to := script.MkAbs("../repo/charts/vcluster"), script.MkAbs("../.charts")
+	replace := strings.NewReplacer(append([]string{"version: 0.4.3\nappVersion", "version: " + args[0] + "\nappVersion"}, args[1:]...)...)
+	files := map[string]string{}
+	err := filepath.WalkDir(from, func(file string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		data, err := os.ReadFile(file)
+		name, _ := filepath.Rel(from, file)
+		files[filepath.ToSlash(name)] = replace.Replace(string(data))
+		return err
+	})
+	script.Check(err)
+	script.Check(os.MkdirAll(to, 0o755))
+	archive := charttest.Pack(t, files).Archive
+	script.Check(os.WriteFile(filepath.Join(to, "vcluster-"+args[0]+".tgz"), archive, 0o644))
+	index := "apiVersion: v1\nentries:\n  vcluster:\n"
+	released, err := filepath.Glob(filepath.Join(to, "*.tgz"))
+	script.Check(err)
+	for _, file := range released {
+		name := filepath.Base(file)
+		version := strings.TrimSuffix(strings.TrimPrefix(name, "vcluster-"), ".tgz")
+		index += fmt.Sprintf("  - {apiVersion: v2, name: vcluster, version: %s, urls: [%s]}\n", version, name)
+	}
+	script.Check(os.WriteFile(filepath.Join(to, "index.yaml"), []byte(index), 0o644))
 }
 
 func initGit(dir string) error {

@@ -1,5 +1,5 @@
-// Package githubtest is a fake of GitHub's API, as far as issues go, that keeps
-// what it is told. The real one cannot be had in a test.
+// Package githubtest is a fake of GitHub's API, as far as issues, pull requests and
+// their comments go, that keeps what it is told. The real one cannot be had in a test.
 package githubtest
 
 import (
@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // Token is the one that the fake takes.
@@ -29,6 +30,18 @@ type Issue struct {
 	PullRequest *struct{} `json:"pull_request,omitempty"`
 	// Comments are what was said below it.
 	Comments []string `json:"-"`
+	// Commenters are the authors of the first comments; the others are the bot's.
+	Commenters []User `json:"-"`
+	// Head and Base are the branches of a pull request.
+	Head Branch `json:"head"`
+	Base Branch `json:"base"`
+	// MergedAt is set once it is merged.
+	MergedAt *time.Time `json:"merged_at,omitempty"`
+}
+
+// Branch is one end of a pull request.
+type Branch struct {
+	Ref string `json:"ref"`
 }
 
 // User is an author.
@@ -86,6 +99,21 @@ func (g *GitHub) Issue(number int) Issue {
 	return *g.issues[number-1]
 }
 
+// Merge closes a pull request as merged.
+func (g *GitHub) Merge(number int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	now := time.Now()
+	g.issues[number-1].State, g.issues[number-1].MergedAt = "closed", &now
+}
+
+// Close closes an issue or a pull request, as a person does.
+func (g *GitHub) Close(number int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.issues[number-1].State = "closed"
+}
+
 // Count gives the number of issues, whatever their state.
 func (g *GitHub) Count() int {
 	g.mu.Lock()
@@ -126,8 +154,9 @@ func (g *GitHub) Quiet(seconds int) {
 func (g *GitHub) serve(w http.ResponseWriter, r *http.Request) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	const issues = "/repos/acme/platform/issues"
-	rest, ok := strings.CutPrefix(r.URL.Path, issues)
+	const repository = "/repos/acme/platform/"
+	rest, ok := strings.CutPrefix(r.URL.Path, repository)
+	kind, rest, _ := strings.Cut(rest, "/")
 	switch {
 	case len(g.refusals) > 0:
 		refusal := g.refusals[0]
@@ -135,18 +164,55 @@ func (g *GitHub) serve(w http.ResponseWriter, r *http.Request) {
 		refusal(w, r)
 	case r.Header.Get("Authorization") != "Bearer "+Token:
 		reply(w, http.StatusUnauthorized, map[string]string{"message": "Bad credentials"})
-	case !ok:
+	case !ok || kind != "issues" && kind != "pulls":
 		reply(w, http.StatusNotFound, map[string]string{"message": "Not Found"})
 	case r.Method == http.MethodGet && rest == "":
-		g.list(w, r)
+		g.list(w, r, kind)
+	case r.Method == http.MethodGet:
+		g.comments(w, rest)
 	default:
 		g.writes = append(g.writes, r.Method+" "+r.URL.Path)
-		g.change(w, r, rest)
+		g.change(w, r, kind, rest)
 	}
 }
 
-// list gives the open ones, the newest first, a page at a time.
-func (g *GitHub) list(w http.ResponseWriter, r *http.Request) {
+// comments gives what was said below an issue.
+func (g *GitHub) comments(w http.ResponseWriter, rest string) {
+	n, _ := strconv.Atoi(strings.TrimSuffix(rest, "/comments"))
+	if n < 1 || n > len(g.issues) {
+		reply(w, http.StatusNotFound, map[string]string{"message": "Not Found"})
+		return
+	}
+	all := []comment{}
+	for i := range g.issues[n-1].Comments {
+		all = append(all, g.comment(n, i))
+	}
+	reply(w, http.StatusOK, all)
+}
+
+type comment struct {
+	ID      int    `json:"id"`
+	Body    string `json:"body"`
+	HTMLURL string `json:"html_url"`
+	User    User   `json:"user"`
+}
+
+// commentIDs is how many comments an issue can have here.
+const commentIDs = 1000
+
+func (g *GitHub) comment(number, i int) comment {
+	issue := g.issues[number-1]
+	c := comment{ID: number*commentIDs + i, Body: issue.Comments[i], HTMLURL: fmt.Sprintf("%s#issuecomment-%d", issue.HTMLURL, i), User: Bot}
+	if i < len(issue.Commenters) {
+		c.User = issue.Commenters[i]
+	}
+	return c
+}
+
+// list gives those of a state, the newest first, a page at a time; of the pull
+// requests those of a branch.
+func (g *GitHub) list(w http.ResponseWriter, r *http.Request, kind string) {
+	state, head := r.URL.Query().Get("state"), r.URL.Query().Get("head")
 	size, _ := strconv.Atoi(r.URL.Query().Get("per_page"))
 	page := 1
 	if text := r.URL.Query().Get("page"); text != "" {
@@ -154,7 +220,8 @@ func (g *GitHub) list(w http.ResponseWriter, r *http.Request) {
 	}
 	open := []*Issue{}
 	for i := len(g.issues) - 1; i >= 0; i-- {
-		if g.issues[i].State == "open" {
+		branch := kind == "issues" || g.issues[i].PullRequest != nil && "acme:"+g.issues[i].Head.Ref == head
+		if g.issues[i].State == state && branch {
 			open = append(open, g.issues[i])
 		}
 	}
@@ -165,10 +232,11 @@ func (g *GitHub) list(w http.ResponseWriter, r *http.Request) {
 	reply(w, http.StatusOK, open[from:to])
 }
 
-func (g *GitHub) change(w http.ResponseWriter, r *http.Request, rest string) {
+func (g *GitHub) change(w http.ResponseWriter, r *http.Request, kind, rest string) {
 	var given struct {
 		Title, Body, State *string
 		StateReason        *string `json:"state_reason"`
+		Head, Base         string
 	}
 	if err := json.NewDecoder(r.Body).Decode(&given); err != nil {
 		reply(w, http.StatusBadRequest, map[string]string{"message": "Problems parsing JSON"})
@@ -178,16 +246,25 @@ func (g *GitHub) change(w http.ResponseWriter, r *http.Request, rest string) {
 		reply(w, http.StatusUnprocessableEntity, map[string]string{"message": "body is too long (maximum is 65536 characters)"})
 		return
 	}
-	number, below, _ := strings.Cut(strings.TrimPrefix(rest, "/"), "/")
+	number, below, _ := strings.Cut(rest, "/")
 	n, _ := strconv.Atoi(number)
+	id, _ := strconv.Atoi(below)
 	switch {
+	case number == "comments" && r.Method == http.MethodPatch:
+		of := id / commentIDs
+		g.issues[of-1].Comments[id%commentIDs] = *given.Body
+		reply(w, http.StatusOK, g.comment(of, id%commentIDs))
+	case rest == "" && r.Method == http.MethodPost && kind == "pulls":
+		made := g.add(Issue{Title: *given.Title, Body: *given.Body, User: Bot, PullRequest: &struct{}{}, Head: Branch{given.Head}, Base: Branch{given.Base}})
+		made.HTMLURL = fmt.Sprintf("https://github.com/acme/platform/pull/%d", made.Number)
+		reply(w, http.StatusCreated, made)
 	case rest == "" && r.Method == http.MethodPost:
 		reply(w, http.StatusCreated, g.add(Issue{Title: *given.Title, Body: *given.Body, User: Bot, Association: "NONE"}))
 	case n < 1 || n > len(g.issues):
 		reply(w, http.StatusNotFound, map[string]string{"message": "Not Found"})
 	case below == "comments":
 		g.issues[n-1].Comments = append(g.issues[n-1].Comments, *given.Body)
-		reply(w, http.StatusCreated, map[string]any{"id": 1})
+		reply(w, http.StatusCreated, g.comment(n, len(g.issues[n-1].Comments)-1))
 	default:
 		issue := g.issues[n-1]
 		for _, field := range []struct {

@@ -21,10 +21,11 @@ func TestActionlint(t *testing.T) {
 // Permissions of all jobs: a new one has to be argued for here.
 func TestPermissionsAreTheLeast(t *testing.T) {
 	want := map[string]map[string]string{
-		"build.yaml/build": {"contents": "write"},
-		"check.yaml/shard": {"contents": "read"},
-		"check.yaml/check": {},
-		"drift.yaml/drift": {"contents": "read", "issues": "write"},
+		"build.yaml/build":     {"contents": "write"},
+		"check.yaml/shard":     {"contents": "read"},
+		"check.yaml/check":     {},
+		"drift.yaml/drift":     {"contents": "read", "issues": "write"},
+		"upgrade.yaml/upgrade": {"contents": "write", "pull-requests": "write"},
 	}
 	got := map[string]map[string]string{}
 	for file, w := range load(t) {
@@ -75,9 +76,10 @@ func TestActionsArePinned(t *testing.T) {
 
 func TestEvents(t *testing.T) {
 	want := map[string][]string{
-		"build.yaml": {"push"},
-		"check.yaml": {"pull_request", "merge_group"},
-		"drift.yaml": {"schedule", "workflow_dispatch"},
+		"build.yaml":   {"push"},
+		"check.yaml":   {"pull_request", "merge_group"},
+		"drift.yaml":   {"schedule", "workflow_dispatch"},
+		"upgrade.yaml": {"schedule", "workflow_dispatch"},
 	}
 	got := map[string][]string{}
 	for file, w := range load(t) {

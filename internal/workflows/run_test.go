@@ -201,6 +201,16 @@ func TestRun(t *testing.T) {
 		expect(t, r, r.run(workflows["drift.yaml"]), "drift", "failure")
 		contains(t, fake.Issue(1).Body, "tree-missing", "team-a")
 	})
+	t.Run("hops are looked for, and the example has none", func(t *testing.T) {
+		fake := githubtest.Start(t)
+		before := h.refs()
+		r := newRunner(t, h.checkout("main", false), "schedule", "GITHUB_API_URL="+fake.URL)
+		expect(t, r, r.run(workflows["upgrade.yaml"]), "upgrade", "success")
+		contains(t, r.log.String(), "ci upgrade, toolchain embedded, publish commit")
+		if after := h.refs(); after != before || len(fake.Writes()) > 0 {
+			t.Errorf("there is no hop, and it changed something:\n%s", r.log.String())
+		}
+	})
 }
 
 func expect(t *testing.T, r *runner, got map[string]string, pairs ...string) {

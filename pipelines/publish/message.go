@@ -39,6 +39,8 @@ type Change struct {
 
 // Message is what the commit says.
 type Message struct {
+	// Title is the subject; empty for one that tells of the changes.
+	Title   string
 	Changes []Change
 	// Tools are the tools' versions by name.
 	Tools map[string]string
@@ -52,7 +54,11 @@ func (m Message) text(inputs string) string {
 	changes := slices.Clone(m.Changes)
 	slices.SortStableFunc(changes, func(a, b Change) int { return cmp.Compare(a.Cluster, b.Cluster) })
 	var b strings.Builder
-	b.WriteString(subject(changes) + "\n\n")
+	if m.Title != "" {
+		b.WriteString(inertLine(m.Title) + "\n\n")
+	} else {
+		b.WriteString(subject(changes) + "\n\n")
+	}
 	const most = 100
 	for _, c := range changes[:min(most, len(changes))] {
 		fmt.Fprintf(&b, "- %s: %s\n", c.name(), reasons(c.Reasons))
@@ -139,6 +145,19 @@ func (r Reason) text() string {
 		return fmt.Sprintf("%s %s", r.Cause, inert(r.To))
 	}
 	return string(r.Cause)
+}
+
+// inertLine is inert for each word of a line, which a colon may end.
+func inertLine(s string) string {
+	words := strings.Fields(s)
+	for i, word := range words {
+		plain, colon := strings.CutSuffix(word, ":")
+		words[i] = inert(plain)
+		if colon {
+			words[i] += ":"
+		}
+	}
+	return strings.Join(words, " ")
 }
 
 // inert keeps what names and versions are made of.

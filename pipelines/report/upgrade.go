@@ -98,7 +98,7 @@ func (t *textWriter) upgrades(r *Report) {
 	switch {
 	case moved == 0 && len(r.Upgrades) == 0 && len(r.Findings)+len(r.Unfinished) == 0:
 		fmt.Fprintln(t, "nothing newer: every cluster is on the newest version of its chart")
-	case moved > 0 && !r.DryRun:
+	case moved > 0 && !r.DryRun && len(r.Clusters) == 0:
 		fmt.Fprintln(t, "Run kasou plan to see what the step does, and kasou build to make it.")
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/google/go-github/v84/github"
@@ -29,9 +30,9 @@ func (e *Error) Error() string {
 }
 
 // ask asks once more where GitHub asks to wait, if it does not ask for long.
-func (t *Tracker) ask(ctx context.Context, doing string, do func() error) error {
+func (c connection) ask(ctx context.Context, doing string, do func() error) error {
 	err := do()
-	if wait, ok := asked(err); ok && wait <= t.options.Patience {
+	if wait, ok := asked(err); ok && wait <= c.options.Patience {
 		timer := time.NewTimer(wait)
 		defer timer.Stop()
 		select {
@@ -44,7 +45,7 @@ func (t *Tracker) ask(ctx context.Context, doing string, do func() error) error 
 	if err != nil && ctx.Err() != nil {
 		return ctx.Err()
 	}
-	return explain(doing, err)
+	return c.explain(doing, err)
 }
 
 // asked gives how long GitHub asks to wait.
@@ -62,7 +63,7 @@ func asked(err error) (time.Duration, bool) {
 
 // explain makes an *Error of what the library says, whose text can hold the
 // whole request.
-func explain(doing string, err error) error {
+func (c connection) explain(doing string, err error) error {
 	if err == nil {
 		return nil
 	}
@@ -76,19 +77,22 @@ func explain(doing string, err error) error {
 	case errors.As(err, &often):
 		return &Error{Doing: doing, Reason: "GitHub lets nobody ask so often"}
 	case errors.As(err, &answer):
-		return &Error{Doing: doing, Reason: fmt.Sprintf("GitHub answered HTTP %d: %s", answer.Response.StatusCode, answer.Message), Hint: hint(answer.Response.StatusCode)}
+		return &Error{Doing: doing, Reason: fmt.Sprintf("GitHub answered HTTP %d: %s", answer.Response.StatusCode, answer.Message), Hint: c.hint(answer)}
 	case errors.As(err, &asURL):
 		return &Error{Doing: doing, Reason: asURL.Err.Error()}
 	}
 	return &Error{Doing: doing, Reason: "the answer could not be read"}
 }
 
-func hint(code int) string {
-	switch code {
+func (c connection) hint(answer *github.ErrorResponse) string {
+	switch answer.Response.StatusCode {
 	case http.StatusUnauthorized:
 		return "the token in GITHUB_TOKEN is not accepted, or has expired"
 	case http.StatusForbidden, http.StatusNotFound:
-		return "the token in GITHUB_TOKEN needs `issues: write` on this repository; the job's permissions give it"
+		if strings.Contains(answer.Message, "not permitted to create") {
+			return "allow it: Settings, Actions, General, Allow GitHub Actions to create and approve pull requests"
+		}
+		return "the token in GITHUB_TOKEN needs `" + c.permission + "` on this repository; the job's permissions give it"
 	case http.StatusGone:
 		return "issues are turned off in this repository: turn them on, or leave out --issue"
 	}

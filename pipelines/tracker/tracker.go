@@ -1,6 +1,7 @@
-// Package tracker keeps one GitHub issue in step with what drift found: opens
-// it, edits it, closes it. It asks GitHub's API and needs a token that may write
-// issues, and nothing else.
+// Package tracker keeps what a run says on GitHub up to date: one issue of what
+// drifts, one pull request of a ring's next hop, one comment on a pull request. It
+// opens, edits and closes them, and asks GitHub's API alone, with a token that may
+// write issues or pull requests.
 package tracker
 
 import (
@@ -17,14 +18,15 @@ import (
 	"github.com/google/go-github/v84/github"
 )
 
-// Options say which issue, and how to reach it.
+// Options say where the issue or pull request is, and how to reach it.
 type Options struct {
 	// API is the address of GitHub's API, as GITHUB_API_URL has it. Default:
 	// https://api.github.com.
 	API string
 	// Repository is OWNER/NAME.
 	Repository string
-	// Token may write the repository's issues. It is never printed.
+	// Token may write the repository's issues, or its pull requests. It is never
+	// printed.
 	Token string
 	// Key tells the issue from other issues of kasou in the repository, such as
 	// those of another clusters folder. It has no line breaks and no --.
@@ -71,17 +73,33 @@ type Result struct {
 
 // Tracker keeps one issue.
 type Tracker struct {
-	options     Options
-	owner, name string
-	issues      *github.IssuesService
+	connection
+	issues *github.IssuesService
 }
 
-// New gives a tracker and asks nothing yet. The error is an Options that make no
+// connection is GitHub's API, of one repository.
+type connection struct {
+	options     Options
+	owner, name string
+	// permission is what the token has to have.
+	permission string
+	api        *github.Client
+}
+
+// New returns a tracker and asks nothing yet. The error is an Options that make no
 // sense.
 func New(o Options) (*Tracker, error) {
+	c, err := connect(o, "issues: write")
+	if err != nil {
+		return nil, err
+	}
+	return &Tracker{connection: c, issues: c.api.Issues}, nil
+}
+
+func connect(o Options, permission string) (connection, error) {
 	owner, name, ok := strings.Cut(o.Repository, "/")
 	if !ok || owner == "" || name == "" || strings.Contains(name, "/") {
-		return nil, fmt.Errorf("the repository %q is not of the form OWNER/NAME", o.Repository)
+		return connection{}, fmt.Errorf("the repository %q is not of the form OWNER/NAME", o.Repository)
 	}
 	if o.Patience == 0 {
 		o.Patience = time.Minute
@@ -90,11 +108,11 @@ func New(o Options) (*Tracker, error) {
 	if o.API != "" {
 		base, err := url.Parse(strings.TrimSuffix(o.API, "/") + "/")
 		if err != nil || base.Host == "" {
-			return nil, fmt.Errorf("%q is no address of GitHub's API", o.API)
+			return connection{}, fmt.Errorf("%q is no address of GitHub's API", o.API)
 		}
 		client.BaseURL = base
 	}
-	return &Tracker{options: o, owner: owner, name: name, issues: client.Issues}, nil
+	return connection{options: o, owner: owner, name: name, permission: permission, api: client}, nil
 }
 
 // Update makes the issue say what s says. Where nothing drifts any more it is
@@ -166,21 +184,29 @@ func (t *Tracker) open(ctx context.Context) ([]*github.Issue, error) {
 var trusted = []string{"OWNER", "MEMBER", "COLLABORATOR"}
 
 func (t *Tracker) mine(issue *github.Issue) bool {
-	author := issue.GetUser().GetType() == "Bot" || slices.Contains(trusted, issue.GetAuthorAssociation())
-	return author && strings.HasPrefix(issue.GetBody(), t.mark())
+	return isTrusted(issue.GetUser(), issue.GetAuthorAssociation()) && strings.HasPrefix(issue.GetBody(), t.mark())
+}
+
+func isTrusted(author *github.User, association string) bool {
+	return author.GetType() == "Bot" || slices.Contains(trusted, association)
 }
 
 // mark starts the first line of the body, which does not show.
 func (t *Tracker) mark() string { return "<!-- kasou drift " + t.options.Key + " " }
 
-func (t *Tracker) digestIn(body string) string {
-	rest, _ := strings.CutPrefix(body, t.mark())
+func (t *Tracker) digestIn(body string) string { return digestAfter(t.mark(), body) }
+
+// digestAfter returns the digest behind the mark in a body's first line.
+func digestAfter(mark, body string) string {
+	rest, _ := strings.CutPrefix(body, mark)
 	found, _, _ := strings.Cut(rest, " ")
 	return found
 }
 
-func digest(s State) string {
-	sum := sha256.Sum256([]byte(s.Title + "\x00" + s.Body))
+func digest(s State) string { return digestOf(s.Title, s.Body) }
+
+func digestOf(title, body string) string {
+	sum := sha256.Sum256([]byte(title + "\x00" + body))
 	return hex.EncodeToString(sum[:])
 }
 
