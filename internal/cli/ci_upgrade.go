@@ -16,6 +16,7 @@ import (
 	"kasou/pipelines"
 	"kasou/pipelines/chart"
 	"kasou/pipelines/finding"
+	"kasou/pipelines/fleet"
 	"kasou/pipelines/layout"
 	"kasou/pipelines/publish"
 	"kasou/pipelines/report"
