@@ -50,6 +50,7 @@ each, where a schedule or a person starts the workflow.`,
 	root.Flags().BoolVar(&c.allowPrune, "allow-prune", false, "allow the files of more than one cluster to be removed")
 	c.drift.flags(root)
 	root.Flags().BoolVar(&c.issue, "issue", false, "drift: keep one GitHub issue that says what was found; takes GITHUB_TOKEN")
+	root.Flags().BoolVar(&c.comments, "comment", false, "check: keep one comment on the pull request that says what was found; takes GITHUB_TOKEN")
 	return root
 }
 
@@ -62,8 +63,8 @@ type ciCommand struct {
 	author     string
 	allowPrune bool
 	drift      driftFlags
-	// issue asks for the GitHub issue.
-	issue bool
+	// issue asks for the GitHub issue, comment for that on the pull request.
+	issue, comments bool
 }
 
 func (c *ciCommand) args(_ *cobra.Command, args []string) error {
@@ -148,6 +149,8 @@ func (c *ciCommand) before() (string, error) {
 // contradiction says which of the flags do not go together.
 func (c *ciCommand) contradiction(pipeline, publish string) error {
 	switch {
+	case c.comments && pipeline != "check":
+		return usagef("--comment is for check, not for %s", pipeline)
 	case pipeline == "upgrade" && !c.drift.repair && !c.issue:
 		return c.upgradeContradiction(publish)
 	case pipeline != "drift" && c.drift != driftFlags{within: c.drift.within}, pipeline != "drift" && c.issue:
@@ -194,7 +197,7 @@ func (c *ciCommand) run(cmd *cobra.Command, args []string) error {
 		return c.proposeUpgrades(cmd, s, mode)
 	}
 	if pipeline == "check" || mode == "fail" {
-		return s.run(cmd, "checking", pipelines.Check)
+		return c.check(cmd, s)
 	}
 	write, err := s.writer(pipeline)
 	if err != nil {
@@ -204,6 +207,20 @@ func (c *ciCommand) run(cmd *cobra.Command, args []string) error {
 		return c.writeAndPublish(cmd.Context(), s, write)
 	}
 	return s.run(cmd, "building", write)
+}
+
+func (c *ciCommand) check(cmd *cobra.Command, s *session) error {
+	if !c.comments {
+		return s.run(cmd, "checking", pipelines.Check)
+	}
+	if s.options.Shard.Count > 1 {
+		return usagef("the comment is about the whole fleet: leave out --shard, or --comment")
+	}
+	check, err := c.commented(s)
+	if err != nil {
+		return err
+	}
+	return s.run(cmd, "checking", check)
 }
 
 // parseShard reads i/n with 1 <= i <= n.

@@ -35,7 +35,7 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"github-issues": writeIssues, "github-close": closePull,
+			"github-issues": writeIssues, "github-close": closePull, "github-add": addPull,
 			"chart-release": func(script *testscript.TestScript, _ bool, args []string) { releaseChart(t, script, args) },
 		},
 		Setup: func(env *testscript.Env) error {
@@ -97,6 +97,15 @@ func closePull(script *testscript.TestScript, _ bool, args []string) {
 		return
 	}
 	fake.Close(n)
+}
+
+// addPull is the command github-add TITLE: a person opens a pull request.
+func addPull(script *testscript.TestScript, _ bool, args []string) {
+	fake, ok := script.Value("github").(*githubtest.GitHub)
+	if !ok || len(args) != 1 {
+		script.Fatalf("usage: github-add TITLE")
+	}
+	fake.Add(githubtest.Issue{Title: args[0], User: githubtest.User{Login: "alice", Type: "User"}, PullRequest: &struct{}{}})
 }
 
 // releaseChart is the command chart-release VERSION [OLD NEW]: it puts the example's

@@ -31,7 +31,19 @@ func hostile(s string) *Report {
 		FleetDiff:  "f" + s,
 		Findings:   finding.List{{File: "f" + s, Line: 1, Cluster: s, Rule: "r", Severity: finding.Error, Message: "m" + s, Hint: "h" + s}},
 		Unfinished: []Unfinished{{Cluster: "c" + s, Message: s}},
+		Upgrades: []Upgrade{
+			{Cluster: "n" + s, Ring: s, Chart: s, From: s, To: "t" + s, Way: []string{s}, Stopped: "s" + s},
+			{Cluster: "m" + s, Chart: s, Why: "w" + s},
+		},
 	}
+}
+
+// onGitHub are the texts that stand on GitHub beside the summary.
+var onGitHub = map[string]func(*Report) string{
+	"comment":  func(r *Report) string { text, _ := Comment(r, Options{}, summarySize); return text },
+	"proposal": func(r *Report) string { return Proposal(r, Options{}, summarySize) },
+	"stale":    func(r *Report) string { return Stale(r, "a run") },
+	"title":    func(r *Report) string { return ProposalTitle(r, r.Upgrades[0].Ring) },
 }
 
 // rendered gives the elements that GitHub's readers would get, and the text of
@@ -77,6 +89,11 @@ func FuzzMarkdown(f *testing.F) {
 		f.Add(s)
 	}
 	want, _ := rendered(f, summaryOf(hostile("x"), Options{}, summarySize))
+	wanted := map[string][]string{}
+	for name, text := range onGitHub {
+		wanted[name], _ = rendered(f, text(hostile("x")))
+	}
+	delete(wanted, "title")
 	f.Fuzz(func(t *testing.T, s string) {
 		if len(s) > 20_000 {
 			return // larger ones are cut, which adds words
@@ -85,6 +102,15 @@ func FuzzMarkdown(f *testing.F) {
 		got, code := rendered(t, summary)
 		if d := cmp.Diff(want, got); d != "" {
 			t.Errorf("%q makes elements (-want +got):\n%s\nsummary:\n%s", s, d, summary)
+		}
+		for name, want := range wanted {
+			text := onGitHub[name](hostile(s))
+			if got, _ := rendered(t, text); !slices.Equal(got, want) || strings.ContainsFunc(text, func(r rune) bool { return r != '\n' && isHarmful(r) }) {
+				t.Errorf("%q makes elements of the %s (-want +got):\n%s\n%s", s, name, cmp.Diff(want, got), text)
+			}
+		}
+		if title := onGitHub["title"](hostile(s)); strings.ContainsAny(title, "@#<>`\n\r") {
+			t.Errorf("title %q", title)
 		}
 		if diff := strings.TrimSuffix(clean("d"+s), "\n") + "\n"; !slices.Contains(code, diff) && !slices.Contains(code, clean("d"+s)) {
 			t.Errorf("the diff %q is not what the reader gets: %q", diff, code)
