@@ -126,6 +126,9 @@ func (c *Cluster) Credential(user string, groups []string, valid time.Duration) 
 	return c.ca.client(user, groups, valid)
 }
 
+// CAKey returns the certificate authority's private key, PEM.
+func (c *Cluster) CAKey() ([]byte, error) { return keyPEM(c.ca.key) }
+
 // Kubeconfig gives a kubeconfig that reaches the server at a URL, with this
 // cluster's CA, by a client certificate. The context's name is that of a
 // vcluster's syncer.
