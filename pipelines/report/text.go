@@ -55,8 +55,9 @@ func writeText(w io.Writer, r *Report, o Options) error {
 	}
 	if r.Command == "upgrade" {
 		t.upgrades(r)
+	} else {
+		t.changes(r)
 	}
-	t.changes(r)
 	t.summary(r)
 	return t.Flush()
 }

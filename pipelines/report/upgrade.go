@@ -76,7 +76,7 @@ func (r *Report) UpgradeGroups() []UpgradeGroup {
 	return groups
 }
 
-// upgrades prints the hops, group by group.
+// upgrades prints the hops, group by group, and what was written for them.
 func (t *textWriter) upgrades(r *Report) {
 	moved := 0
 	for _, g := range r.UpgradeGroups() {
@@ -95,10 +95,11 @@ func (t *textWriter) upgrades(r *Report) {
 			moved += len(g.Names)
 		}
 	}
-	switch {
-	case moved == 0 && len(r.Upgrades) == 0 && len(r.Findings)+len(r.Unfinished) == 0:
+	if moved == 0 && len(r.Upgrades) == 0 && len(r.Findings)+len(r.Unfinished) == 0 {
 		fmt.Fprintln(t, "nothing newer: every cluster is on the newest version of its chart")
-	case moved > 0 && !r.DryRun && len(r.Clusters) == 0:
+	}
+	t.changes(r)
+	if moved > 0 && !r.DryRun && len(r.Clusters) == 0 {
 		fmt.Fprintln(t, "Run kasou plan to see what the step does, and kasou build to make it.")
 	}
 }
