@@ -90,7 +90,10 @@ func (p *programs) make(ctx context.Context) error {
 		path *string
 		name string
 		hint string
-	}{{&p.Redis, "redis-server", "install redis-server"}, {&p.Git, "git", "install git"}} {
+	}{
+		{&p.Redis, "redis-server", "install redis-server"}, {&p.Git, "git", "install git"},
+		{new(string), "gcc", "install gcc and libc6-dev: SQLite, in which the vcluster keeps its data, is C"},
+	} {
 		if *command.path, err = exec.LookPath(command.name); err != nil {
 			return fmt.Errorf("%s is %w: %s", command.name, errSkip, command.hint)
 		}
