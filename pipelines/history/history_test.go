@@ -1,6 +1,7 @@
 package history_test
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -135,5 +136,65 @@ func TestSince(t *testing.T) {
 	}
 	if got := since(t.TempDir(), isNew); got != "" {
 		t.Errorf("without git: %q", got)
+	}
+}
+
+// A change starts from HEAD; from what HEAD has in common with a commit that is named;
+// and on a pull request, where HEAD is the host's own merge, from the branch that it
+// goes to.
+func TestBase(t *testing.T) {
+	root := t.TempDir()
+	if base, err := history.Base(t.Context(), root, "", false); base != nil || err != nil {
+		t.Fatalf("outside of a repository: %v, %v", base, err)
+	}
+	git(t, root, "init", "-q", "-b", "main")
+	if base, err := history.Base(t.Context(), root, "", false); base != nil || err != nil {
+		t.Fatalf("before the first commit: %v, %v", base, err)
+	}
+	commit := func(text string) {
+		t.Helper()
+		write(t, root, "dir/a/lock.yaml", text)
+		git(t, root, "add", "-A")
+		git(t, root, "commit", "-qm", text)
+	}
+	has := func(against string, beforeMerge bool, want string) {
+		t.Helper()
+		base, err := history.Base(t.Context(), root, against, beforeMerge)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer base.Close()
+		for range 2 { // one process answers again and again
+			if got, err := base.File(t.Context(), "dir/a/lock.yaml"); err != nil || string(got) != want {
+				t.Errorf("against %q, before the merge %t: %q, %v; want %q", against, beforeMerge, got, err, want)
+			}
+			if got, err := base.File(t.Context(), "dir/a"); got != nil || err != nil {
+				t.Errorf("a folder has the text %q, %v", got, err)
+			}
+			if got, err := base.File(t.Context(), "dir/missing"); got != nil || err != nil {
+				t.Errorf("a missing file has the text %q, %v", got, err)
+			}
+		}
+		if names, err := base.Differs(t.Context(), "dir/*/lock.yaml"); err != nil || len(names) != 1 {
+			t.Errorf("against %q, before the merge %t: %q differ, %v", against, beforeMerge, names, err)
+		}
+	}
+	commit("first")
+	git(t, root, "checkout", "-q", "-b", "change")
+	commit("changed")
+	git(t, root, "checkout", "-q", "main")
+	write(t, root, "other", "a")
+	git(t, root, "add", "-A")
+	git(t, root, "commit", "-qm", "main goes on")
+	git(t, root, "merge", "-q", "--no-ff", "-m", "merge", "change")
+	has("", true, "first")
+	has("HEAD^1", false, "first")
+	git(t, root, "checkout", "-q", "change")
+	has("main^1", false, "first") // what both have in common
+	write(t, root, "dir/a/lock.yaml", "not committed")
+	has("", false, "changed")
+	has("", true, "changed") // a branch is not a merge
+	if _, err := history.Base(t.Context(), root, strings.Repeat("1", 40), false); !errors.Is(err, history.ErrNoCommit) {
+		t.Errorf("a commit that is not there: %v", err)
 	}
 }
