@@ -117,8 +117,14 @@ type written struct {
 const batch = 128
 
 // buildAll builds every cluster, batch by batch: while one is written, the next is
-// built. The error is of what all of them need: each of them has it too.
+// built, and says what the step from the commit before does to each. The error is of
+// what all of them need: each of them has it too.
 func (r *run) buildAll(ctx context.Context, out *report.Report) error {
+	found, err := r.openBase(ctx)
+	out.Findings = append(out.Findings, found...)
+	if err != nil {
+		return err
+	}
 	step := r.step(len(r.clusters))
 	results := make([]written, 0, len(r.clusters))
 	if g, ok := r.Toolchain.(toolchain.Grouper); ok && g.GroupSize() > 1 {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -190,13 +191,13 @@ func quoted(text string) string {
 	return text
 }
 
+// fits reports whether what a spec accepts is exactly the change.
+func fits(a fleet.AcceptedChange, change transition.Change) bool {
+	return a.Change == change.Name && a.From == change.From && a.To == change.To
+}
+
 func accepted(c fleet.Cluster, change transition.Change) bool {
-	for _, a := range c.Spec.Accept {
-		if a.Change == change.Name && a.From == change.From && a.To == change.To {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(c.Spec.Accept, func(a fleet.AcceptedChange) bool { return fits(a, change) })
 }
 
 // unusedAccepts warns of what the spec accepts and is not pending: it would let a
@@ -204,11 +205,7 @@ func accepted(c fleet.Cluster, change transition.Change) bool {
 func unusedAccepts(c fleet.Cluster, changes []transition.Change) finding.List {
 	var findings finding.List
 	for i, a := range c.Spec.Accept {
-		used := false
-		for _, change := range changes {
-			used = used || a.Change == change.Name && a.From == change.From && a.To == change.To
-		}
-		if !used {
+		if !slices.ContainsFunc(changes, func(change transition.Change) bool { return fits(a, change) }) {
 			findings = append(findings, c.Finding(finding.Warning, RuleUnusedAccept, []string{"spec", "accept", fmt.Sprint(i)},
 				fmt.Sprintf("spec.accept names a change that is not pending: %s from %s to %s", a.Change, a.From, a.To), "Take it out."))
 		}
@@ -218,24 +215,13 @@ func unusedAccepts(c fleet.Cluster, changes []transition.Change) finding.List {
 
 // before returns a cluster as the commit has it, and whether it has it.
 func (r *run) before(ctx context.Context, c fleet.Cluster) (transition.Side, bool, error) {
-	text, err := r.baseline.File(ctx, r.lockFile(c.Name))
-	if err != nil || text == nil {
+	lock, err := r.committedLock(ctx, c.Name)
+	if err != nil || lock == nil {
 		return transition.Side{}, false, err
 	}
-	lock, err := lockfile.Parse(text)
+	files, err := r.committedFiles(ctx, lock, "")
 	if err != nil {
-		return transition.Side{}, false, nil // another kasou's: it says nothing to this one
-	}
-	files := manifest.Set{}
-	for name := range lock.Files {
-		file := path.Join(r.Dir, name)
-		data, err := r.baseline.File(ctx, file)
-		if err != nil {
-			return transition.Side{}, false, err
-		}
-		if data != nil {
-			files.Add(manifest.Other, file, data)
-		}
+		return transition.Side{}, false, err
 	}
 	s, err := r.side(c.Name, files)
 	if err != nil {
@@ -251,6 +237,43 @@ func (r *run) before(ctx context.Context, c fleet.Cluster) (transition.Side, boo
 	s.Server = lock.Sealed[r.inside(r.registration(c.Name))].Server
 	s.Registered = s.Registered && s.Server != ""
 	return s, true, nil
+}
+
+// committedLock returns the lock of a cluster in the commit that a change starts from;
+// nil where there is none that this kasou reads.
+func (r *run) committedLock(ctx context.Context, cluster string) (*lockfile.Lock, error) {
+	if r.baseline == nil {
+		return nil, nil
+	}
+	text, err := r.baseline.File(ctx, r.lockFile(cluster))
+	if err != nil || text == nil {
+		return nil, err
+	}
+	lock, err := lockfile.Parse(text)
+	if err != nil {
+		return nil, nil // another kasou's: it says nothing to this one
+	}
+	return lock, nil
+}
+
+// committedFiles returns the files of the same commit that a lock lists below a folder,
+// from the clusters folder; all where that is empty.
+func (r *run) committedFiles(ctx context.Context, lock *lockfile.Lock, below string) (manifest.Set, error) {
+	files := manifest.Set{}
+	for name := range lock.Files {
+		if !strings.HasPrefix(name, below) {
+			continue
+		}
+		file := path.Join(r.Dir, name)
+		data, err := r.baseline.File(ctx, file)
+		if err != nil {
+			return nil, err
+		}
+		if data != nil {
+			files.Add(manifest.Other, file, data)
+		}
+	}
+	return files, nil
 }
 
 // chartBefore returns the chart that a lock pins; empty where it is not at hand.

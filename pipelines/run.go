@@ -112,11 +112,6 @@ func (r *run) prepare(ctx context.Context) (findings finding.List, err error) {
 	if err != nil {
 		return nil, err
 	}
-	based, err := r.openBase(ctx)
-	if err != nil {
-		return nil, err
-	}
-	findings = append(findings, based...)
 	findings = append(findings, found...)
 	r.schemas, found, err = conform.Find(r.fleet, r.Cache)
 	return append(findings, found...), err

@@ -15,8 +15,7 @@ import (
 	"kasou/pipelines/chart"
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
-	"kasou/pipelines/lockfile"
-	"kasou/pipelines/manifest"
+	"kasou/pipelines/layout"
 	"kasou/pipelines/report"
 	"kasou/pipelines/transition"
 )
@@ -207,16 +206,9 @@ func (r *run) runningDistro(ctx context.Context, cluster string) (string, error)
 	if err != nil || lock == nil {
 		return "", err
 	}
-	files := manifest.Set{}
-	for name := range lock.Files {
-		if !strings.HasPrefix(name, path.Join(cluster, "manifests")+"/") {
-			continue
-		}
-		data, err := r.baseline.File(ctx, path.Join(r.Dir, name))
-		if err != nil {
-			return "", err
-		}
-		files.Add(manifest.Other, path.Join(r.Dir, name), data)
+	files, err := r.committedFiles(ctx, lock, path.Join(cluster, layout.Manifests)+"/")
+	if err != nil {
+		return "", err
 	}
 	side, err := r.side(cluster, files)
 	side.Chart = transition.Chart{Name: lock.Chart.Name, Version: lock.Chart.Version}
@@ -231,23 +223,6 @@ func (r *run) runningVersion(ctx context.Context, c fleet.Cluster) (string, erro
 		return c.Spec.Chart.Version, err
 	}
 	return lock.Chart.Version, nil
-}
-
-// committedLock returns the lock of a cluster in HEAD; nil where there is none that
-// this kasou reads.
-func (r *run) committedLock(ctx context.Context, cluster string) (*lockfile.Lock, error) {
-	if r.baseline == nil {
-		return nil, nil
-	}
-	text, err := r.baseline.File(ctx, r.lockFile(cluster))
-	if err != nil || text == nil {
-		return nil, err
-	}
-	lock, err := lockfile.Parse(text)
-	if err != nil {
-		return nil, nil // another kasou's: it says nothing to this one
-	}
-	return lock, nil
 }
 
 // unreachable returns the finding about a version that a person named and the
