@@ -50,7 +50,7 @@ func (w watched) inject(t *testing.T, patch string) func() {
 	return func() { must(t, hooks.Delete(t.Context(), "inject", metav1.DeleteOptions{})) }
 }
 
-// What an admission webhook makes of a sync is no drift, to kasou or to Argo CD:
+// What an admission webhook makes of a sync is not drift, to kasou or to Argo CD:
 // neither a field that it adds, nor one of git's that it rewrites. Once it is
 // gone, what it rewrote is drift.
 func TestAWebhookThatChangesWhatIsSynced(t *testing.T) {

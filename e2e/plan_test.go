@@ -177,7 +177,7 @@ func judge(t *testing.T, env *environment, inNamespace string, before, after []*
 	return got
 }
 
-// asIgnored gives a StatefulSet the volume claim templates of the live one, as Argo
+// asIgnored sets a StatefulSet's volume claim templates to those of the live one, as Argo
 // CD does where an Application ignores that field and says
 // RespectIgnoreDifferences.
 func asIgnored(t *testing.T, env *environment, o *unstructured.Unstructured) {

@@ -176,7 +176,7 @@ func (g *GitHub) serve(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// comments gives what was said below an issue.
+// comments returns what was said below an issue.
 func (g *GitHub) comments(w http.ResponseWriter, rest string) {
 	n, _ := strconv.Atoi(strings.TrimSuffix(rest, "/comments"))
 	if n < 1 || n > len(g.issues) {

@@ -46,7 +46,7 @@ type Controller struct {
 
 // Start installs the definition of SealedSecrets (the file) and the
 // controller's rights into the cluster, runs the binary, and waits until it
-// gives out a certificate. The error is pod.ErrNoNamespaces where it cannot run; the
+// serves a certificate. The error is pod.ErrNoNamespaces where it cannot run; the
 // definition is there all the same.
 func Start(ctx context.Context, c *cluster.Cluster, binary, definition string) (*Controller, error) {
 	config, err := c.Admin()

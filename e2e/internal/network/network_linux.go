@@ -1,4 +1,4 @@
-// Package network gives tests a network of their own, without a way out: servers
+// Package network runs tests in a network of their own, without a way out: servers
 // in it may listen on any address, on ports that others use outside, and names
 // lead to them.
 package network
