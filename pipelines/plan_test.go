@@ -38,11 +38,16 @@ func planSpec(t *testing.T, repo fleettest.Repo, name, chart, more string) {
 func commitAll(t *testing.T, repo fleettest.Repo) {
 	t.Helper()
 	for _, args := range [][]string{{"init", "-q"}, {"add", "-A"}, {"commit", "-qm", "built"}} {
-		c := exec.Command("git", append([]string{"-C", repo.Root, "-c", "user.name=a", "-c", "user.email=a@example.com"}, args...)...)
-		c.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL="+os.DevNull)
-		if out, err := c.CombinedOutput(); err != nil {
-			t.Fatalf("git %v: %v\n%s", args, err, out)
-		}
+		gitIn(t, repo, args...)
+	}
+}
+
+func gitIn(t *testing.T, repo fleettest.Repo, args ...string) {
+	t.Helper()
+	c := exec.Command("git", append([]string{"-C", repo.Root, "-c", "user.name=a", "-c", "user.email=a@example.com"}, args...)...)
+	c.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL="+os.DevNull)
+	if out, err := c.CombinedOutput(); err != nil {
+		t.Fatalf("git %v: %v\n%s", args, err, out)
 	}
 }
 
@@ -171,4 +176,29 @@ func TestAcceptIsNoDefault(t *testing.T) {
 	if r := pipe(t, pipelines.Build, repo.Options(t, tools(t))); rules(r) != "fleet-shared-accept" {
 		t.Errorf("build finds %s", rules(r))
 	}
+}
+
+// On a pull request HEAD is the host's merge, in which the step is built already: it is
+// held against the branch that it goes to, or everything would pass.
+func TestAStepIsSeenOnAPullRequest(t *testing.T) {
+	repo, options := planned(t, map[string]string{"one": "vcluster-0.30.0"})
+	const accept = "  accept: [{change: service-cidr, from: 10.96.0.0/16, to: 10.50.0.0/16}]\n"
+	gitIn(t, repo, "checkout", "-q", "-b", "change")
+	planSpec(t, repo, "one", "vcluster-0.30.0", "  serviceCIDR: 10.50.0.0/16\n"+accept)
+	fleettest.MustPass(t, pipe(t, pipelines.Build, options), nil)
+	commitAll(t, repo)
+	gitIn(t, repo, "checkout", "-q", "-b", "goes-to", "HEAD~1")
+	gitIn(t, repo, "merge", "-q", "--no-ff", "-m", "merge", "change")
+	if r := pipe(t, pipelines.Check, options); effects(r, "one") != "" {
+		t.Errorf("against HEAD: %q", effects(r, "one"))
+	}
+	options.BeforeMerge = true
+	r := pipe(t, pipelines.Check, options)
+	fleettest.MustPass(t, r, nil)
+	if !strings.HasPrefix(effects(r, "one"), "refused-by-vcluster service-cidr") || has(r, pipelines.RuleUnusedAccept) {
+		fleettest.Print(t, r)
+		t.Errorf("before the merge: %q", effects(r, "one"))
+	}
+	planSpec(t, repo, "one", "vcluster-0.30.0", "  serviceCIDR: 10.50.0.0/16\n")
+	found(t, pipe(t, pipelines.Check, options), pipelines.RuleRefused, finding.Error)
 }
