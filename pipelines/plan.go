@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"path"
 	"slices"
 	"strings"
@@ -261,7 +262,8 @@ func (r *run) committedLock(ctx context.Context, cluster string) (*lockfile.Lock
 func (r *run) committedFiles(ctx context.Context, lock *lockfile.Lock, below string) (manifest.Set, error) {
 	files := manifest.Set{}
 	for name := range lock.Files {
-		if !strings.HasPrefix(name, below) {
+		// A committed lock may have been edited: git would end at such a name.
+		if !strings.HasPrefix(name, below) || !fs.ValidPath(name) || strings.Contains(name, "\n") {
 			continue
 		}
 		file := path.Join(r.Dir, name)

@@ -202,3 +202,20 @@ func TestAStepIsSeenOnAPullRequest(t *testing.T) {
 	planSpec(t, repo, "one", "vcluster-0.30.0", "  serviceCIDR: 10.50.0.0/16\n")
 	found(t, pipe(t, pipelines.Check, options), pipelines.RuleRefused, finding.Error)
 }
+
+// A committed lock that somebody edited keeps nobody from building: what it should not
+// list is passed over.
+func TestAStepFromAnEditedLock(t *testing.T) {
+	repo, options := planned(t, map[string]string{"one": "vcluster-0.4.3"})
+	const file = "clusters/one/lock.yaml"
+	whole := string(repo.Read(t, file))
+	edited := strings.Replace(whole, "files:\n", "files:\n  \"../../outside\": sha256:00\n  \"one/line\\nbreak\": sha256:00\n", 1)
+	repo.Write(t, file, []byte(edited))
+	commitAll(t, repo)
+	repo.Write(t, file, []byte(whole))
+	planSpec(t, repo, "one", "vcluster-0.4.3", "  namespace: elsewhere\n")
+	if r := pipe(t, pipelines.Plan, options); effects(r, "one") != "empty-cluster namespace" {
+		fleettest.Print(t, r)
+		t.Errorf("the plan is %q", effects(r, "one"))
+	}
+}
