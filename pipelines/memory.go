@@ -68,11 +68,6 @@ func (o Options) recall(kind string) *recall.File {
 	return recall.Open(filepath.Join(o.Cache, kind, hex.EncodeToString(where[:])), self)
 }
 
-// loadFleet is fleet.Load, which need not parse what this program has parsed.
-func (o Options) loadFleet() (*fleet.Fleet, finding.List, error) {
-	return fleet.Load(o.Root, o.Dir, fleet.Remembering(o.recall("specs")))
-}
-
 // openMemory gives the memory for the run's repository, empty where there is
 // none yet. Nil, which remembers nothing, where it cannot be kept.
 func (r *run) openMemory() *memory {

@@ -24,7 +24,7 @@ func New(ctx context.Context, o Options, wanted fleet.NewOptions) (*report.Repor
 	if err := tree.Create(o.Root, file, data); err != nil {
 		return nil, err
 	}
-	_, findings, err := o.loadFleet()
+	_, findings, err := fleet.Load(o.Root, o.Dir)
 	return sorted(&report.Report{
 		Command:  "new",
 		Clusters: []report.Cluster{{Name: wanted.Name, Status: report.Changed, Changes: []report.Change{{Path: file, Kind: "create", Cause: "new"}}}},

@@ -61,7 +61,7 @@ type run struct {
 // finding that is an error, nothing may be done and the run is nil. The caller
 // closes the run.
 func choose(o Options) (*run, finding.List, error) {
-	f, findings, err := o.loadFleet()
+	f, findings, err := fleet.Load(o.Root, o.Dir)
 	if err != nil || findings.Failed() {
 		return nil, findings, err
 	}
