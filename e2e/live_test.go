@@ -225,7 +225,7 @@ func TestDriftOnTheHost(t *testing.T) {
 				!strings.Contains(row.Message, "spec.replicas is 0, git has 1; besides Argo CD, kubectl-edit changed it last") {
 				t.Errorf("%+v", row)
 			}
-			if !strings.Contains(r.Clusters[0].Diff, "spec.replicas: 0 → 1") || r.Clusters[0].Status != report.Drifted {
+			if !strings.Contains(r.Clusters[0].Diff, "- spec.replicas: 0\n+ spec.replicas: 1\n") || r.Clusters[0].Status != report.Drifted {
 				t.Errorf("status %s, diff %s", r.Clusters[0].Status, r.Clusters[0].Diff)
 			}
 			w.sync(t, "live", track)

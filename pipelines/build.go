@@ -3,7 +3,6 @@ package pipelines
 import (
 	"context"
 	"slices"
-	"strings"
 	"sync"
 
 	"kasou/pipelines/finding"
@@ -146,6 +145,9 @@ func (r *run) buildAll(ctx context.Context, out *report.Report) error {
 	for i, w := range results {
 		addCluster(out, r.clusters[i], w)
 	}
+	if out.FleetDiff, err = r.fleetFileDiff(ctx, out); err != nil {
+		return err
+	}
 	return r.schemas.Err()
 }
 
@@ -169,7 +171,7 @@ func (r *run) buildOne(ctx context.Context, c fleet.Cluster) written {
 	}
 	w.findings = append(w.findings, r.judge(w.plan)...)
 	if r.Diff {
-		w.diff, w.err = r.diff(w.plan)
+		w.diff, w.err = r.clusterDiff(ctx, c, w.plan)
 	}
 	return w
 }
@@ -198,12 +200,6 @@ func (w *written) forget() {
 	for i := range w.plan.Changes {
 		w.plan.Changes[i].Old, w.plan.Changes[i].New = nil, nil
 	}
-}
-
-func (r *run) diff(p tree.Plan) (string, error) {
-	var b strings.Builder
-	err := tree.WriteDiff(&b, p, tree.DiffOptions{Color: r.Color, Visible: true, Semantic: true})
-	return b.String(), err
 }
 
 // removals are the plans that take clusters away.
@@ -292,11 +288,9 @@ func (r *run) remove(ctx context.Context, out *report.Report, one removal) {
 	}
 	c := report.Cluster{Name: one.Cluster, Status: report.Removed, Changes: changes(one.Plan),
 		Reasons: []report.Reason{{Cause: report.RemovedByPerson}}}
+	c.Diff = r.diff(one.Plan)
 	var err error
-	if r.Diff {
-		c.Diff, err = r.diff(one.Plan)
-	}
-	if !r.DryRun && err == nil {
+	if !r.DryRun {
 		err = r.disk.Apply(ctx, one.Plan)
 	}
 	if err != nil {

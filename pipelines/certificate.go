@@ -84,12 +84,7 @@ func (r *run) pinCertificate(ctx context.Context, out *report.Report, data []byt
 		"look whether the controller's log names this certificate; kasou build then seals what is older than sealing.maxAge anew"))
 	plan := r.disk.Rewrite(file, old, data)
 	out.Fleet = changes(plan)
-	var err error
-	if r.Diff {
-		if out.FleetDiff, err = r.diff(plan); err != nil {
-			return err
-		}
-	}
+	out.FleetDiff = r.diff(plan)
 	if r.DryRun {
 		return nil
 	}

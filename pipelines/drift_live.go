@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
+	"kasou/pipelines/difference"
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
 	"kasou/pipelines/host"
@@ -282,11 +283,8 @@ func (l *liveWatch) compare(ctx context.Context, c fleet.Cluster, o live.Object,
 		return found, "", err
 	}
 	if change != nil || len(stale) > 0 {
-		row, difference, err := l.changed(c, o, have, change, stale)
-		if err != nil {
-			return found, "", err
-		}
-		found, diff = append(found, row), difference
+		row, shown := l.changed(c, o, have, change, stale)
+		found, diff = append(found, row), shown
 	}
 	more, err := l.addedRows(ctx, c, o, added, on)
 	if found = append(found, more...); err != nil {
@@ -299,18 +297,14 @@ func (l *liveWatch) compare(ctx context.Context, c fleet.Cluster, o live.Object,
 // changed returns the row of an object that a sync would change, or would leave
 // with fields that git no longer has, and how it would change. change may be
 // nil.
-func (l *liveWatch) changed(c fleet.Cluster, o live.Object, have *unstructured.Unstructured, change *live.Change, stale []string) (report.Row, string, error) {
+func (l *liveWatch) changed(c fleet.Cluster, o live.Object, have *unstructured.Unstructured, change *live.Change, stale []string) (report.Row, string) {
 	var parts []string
 	hint, diff := "Look who changed it and why; a sync makes it git's again: argocd app sync "+c.Name, ""
 	if change != nil {
 		parts = append(parts, fields(change.Fields))
-		var err error
-		diff, err = l.diff(tree.Plan{Changes: []tree.Change{{
+		diff = l.diff(tree.Plan{Changes: []tree.Change{{
 			Path: "host/" + strings.ReplaceAll(o.Name(), " ", "/") + ".yaml", Kind: tree.KindUpdate, Old: change.Live, New: change.Git,
 		}}})
-		if err != nil {
-			return report.Row{}, "", err
-		}
 	}
 	if len(stale) > 0 {
 		parts = append(parts, "Argo CD applied "+some(stale)+", and git no longer has it")
@@ -327,15 +321,17 @@ func (l *liveWatch) changed(c fleet.Cluster, o live.Object, have *unstructured.U
 	if !at.IsZero() {
 		row.Since = stamped(at)
 	}
-	return *row, diff, nil
+	return *row, diff
 }
 
 // fields names what differs, the first few with their values.
-func fields(all []tree.Difference) string {
+func fields(all []difference.Value) string {
 	const most = 4
 	var parts []string
 	for _, d := range all[:min(len(all), most)] {
 		switch {
+		case d.Note != "":
+			parts = append(parts, d.Path+": "+d.Note)
 		case d.Old == "":
 			parts = append(parts, fmt.Sprintf("%s is missing, git has %s", d.Path, short(d.New)))
 		case d.New == "":

@@ -103,9 +103,7 @@ func (w *watch) toolRows(ctx context.Context) error {
 		return err
 	}
 	w.out.Fleet = changes(plan)
-	if w.out.FleetDiff, err = w.diff(plan); err != nil {
-		return err
-	}
+	w.out.FleetDiff += w.diff(plan)
 	others := plan
 	others.Changes = nil
 	for _, change := range plan.Changes {

@@ -105,11 +105,7 @@ func (r *run) writeFleet(ctx context.Context, out *report.Report) error {
 		return err
 	}
 	out.Fleet = changes(plan)
-	if r.Diff {
-		if out.FleetDiff, err = r.diff(plan); err != nil {
-			return err
-		}
-	}
+	out.FleetDiff += r.diff(plan)
 	if r.DryRun {
 		return nil
 	}
@@ -127,9 +123,7 @@ func (r *run) checkFleet(ctx context.Context, out *report.Report) error {
 		return err
 	}
 	out.Fleet = changes(plan)
-	if r.Diff {
-		out.FleetDiff, err = r.diff(plan)
-	}
+	out.FleetDiff += r.diff(plan)
 	out.Findings.Sort()
 	return err
 }

@@ -63,9 +63,7 @@ func (r *run) pin(ctx context.Context, c fleet.Cluster) written {
 
 // write applies a cluster's plan, and shows it where the run asks for that.
 func (r *run) write(ctx context.Context, w *written) {
-	if r.Diff {
-		w.diff, w.err = r.diff(w.plan)
-	}
+	w.diff = r.diff(w.plan)
 	if !r.DryRun && w.err == nil {
 		w.err = r.disk.Apply(ctx, w.plan)
 	}
@@ -77,11 +75,7 @@ func (r *run) rewrite(ctx context.Context, out *report.Report, edits map[string]
 		edit := edits[file]
 		plan := r.disk.Rewrite(file, edit.Old, edit.New)
 		out.Fleet = append(out.Fleet, changes(plan)...)
-		diff, err := r.diff(plan)
-		if err != nil {
-			return err
-		}
-		out.FleetDiff += diff
+		out.FleetDiff += r.diff(plan)
 		if r.DryRun {
 			continue
 		}

@@ -53,8 +53,8 @@ type Options struct {
 	DryRun bool
 	// AllowPrune lets Build remove the files of more than one cluster.
 	AllowPrune bool
-	// Diff fills in the report's differences, Color colours them.
-	Diff, Color bool
+	// Diff fills in the report's differences, by meaning; FullDiff byte for byte.
+	Diff, FullDiff bool
 	// Progress hears, from any goroutine, how many of how many clusters are
 	// done; nil where nobody listens.
 	Progress func(done, total int, name string)

@@ -24,7 +24,6 @@ func newBuild(f *flags) *cobra.Command {
 			if dryRun {
 				s.options.DryRun = true
 				s.options.Diff = true
-				s.options.Color = colors(f.env, f.env.Stdout) && f.output == "text"
 			}
 			return s.run(c, "building", pipelines.Build)
 		},

@@ -21,7 +21,6 @@ that are stale. It writes nothing.`,
 			}
 			defer s.close()
 			s.options.Diff = true
-			s.options.Color = colors(f.env, f.env.Stdout) && f.output == "text"
 			return s.run(c, "checking", pipelines.Check)
 		},
 	}

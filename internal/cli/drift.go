@@ -41,7 +41,6 @@ unknown, it is 3.`,
 				return err
 			}
 			defer s.close()
-			s.options.Color = colors(f.env, f.env.Stdout) && f.output == "text"
 			return s.run(c, "looking", func(ctx context.Context, o pipelines.Options) (*report.Report, error) {
 				return pipelines.Drift(ctx, o, d.options())
 			})

@@ -38,6 +38,8 @@ type flags struct {
 	// hostQPS bounds the requests to it for each second.
 	hostQPS float32
 	verbose bool
+	// diff is how differences are shown.
+	diff choice
 }
 
 const defaultClusters = "clusters"
@@ -47,19 +49,22 @@ func addCommonFlags(root *cobra.Command, env Env) *flags {
 		env:       env,
 		output:    "text",
 		toolchain: choice{value: "auto", allowed: []string{"auto", "embedded", "dagger"}},
+		diff:      choice{value: "meaning", allowed: []string{"meaning", "full"}},
 	}
 	p := root.PersistentFlags()
 	p.StringVar(&f.clusters, "clusters", defaultClusters, "folder with fleet.yaml and one folder for each cluster")
 	p.Var(&f.toolchain, "toolchain", "who runs helm, kubeseal and kubeconform: "+strings.Join(f.toolchain.allowed, ", "))
 	p.Var(&f.output, "output", "how to print results: "+strings.Join(report.Formats(), ", "))
 	p.StringVar(&f.outputFile, "output-file", "", "write the results to this file, and print them as text")
-	p.BoolVarP(&f.verbose, "verbose", "v", false, "show notes that ask for nothing, too")
+	p.Var(&f.diff, "diff", "how to show differences: meaning, or full for every byte but what is sealed")
+	p.BoolVarP(&f.verbose, "verbose", "v", false, "show all: notes that ask for nothing, and each cluster by itself")
 	p.IntVar(&f.jobs, "jobs", runtime.GOMAXPROCS(0), "how many clusters to work on at once")
 	p.StringVar(&f.hostContext, "host-context", "", "kubeconfig context of the host cluster; default: the current one")
 	p.Float32Var(&f.hostQPS, "host-qps", host.DefaultQPS, "how many requests a second the host cluster gets at most")
 	for name, values := range map[string][]string{
 		"toolchain": f.toolchain.allowed,
 		"output":    report.Formats(),
+		"diff":      f.diff.allowed,
 	} {
 		if err := root.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)); err != nil {
 			panic(err) // the flag is defined three lines above
@@ -120,6 +125,7 @@ func (f *flags) open(c *cobra.Command, names []string) (*session, error) {
 			OpenHost: sync.OnceValues(func() (*host.Host, error) { return host.Open(host.Options{Context: f.hostContext, QPS: f.hostQPS}) }),
 			SealKey:  f.env.Getenv(seal.KeyEnv),
 			Getenv:   f.env.Getenv,
+			FullDiff: f.diff.value == "full",
 		},
 	}
 	if tools.Name() != "embedded" {
@@ -155,6 +161,7 @@ func (s *session) print(r *report.Report) error {
 		Source:  s.source,
 		Version: version(),
 		Verbose: s.verbose,
+		Alone:   s.options.FullDiff,
 		Explain: docs.Rule,
 	}
 	if s.github != nil && s.output == "github" {

@@ -38,7 +38,6 @@ while the host says nothing against those. Clusters that are named move in any c
 			}
 			defer s.close()
 			s.options.DryRun, s.options.Diff = dryRun, true
-			s.options.Color = colors(f.env, f.env.Stdout) && f.output == "text"
 			return s.run(c, "upgrading", func(ctx context.Context, o pipelines.Options) (*report.Report, error) {
 				r, err := pipelines.Upgrade(ctx, o, u)
 				if err == nil && !dryRun {

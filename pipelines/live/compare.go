@@ -9,7 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/yaml"
 
-	"kasou/pipelines/tree"
+	"kasou/pipelines/difference"
 )
 
 // Ignored is a part of objects that an Application does not compare: an entry
@@ -81,7 +81,7 @@ type Change struct {
 	// would make it, without what Argo CD passes over.
 	Live, Git []byte
 	// Fields are what differs: Old is the host's value, New git's.
-	Fields []tree.Difference
+	Fields []difference.Value
 }
 
 // Compare gives how the host's object differs from what a sync of want would
@@ -98,7 +98,7 @@ func Compare(want, live, predicted *unstructured.Unstructured) (*Change, error) 
 	if string(c.Live) == string(c.Git) {
 		return nil, nil
 	}
-	fields, ok := tree.Differences(c.Live, c.Git)
+	fields, ok := difference.Values(c.Live, c.Git)
 	if !ok {
 		return nil, fmt.Errorf("%s %s is too large to be compared", want.GetKind(), want.GetName())
 	}

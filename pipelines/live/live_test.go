@@ -11,9 +11,9 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/yaml"
 
+	"kasou/pipelines/difference"
 	"kasou/pipelines/live"
 	"kasou/pipelines/manifest"
-	"kasou/pipelines/tree"
 )
 
 func object(t *testing.T, text string) *unstructured.Unstructured {
@@ -93,11 +93,12 @@ func TestCompare(t *testing.T) {
 	if err != nil || change == nil {
 		t.Fatalf("%+v, %v", change, err)
 	}
-	fields := []tree.Difference{
+	fields := []difference.Value{
 		{Path: "data.a", Old: `"1"`, New: `"2"`}, {Path: "data.b", New: `"two\nlines"`},
-		{Path: `metadata.labels."app.kubernetes.io/instance"`, Old: `"helm"`, New: `"other"`},
+		{Path: `metadata.labels."app.kubernetes.io/instance"`, Old: `helm`, New: `other`},
 	}
-	if !slices.Equal(change.Fields, fields) {
+	same := func(a, b difference.Value) bool { return a.Path == b.Path && a.Old == b.Old && a.New == b.New }
+	if !slices.EqualFunc(change.Fields, fields, same) {
 		t.Errorf("%+v", change.Fields)
 	}
 }

@@ -24,8 +24,7 @@ func lookupFindings(c fleet.Cluster, ch toolchain.Chart) finding.List {
 		return nil
 	}
 	return finding.List{c.Finding(finding.Note, RuleLookup, []string{"spec", "chart"},
-		"the chart calls `lookup`, which finds nothing where manifests are rendered without a cluster: "+strings.Join(at, ", "),
-		"where the chart has a value for what it looks up, set it")}
+		"the chart calls `lookup`, which finds nothing where manifests are rendered without a cluster: "+strings.Join(at, ", "), "")}
 }
 
 var lookupsByDigest sync.Map // chart digest → func() []string

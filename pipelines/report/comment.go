@@ -16,7 +16,7 @@ func Comment(r *Report, o Options, room int) (text string, quiet bool) {
 	room -= len(text) + reserved
 	if room > 0 {
 		found := summaryFindings(&beside, o, room/2)
-		text += found + summaryDiffs(r, room-len(found))
+		text += found + summaryDiffs(r, o, room-len(found))
 	}
 	quiet = len(r.steps()) == 0 && len(beside.Findings)+len(r.Unfinished)+len(r.Fleet) == 0 && r.Count(Unchanged) == len(r.Clusters)
 	return text, quiet

@@ -51,7 +51,7 @@ func summaryOf(r *Report, o Options, room int) string {
 		return ""
 	}
 	found := summaryFindings(r, o, min(room, findingsSize))
-	return head + found + summaryDiffs(r, room-len(found))
+	return head + found + summaryDiffs(r, o, room-len(found))
 }
 
 func summaryHead(r *Report) string {
@@ -90,15 +90,26 @@ func statusWord(r *Report, s Status) string {
 	return plainName(string(s))
 }
 
-// summaryTable lists what failed first, then what changed. Of ten thousand
-// clusters most are unchanged; the counts have them.
+// summaryTable lists what failed first, then what changed, those of which the same
+// is to be said in one row. Of ten thousand clusters most are unchanged; the counts have
+// them.
 func summaryTable(r *Report) string {
 	var rows []string
 	for _, s := range []Status{Failed, Drifted, Unknown, Removed, Changed} {
+		var files []string
+		names := map[string][]string{}
 		for _, c := range r.Clusters {
-			if c.Status == s {
-				rows = append(rows, fmt.Sprintf("| `%s` | %s | %s |\n", plainName(c.Name), statusWord(r, s), countChanges(c.Changes)))
+			if c.Status != s {
+				continue
 			}
+			count := countChanges(c.Changes)
+			if _, known := names[count]; !known {
+				files = append(files, count)
+			}
+			names[count] = append(names[count], c.Name)
+		}
+		for _, count := range files {
+			rows = append(rows, fmt.Sprintf("| %s | %s | %s |\n", codeNames(names[count], "`", "`"), statusWord(r, s), count))
 		}
 	}
 	if len(rows) == 0 {
@@ -106,9 +117,27 @@ func summaryTable(r *Report) string {
 	}
 	more := ""
 	if n := len(rows) - summaryRows; n > 0 {
-		rows, more = rows[:summaryRows], fmt.Sprintf("and %s more in the log\n\n", plural(n, "cluster"))
+		rows, more = rows[:summaryRows], fmt.Sprintf("and %s more in the log\n\n", plural(n, "row"))
 	}
 	return "| cluster | status | files |\n|---|---|---|\n" + strings.Join(rows, "") + "\n" + more
+}
+
+// codeNames returns one name, or how many and three of them, each between marks that
+// make it code.
+func codeNames(names []string, begin, end string) string {
+	few := names[:min(len(names), 3)]
+	quoted := make([]string, len(few))
+	for i, name := range few {
+		quoted[i] = begin + plainName(name) + end
+	}
+	if len(names) == 1 {
+		return quoted[0]
+	}
+	text := fmt.Sprintf("%d clusters: %s", len(names), strings.Join(quoted, ", "))
+	if more := len(names) - len(few); more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
 }
 
 // summaryFindings gives the worst findings as the text report has them.
@@ -160,7 +189,7 @@ func shownFindings(entries []string, room int) string {
 
 // summaryDiffs gives the differences in at most room bytes, besides the words
 // for what is left out.
-func summaryDiffs(r *Report, room int) string {
+func summaryDiffs(r *Report, o Options, room int) string {
 	var b strings.Builder
 	left := 0
 	add := func(line string, changes []Change, diff string) {
@@ -175,8 +204,8 @@ func summaryDiffs(r *Report, room int) string {
 		b.WriteString(block)
 	}
 	add("the fleet: "+countChanges(r.Fleet), r.Fleet, r.FleetDiff)
-	for _, c := range r.Clusters {
-		add("<code>"+plainName(c.Name)+"</code>: "+countChanges(c.Changes), c.Changes, c.Diff)
+	for _, g := range r.Changed(o.Alone) {
+		add(codeNames(g.Names, "<code>", "</code>")+": "+countChanges(g.changes), g.changes, g.Diff)
 	}
 	if left > 0 {
 		fmt.Fprintf(&b, "%s did not fit here: this step's log has all.\n", plural(left, "difference"))

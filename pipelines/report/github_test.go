@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -162,14 +163,16 @@ func TestWhatIsTooMuchForAnnotationsIsInTheLog(t *testing.T) {
 	}
 }
 
+// bigFleet has every second cluster changed, no two alike.
 func bigFleet(clusters, diff int) *Report {
 	r := &Report{Command: "check"}
 	for i := range clusters {
 		c := Cluster{Name: fmt.Sprintf("cluster-%05d", i), Status: Unchanged}
 		if i%2 == 0 && diff > 0 {
 			c.Status = Changed
-			c.Changes = []Change{{Path: "clusters/x/values.yaml", Kind: "update"}}
-			c.Diff = strings.Repeat("+ a: \u00e9```\n", diff)
+			c.Changes = slices.Concat(slices.Repeat([]Change{{Path: "clusters/x/values.yaml", Kind: "update"}}, 1+i/2%7),
+				slices.Repeat([]Change{{Path: "clusters/x/a.yaml", Kind: "create"}}, i/14%7), slices.Repeat([]Change{{Path: "clusters/x/b.yaml", Kind: "delete"}}, i/98%7))
+			c.Diff = strings.Repeat(fmt.Sprintf("+ a: \u00e9``` %d\n", i), diff)
 		}
 		r.Clusters = append(r.Clusters, c)
 		r.Findings = append(r.Findings, many(diff, finding.Error)...)
@@ -185,7 +188,7 @@ func TestSummaryStaysBelowOneMebibyte(t *testing.T) {
 		below int
 	}{
 		{"10,000 unchanged clusters", bigFleet(10_000, 0), []string{"10000 clusters · 10000 unchanged"}, 300},
-		{"10,000 clusters, half changed", bigFleet(10_000, 12), []string{"and 4800 clusters more", "more in this step's log", "did not fit here"}, summarySize},
+		{"10,000 clusters, half changed", bigFleet(10_000, 12), []string{"and 143 rows more", "more in this step's log", "did not fit here"}, summarySize},
 		{"one huge diff", bigFleet(1, 100_000), []string{"Cut here", "more in this step's log"}, summarySize},
 	} {
 		t.Run(test.name, func(t *testing.T) {

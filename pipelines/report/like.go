@@ -22,12 +22,12 @@ func (l Like) String() string {
 	if len(l.Clusters) < 2 {
 		return ""
 	}
-	return Planned{Names: l.Clusters}.title()
+	return fmt.Sprintf("%d clusters: %s", len(l.Clusters), someNames(l.Clusters))
 }
 
 // Likes puts findings together that say the same of several clusters: with one rule,
-// severity, message and hint, but for the clusters' names. Errors stand alone: each
-// has a place to mend.
+// severity, message and hint, but for the clusters' names. Errors with a line stand
+// alone: each has a place to mend.
 func Likes(all finding.List) []Like {
 	type key struct {
 		rule          finding.Rule
@@ -37,7 +37,7 @@ func Likes(all finding.List) []Like {
 	var likes []Like
 	at := map[key]int{}
 	for _, f := range all {
-		if f.Cluster == "" || f.Severity == finding.Error {
+		if f.Cluster == "" || f.Severity == finding.Error && f.Line > 0 {
 			likes = append(likes, Like{Finding: f})
 			continue
 		}

@@ -10,7 +10,7 @@ import (
 )
 
 // Three hundred clusters with one note each are told once, with three names; what
-// differs in more than the cluster's name, and each error, stands alone.
+// differs in more than the cluster's name, and each error with a line, stands alone.
 func TestLikeIsToldOnce(t *testing.T) {
 	r := &Report{Command: "check"}
 	for i := range 300 {
@@ -22,15 +22,18 @@ func TestLikeIsToldOnce(t *testing.T) {
 	}
 	r.Findings = append(r.Findings,
 		finding.Finding{Cluster: "team-001", Rule: "broken", Severity: finding.Error, Message: "it is broken"},
-		finding.Finding{Cluster: "team-002", Rule: "broken", Severity: finding.Error, Message: "it is broken"})
+		finding.Finding{Cluster: "team-002", Rule: "broken", Severity: finding.Error, Message: "it is broken"},
+		finding.Finding{File: "a.yaml", Line: 1, Cluster: "team-001", Rule: "broken", Severity: finding.Error, Message: "it is broken"},
+		finding.Finding{File: "b.yaml", Line: 1, Cluster: "team-002", Rule: "broken", Severity: finding.Error, Message: "it is broken"})
 	var got bytes.Buffer
 	if err := Write(&got, r, Options{}); err != nil {
 		t.Fatal(err)
 	}
-	want := `clusters/team-000/spec.yaml:5: note: the chart of NAME calls lookup [render-lookup] (300 clusters (team-000, team-001, team-002 and 297 more))
+	want := `clusters/team-000/spec.yaml:5: note: the chart of NAME calls lookup [render-lookup] (300 clusters: team-000, team-001, team-002 and 297 more)
   Set a value.
-error: it is broken [broken]
-error: it is broken [broken]
+error: it is broken [broken] (2 clusters: team-001, team-002)
+a.yaml:1: error: it is broken [broken]
+b.yaml:1: error: it is broken [broken]
 300 notes ask for nothing: -v shows them
 300 clusters: 300 unchanged
 `
@@ -41,8 +44,42 @@ error: it is broken [broken]
 	if err := Write(&got, r, Options{Verbose: true}); err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(got.String(), "note: all is well [nothing] (300 clusters") {
-		t.Errorf("with -v:\n%s", got.String())
+	if n := strings.Count(got.String(), "note: all is well [nothing]\n"); n != 300 {
+		t.Errorf("with -v there are %d of 300:\n%s", n, got.String())
+	}
+}
+
+// What changes alike is shown once, with three names; with -v, and byte for byte, each
+// cluster stands alone.
+func TestChangedAlikeIsShownOnce(t *testing.T) {
+	r := &Report{Command: "build", DryRun: true, FleetDiff: "clusters/fleet.yaml\n- a: 1\n"}
+	for i := range 5 {
+		name := fmt.Sprintf("team-%d", i)
+		c := Cluster{Name: name, Status: Changed, Diff: "clusters/" + name + "/values.yaml\n- host: " + name + ".old\n+ host: " + name + ".new\n"}
+		if i == 4 {
+			c.Diff = "clusters/" + name + "/values.yaml\n- host: team-0.old\n"
+		}
+		r.Clusters = append(r.Clusters, c)
+	}
+	want := `clusters/fleet.yaml
+- a: 1
+4 clusters (team-0, team-1, team-2 and 1 more):
+clusters/NAME/values.yaml
+- host: NAME.old
++ host: NAME.new
+team-4:
+clusters/team-4/values.yaml
+- host: team-0.old
+5 clusters: 5 to change
+`
+	for _, o := range []Options{{}, {Verbose: true}, {Alone: true}} {
+		var got bytes.Buffer
+		if err := Write(&got, r, o); err != nil {
+			t.Fatal(err)
+		}
+		if alone := o.Verbose || o.Alone; !alone && got.String() != want || alone && strings.Count(got.String(), "/values.yaml\n") != 5 {
+			t.Errorf("%+v: got\n%s\nwant\n%s", o, got.String(), want)
+		}
 	}
 }
 
@@ -50,7 +87,7 @@ error: it is broken [broken]
 func TestReplaceName(t *testing.T) {
 	for text, want := range map[string]string{
 		"StatefulSet a restarts": "StatefulSet NAME restarts", "vc-config-a": "vc-config-NAME", "a-headless": "NAME-headless",
-		"a": "NAME", "banana": "banana", "ba a ab": "ba NAME ab", "": "", "https://a.example.com": "https://NAME.example.com",
+		"a": "NAME", "banana": "banana", "[a]=\"a\"\na": "[NAME]=\"NAME\"\nNAME", "a1": "a1", "éa": "éa", "ba a ab": "ba NAME ab", "": "", "https://a.example.com": "https://NAME.example.com",
 	} {
 		if got := replaceName(text, "a"); got != want {
 			t.Errorf("%q: %q, want %q", text, got, want)

@@ -59,8 +59,8 @@ func (c Cluster) likeOthers() []Transition {
 	return steps
 }
 
-// replaceName replaces a name where it stands as a word of its own, also before the
-// suffixes that charts append to it.
+// replaceName replaces a name where it stands between other characters than letters and
+// digits, as before the suffixes that charts append to it.
 func replaceName(text, name string) string {
 	var b strings.Builder
 	for {
@@ -69,8 +69,8 @@ func replaceName(text, name string) string {
 			return b.String() + text
 		}
 		end := i + len(name)
-		before := i == 0 || strings.ContainsRune(" /-:,.", rune(text[i-1]))
-		after := end == len(text) || strings.ContainsRune(" /-:,.", rune(text[end]))
+		before := i == 0 || !inWord(text[i-1])
+		after := end == len(text) || !inWord(text[end])
 		b.WriteString(text[:i])
 		if before && after {
 			b.WriteString(placeholder)
@@ -79,6 +79,12 @@ func replaceName(text, name string) string {
 		}
 		text = text[end:]
 	}
+}
+
+// inWord reports whether a byte belongs to a word: a letter or a digit, or a part of one
+// beyond ASCII.
+func inWord(b byte) bool {
+	return b >= 0x80 || '0' <= b && b <= '9' || 'a' <= b && b <= 'z' || 'A' <= b && b <= 'Z'
 }
 
 // effects have the words of transition.Effect, the worst first.
@@ -97,13 +103,19 @@ func severityOf(p Planned) int {
 // title names the clusters: one by its name, several by their number and three
 // names.
 func (p Planned) title() string {
-	switch {
-	case len(p.Names) == 1:
+	if len(p.Names) == 1 {
 		return p.Names[0]
-	case len(p.Names) <= 3:
-		return fmt.Sprintf("%d clusters (%s)", len(p.Names), strings.Join(p.Names, ", "))
 	}
-	return fmt.Sprintf("%d clusters (%s and %d more)", len(p.Names), strings.Join(p.Names[:3], ", "), len(p.Names)-3)
+	return fmt.Sprintf("%d clusters (%s)", len(p.Names), someNames(p.Names))
+}
+
+// someNames joins three names, and says how many more there are.
+func someNames(names []string) string {
+	const enough = 3
+	if len(names) <= enough {
+		return strings.Join(names, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(names[:enough], ", "), len(names)-enough)
 }
 
 // plan prints what a change does, group by group.

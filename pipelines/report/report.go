@@ -109,7 +109,8 @@ type Cluster struct {
 	Changes []Change `json:"changes,omitempty"`
 	// Reasons say why the files change; none where nothing does.
 	Reasons []Reason `json:"reasons,omitempty"`
-	// Diff of the changes, where one was asked for; never coloured in json.
+	// Diff of the changes, where one was asked for. Lines begin with "+ " for what comes,
+	// "- " for what goes and "! " for what else changes, below the path of each file.
 	Diff string `json:"diff,omitempty"`
 	// Steps say what the change does to the cluster that runs, the worst first; none
 	// where nothing that is deployed changes, or where there is no commit to compare
@@ -235,8 +236,11 @@ type Options struct {
 	// Explain returns what docs/rules.md says of a rule, and whether it does, for
 	// sarif; nil leaves it out.
 	Explain func(rule string) (string, bool)
-	// Verbose shows notes that ask for nothing, too; text only.
+	// Verbose shows notes that ask for nothing, too, and each cluster by itself; text
+	// only.
 	Verbose bool
+	// Alone shows each cluster's changes by themselves; text only.
+	Alone bool
 }
 
 // Write prints the report to w.

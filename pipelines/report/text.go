@@ -34,7 +34,7 @@ func writeText(w io.Writer, r *Report, o Options) error {
 	t := &textWriter{Writer: bufio.NewWriter(w), options: o, sources: map[string][]string{}, text: r.Text}
 	t.rows = r.rowsByFinding()
 	shown, hidden := quiet(r.Findings, o.Verbose)
-	for _, l := range Likes(shown) {
+	for _, l := range t.likes(shown) {
 		if (r.Command != "plan" || l.Rule != PlanRule) && (r.Command != "upgrade" || l.Rule != newerChart) {
 			t.like(l)
 		}
@@ -111,10 +111,10 @@ func (t *textWriter) like(l Like) {
 }
 
 // sourceLine shows the line at fault with a caret below it, where the file can
-// be read and the line is short enough to help.
+// be read and the line is short enough to help. A note is of no fault.
 func (t *textWriter) sourceLine(f finding.Finding) {
 	line, ok := t.line(f.File, f.Line)
-	if !ok || f.Column < 1 || f.Column > len(line)+1 || len(line) > 160 {
+	if !ok || f.Severity == finding.Note || f.Column < 1 || f.Column > len(line)+1 || len(line) > 160 {
 		return
 	}
 	number := fmt.Sprintf("%5d | ", f.Line)
@@ -155,23 +155,44 @@ func (t *textWriter) read(path string) []byte {
 }
 
 func (t *textWriter) changes(r *Report) {
-	for _, c := range r.Clusters {
-		switch {
-		case c.Diff != "":
-			t.WriteString(c.Diff)
-		case len(c.Changes) == 1:
-			fmt.Fprintf(t, "%s: %s %sd\n", t.paint(bold, Inert(c.Name)), Inert(c.Changes[0].Path), c.Changes[0].Kind)
-		case len(c.Changes) > 0:
-			fmt.Fprintf(t, "%s: %s\n", t.paint(bold, Inert(c.Name)), countChanges(c.Changes))
+	if r.FleetDiff != "" {
+		t.diff(r.FleetDiff)
+	} else {
+		for _, c := range r.Fleet {
+			fmt.Fprintf(t, "%s: %sd\n", Inert(c.Path), c.Kind)
 		}
 	}
-	if r.FleetDiff != "" {
-		t.WriteString(r.FleetDiff)
-		return
+	for _, g := range r.Changed(t.options.Verbose || t.options.Alone) {
+		title := t.paint(bold, Inert(g.Title()))
+		if g.Diff == "" {
+			fmt.Fprintf(t, "%s: %s\n", title, Inert(g.Files))
+			continue
+		}
+		fmt.Fprintf(t, "%s:\n", title)
+		t.diff(g.Diff)
 	}
-	for _, c := range r.Fleet {
-		fmt.Fprintf(t, "%s: %sd\n", Inert(c.Path), c.Kind)
+}
+
+// diff prints a difference, line by line, with its colours.
+func (t *textWriter) diff(text string) {
+	for line := range strings.Lines(text) {
+		line = strings.TrimSuffix(line, "\n")
+		fmt.Fprintf(t, "%s\n", t.paint(diffColor(line), Inert(line)))
 	}
+}
+
+func diffColor(line string) string {
+	switch {
+	case strings.HasPrefix(line, "--- "), strings.HasPrefix(line, "+++ "):
+		return bold
+	case strings.HasPrefix(line, "+"):
+		return green
+	case strings.HasPrefix(line, "-"):
+		return red
+	case strings.HasPrefix(line, "!"), strings.HasPrefix(line, "@@"):
+		return yellow
+	}
+	return ""
 }
 
 func countChanges(changes []Change) string {

@@ -2,27 +2,19 @@ package seal
 
 import (
 	"time"
+
+	"kasou/pipelines/manifest"
 )
 
-// The annotations of a SealedSecret that kasou wrote. They stand in its own
-// metadata, never in spec.template: the unsealed Secret does not get them.
+// The annotations of a SealedSecret that kasou wrote; manifest says what each is.
 const (
-	// AnnotationPlace is the cluster and the file that it was sealed for.
-	AnnotationPlace = "kasou/sealed-for"
-	// AnnotationSealedAt is when: UTC, RFC 3339. It changes only with the
-	// ciphertext.
-	AnnotationSealedAt = "kasou/sealed-at"
-	// AnnotationCertificate is the fingerprint of the certificate it was sealed
-	// with.
-	AnnotationCertificate = "kasou/sealed-with"
-	// AnnotationNotAfter is when the credential in it ends: UTC, RFC 3339.
-	AnnotationNotAfter = "kasou/credential-not-after"
-	// AnnotationTag is the tag over everything.
-	AnnotationTag = "kasou/tag"
-	// AnnotationPlaintextTag is the tag over the plaintext.
-	AnnotationPlaintextTag = "kasou/tag-plaintext"
-	// AnnotationDocumentTag is the tag over the document without its plaintext.
-	AnnotationDocumentTag = "kasou/tag-document"
+	AnnotationPlace        = manifest.SealedFor
+	AnnotationSealedAt     = manifest.SealedAt
+	AnnotationCertificate  = manifest.SealedWith
+	AnnotationNotAfter     = manifest.CredentialNotAfter
+	AnnotationTag          = manifest.Tag
+	AnnotationPlaintextTag = manifest.PlaintextTag
+	AnnotationDocumentTag  = manifest.DocumentTag
 )
 
 // record is what the annotations say; every field is the text that stands

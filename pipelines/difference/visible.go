@@ -1,4 +1,4 @@
-package tree
+package difference
 
 import (
 	"fmt"
@@ -7,10 +7,10 @@ import (
 	"unicode/utf8"
 )
 
-// visible gives text with everything written out that a terminal would act on
+// Visible returns text with everything written out that a terminal would act on
 // or hide: control characters but the tab and the line feed, bidirectional
 // marks, invisible characters, and bytes that are not UTF-8.
-func visible(text string) string {
+func Visible(text string) string {
 	var b strings.Builder
 	for i := 0; i < len(text); {
 		r, size := utf8.DecodeRuneInString(text[i:])
