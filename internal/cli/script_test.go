@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"flag"
 	"fmt"
 	"io/fs"
 	"net/http"
@@ -16,7 +17,10 @@ import (
 
 	"kasou/internal/charttest"
 	"kasou/internal/githubtest"
+	"kasou/internal/upstream"
 )
+
+var update = flag.Bool("update", false, "rewrite the outputs in the scripts")
 
 // TestScripts runs the real binary as a person does, on a clone of the example:
 // testdata/script.
@@ -34,8 +38,18 @@ func TestScripts(t *testing.T) {
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
+		UpdateScripts:       *update,
+		Condition: func(name string) (bool, error) {
+			version, known := strings.CutPrefix(name, "chart:")
+			if !known {
+				return false, fmt.Errorf("there is no condition %s", name)
+			}
+			_, err := os.Stat(filepath.Join(upstream.Dir(), "vcluster-"+version+".tgz"))
+			return upstream.Dir() != "" && err == nil, nil
+		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"github-issues": writeIssues, "github-close": closePull, "github-add": addPull,
+			"upstream-fleet": upstreamFleet, "lines": countLines,
 			"chart-release": func(script *testscript.TestScript, _ bool, args []string) { releaseChart(t, script, args) },
 		},
 		Setup: func(env *testscript.Env) error {
@@ -106,6 +120,68 @@ func addPull(script *testscript.TestScript, _ bool, args []string) {
 		script.Fatalf("usage: github-add TITLE")
 	}
 	fake.Add(githubtest.Issue{Title: args[0], User: githubtest.User{Login: "alice", Type: "User"}, PullRequest: &struct{}{}})
+}
+
+// upstreamFleet is the command upstream-fleet DIR COUNT VERSION...: it makes a
+// repository, with a commit, of so many clusters of the real chart of the first
+// version, and a chart repository of all versions at $CHARTS. Hosts of the first 49
+// clusters are of another domain.
+func upstreamFleet(script *testscript.TestScript, _ bool, args []string) {
+	if len(args) < 3 {
+		script.Fatalf("usage: upstream-fleet DIR COUNT VERSION...")
+	}
+	count, err := strconv.Atoi(args[1])
+	script.Check(err)
+	write := func(file string, data []byte) {
+		file = filepath.Join(script.MkAbs(args[0]), file)
+		script.Check(os.MkdirAll(filepath.Dir(file), 0o755))
+		script.Check(os.WriteFile(file, data, 0o644))
+	}
+	index := "apiVersion: v1\nentries:\n  vcluster:\n"
+	for _, version := range args[2:] {
+		name := "vcluster-" + version + ".tgz"
+		data, err := os.ReadFile(filepath.Join(upstream.Dir(), name))
+		script.Check(err)
+		write("charts/"+name, data)
+		write("../.charts/"+name, data)
+		index += fmt.Sprintf("  - {apiVersion: v2, name: vcluster, version: %s, urls: [%s]}\n", version, name)
+	}
+	write("../.charts/index.yaml", []byte(index))
+	certificate, err := os.ReadFile(script.MkAbs("repo/clusters/sealed-secrets.crt"))
+	script.Check(err)
+	write("clusters/sealed-secrets.crt", certificate)
+	write("clusters/fleet.yaml", fmt.Appendf(nil, `apiVersion: kasou/v1
+kind: Fleet
+spec:
+  repository: {url: "https://github.com/acme/platform.git"}
+  host: {kubernetesVersion: 1.34.1, serviceCIDR: 10.96.0.0/16}
+  sealing: {certificate: sealed-secrets.crt}
+  defaults:
+    chart: {path: charts/vcluster-%s.tgz}
+    ingress: {className: nginx}
+`, args[2]))
+	const others = 49
+	for i := 1; i <= count; i++ {
+		domain := "example.net"
+		if i <= others {
+			domain = "example.com"
+		}
+		write(fmt.Sprintf("clusters/c%04d/spec.yaml", i), fmt.Appendf(nil,
+			"apiVersion: kasou/v1\nkind: VirtualCluster\nmetadata: {name: c%04d}\nspec:\n  ingress: {enabled: true, host: c%04d.%s}\n", i, i, domain))
+	}
+	script.Check(initGit(script.MkAbs(args[0])))
+}
+
+// countLines is the command lines FILE MOST: it fails where the file has more lines.
+func countLines(script *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 2 {
+		script.Fatalf("usage: lines FILE MOST")
+	}
+	most, err := strconv.Atoi(args[1])
+	script.Check(err)
+	if n := strings.Count(script.ReadFile(args[0]), "\n"); n > most {
+		script.Fatalf("%s has %d lines, at most %d are to be read", args[0], n, most)
+	}
 }
 
 // releaseChart is the command chart-release VERSION [OLD NEW]: it puts the example's

@@ -59,7 +59,7 @@ func (t *textWriter) likes(all finding.List) []Like {
 	}
 	alone := make([]Like, len(all))
 	for i, f := range all {
-		alone[i] = Like{Finding: f}
+		alone[i] = Like{Finding: f, first: f}
 	}
 	return alone
 }

@@ -15,6 +15,8 @@ type Like struct {
 	// Clusters are their names, in the order of the findings; none where it is one
 	// alone.
 	Clusters []string
+	// first is the first of them as it was found.
+	first finding.Finding
 }
 
 // String returns how many clusters there are and three of their names; "" for one.
@@ -38,14 +40,14 @@ func Likes(all finding.List) []Like {
 	at := map[key]int{}
 	for _, f := range all {
 		if f.Cluster == "" || f.Severity == finding.Error && f.Line > 0 {
-			likes = append(likes, Like{Finding: f})
+			likes = append(likes, Like{Finding: f, first: f})
 			continue
 		}
 		k := key{f.Rule, f.Severity, replaceName(f.Message, f.Cluster), replaceName(f.Hint, f.Cluster)}
 		i, known := at[k]
 		if !known {
 			at[k] = len(likes)
-			likes = append(likes, Like{Finding: f, Clusters: []string{f.Cluster}})
+			likes = append(likes, Like{Finding: f, Clusters: []string{f.Cluster}, first: f})
 			continue
 		}
 		likes[i].Message, likes[i].Hint = k.message, k.hint

@@ -105,7 +105,11 @@ func (t *textWriter) like(l Like) {
 	if f.Hint != "" {
 		fmt.Fprintf(t, "  %s\n", indented(f.Hint))
 	}
-	if note := t.rows[f].note(); note != "" {
+	note := t.rows[l.first].note()
+	if len(l.Clusters) > 1 {
+		note = replaceName(note, l.first.Cluster)
+	}
+	if note != "" {
 		fmt.Fprintf(t, "  %s\n", t.paint(faint, Inert(note)))
 	}
 }
