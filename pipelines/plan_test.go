@@ -10,6 +10,7 @@ import (
 	"kasou/internal/fleettest"
 	"kasou/internal/upstream"
 	"kasou/pipelines"
+	"kasou/pipelines/baseline"
 	"kasou/pipelines/finding"
 	"kasou/pipelines/report"
 )
@@ -89,7 +90,7 @@ func TestAStepThatBreaksIsRefused(t *testing.T) {
 			}
 			lock := string(repo.Read(t, "clusters/one/lock.yaml"))
 			for _, p := range []pipelines.Pipeline{pipelines.Build, pipelines.Check} {
-				found(t, pipe(t, p, options), pipelines.RuleRefused, finding.Error)
+				found(t, pipe(t, p, options), baseline.RuleRefused, finding.Error)
 			}
 			if string(repo.Read(t, "clusters/one/lock.yaml")) != lock {
 				t.Error("it was built all the same")
@@ -98,9 +99,9 @@ func TestAStepThatBreaksIsRefused(t *testing.T) {
 			fleettest.MustPass(t, pipe(t, pipelines.Build, options), nil)
 			r := pipe(t, pipelines.Check, options)
 			fleettest.MustPass(t, r, nil)
-			found(t, r, pipelines.RuleStep, finding.Warning)
+			found(t, r, baseline.RuleStep, finding.Warning)
 			commitAll(t, repo)
-			found(t, pipe(t, pipelines.Check, options), pipelines.RuleUnusedAccept, finding.Warning)
+			found(t, pipe(t, pipelines.Check, options), baseline.RuleUnusedAccept, finding.Warning)
 		})
 	}
 }
@@ -115,8 +116,8 @@ func TestAnAcceptIsBoundToItsStep(t *testing.T) {
 	} {
 		planSpec(t, repo, "one", "vcluster-0.30.0", "  serviceCIDR: 10.50.0.0/16\n  accept: "+accept+"\n")
 		r := pipe(t, pipelines.Build, options)
-		found(t, r, pipelines.RuleRefused, finding.Error)
-		found(t, r, pipelines.RuleUnusedAccept, finding.Warning)
+		found(t, r, baseline.RuleRefused, finding.Error)
+		found(t, r, baseline.RuleUnusedAccept, finding.Warning)
 	}
 }
 
@@ -127,7 +128,7 @@ func TestPlanComparesWithTheCommit(t *testing.T) {
 	fleetFile := string(repo.Read(t, "clusters/fleet.yaml"))
 	repo.Write(t, "clusters/fleet.yaml", []byte(strings.Replace(fleetFile, "1.34.1", "1.29.1", 1)))
 	r := pipe(t, pipelines.Build, options)
-	found(t, r, pipelines.RuleRefused, finding.Error)
+	found(t, r, baseline.RuleRefused, finding.Error)
 	if effects(r, "one") != "refused-by-vcluster kubernetes, restart" || effects(r, "two") != "" {
 		fleettest.Print(t, r)
 		t.Errorf("one: %q, two: %q", effects(r, "one"), effects(r, "two"))
@@ -148,7 +149,7 @@ func TestPlanComparesWithTheCommit(t *testing.T) {
 		t.Error("against the commit before there is no step")
 	}
 	against.Against = strings.Repeat("1", 40)
-	found(t, pipe(t, pipelines.Plan, against), pipelines.RuleBaseUnknown, finding.Warning)
+	found(t, pipe(t, pipelines.Plan, against), baseline.RuleBaseUnknown, finding.Warning)
 }
 
 // A chart of another file under the same path is read in the labels.
@@ -195,12 +196,12 @@ func TestAStepIsSeenOnAPullRequest(t *testing.T) {
 	options.BeforeMerge = true
 	r := pipe(t, pipelines.Check, options)
 	fleettest.MustPass(t, r, nil)
-	if !strings.HasPrefix(effects(r, "one"), "refused-by-vcluster service-cidr") || has(r, pipelines.RuleUnusedAccept) {
+	if !strings.HasPrefix(effects(r, "one"), "refused-by-vcluster service-cidr") || has(r, baseline.RuleUnusedAccept) {
 		fleettest.Print(t, r)
 		t.Errorf("before the merge: %q", effects(r, "one"))
 	}
 	planSpec(t, repo, "one", "vcluster-0.30.0", "  serviceCIDR: 10.50.0.0/16\n")
-	found(t, pipe(t, pipelines.Check, options), pipelines.RuleRefused, finding.Error)
+	found(t, pipe(t, pipelines.Check, options), baseline.RuleRefused, finding.Error)
 }
 
 // A committed lock that somebody edited keeps nobody from building: what it should not

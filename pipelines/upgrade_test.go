@@ -14,9 +14,12 @@ import (
 	"kasou/internal/realtool"
 	"kasou/internal/upstream"
 	"kasou/pipelines"
+	"kasou/pipelines/baseline"
+	"kasou/pipelines/chart"
 	"kasou/pipelines/finding"
 	"kasou/pipelines/lockfile"
 	"kasou/pipelines/report"
+	"kasou/pipelines/upgrade"
 )
 
 // releases serves upstream charts over http, indexed by the helm command; those of
@@ -62,7 +65,7 @@ func released(t *testing.T, repo fleettest.Repo, url, name, version, more string
 	repo.Cluster(t, name, "  chart: {repository: \""+url+"\", name: vcluster, version: "+version+"}\n  server: https://"+name+".example.com\n"+more)
 }
 
-func upgrade(t *testing.T, o pipelines.Options, u pipelines.UpgradeOptions) *report.Report {
+func upgradeBy(t *testing.T, o pipelines.Options, u pipelines.UpgradeOptions) *report.Report {
 	t.Helper()
 	r, err := pipelines.Upgrade(t.Context(), o, u)
 	if err != nil {
@@ -102,35 +105,35 @@ func TestUpgradeGoesHopByHop(t *testing.T) {
 	commitAll(t, repo)
 
 	released(t, repo, url, "one", "0.36.1", "")
-	found(t, pipe(t, pipelines.Build, options), pipelines.RuleRefused, finding.Error)
+	found(t, pipe(t, pipelines.Build, options), baseline.RuleRefused, finding.Error)
 	before := snapshot(t, repo.Root)
 	dry := options
 	dry.DryRun = true
-	r := upgrade(t, dry, pipelines.UpgradeOptions{})
+	r := upgradeBy(t, dry, pipelines.UpgradeOptions{})
 	if fleettest.MustPass(t, r, nil); hop(t, r, "one") != "0.24.1>0.25.2" || snapshot(t, repo.Root) != before {
 		fleettest.Print(t, r)
 		t.Error("a dry run shows the hop and writes nothing")
 	}
-	r = upgrade(t, options, pipelines.UpgradeOptions{})
+	r = upgradeBy(t, options, pipelines.UpgradeOptions{})
 	fleettest.MustPass(t, r, nil)
 	if line := r.Upgrades[0].Line(); line != "vcluster 0.24.1 -> 0.25.2 -> 0.26.0 -> … -> 0.36.1, 12 hops; this is the first" {
 		t.Error(line)
 	}
-	if !has(r, pipelines.RuleNewerChart) || version(t, repo, "clusters/one/spec.yaml") != "0.25.2" {
+	if !has(r, chart.RuleNewer) || version(t, repo, "clusters/one/spec.yaml") != "0.25.2" {
 		t.Errorf("%s\n%s", rules(r), repo.Read(t, "clusters/one/spec.yaml"))
 	}
-	if r = upgrade(t, options, pipelines.UpgradeOptions{}); hop(t, r, "one") != "0.24.1: 0.25.2 is written, and not committed yet" {
+	if r = upgradeBy(t, options, pipelines.UpgradeOptions{}); hop(t, r, "one") != "0.24.1: 0.25.2 is written, and not committed yet" {
 		t.Error(hop(t, r, "one"))
 	}
 	r = pipe(t, pipelines.Build, options)
 	fleettest.MustPass(t, r, nil)
 	commitAll(t, repo)
-	if r = upgrade(t, options, pipelines.UpgradeOptions{To: "0.26.0"}); hop(t, r, "one") != "0.25.2>0.26.0" || len(r.Upgrades[0].Way) != 1 {
+	if r = upgradeBy(t, options, pipelines.UpgradeOptions{To: "0.26.0"}); hop(t, r, "one") != "0.25.2>0.26.0" || len(r.Upgrades[0].Way) != 1 {
 		fleettest.Print(t, r)
 	}
 	for to, want := range map[string]string{"0.26.7": "vcluster has no release 0.26.7; the newest is 0.36.1", "0.24.1": "does not support a downgrade"} {
-		r = upgrade(t, options, pipelines.UpgradeOptions{To: to})
-		found(t, r, pipelines.RuleUpgradeTo, finding.Error)
+		r = upgradeBy(t, options, pipelines.UpgradeOptions{To: to})
+		found(t, r, upgrade.RuleUpgradeTo, finding.Error)
 		if !strings.Contains(r.Findings[0].Message, want) {
 			t.Errorf("to %s: %s", to, r.Findings[0].Message)
 		}
@@ -148,7 +151,7 @@ func TestUpgradeStopsBeforeWhatBreaks(t *testing.T) {
 	commitAll(t, repo)
 	r, err := pipelines.Lock(t.Context(), options, true)
 	fleettest.MustPass(t, r, err)
-	found(t, r, pipelines.RuleUpgradeStops, finding.Warning)
+	found(t, r, upgrade.RuleUpgradeStops, finding.Warning)
 	if hop(t, r, "k3s") != "0.31.0>0.32.0" || hop(t, r, "old") != "0.19.7>0.20.4" {
 		fleettest.Print(t, r)
 		t.Errorf("k3s %q, old %q", hop(t, r, "k3s"), hop(t, r, "old"))
@@ -157,7 +160,7 @@ func TestUpgradeStopsBeforeWhatBreaks(t *testing.T) {
 		t.Errorf("%+v, %v", lock, err)
 	}
 	commitAll(t, repo)
-	r = upgrade(t, options, pipelines.UpgradeOptions{})
+	r = upgradeBy(t, options, pipelines.UpgradeOptions{})
 	if hop(t, r, "k3s") != "0.32.0: k3s is gone from 0.33 on" || hop(t, r, "old") != "0.20.4: vcluster 0.36.1 is there, and no 0.21 on the way to it" {
 		fleettest.Print(t, r)
 		t.Errorf("k3s %q, old %q", hop(t, r, "k3s"), hop(t, r, "old"))
@@ -183,7 +186,7 @@ func TestUpgradeOfASharedVersion(t *testing.T) {
 	commitAll(t, repo)
 	named := options
 	named.Names = []string{"one", "leaves", "local"}
-	r := upgrade(t, named, pipelines.UpgradeOptions{})
+	r := upgradeBy(t, named, pipelines.UpgradeOptions{})
 	fleettest.MustPass(t, r, nil)
 	if version(t, repo, "clusters/one/spec.yaml") != "0.25.2" || version(t, repo, "clusters/fleet.yaml") != "0.24.1" {
 		t.Errorf("%s%s", repo.Read(t, "clusters/one/spec.yaml"), repo.Read(t, "clusters/fleet.yaml"))
@@ -193,7 +196,7 @@ func TestUpgradeOfASharedVersion(t *testing.T) {
 	}
 	fleettest.MustPass(t, pipe(t, pipelines.Build, options), nil)
 	commitAll(t, repo)
-	fleettest.MustPass(t, upgrade(t, options, pipelines.UpgradeOptions{}), nil)
+	fleettest.MustPass(t, upgradeBy(t, options, pipelines.UpgradeOptions{}), nil)
 	if version(t, repo, "clusters/one/spec.yaml") != "0.26.0" || version(t, repo, "clusters/fleet.yaml") != "0.25.2" {
 		t.Errorf("%s%s", repo.Read(t, "clusters/one/spec.yaml"), repo.Read(t, "clusters/fleet.yaml"))
 	}
@@ -215,17 +218,17 @@ func TestRingsOpenByGitsDates(t *testing.T) {
 	commitAll(t, repo)
 
 	now := time.Date(2026, 11, 3, 0, 0, 0, 0, time.UTC)
-	r := upgrade(t, options, pipelines.UpgradeOptions{Now: now})
+	r := upgradeBy(t, options, pipelines.UpgradeOptions{Now: now})
 	fleettest.MustPass(t, r, nil)
 	if hop(t, r, "dev-a") != "0.24.1>0.25.2" || hop(t, r, "prod") != "0.24.1: closed: ring canary: dev-a is on 0.24.1, not on 0.25.2" {
 		fleettest.Print(t, r)
 		t.Error("the first ring moves, the other waits")
 	}
 	fleettest.MustPass(t, pipe(t, pipelines.Build, options), nil)
-	if r = upgrade(t, options, pipelines.UpgradeOptions{Ring: "rest", Now: now}); !strings.Contains(hop(t, r, "prod"), "dev-a is on 0.24.1") {
+	if r = upgradeBy(t, options, pipelines.UpgradeOptions{Ring: "rest", Now: now}); !strings.Contains(hop(t, r, "prod"), "dev-a is on 0.24.1") {
 		t.Error("what is not committed counts: " + hop(t, r, "prod"))
 	}
-	found(t, r, pipelines.RuleRingClosed, finding.Error)
+	found(t, r, upgrade.RuleRingClosed, finding.Error)
 	t.Setenv("GIT_COMMITTER_DATE", "2026-11-03T00:00:00Z")
 	commitAll(t, repo)
 
@@ -234,26 +237,26 @@ func TestRingsOpenByGitsDates(t *testing.T) {
 	fleettest.MustPass(t, pipe(t, pipelines.Build, options), nil)
 	t.Setenv("GIT_COMMITTER_DATE", "2026-11-05T00:00:00Z")
 	commitAll(t, repo)
-	r = upgrade(t, options, pipelines.UpgradeOptions{Ring: "rest", Now: now.Add(71 * time.Hour)})
+	r = upgradeBy(t, options, pipelines.UpgradeOptions{Ring: "rest", Now: now.Add(71 * time.Hour)})
 	if want := "0.24.1: closed: ring canary: dev-a is on 0.25.2 since 2026-11-03 00:00 UTC: it has to be for 72h, until 2026-11-06 00:00 UTC"; hop(t, r, "prod") != want {
 		t.Errorf("%s\nwant %s", hop(t, r, "prod"), want)
 	}
 	open := pipelines.UpgradeOptions{Ring: "rest", Now: now.Add(72 * time.Hour)}
 	dry := options
 	dry.DryRun = true
-	if r = upgrade(t, dry, open); hop(t, r, "prod") != "0.24.1>0.25.2" || hop(t, r, "dev-a") != "" {
+	if r = upgradeBy(t, dry, open); hop(t, r, "prod") != "0.24.1>0.25.2" || hop(t, r, "dev-a") != "" {
 		fleettest.Print(t, r)
 		t.Error("the ring is open, and alone")
 	}
 	// No host can be asked here: unknown is not fine.
 	open.Live = true
-	if r = upgrade(t, dry, open); !strings.Contains(hop(t, r, "prod"), "may not be healthy") {
+	if r = upgradeBy(t, dry, open); !strings.Contains(hop(t, r, "prod"), "may not be healthy") {
 		t.Error(hop(t, r, "prod"))
 	}
 	// A person's word goes before the rings.
 	named := dry
 	named.Names = []string{"prod"}
-	if r = upgrade(t, named, pipelines.UpgradeOptions{Now: now}); hop(t, r, "prod") != "0.24.1>0.25.2" {
+	if r = upgradeBy(t, named, pipelines.UpgradeOptions{Now: now}); hop(t, r, "prod") != "0.24.1>0.25.2" {
 		t.Error(hop(t, r, "prod"))
 	}
 	if _, err := pipelines.Upgrade(t.Context(), dry, pipelines.UpgradeOptions{Ring: "none"}); err == nil {
