@@ -92,7 +92,7 @@ func (s *Store) Fetch(ctx context.Context, c fleet.Cluster, lock *lockfile.Chart
 	got, err := s.content(ctx, ref, pinned)
 	problem := (*Problem)(nil)
 	if err != nil && !errors.As(err, &problem) {
-		return toolchain.Chart{}, old, nil, fmt.Errorf("chart of cluster %s: %w", c.Name, err)
+		return toolchain.Chart{}, old, nil, unreached(c, err)
 	}
 	if problem == nil {
 		problem = mismatch(ref, got.chart)
@@ -108,6 +108,16 @@ func (s *Store) Fetch(ctx context.Context, c fleet.Cluster, lock *lockfile.Chart
 		Digest: got.chart.Digest,
 	}
 	return got.chart, pin, uncached(c, got), nil
+}
+
+// unreached returns why the chart cannot be had, at its source in the spec or the fleet
+// file. An interrupt stays what it is.
+func unreached(c fleet.Cluster, err error) error {
+	field, hint := "repository", "See whether this machine reaches the repository, and run the same command again. A chart that is pinned and in the cache needs no network."
+	if c.Spec.Chart.Path != "" {
+		field, hint = "path", "See whether the chart can be read, and run the same command again."
+	}
+	return finding.Placed(c.Finding(finding.Error, "", []string{"spec", "chart", field}, "", hint), err)
 }
 
 // sameSource says whether a pin is of the chart that the spec names.

@@ -15,6 +15,7 @@ import (
 	"kasou/pipelines/fleet"
 	"kasou/pipelines/lockfile"
 	"kasou/pipelines/manifest"
+	"kasou/pipelines/origin"
 	"kasou/pipelines/policy"
 	"kasou/pipelines/register"
 	"kasou/pipelines/render"
@@ -152,6 +153,31 @@ func (b *Builder) makeFiles(ctx context.Context, works []*work) {
 		}
 	}
 	b.makeOnce(ctx, again, false)
+	workspace.Each(ctx, b.Jobs, again, func(ctx context.Context, w *work) struct{} {
+		b.point(ctx, w)
+		return struct{}{}
+	}, nil)
+}
+
+// point puts findings about rendered files, which are not written, at the values of the
+// spec that they come from, and a certificate that is missing at fleet.yaml.
+func (b *Builder) point(ctx context.Context, w *work) {
+	if w.Err != nil || !w.Findings.Failed() || w.release.Name == "" {
+		return
+	}
+	for i, f := range w.Findings {
+		if f.Rule == seal.RuleNoCertificate {
+			w.Findings[i] = b.Fleet.Finding(f.Severity, f.Rule, []string{"spec"}, f.Message+", in "+f.Position(), f.Hint)
+			w.Findings[i].Cluster = w.Cluster
+		}
+	}
+	schemas, err := b.Schemas.Ready()
+	if err == nil {
+		w.Findings, err = origin.Point(ctx, b.Toolchain, schemas, origin.Request{
+			Cluster: w.cluster, Release: w.release, Findings: w.Findings, Folder: b.Paths(w.Cluster).Manifest(),
+		})
+	}
+	w.take(ctx, nil, err)
 }
 
 // makeOnce is makeFiles. willValidate lets the toolchain leave to the validation what it

@@ -213,6 +213,6 @@ func (c *checker) problems(o object, result toolchain.Validation) {
 			message = o.title() + ": " + field(p.Path) + ": " + p.Message
 		}
 		c.add(rule, o.File, line, column, message, fmt.Sprintf(
-			"mend the values in spec.yaml that it comes from; the schema is that of %s %s in Kubernetes %s", o.Head.APIVersion, o.Head.Kind, c.version))
+			"the schema is that of %s %s in Kubernetes %s", o.Head.APIVersion, o.Head.Kind, c.version))
 	}
 }

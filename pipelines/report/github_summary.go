@@ -143,10 +143,14 @@ func codeNames(names []string, begin, end string) string {
 // summaryFindings gives the worst findings as the text report has them.
 func summaryFindings(r *Report, o Options, room int) string {
 	var entries []string
-	for _, u := range r.Unfinished {
-		entries = append(entries, indented(u.String())+"\n")
-	}
 	t := &textWriter{options: Options{Source: o.Source}, sources: map[string][]string{}, text: r.Text, rows: r.rowsByFinding()}
+	if len(r.Unfinished) > 0 {
+		var text bytes.Buffer
+		t.Writer = bufio.NewWriter(&text)
+		t.unfinished(r.Unfinished)
+		_ = t.Flush() // a buffer takes everything
+		entries = append(entries, text.String())
+	}
 	shown, hidden := quiet(r.Findings, o.Verbose)
 	for _, l := range Likes(worstFirst(shown)) {
 		var text bytes.Buffer

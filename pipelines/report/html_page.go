@@ -142,7 +142,9 @@ func rowsByCluster(r *Report) map[string][]pageRow {
 	for _, u := range r.Unfinished {
 		said := func(row pageRow) bool { return row.Unknown && row.Message == u.Message }
 		if !slices.ContainsFunc(rows[u.Cluster], said) {
-			add(Row{Finding: finding.Finding{Cluster: u.Cluster, Rule: "unfinished", Severity: finding.Error, Message: u.Message}, Repair: ByPerson})
+			f := u.finding()
+			f.Rule = "unfinished"
+			add(Row{Finding: f, Repair: ByPerson})
 		}
 	}
 	return mine(rows, r)

@@ -28,22 +28,27 @@ func (l Like) String() string {
 }
 
 // Likes puts findings together that say the same of several clusters: with one rule,
-// severity, message and hint, but for the clusters' names. Errors with a line stand
-// alone: each has a place to mend.
+// severity, message and hint, but for the clusters' names. Errors at several places
+// stand alone: each is to be mended.
 func Likes(all finding.List) []Like {
 	type key struct {
 		rule          finding.Rule
 		severity      finding.Severity
 		message, hint string
+		// at is where an error stands.
+		at string
 	}
 	var likes []Like
 	at := map[key]int{}
 	for _, f := range all {
-		if f.Cluster == "" || f.Severity == finding.Error && f.Line > 0 {
+		if f.Cluster == "" {
 			likes = append(likes, Like{Finding: f, first: f})
 			continue
 		}
-		k := key{f.Rule, f.Severity, replaceName(f.Message, f.Cluster), replaceName(f.Hint, f.Cluster)}
+		k := key{f.Rule, f.Severity, replaceName(f.Message, f.Cluster), replaceName(f.Hint, f.Cluster), ""}
+		if f.Severity == finding.Error && f.Line > 0 {
+			k.at = f.Position()
+		}
 		i, known := at[k]
 		if !known {
 			at[k] = len(likes)

@@ -10,7 +10,7 @@ import (
 )
 
 // Three hundred clusters with one note each are told once, with three names; what
-// differs in more than the cluster's name, and each error with a line, stands alone.
+// differs in more than the cluster's name, and each error at another place, stands alone.
 func TestLikeIsToldOnce(t *testing.T) {
 	r := &Report{Command: "check"}
 	for i := range 300 {
@@ -24,7 +24,8 @@ func TestLikeIsToldOnce(t *testing.T) {
 		finding.Finding{Cluster: "team-001", Rule: "broken", Severity: finding.Error, Message: "it is broken"},
 		finding.Finding{Cluster: "team-002", Rule: "broken", Severity: finding.Error, Message: "it is broken"},
 		finding.Finding{File: "a.yaml", Line: 1, Cluster: "team-001", Rule: "broken", Severity: finding.Error, Message: "it is broken"},
-		finding.Finding{File: "b.yaml", Line: 1, Cluster: "team-002", Rule: "broken", Severity: finding.Error, Message: "it is broken"})
+		finding.Finding{File: "b.yaml", Line: 1, Cluster: "team-002", Rule: "broken", Severity: finding.Error, Message: "it is broken"},
+		finding.Finding{File: "b.yaml", Line: 1, Cluster: "team-003", Rule: "broken", Severity: finding.Error, Message: "it is broken"})
 	var got bytes.Buffer
 	if err := Write(&got, r, Options{}); err != nil {
 		t.Fatal(err)
@@ -33,7 +34,7 @@ func TestLikeIsToldOnce(t *testing.T) {
   Set a value.
 error: it is broken [broken] (2 clusters: team-001, team-002)
 a.yaml:1: error: it is broken [broken]
-b.yaml:1: error: it is broken [broken]
+b.yaml:1: error: it is broken [broken] (2 clusters: team-002, team-003)
 300 notes ask for nothing: -v shows them
 300 clusters: 300 unchanged
 `

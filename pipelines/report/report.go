@@ -74,16 +74,30 @@ const (
 // Unfinished is a cluster, or the fleet where Cluster is empty, that could not
 // be finished, and why.
 type Unfinished struct {
+	// File, Line and Column are where it comes from, as in a finding; empty where that
+	// is no file of the fleet.
+	File    string `json:"file,omitempty"`
+	Line    int    `json:"line,omitempty"`
+	Column  int    `json:"column,omitempty"`
 	Cluster string `json:"cluster,omitempty"`
 	Message string `json:"message"`
+	// Hint says what to do.
+	Hint string `json:"hint,omitempty"`
 }
 
-// String gives it on one line.
+// String returns it on one line.
 func (u Unfinished) String() string {
 	if u.Cluster == "" {
 		return "could not finish: " + u.Message
 	}
 	return u.Cluster + ": could not finish: " + u.Message
+}
+
+// finding returns it as one that has no rule.
+func (u Unfinished) finding() finding.Finding {
+	return finding.Finding{
+		File: u.File, Line: u.Line, Column: u.Column, Cluster: u.Cluster, Severity: finding.Error, Message: u.Message, Hint: u.Hint,
+	}
 }
 
 // Status says how one cluster came out.

@@ -42,9 +42,7 @@ func writeText(w io.Writer, r *Report, o Options) error {
 	if line := hiddenLine(hidden); line != "" {
 		fmt.Fprintf(t, "%s\n", t.paint(faint, line))
 	}
-	for _, u := range r.Unfinished {
-		fmt.Fprintf(t, "%s\n", t.paint(red, indented(u.String())))
-	}
+	t.unfinished(r.Unfinished)
 	t.probes(r.Probes)
 	for _, s := range r.Steps {
 		fmt.Fprintf(t, "%-7s %-12s %s\n", s.State, Inert(s.Name), indented(s.Detail))
@@ -92,9 +90,7 @@ func severityColor(s finding.Severity) string {
 
 func (t *textWriter) like(l Like) {
 	f := l.Finding
-	if p := f.Position(); p != "" {
-		fmt.Fprintf(t, "%s: ", t.paint(bold, Inert(p)))
-	}
+	t.position(f)
 	several := ""
 	if l.String() != "" {
 		several = " " + t.paint(bold, "("+Inert(l.String())+")")
@@ -111,6 +107,34 @@ func (t *textWriter) like(l Like) {
 	}
 	if note != "" {
 		fmt.Fprintf(t, "  %s\n", t.paint(faint, Inert(note)))
+	}
+}
+
+func (t *textWriter) position(f finding.Finding) {
+	if p := f.Position(); p != "" {
+		fmt.Fprintf(t, "%s: ", t.paint(bold, Inert(p)))
+	}
+}
+
+// unfinished prints what could not be finished, and why; what several clusters have alike
+// once.
+func (t *textWriter) unfinished(all []Unfinished) {
+	list := make(finding.List, len(all))
+	for i, u := range all {
+		list[i] = u.finding()
+	}
+	for _, l := range t.likes(list) {
+		t.position(l.Finding)
+		if len(l.Clusters) > 1 {
+			text := Unfinished{Message: l.Message}.String()
+			fmt.Fprintf(t, "%s %s\n", t.paint(red, indented(text)), t.paint(bold, "("+Inert(l.String())+")"))
+		} else {
+			fmt.Fprintf(t, "%s\n", t.paint(red, indented(Unfinished{Cluster: l.Cluster, Message: l.Message}.String())))
+		}
+		t.sourceLine(l.Finding)
+		if l.Hint != "" {
+			fmt.Fprintf(t, "  %s\n", indented(l.Hint))
+		}
 	}
 }
 

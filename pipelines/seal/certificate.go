@@ -38,7 +38,7 @@ func (c Certificate) String() string {
 	return fmt.Sprintf("%s, valid until %s", c.Fingerprint, c.NotAfter.Format(time.DateOnly))
 }
 
-const fetchHint = "fetch the controller's certificate with `kubeseal --fetch-cert`, and write it to the file that fleet.yaml names"
+const fetchHint = "Run `kasou lock --certificate`, which asks the host's controller, or `kasou lock --certificate FILE` with one that you have."
 
 // ParseCertificate reads exactly one PEM certificate and checks that it can
 // seal at the time now. The findings name no file. The certificate is good
@@ -129,7 +129,7 @@ func checkKey(c *x509.Certificate) finding.List {
 	if bits := key.N.BitLen(); bits < minimumBits {
 		return finding.List{{Rule: RuleCertificateKey, Severity: finding.Error,
 			Message: fmt.Sprintf("the sealing certificate's RSA key has %d bits; at least %d are needed", bits, minimumBits),
-			Hint:    "give the controller a stronger key, then " + fetchHint}}
+			Hint:    "Give the controller a stronger key. " + fetchHint}}
 	}
 	return nil
 }
@@ -142,7 +142,7 @@ func checkValidity(c *x509.Certificate, now time.Time) finding.List {
 	case now.Before(c.NotBefore):
 		return finding.List{{Rule: RuleCertificateValidity, Severity: finding.Error,
 			Message: "the sealing certificate is not valid before " + day(c.NotBefore),
-			Hint:    "check this machine's clock; else " + fetchHint}}
+			Hint:    "Check this machine's clock. Where it is right: " + fetchHint}}
 	case c.NotAfter.Sub(now) < expiringSoon:
 		return finding.List{{Rule: RuleCertificateExpiring, Severity: finding.Warning,
 			Message: "the sealing certificate expires on " + day(c.NotAfter), Hint: fetchHint}}

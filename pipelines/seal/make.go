@@ -19,7 +19,7 @@ func (j *job) missing() *finding.Finding {
 	case j.sealer.options.Certificate == nil:
 		f.Rule = RuleNoCertificate
 		f.Message = fmt.Sprintf("Secret %s/%s would be written unsealed: the fleet has no sealing certificate", j.want.namespace, j.want.name)
-		f.Hint = "save the output of `kubeseal --fetch-cert` as sealed-secrets.crt in the clusters folder, and write spec.sealing.certificate: sealed-secrets.crt to fleet.yaml"
+		f.Hint = "Write `sealing: {certificate: sealed-secrets.crt}` under spec in fleet.yaml, and run `kasou lock --certificate`, which asks the host's controller."
 	case j.request.Entropy == Guessable && j.sealer.options.Key == nil:
 		f.Rule = RuleKeyNeeded
 		f.Message = fmt.Sprintf("Secret %s/%s holds values that can be guessed, and there is no %s", j.want.namespace, j.want.name, KeyEnv)

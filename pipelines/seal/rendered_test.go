@@ -128,7 +128,7 @@ func TestWithoutACertificateEverySecretIsAFinding(t *testing.T) {
 	}
 	for i, line := range []int{4, 11} {
 		f := found[i]
-		if f.Rule != seal.RuleNoCertificate || f.Line != line || f.File != manifestFile || f.Cluster != "dev" || !strings.Contains(f.Hint, "sealing.certificate") {
+		if f.Rule != seal.RuleNoCertificate || f.Line != line || f.File != manifestFile || f.Cluster != "dev" || !strings.Contains(f.Hint, "certificate: sealed-secrets.crt") {
 			t.Errorf("%+v", f)
 		}
 	}

@@ -137,5 +137,9 @@ func Unfinished(into *report.Report, cluster string, err error) {
 	if err == nil || errors.Is(err, context.Canceled) {
 		return
 	}
-	into.Unfinished = append(into.Unfinished, report.Unfinished{Cluster: cluster, Message: err.Error()})
+	u := report.Unfinished{Cluster: cluster, Message: err.Error()}
+	if at := (*finding.PlacedError)(nil); errors.As(err, &at) {
+		u.File, u.Line, u.Column, u.Hint = at.File, at.Line, at.Column, at.Hint
+	}
+	into.Unfinished = append(into.Unfinished, u)
 }
