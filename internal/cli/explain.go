@@ -1,12 +1,13 @@
 package cli
 
 import (
-	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"kasou/docs"
+	"kasou/pipelines/finding"
+	"kasou/pipelines/report"
 )
 
 func newExplain(f *flags) *cobra.Command {
@@ -22,16 +23,19 @@ Without a rule, list them all.`,
 		RunE: func(c *cobra.Command, args []string) error {
 			switch len(args) {
 			case 0:
-				_, err := fmt.Fprintln(f.env.Stdout, strings.Join(docs.Rules(), "\n"))
-				return err
+				r := &report.Report{Command: "explain"}
+				for _, name := range docs.Rules() {
+					r.Rules = append(r.Rules, report.Rule{Name: finding.Rule(name)})
+				}
+				return f.document(c, r, []byte(strings.Join(docs.Rules(), "\n")+"\n"))
 			case 1:
 				name := strings.Trim(args[0], "[]")
 				text, known := docs.Rule(name)
 				if !known {
 					return usagef("there is no rule %q%s; kasou explain lists them", name, meant(name, docs.Rules()))
 				}
-				_, err := fmt.Fprint(f.env.Stdout, name+"\n\n"+text)
-				return err
+				r := &report.Report{Command: "explain", Rules: []report.Rule{{Name: finding.Rule(name), Text: text}}}
+				return f.document(c, r, []byte(name+"\n\n"+text))
 			}
 			return usagef("%s takes one rule, got %s", c.CommandPath(), quoted(args))
 		},

@@ -198,11 +198,41 @@ func (s *session) writeFile(r *report.Report, options *report.Options) error {
 		return err
 	}
 	options.Format = "text"
-	path := s.outputFile
+	return s.toFile(b.Bytes())
+}
+
+// toFile writes to --output-file.
+func (f *flags) toFile(data []byte) error {
+	path := f.outputFile
 	if !filepath.IsAbs(path) {
-		path = filepath.Join(s.env.Dir, path)
+		path = filepath.Join(f.env.Dir, path)
 	}
-	return os.WriteFile(path, b.Bytes(), 0o644)
+	return os.WriteFile(path, data, 0o644)
+}
+
+// document prints what a command is asked for: the text as it is, or the report as JSON.
+// Other formats are of findings, and make no sense here.
+func (f *flags) document(c *cobra.Command, r *report.Report, text []byte) error {
+	shown := text
+	switch f.output {
+	case "text":
+	case "json":
+		var b bytes.Buffer
+		if err := report.Write(&b, r, report.Options{Format: f.output}); err != nil {
+			return err
+		}
+		shown = b.Bytes()
+	default:
+		return usagef("%s prints text or json", c.CommandPath())
+	}
+	if f.outputFile != "" {
+		if err := f.toFile(shown); err != nil {
+			return err
+		}
+		shown = text
+	}
+	_, err := f.env.Stdout.Write(shown)
+	return err
 }
 
 // source gives a file of the repo for the line that a finding points at. It

@@ -1,10 +1,28 @@
 package cli
 
 import (
+	"bytes"
+	"encoding/json"
+
 	"github.com/spf13/cobra"
+	"sigs.k8s.io/yaml"
 
 	"kasou/pipelines"
+	"kasou/pipelines/report"
 )
+
+// valuesOf reads a values.yaml, with its numbers as they stand; nil where it is empty.
+// The error is that it is not one.
+func valuesOf(text []byte) (map[string]any, error) {
+	data, err := yaml.YAMLToJSON(text)
+	if err != nil {
+		return nil, err
+	}
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.UseNumber()
+	var values map[string]any
+	return values, decoder.Decode(&values)
+}
 
 func newValues(f *flags) *cobra.Command {
 	var defaults bool
@@ -23,7 +41,11 @@ func newValues(f *flags) *cobra.Command {
 			if err != nil {
 				return asUsage(err)
 			}
-			if _, err := f.env.Stdout.Write(text); err != nil {
+			r := &report.Report{Command: "values", Findings: findings}
+			if r.Values, err = valuesOf(text); err != nil {
+				return err
+			}
+			if err := f.document(c, r, text); err != nil {
 				return err
 			}
 			return s.complain(findings)

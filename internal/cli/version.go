@@ -1,13 +1,13 @@
 package cli
 
 import (
-	"fmt"
 	"maps"
 	"runtime/debug"
 	"slices"
 
 	"github.com/spf13/cobra"
 
+	"kasou/pipelines/report"
 	"kasou/pipelines/toolchain/embedded"
 )
 
@@ -33,13 +33,15 @@ func newVersion(f *flags) *cobra.Command {
 		Use:   "version",
 		Short: "Print the version of kasou and of the tools in it",
 		Args:  noArgs,
-		RunE: func(*cobra.Command, []string) error {
-			fmt.Fprintf(f.env.Stdout, "kasou %s\n", version())
+		RunE: func(c *cobra.Command, _ []string) error {
 			tools := embedded.Versions()
+			text := "kasou " + version() + "\n"
 			for _, name := range slices.Sorted(maps.Keys(tools)) {
-				fmt.Fprintf(f.env.Stdout, "%s %s\n", name, tools[name])
+				text += name + " " + tools[name] + "\n"
 			}
-			return nil
+			versions := maps.Clone(tools)
+			versions["kasou"] = version()
+			return f.document(c, &report.Report{Command: "version", Versions: versions}, []byte(text))
 		},
 	}
 }

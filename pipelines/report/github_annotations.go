@@ -121,8 +121,8 @@ func writeGitHub(w io.Writer, r *Report, o Options) error {
 			return err
 		}
 	}
-	fmt.Fprintf(&out, "%s: %d changed, %d failed, %d unchanged\n",
-		plural(len(r.Clusters), "cluster"), r.Count(Changed)+r.Count(Removed), r.Count(Failed), r.Count(Unchanged))
+	fmt.Fprintf(&out, "%s: %d %s, %d failed, %d unchanged\n",
+		plural(len(r.Clusters), "cluster"), r.Count(Changed)+r.Count(Removed), changedWord(r), r.Count(Failed), r.Count(Unchanged))
 	_, err := out.WriteTo(w)
 	return err
 }

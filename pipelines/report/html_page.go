@@ -59,7 +59,7 @@ func pageOf(r *Report, o Options) page {
 	}
 	for _, s := range []Status{Failed, Drifted, Unknown, Changed, Removed, Unchanged} {
 		if n := r.Count(s); n > 0 {
-			p.Counts = append(p.Counts, pageCount{Number: n, Word: string(s), Class: statusClass(s)})
+			p.Counts = append(p.Counts, pageCount{Number: n, Word: statusWord(r, s), Class: statusClass(s)})
 		}
 	}
 	p.Planned = planned(r)

@@ -13,7 +13,7 @@ import (
 
 // Report is the outcome of one command over a fleet.
 type Report struct {
-	// Command is what ran: build, check or lock.
+	// Command is what ran, such as build, check or lock.
 	Command string `json:"command"`
 	// At is the time that a drift report is of, RFC 3339 in UTC.
 	At string `json:"at,omitempty"`
@@ -35,6 +35,14 @@ type Report struct {
 	Steps []Step `json:"steps,omitempty"`
 	// Upgrades are what kasou upgrade found for each cluster that has a newer chart.
 	Upgrades []Upgrade `json:"upgrades,omitempty"`
+	// Values are what kasou values shows: the effective values of the cluster, or the
+	// chart's own.
+	Values map[string]any `json:"values,omitempty"`
+	// Versions are those of kasou and of the tools in it, by their names, for kasou
+	// version.
+	Versions map[string]string `json:"versions,omitempty"`
+	// Rules are what kasou explain shows.
+	Rules []Rule `json:"rules,omitempty"`
 	// Drift is what kasou drift found, in the order of SortRows. What is known
 	// stands among the findings, too, what is not among the unfinished.
 	Drift []Row `json:"drift,omitempty"`
@@ -43,6 +51,14 @@ type Report struct {
 	Text func(file string) []byte `json:"-"`
 	// FleetDiff of the fleet's own changes, where one was asked for.
 	FleetDiff string `json:"fleetDiff,omitempty"`
+}
+
+// Rule is a rule of findings.
+type Rule struct {
+	Name finding.Rule `json:"name"`
+	// Text is what docs/rules.md says of it, in Markdown; empty where the rules are
+	// listed.
+	Text string `json:"text,omitempty"`
 }
 
 // Probe is one thing that doctor looked at.

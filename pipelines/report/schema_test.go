@@ -66,7 +66,13 @@ func TestSchema(t *testing.T) {
 	if err := Write(&planned, plan, Options{Format: "json"}); err != nil {
 		t.Fatal(err)
 	}
-	for name, data := range map[string][]byte{"json.golden": drift, "a plan": planned.Bytes()} {
+	var shown bytes.Buffer
+	values := &Report{Command: "values", Values: map[string]any{"a": []any{1}}, Versions: map[string]string{"helm": "v3"}, Rules: []Rule{{Name: "tree-stale", Text: "It is."}},
+		Unfinished: []Unfinished{{File: "clusters/fleet.yaml", Line: 7, Column: 1, Message: "no answer", Hint: "Wait."}}}
+	if err := Write(&shown, values, Options{Format: "json"}); err != nil {
+		t.Fatal(err)
+	}
+	for name, data := range map[string][]byte{"json.golden": drift, "a plan": planned.Bytes(), "values": shown.Bytes()} {
 		value, err := jsonschema.UnmarshalJSON(bytes.NewReader(data))
 		if err != nil {
 			t.Fatal(err)
