@@ -35,7 +35,7 @@ func newVersion(f *flags) *cobra.Command {
 		Args:  noArgs,
 		RunE: func(*cobra.Command, []string) error {
 			fmt.Fprintf(f.env.Stdout, "kasou %s\n", version())
-			tools := embedded.Versions()
+			tools := embedded.Versions(0)
 			for _, name := range slices.Sorted(maps.Keys(tools)) {
 				fmt.Fprintf(f.env.Stdout, "%s %s\n", name, tools[name])
 			}
