@@ -2,7 +2,6 @@ package pipelines_test
 
 import (
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -27,29 +26,13 @@ func planned(t *testing.T, charts map[string]string) (fleettest.Repo, pipelines.
 	}
 	options := repo.Options(t, tools(t))
 	fleettest.MustPass(t, pipe(t, pipelines.Build, options), nil)
-	commitAll(t, repo)
+	repo.Commit(t)
 	return repo, options
 }
 
 func planSpec(t *testing.T, repo fleettest.Repo, name, chart, more string) {
 	t.Helper()
 	repo.Cluster(t, name, "  chart: {path: charts/"+chart+".tgz}\n  server: https://"+name+".example.com\n"+more)
-}
-
-func commitAll(t *testing.T, repo fleettest.Repo) {
-	t.Helper()
-	for _, args := range [][]string{{"init", "-q"}, {"add", "-A"}, {"commit", "-qm", "built"}} {
-		gitIn(t, repo, args...)
-	}
-}
-
-func gitIn(t *testing.T, repo fleettest.Repo, args ...string) {
-	t.Helper()
-	c := exec.Command("git", append([]string{"-C", repo.Root, "-c", "user.name=a", "-c", "user.email=a@example.com"}, args...)...)
-	c.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL="+os.DevNull)
-	if out, err := c.CombinedOutput(); err != nil {
-		t.Fatalf("git %v: %v\n%s", args, err, out)
-	}
 }
 
 // effects returns the words of a cluster's steps, the worst first.
@@ -100,7 +83,7 @@ func TestAStepThatBreaksIsRefused(t *testing.T) {
 			r := pipe(t, pipelines.Check, options)
 			fleettest.MustPass(t, r, nil)
 			found(t, r, baseline.RuleStep, finding.Warning)
-			commitAll(t, repo)
+			repo.Commit(t)
 			found(t, pipe(t, pipelines.Check, options), baseline.RuleUnusedAccept, finding.Warning)
 		})
 	}
@@ -139,7 +122,7 @@ func TestPlanComparesWithTheCommit(t *testing.T) {
 	if r := pipe(t, pipelines.Plan, options); effects(r, "one") == "" {
 		t.Error("what is built and not committed is no step")
 	}
-	commitAll(t, repo)
+	repo.Commit(t)
 	if r := pipe(t, pipelines.Plan, options); effects(r, "one") != "" {
 		t.Errorf("after the commit: %q", effects(r, "one"))
 	}
@@ -184,12 +167,12 @@ func TestAcceptIsNoDefault(t *testing.T) {
 func TestAStepIsSeenOnAPullRequest(t *testing.T) {
 	repo, options := planned(t, map[string]string{"one": "vcluster-0.30.0"})
 	const accept = "  accept: [{change: service-cidr, from: 10.96.0.0/16, to: 10.50.0.0/16}]\n"
-	gitIn(t, repo, "checkout", "-q", "-b", "change")
+	repo.Git(t, "checkout", "-q", "-b", "change")
 	planSpec(t, repo, "one", "vcluster-0.30.0", "  serviceCIDR: 10.50.0.0/16\n"+accept)
 	fleettest.MustPass(t, pipe(t, pipelines.Build, options), nil)
-	commitAll(t, repo)
-	gitIn(t, repo, "checkout", "-q", "-b", "goes-to", "HEAD~1")
-	gitIn(t, repo, "merge", "-q", "--no-ff", "-m", "merge", "change")
+	repo.Commit(t)
+	repo.Git(t, "checkout", "-q", "-b", "goes-to", "HEAD~1")
+	repo.Git(t, "merge", "-q", "--no-ff", "-m", "merge", "change")
 	if r := pipe(t, pipelines.Check, options); effects(r, "one") != "" {
 		t.Errorf("against HEAD: %q", effects(r, "one"))
 	}
@@ -212,11 +195,37 @@ func TestAStepFromAnEditedLock(t *testing.T) {
 	whole := string(repo.Read(t, file))
 	edited := strings.Replace(whole, "files:\n", "files:\n  \"../../outside\": sha256:00\n  \"one/line\\nbreak\": sha256:00\n", 1)
 	repo.Write(t, file, []byte(edited))
-	commitAll(t, repo)
+	repo.Commit(t)
 	repo.Write(t, file, []byte(whole))
 	planSpec(t, repo, "one", "vcluster-0.4.3", "  namespace: elsewhere\n")
 	if r := pipe(t, pipelines.Plan, options); effects(r, "one") != "empty-cluster namespace" {
 		fleettest.Print(t, r)
 		t.Errorf("the plan is %q", effects(r, "one"))
+	}
+}
+
+// Where there is no git, a checkout of the commit stands in for it.
+func TestAPlanAgainstAFolder(t *testing.T) {
+	repo, options := planned(t, map[string]string{"one": "vcluster-0.30.0", "two": "vcluster-0.30.0"})
+	checkout := t.TempDir()
+	if err := os.CopyFS(filepath.Join(checkout, "clusters"), os.DirFS(filepath.Join(repo.Root, "clusters"))); err != nil {
+		t.Fatal(err)
+	}
+	planSpec(t, repo, "one", "vcluster-0.30.0", "  namespace: elsewhere\n")
+	want := effects(pipe(t, pipelines.Plan, options), "one")
+	if err := os.RemoveAll(filepath.Join(repo.Root, ".git")); err != nil {
+		t.Fatal(err)
+	}
+	if got := effects(pipe(t, pipelines.Plan, options), "one"); got != "" {
+		t.Errorf("without anything to compare with: %s", got)
+	}
+	options.AgainstFolder = checkout
+	r := pipe(t, pipelines.Plan, options)
+	if got := effects(r, "one"); got != want || want == "" || effects(r, "two") != "" {
+		t.Errorf("%s, by git %s", got, want)
+	}
+	options.AgainstFolder = filepath.Join(checkout, "none")
+	if _, err := pipelines.Plan(t.Context(), options); err == nil {
+		t.Error("a checkout that is not there is no error")
 	}
 }

@@ -114,6 +114,7 @@ that virtual cluster, keeps it true, and fails the build when it is not.`,
 	root.AddCommand(
 		newNew(f), newValues(f), newBuild(f), newCheck(f), newLock(f), newRegister(f), newRetire(f), newPlan(f), newUpgrade(f), newDrift(f), newDoctor(f), newExplain(f), newVersion(f),
 	)
+	completeFilesWhereWanted(root)
 	root.InitDefaultCompletionCmd("completion")
 	return root
 }

@@ -281,7 +281,7 @@ func without(names, taken []string) []string {
 // run runs a pipeline with its progress on stderr and prints its report.
 func (s *session) run(c *cobra.Command, verb string, pipeline pipelines.Pipeline) error {
 	shown := newProgress(s.env, verb)
-	s.options.Progress = shown.Step
+	s.options.Progress, s.options.Failed = shown.Step, shown.Failed
 	r, err := pipeline(c.Context(), s.options)
 	shown.Done()
 	if err != nil {

@@ -9,15 +9,16 @@ import (
 	"kasou/pipelines/report"
 )
 
-// progress shows count and current cluster on one line of a terminal. On
-// anything else it shows nothing.
+// progress shows on one line of a terminal how many clusters are done and failed, the
+// last one, and how long the rest will take. On anything else it shows nothing.
 type progress struct {
-	w     io.Writer
-	verb  string
-	mu    sync.Mutex
-	shown bool
-	last  time.Time
-	start time.Time
+	w      io.Writer
+	verb   string
+	mu     sync.Mutex
+	shown  bool
+	failed int
+	last   time.Time
+	start  time.Time
 }
 
 // Long work is worth a line only after a moment, and the eye can't follow more
@@ -25,6 +26,8 @@ type progress struct {
 const (
 	progressAfter = 300 * time.Millisecond
 	progressEvery = 100 * time.Millisecond
+	// restAfter is when the time that has passed tells something of the rest.
+	restAfter = 2 * time.Second
 )
 
 func newProgress(env Env, verb string) *progress {
@@ -46,7 +49,32 @@ func (p *progress) Step(done, total int, name string) {
 		return
 	}
 	p.last, p.shown = now, true
-	fmt.Fprintf(p.w, "\r%s %d/%d %.40s\x1b[K", p.verb, done, total, report.Inert(name))
+	fmt.Fprintf(p.w, "\r%s %d/%d%s %.40s\x1b[K", p.verb, done, total, p.more(now, done, total), report.Inert(name))
+}
+
+// more returns how many clusters failed, and how long the rest will take at the pace so
+// far.
+func (p *progress) more(now time.Time, done, total int) string {
+	text := ""
+	if p.failed > 0 {
+		text = fmt.Sprintf(", %d failed", p.failed)
+	}
+	passed := now.Sub(p.start)
+	if done == 0 || done >= total || passed < restAfter {
+		return text
+	}
+	rest := passed / time.Duration(done) * time.Duration(total-done)
+	return text + fmt.Sprintf(", %s left", rest.Round(time.Second))
+}
+
+// Failed notes that a cluster failed.
+func (p *progress) Failed() {
+	if p == nil {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.failed++
 }
 
 // Done takes the line away again.

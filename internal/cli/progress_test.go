@@ -29,6 +29,23 @@ func TestProgressIsOneLineThatGoesAway(t *testing.T) {
 	}
 }
 
+// What failed, and how long the rest takes at the pace so far, stand behind the count;
+// not before the pace is known.
+func TestProgressTellsFailuresAndTheRest(t *testing.T) {
+	for passed, want := range map[time.Duration]string{
+		10 * time.Second: "building 25/100, 2 failed, 30s left a", time.Second: "building 25/100, 2 failed a",
+	} {
+		var w bytes.Buffer
+		p := &progress{w: &w, verb: "building", start: time.Now().Add(-passed)}
+		p.Failed()
+		p.Failed()
+		p.Step(25, 100, "a")
+		if got := strings.TrimSuffix(strings.TrimPrefix(w.String(), "\r"), "\x1b[K"); got != want {
+			t.Errorf("after %s: %q, want %q", passed, got, want)
+		}
+	}
+}
+
 func TestShortWorkShowsNoProgress(t *testing.T) {
 	var w bytes.Buffer
 	p := &progress{w: &w, verb: "building", start: time.Now()}

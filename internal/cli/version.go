@@ -34,7 +34,7 @@ func newVersion(f *flags) *cobra.Command {
 		Short: "Print the version of kasou and of the tools in it",
 		Args:  noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			tools := embedded.Versions()
+			tools := embedded.Versions(0)
 			text := "kasou " + version() + "\n"
 			for _, name := range slices.Sorted(maps.Keys(tools)) {
 				text += name + " " + tools[name] + "\n"

@@ -99,7 +99,7 @@ func (b *Builder) Each(ctx context.Context, finish func(ctx context.Context, clu
 	batches := inBatches(b.Clusters, batchSize, func(c fleet.Cluster) string { return c.Name })
 	step, done := b.Step(len(b.Clusters)), atomic.Int64{}
 	results := workspace.Each(ctx, batchesAtOnce, batches, func(ctx context.Context, clusters []fleet.Cluster) []Built {
-		built := b.batch(ctx, clusters, func(c fleet.Cluster) { step(int(done.Add(1)), c) })
+		built := b.stages(ctx, clusters, func(c fleet.Cluster) { step(int(done.Add(1)), c) })
 		finish(ctx, clusters, built)
 		for i := range built {
 			built[i].Forget()

@@ -72,8 +72,11 @@ func going(works []*work) []*work {
 	return slices.DeleteFunc(slices.Clone(works), func(w *work) bool { return w.done || !w.Usable() })
 }
 
+// batch makes the files of several clusters at once.
+type batch struct{ *Builder }
+
 // each runs a stage on the works that it is to take.
-func (b *Builder) each(ctx context.Context, works []*work, stage func(context.Context, *work) (finding.List, error)) {
+func (b batch) each(ctx context.Context, works []*work, stage func(context.Context, *work) (finding.List, error)) {
 	workspace.Each(ctx, b.Jobs, going(works), func(ctx context.Context, w *work) struct{} {
 		found, err := stage(ctx, w)
 		w.take(ctx, found, err)
@@ -81,11 +84,11 @@ func (b *Builder) each(ctx context.Context, works []*work, stage func(context.Co
 	}, nil)
 }
 
-// batch takes clusters through the stages up to the comparison with disk, and looks for
+// stages takes clusters through the stages up to the comparison with disk, and looks for
 // files that nobody vouches for. step hears of each cluster that is done.
-func (b *Builder) batch(ctx context.Context, clusters []fleet.Cluster, step func(fleet.Cluster)) []Built {
+func (b *Builder) stages(ctx context.Context, clusters []fleet.Cluster, step func(fleet.Cluster)) []Built {
 	works := workspace.Each(ctx, b.Jobs, clusters, b.begin, nil)
-	b.makeFiles(ctx, works)
+	batch{b}.makeFiles(ctx, works)
 	built := workspace.Each(ctx, b.Jobs, works, b.compare, func(_ int, w *work) { step(w.cluster) })
 	if ctx.Err() != nil {
 		return make([]Built, len(clusters)) // nobody knows how far each came
@@ -137,7 +140,7 @@ func chartLock(l *lockfile.Lock) *lockfile.ChartLock {
 // makeFiles makes all generated files of the clusters but their locks: values, rendered
 // manifests, extras, kasou's own objects, every Secret sealed, every document valid and
 // allowed. A cluster with a finding that is an error is not usable then.
-func (b *Builder) makeFiles(ctx context.Context, works []*work) {
+func (b batch) makeFiles(ctx context.Context, works []*work) {
 	works = going(works)
 	before := make([]int, len(works))
 	for i, w := range works {
@@ -161,7 +164,7 @@ func (b *Builder) makeFiles(ctx context.Context, works []*work) {
 
 // point puts findings about rendered files, which are not written, at the values of the
 // spec that they come from, and a certificate that is missing at fleet.yaml.
-func (b *Builder) point(ctx context.Context, w *work) {
+func (b batch) point(ctx context.Context, w *work) {
 	if w.Err != nil || !w.Findings.Failed() || w.release.Name == "" {
 		return
 	}
@@ -182,7 +185,7 @@ func (b *Builder) point(ctx context.Context, w *work) {
 
 // makeOnce is makeFiles. willValidate lets the toolchain leave to the validation what it
 // would find itself.
-func (b *Builder) makeOnce(ctx context.Context, works []*work, willValidate bool) {
+func (b batch) makeOnce(ctx context.Context, works []*work, willValidate bool) {
 	b.each(ctx, works, func(_ context.Context, w *work) (finding.List, error) { return w.valued(b.Fleet, willValidate) })
 	b.render(ctx, going(works))
 	b.each(ctx, works, b.assemble)
@@ -202,12 +205,12 @@ func (w *work) valued(f *fleet.Fleet, willValidate bool) (finding.List, error) {
 	w.values, w.objects = plan.Values, plan.Objects
 	w.release = toolchain.Release{
 		Name: w.cluster.Name, Namespace: w.cluster.Spec.Namespace, Chart: w.chart,
-		KubeVersion: f.Spec.Host.KubernetesVersion, Values: values, WillValidate: willValidate,
+		KubeVersion: f.Spec.Host.KubernetesVersion, Values: values, Helm: f.Spec.Helm, WillValidate: willValidate,
 	}
 	return found, err
 }
 
-func (b *Builder) render(ctx context.Context, works []*work) {
+func (b batch) render(ctx context.Context, works []*work) {
 	jobs := make([]render.Job, len(works))
 	for i, w := range works {
 		jobs[i] = render.Job{Cluster: w.cluster, Release: w.release}
@@ -219,7 +222,7 @@ func (b *Builder) render(ctx context.Context, works []*work) {
 }
 
 // assemble puts what was rendered and kasou's own objects together.
-func (b *Builder) assemble(ctx context.Context, w *work) (finding.List, error) {
+func (b batch) assemble(ctx context.Context, w *work) (finding.List, error) {
 	var own []argocd.Extra
 	for _, o := range w.objects {
 		own = append(own, argocd.Extra{File: o.File, Object: o.Manifest})
@@ -240,7 +243,7 @@ func (b *Builder) assemble(ctx context.Context, w *work) (finding.List, error) {
 
 // seal puts a SealedSecret in the place of every Secret. What has to be sealed is, for
 // the whole batch, by one call of the tool.
-func (b *Builder) seal(ctx context.Context, works []*work) {
+func (b batch) seal(ctx context.Context, works []*work) {
 	var secrets seal.Batch
 	b.each(ctx, works, func(ctx context.Context, w *work) (finding.List, error) { return b.sealWith(ctx, w, &secrets) })
 	if !secrets.Answer(ctx, b.Toolchain) {
@@ -251,7 +254,7 @@ func (b *Builder) seal(ctx context.Context, works []*work) {
 }
 
 // sealWith seals one cluster's Secrets with what secrets has, or notes that it waits.
-func (b *Builder) sealWith(ctx context.Context, w *work, secrets *seal.Batch) (finding.List, error) {
+func (b batch) sealWith(ctx context.Context, w *work, secrets *seal.Batch) (finding.List, error) {
 	w.sealedFiles = nil
 	sealer := b.Sealer(w.Cluster, w.lock, func(o *seal.Options) {
 		o.Tool = secrets
@@ -277,7 +280,7 @@ func (b *Builder) sealWith(ctx context.Context, w *work, secrets *seal.Batch) (f
 }
 
 // prove verifies what is sealed by its signature, and adds the registration.
-func (b *Builder) prove(_ context.Context, w *work) (finding.List, error) {
+func (b batch) prove(_ context.Context, w *work) (finding.List, error) {
 	var found finding.List
 	if w.statements, found = b.Trust.ProveRendered(w.cluster, w.lock, w.sealedFiles, w.files); found.Failed() {
 		return found, nil
@@ -287,7 +290,7 @@ func (b *Builder) prove(_ context.Context, w *work) (finding.List, error) {
 
 // validate holds every document to its schema. An extra is validated as the person
 // wrote it, so that findings stand there.
-func (b *Builder) validate(ctx context.Context, works []*work) {
+func (b batch) validate(ctx context.Context, works []*work) {
 	if len(works) == 0 {
 		return
 	}
@@ -310,7 +313,7 @@ func (b *Builder) validate(ctx context.Context, works []*work) {
 
 // admit holds the objects that the chart rendered and the extras to the policy, and adds
 // the extras' files and values.yaml. Its findings are the validation's, too.
-func (b *Builder) admit(_ context.Context, w *work) (finding.List, error) {
+func (b batch) admit(_ context.Context, w *work) (finding.List, error) {
 	findings := w.invalid
 	var judged []manifest.Document
 	for _, d := range w.files.Documents() {
@@ -364,6 +367,7 @@ func (b *Builder) compare(ctx context.Context, w *work) Built {
 	if w.Unknown, err = b.unknownFiles(w); w.Err == nil {
 		w.Err = err
 	}
+	b.Count(&w.Outcome)
 	if !w.Usable() || w.Plan.Empty() {
 		return w.Built
 	}

@@ -1,27 +1,20 @@
 package drift
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"path"
 	"slices"
 	"strings"
 
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
-	"kasou/pipelines/difference"
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
 	"kasou/pipelines/host"
-	"kasou/pipelines/layout"
 	"kasou/pipelines/live"
-	"kasou/pipelines/manifest"
 	"kasou/pipelines/report"
 	"kasou/pipelines/seal"
-	"kasou/pipelines/tree"
 	"kasou/pipelines/workspace"
 )
 
@@ -145,11 +138,12 @@ func (l *liveWatch) look(ctx context.Context, c fleet.Cluster) onHost {
 	for _, f := range l.ServiceRange.Moved(ctx, c, lock, l.asked) {
 		on.rows = append(on.rows, rows(c.Name, finding.List{f})...)
 	}
-	objects := l.objectRows(ctx, c, files, &on)
-	on.compared = !slices.ContainsFunc(objects, func(r report.Row) bool { return r.Unknown })
-	on.rows = append(on.rows, objects...)
-	found, proved := l.registrationRows(ctx, c, lock, files)
-	on.rows, on.proved = append(on.rows, found...), proved
+	compared := (&objects{liveWatch: l, cluster: c, on: &on}).objectRows(ctx, files)
+	on.compared = !slices.ContainsFunc(compared, func(r report.Row) bool { return r.Unknown })
+	on.rows = append(on.rows, compared...)
+	r := registered{liveWatch: l, cluster: c, lock: lock, files: files}
+	on.rows = append(on.rows, r.rows(ctx)...)
+	on.proved = r.proved
 	on.rows = once(on.rows)
 	return on
 }
@@ -164,223 +158,10 @@ func once(all []report.Row) []report.Row {
 	})
 }
 
-// objectRows compares every object of the cluster with the host's.
-func (l *liveWatch) objectRows(ctx context.Context, c fleet.Cluster, files manifest.Files, on *onHost) []report.Row {
-	objects, err := live.Objects(files)
-	if err != nil {
-		return l.unknownRow(ctx, c.Name, err)
-	}
-	var all []report.Row
-	var ignored []live.Ignored
-	for _, o := range objects {
-		if o.GetKind() == "Application" && o.File == l.Paths(c.Name).Application() {
-			if ignored, err = live.IgnoredBy(o.Unstructured); err != nil {
-				all = append(all, l.unknownRow(ctx, c.Name, err)...)
-			}
-		}
-	}
-	gone := map[string]bool{}
-	// A namespace that is not there explains all that should be in it.
-	slices.SortStableFunc(objects, func(a, b live.Object) int { return cmp.Compare(rank(a), rank(b)) })
-	for _, o := range objects {
-		deployed := path.Dir(o.File) != path.Join(l.Dir, layout.Root)
-		if !deployed && !l.argoCDIsHere() {
-			continue
-		}
-		if err := l.place(ctx, c, o); err != nil {
-			all = append(all, l.objectError(ctx, c, o, err)...)
-			continue
-		}
-		if deployed {
-			on.objects[keyOf(o)], on.kinds[o.GroupVersionKind()] = true, true
-		}
-		if gone[o.GetNamespace()] {
-			continue
-		}
-		found, difference, err := l.compare(ctx, c, o, ignored, deployed, on)
-		all, on.diff = append(all, found...), on.diff+difference
-		if err != nil {
-			all = append(all, l.objectError(ctx, c, o, err)...)
-			if l.Host.Lost() != nil || ctx.Err() != nil {
-				return all
-			}
-		}
-		if o.GetKind() == "Namespace" && len(found) > 0 && found[0].Rule == RuleLiveMissing {
-			gone[o.GetName()] = true
-		}
-	}
-	return all
-}
-
-func rank(o live.Object) int {
-	if o.GetKind() == "Namespace" {
-		return 0
-	}
-	return 1
-}
-
-func keyOf(o live.Object) objectKey {
-	return objectKey{kind: o.GroupVersionKind().GroupKind(), namespace: o.GetNamespace(), name: o.GetName()}
-}
-
-// application is where a cluster's Application stands, from the repo's root.
-
-// argoCDIsHere says whether Argo CD runs on the host, as its Applications see
+// argoCDIsHere reports whether Argo CD runs on the host, as its Applications see
 // it.
 func (l *liveWatch) argoCDIsHere() bool {
 	return l.Fleet.Spec.ArgoCD.Destination == fleet.DefaultDestination
-}
-
-// place gives an object the namespace that Argo CD deploys it to.
-func (l *liveWatch) place(ctx context.Context, c fleet.Cluster, o live.Object) error {
-	namespaced, err := l.asked.Namespaced(ctx, o.GroupVersionKind())
-	switch {
-	case err != nil:
-		return err
-	case !namespaced:
-		o.SetNamespace("")
-	case o.GetNamespace() == "":
-		o.SetNamespace(c.Spec.Namespace)
-	}
-	return nil
-}
-
-// compare asks the host for one object, and what a sync would make of it.
-// deployed says that the cluster's own Application deploys the object, and not
-// the app of apps.
-func (l *liveWatch) compare(ctx context.Context, c fleet.Cluster, o live.Object, ignored []live.Ignored, deployed bool, on *onHost) (found []report.Row, diff string, err error) {
-	have, err := l.asked.Object(ctx, o.Unstructured)
-	if err != nil {
-		return nil, "", err
-	}
-	if have == nil {
-		return []report.Row{*l.missing(c, o, "")}, "", nil
-	}
-	app := l.Fleet.Spec.ArgoCD.Name
-	if deployed {
-		app = c.Name
-		on.tracking.Learn(c.Name, o.Unstructured, have)
-	}
-	on.marks = append(on.marks, mark{object: o, app: app, how: live.MarkOf(app, o.Unstructured, have)})
-	if why := live.NotUnsealed(have); why != "" {
-		found = append(found, *l.objectRow(c, o, RuleLiveUnsealed, o.Name()+" cannot be unsealed: "+why,
-			"Look whether it was sealed with the certificate of this host's controller; then build, or register, anew."))
-	}
-	want, err := live.Wanted(o.Unstructured, have, ignored)
-	if err != nil {
-		return found, "", err
-	}
-	predicted, err := l.asked.Predict(ctx, want)
-	if err != nil {
-		return found, "", err
-	}
-	change, err := live.Compare(o.Unstructured, have, predicted)
-	if err != nil {
-		return found, "", err
-	}
-	added, stale, err := live.Managed(o.Unstructured, have, predicted)
-	if err != nil {
-		return found, "", err
-	}
-	if change != nil || len(stale) > 0 {
-		row, shown := l.changed(c, o, have, change, stale)
-		found, diff = append(found, row), shown
-	}
-	more, err := l.addedRows(ctx, c, o, added, on)
-	if found = append(found, more...); err != nil {
-		return found, diff, err
-	}
-	more, err = l.unsealedRows(ctx, c, o, on)
-	return append(found, more...), diff, err
-}
-
-// changed returns the row of an object that a sync would change, or would leave
-// with fields that git no longer has, and how it would change. change may be
-// nil.
-func (l *liveWatch) changed(c fleet.Cluster, o live.Object, have *unstructured.Unstructured, change *live.Change, stale []string) (report.Row, string) {
-	var parts []string
-	hint, diff := "Look who changed it and why; a sync makes it git's again: argocd app sync "+c.Name, ""
-	if change != nil {
-		parts = append(parts, fields(change.Fields))
-		diff = l.Difference(tree.Plan{Changes: []tree.Change{{
-			Path: "host/" + strings.ReplaceAll(o.Name(), " ", "/") + ".yaml", Kind: tree.KindUpdate, Old: change.Live, New: change.Git,
-		}}})
-	}
-	if len(stale) > 0 {
-		parts = append(parts, "Argo CD applied "+some(stale)+", and git no longer has it")
-	}
-	if change == nil {
-		hint = "A server-side apply leaves the field where another manager owns it, too, as after a sync by the client. Sync; where the field stays, take it out by hand."
-	}
-	message := o.Name() + " is not as in git: " + strings.Join(parts, "; ")
-	by, at := live.Touched(have)
-	if by != "" {
-		message += "; besides Argo CD, " + by + " changed it last"
-	}
-	row := l.objectRow(c, o, RuleLiveChanged, message, hint)
-	if !at.IsZero() {
-		row.Since = stamped(at)
-	}
-	return *row, diff
-}
-
-// fields names what differs, the first few with their values.
-func fields(all []difference.Value) string {
-	const most = 4
-	var parts []string
-	for _, d := range all[:min(len(all), most)] {
-		switch {
-		case d.Note != "":
-			parts = append(parts, d.Path+": "+d.Note)
-		case d.Old == "":
-			parts = append(parts, fmt.Sprintf("%s is missing, git has %s", d.Path, short(d.New)))
-		case d.New == "":
-			parts = append(parts, fmt.Sprintf("%s is %s, git has none", d.Path, short(d.Old)))
-		default:
-			parts = append(parts, fmt.Sprintf("%s is %s, git has %s", d.Path, short(d.Old), short(d.New)))
-		}
-	}
-	if len(all) > most {
-		parts = append(parts, fmt.Sprintf("and %d more", len(all)-most))
-	}
-	return strings.Join(parts, "; ")
-}
-
-func short(text string) string {
-	const most = 80
-	if runes := []rune(text); len(runes) > most {
-		return string(runes[:most]) + "…"
-	}
-	return text
-}
-
-func (l *liveWatch) objectRow(c fleet.Cluster, o live.Object, rule finding.Rule, message, hint string) *report.Row {
-	return &report.Row{
-		Finding: finding.Finding{File: o.File, Line: o.Line, Cluster: c.Name, Rule: rule, Severity: finding.Error, Message: message, Hint: hint},
-		Kind:    report.DriftLive, Object: o.Name(), Repair: report.ByPerson,
-	}
-}
-
-func (l *liveWatch) missing(c fleet.Cluster, o live.Object, why string) *report.Row {
-	message := o.Name() + " is in git, and not on the host"
-	if o.GetKind() == "Namespace" {
-		message += ", nor is what should be in it"
-	}
-	return l.objectRow(c, o, RuleLiveMissing, message+why, "argocd app get "+c.Name+" says why it was not synced, argocd app sync "+c.Name+" syncs it.")
-}
-
-// objectError makes rows of what the host said instead of an answer.
-func (l *liveWatch) objectError(ctx context.Context, c fleet.Cluster, o live.Object, err error) []report.Row {
-	var noKind *host.NoKindError
-	var refused *host.RefusedError
-	switch {
-	case errors.As(err, &noKind):
-		return []report.Row{*l.missing(c, o, ": "+noKind.Error())}
-	case errors.As(err, &refused):
-		return []report.Row{*l.objectRow(c, o, RuleLiveRefused, "a sync would fail: "+refused.Error(),
-			"Some fields cannot be changed in place. Change the spec back, or delete the object by hand once you know what goes with it.")}
-	}
-	return l.unknownRow(ctx, c.Name, err)
 }
 
 // leftovers gives rows for the objects that Argo CD counts to a cluster's

@@ -50,66 +50,74 @@ func (l *liveWatch) controllerRows(ctx context.Context) []report.Row {
 	return []report.Row{row}
 }
 
-// registrationRows follows a registered credential: from the host's kubeconfig
-// to what was sealed, to Argo CD's Secret, to the virtual cluster's answer. It
-// says whether the seal was proved on the way: the plaintext is there.
-func (l *liveWatch) registrationRows(ctx context.Context, c fleet.Cluster, lock *lockfile.Lock, files manifest.Files) (all []report.Row, proved bool) {
-	file := l.Paths(c.Name).Registration()
-	data := files[file]
-	if data == nil || lock == nil || l.Host.Lost() != nil {
-		return nil, false
-	}
-	look := func(secret *corev1.Secret) (seal.Decision, error) {
-		_, cred, _ := argocd.ReadClusterSecret(secret) // what cannot be read is not strong
-		d, err := l.Sealer(c.Name, lock).Look(seal.Request{
-			Cluster: c, Path: file, Secret: secret, Entropy: register.Entropy(cred), Previous: data, Recorded: l.Recorded(lock, file),
-		})
-		proved = proved || err == nil && d.Proved
-		return d, err
-	}
-	all = l.rotation(ctx, c, file, look)
-	if !l.argoCDIsHere() {
-		return all, proved
-	}
-	secret, found := l.argoCDSecret(ctx, c, files, look)
-	all = append(all, found...)
-	if secret != nil {
-		all = append(all, l.answer(ctx, c, file, secret)...)
-	}
-	return all, proved
+// registered follows one registered credential.
+type registered struct {
+	*liveWatch
+	cluster fleet.Cluster
+	lock    *lockfile.Lock
+	files   manifest.Files
+	// proved says that the seal was: the plaintext is there.
+	proved bool
 }
 
-// rotation says whether a registration of today would seal something else.
-func (l *liveWatch) rotation(ctx context.Context, c fleet.Cluster, file string, look func(*corev1.Secret) (seal.Decision, error)) []report.Row {
-	cred, found, err := register.Registrar{Workspace: l.Workspace}.Credential(ctx, c, register.Source{Host: l.asked})
+// rows follows the credential from the host's kubeconfig to what was sealed, to Argo
+// CD's Secret, to the virtual cluster's answer.
+func (l *registered) rows(ctx context.Context) []report.Row {
+	if l.files[l.file()] == nil || l.lock == nil || l.Host.Lost() != nil {
+		return nil
+	}
+	all := l.rotation(ctx)
+	if !l.argoCDIsHere() {
+		return all
+	}
+	secret, found := l.argoCDSecret(ctx)
+	all = append(all, found...)
+	if secret != nil {
+		all = append(all, l.answer(ctx, secret)...)
+	}
+	return all
+}
+
+func (l *registered) file() string { return l.Paths(l.cluster.Name).Registration() }
+
+// look compares a Secret with what was sealed.
+func (l *registered) look(secret *corev1.Secret) (seal.Decision, error) {
+	_, cred, _ := argocd.ReadClusterSecret(secret) // what cannot be read is not strong
+	d, err := l.Sealer(l.cluster.Name, l.lock).Look(seal.Request{
+		Cluster: l.cluster, Path: l.file(), Secret: secret, Entropy: register.Entropy(cred),
+		Previous: l.files[l.file()], Recorded: l.Recorded(l.lock, l.file()),
+	})
+	l.proved = l.proved || err == nil && d.Proved
+	return d, err
+}
+
+// rotation returns a row where a registration of today would seal something else.
+func (l *registered) rotation(ctx context.Context) []report.Row {
+	cred, found, err := register.Registrar{Workspace: l.Workspace}.Credential(ctx, l.cluster, register.Source{Host: l.asked})
 	switch {
 	case err != nil:
-		return l.unknownRow(ctx, c.Name, err)
+		return l.unknownRow(ctx, l.cluster.Name, err)
 	case found.Failed():
-		return rows(c.Name, found)
+		return rows(l.cluster.Name, found)
 	case cred == nil:
 		why := "its Secret is not there"
 		if len(found) > 0 {
 			why = found[0].Message
 		}
-		return []report.Row{unknown(c.Name, report.DriftTrust, "whether the credential was rotated: "+why)}
+		return []report.Row{unknown(l.cluster.Name, report.DriftTrust, "whether the credential was rotated: "+why)}
 	}
-	lock, _, err := l.Disk.ReadLock(c.Name)
-	if err != nil {
-		return l.unknownRow(ctx, c.Name, err)
+	if found := (register.Registrar{Workspace: l.Workspace}).SameIdentity(l.cluster, *cred, l.lock); len(found) > 0 {
+		return rows(l.cluster.Name, found)
 	}
-	if found := (register.Registrar{Workspace: l.Workspace}).SameIdentity(c, *cred, lock); len(found) > 0 {
-		return rows(c.Name, found)
-	}
-	secret, found := argocd.ClusterSecret(l.Fleet, c, *cred)
+	secret, found := argocd.ClusterSecret(l.Fleet, l.cluster, *cred)
 	if secret == nil {
-		return rows(c.Name, found)
+		return rows(l.cluster.Name, found)
 	}
-	d, err := look(secret)
+	d, err := l.look(secret)
 	if err != nil {
-		return l.unknownRow(ctx, c.Name, err)
+		return l.unknownRow(ctx, l.cluster.Name, err)
 	}
-	f := finding.Finding{File: file, Cluster: c.Name, Rule: RuleCredentialRotated, Severity: finding.Error}
+	f := finding.Finding{File: l.file(), Cluster: l.cluster.Name, Rule: RuleCredentialRotated, Severity: finding.Error}
 	switch {
 	case d.Outcome != seal.Seal:
 		return nil // as sealed, or not to be told; proof says what was edited
@@ -126,19 +134,19 @@ func (l *liveWatch) rotation(ctx context.Context, c fleet.Cluster, file string, 
 	return []report.Row{row}
 }
 
-// argoCDSecret compares Argo CD's cluster Secret with what was sealed. It gives
+// argoCDSecret compares Argo CD's cluster Secret with what was sealed. It returns
 // the Secret where it is that.
-func (l *liveWatch) argoCDSecret(ctx context.Context, c fleet.Cluster, files manifest.Files, look func(*corev1.Secret) (seal.Decision, error)) (*corev1.Secret, []report.Row) {
-	want, file := sealedTemplate(files, l.Paths(c.Name).Registration())
+func (l *registered) argoCDSecret(ctx context.Context) (*corev1.Secret, []report.Row) {
+	want, file := sealedTemplate(l.files, l.file())
 	if want == nil {
 		return nil, nil // it is no SealedSecret: the files' comparison says so
 	}
 	row := func(message, hint string) []report.Row {
-		return []report.Row{*l.objectRow(c, file, RuleLiveSecret, message, hint)}
+		return []report.Row{*objectRow(l.cluster.Name, file, RuleLiveSecret, message, hint)}
 	}
 	have, err := l.asked.Secret(ctx, want.Namespace, want.Name)
 	if err != nil {
-		return nil, l.unknownRow(ctx, c.Name, err)
+		return nil, l.unknownRow(ctx, l.cluster.Name, err)
 	}
 	name := want.Namespace + "/" + want.Name
 	if have == nil {
@@ -147,12 +155,12 @@ func (l *liveWatch) argoCDSecret(ctx context.Context, c fleet.Cluster, files man
 	}
 	same := want.DeepCopy()
 	same.Data = have.Data
-	d, err := look(same)
+	d, err := l.look(same)
 	switch {
 	case err != nil:
-		return nil, l.unknownRow(ctx, c.Name, err)
+		return nil, l.unknownRow(ctx, l.cluster.Name, err)
 	case d.Outcome == seal.Unverifiable, d.Outcome == seal.Seal && d.Reason == seal.ReasonOtherKey:
-		return nil, []report.Row{unknown(c.Name, report.DriftLive, "whether Argo CD's cluster Secret "+name+" is what was sealed: that takes the KASOU_SEAL_KEY that it was sealed with")}
+		return nil, []report.Row{unknown(l.cluster.Name, report.DriftLive, "whether Argo CD's cluster Secret "+name+" is what was sealed: that takes the KASOU_SEAL_KEY that it was sealed with")}
 	case d.Outcome == seal.Tampered:
 		return nil, nil // proof says so
 	case d.Outcome == seal.Seal && d.Reason == seal.ReasonPlaintext:
@@ -168,7 +176,7 @@ func (l *liveWatch) argoCDSecret(ctx context.Context, c fleet.Cluster, files man
 	return have, nil
 }
 
-// sealedTemplate gives the Secret that the file's SealedSecret becomes, without
+// sealedTemplate returns the Secret that the file's SealedSecret becomes, without
 // its values.
 func sealedTemplate(files manifest.Files, file string) (*corev1.Secret, live.Object) {
 	objects, err := live.Objects(manifest.Files{file: files[file]})
@@ -191,7 +199,7 @@ func sealedTemplate(files manifest.Files, file string) (*corev1.Secret, live.Obj
 }
 
 // answer asks the virtual cluster itself, with what Argo CD has.
-func (l *liveWatch) answer(ctx context.Context, c fleet.Cluster, file string, secret *corev1.Secret) []report.Row {
+func (l *registered) answer(ctx context.Context, secret *corev1.Secret) []report.Row {
 	server, cred, err := argocd.ReadClusterSecret(secret)
 	if err == nil {
 		err = host.Answers(ctx, server, cred, host.Options{Timeout: 10 * time.Second, Retries: 1})
@@ -202,9 +210,9 @@ func (l *liveWatch) answer(ctx context.Context, c fleet.Cluster, file string, se
 			return nil
 		}
 		// Not unknownRow: it is not the host that is out of reach.
-		return []report.Row{unknown(c.Name, report.DriftLive, err.Error())}
+		return []report.Row{unknown(l.cluster.Name, report.DriftLive, err.Error())}
 	}
-	f := finding.Finding{File: file, Cluster: c.Name, Rule: RuleLiveSilent, Severity: finding.Error, Message: silent.Error(),
+	f := finding.Finding{File: l.file(), Cluster: l.cluster.Name, Rule: RuleLiveSilent, Severity: finding.Error, Message: silent.Error(),
 		Hint: "Look whether the virtual cluster runs and its address leads to it. If it has another credential, register it anew."}
 	return []report.Row{{Finding: f, Kind: report.DriftLive, Object: secret.Namespace + "/" + secret.Name, Repair: report.ByPerson}}
 }

@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
@@ -21,6 +22,9 @@ type NewOptions struct {
 	// Chart by path or by repository, name and version; the zero value leaves
 	// the choice to the fleet's defaults.
 	Chart Chart
+	// Schema is the file in the clusters folder that editors check the spec by; empty
+	// for the one that knows no chart's values.
+	Schema string
 }
 
 // NewSpec gives the text of a spec.yaml that has what the options say and
@@ -30,7 +34,7 @@ type NewOptions struct {
 // looked at when the fleet is loaded.
 func NewSpec(options NewOptions) ([]byte, error) {
 	var b strings.Builder
-	b.WriteString("# yaml-language-server: $schema=../" + SpecSchemaFile + "\n")
+	b.WriteString("# yaml-language-server: $schema=../" + cmp.Or(options.Schema, SpecSchemaFile) + "\n")
 	fmt.Fprintf(&b, "apiVersion: %s\nkind: %s\nmetadata:\n  name: %s\n", APIVersion, KindCluster, scalar(options.Name))
 	body := options.body()
 	if body == "" {

@@ -22,8 +22,8 @@ type Ring struct {
 	// cluster belongs to the first ring that names it. Default: all that are left.
 	Clusters []string `json:"clusters,omitempty" jsonschema:"minItems=1,example=dev-*"`
 	// Soak is how long every cluster of the ring before has to be on a version, by
-	// git's dates, before this ring follows; a Go duration. Default: 0s.
-	Soak string `json:"soak,omitempty" jsonschema:"minLength=1,default=0s,example=72h"`
+	// git's dates, before this ring follows; a Go duration, with days: 3d. Default: 0s.
+	Soak string `json:"soak,omitempty" jsonschema:"minLength=1,default=0s,example=3d"`
 }
 
 // Takes reports whether the ring names the cluster, or takes all that are left.
@@ -37,7 +37,7 @@ func (r Ring) Takes(cluster string) bool {
 // SoakTime returns soak as a duration; the fleet's checks have made sure that it
 // parses.
 func (r Ring) SoakTime() time.Duration {
-	d, _ := time.ParseDuration(r.Soak)
+	d, _ := ParseDuration(r.Soak)
 	return d
 }
 
@@ -80,10 +80,10 @@ func checkRings(rings []Ring, report reporter) {
 }
 
 func checkSoak(text string, ring int) *problem {
-	d, err := time.ParseDuration(text)
+	d, err := ParseDuration(text)
 	switch {
 	case err != nil || d < 0:
-		return fail(RuleRing, quoted(text)+" is not how long something lasts", "write a number with h, m or s, such as 72h for three days")
+		return fail(RuleRing, quoted(text)+" is not how long something lasts", "write a number with d, h or m, such as 3d")
 	case ring == 0 && d > 0:
 		return fail(RuleRing, "is how long the ring before has to be on a version, and there is none before the first", "write it at the ring that is to wait")
 	}

@@ -16,7 +16,7 @@ func ringsOf(t *testing.T, rings string) (*Fleet, string) {
 }
 
 func TestRings(t *testing.T) {
-	f, findings := ringsOf(t, "    - {name: canary, clusters: ['dev-?', other]}\n    - {name: rest, soak: 72h}\n")
+	f, findings := ringsOf(t, "    - {name: canary, clusters: ['dev-?', other]}\n    - {name: rest, soak: 3d}\n")
 	if findings != "" {
 		t.Fatal(findings)
 	}
@@ -39,7 +39,7 @@ func TestRingsThatMeanNothing(t *testing.T) {
 		"not a name":              {"    - {name: A b}\n", "spec.rings.0.name"},
 		"all left, not the last":  {"    - {name: a}\n    - {name: b, clusters: [prod]}\n", "spec.rings.0 takes all clusters that are left"},
 		"not a pattern":           {"    - {name: a, clusters: ['dev-[']}\n    - {name: b}\n", "spec.rings.0.clusters.0 \"dev-[\" is not a pattern"},
-		"not a duration":          {"    - {name: a, clusters: [prod]}\n    - {name: b, soak: 3d}\n", "spec.rings.1.soak \"3d\""},
+		"not a duration":          {"    - {name: a, clusters: [prod]}\n    - {name: b, soak: 3w}\n", "spec.rings.1.soak \"3w\""},
 		"a first ring that waits": {"    - {name: a, soak: 1h}\n", "spec.rings.0.soak is how long the ring before"},
 		"clusters in no ring":     {"    - {name: a, clusters: [prod]}\n", "warning: spec.rings take no cluster of the name dev-a, dev-b"},
 	} {

@@ -33,6 +33,13 @@ type Outcome struct {
 // Usable reports whether the plan may be applied.
 func (o *Outcome) Usable() bool { return o.Err == nil && !o.Findings.Failed() }
 
+// Count tells whoever watches the progress where a cluster failed.
+func (w *Workspace) Count(o *Outcome) {
+	if w.Failed != nil && (!o.Usable() || o.Unknown.Failed()) {
+		w.Failed()
+	}
+}
+
 // Keep takes what a stage found, and why it failed. It reports whether to go on.
 func (o *Outcome) Keep(ctx context.Context, found finding.List, err error) bool {
 	o.Findings, o.Err = append(o.Findings, found...), err
@@ -50,7 +57,12 @@ func (o *Outcome) Forget() {
 // ForAll does the work for every cluster, jobs at a time, and enters what comes
 // of it into the report.
 func (w *Workspace) ForAll(ctx context.Context, out *report.Report, jobs int, work func(context.Context, fleet.Cluster) Outcome) {
-	for i, o := range Each(ctx, jobs, w.Clusters, work, w.Step(len(w.Clusters))) {
+	counted := func(ctx context.Context, c fleet.Cluster) Outcome {
+		o := work(ctx, c)
+		w.Count(&o)
+		return o
+	}
+	for i, o := range Each(ctx, jobs, w.Clusters, counted, w.Step(len(w.Clusters))) {
 		AddCluster(out, w.Clusters[i], o)
 	}
 }

@@ -1,0 +1,222 @@
+package pipelines
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/url"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"sigs.k8s.io/yaml"
+
+	"kasou/pipelines/conform"
+	"kasou/pipelines/finding"
+	"kasou/pipelines/position"
+	"kasou/pipelines/report"
+	"kasou/pipelines/workspace"
+)
+
+// around looks at what a build itself does not need, and the rest of the pipeline does:
+// what is not there is a warning.
+func (d *doctor) around(ctx context.Context, r *workspace.Workspace) {
+	d.schemas(r)
+	d.permissions(r)
+	d.remote(ctx, r)
+	d.workflows()
+	d.host(ctx, r)
+}
+
+// warn adds a probe that failed, and a warning at its place.
+func (d *doctor) warn(name string, at finding.Finding) {
+	d.out.Probes = append(d.out.Probes, report.Probe{Name: name, Detail: at.Message})
+	at.Rule, at.Severity, at.Message = RuleDoctor, finding.Warning, name+": "+at.Message
+	d.out.Findings = append(d.out.Findings, at)
+}
+
+func (d *doctor) schemas(r *workspace.Workspace) {
+	versions, err := conform.Versions(r.Fleet.Spec.Host.KubernetesVersion)
+	detail := strings.Join(slices.Sorted(maps.Keys(versions)), ", ")
+	if n := len(r.Fleet.Spec.Schemas); n > 0 {
+		detail += fmt.Sprintf(", and %d of fleet.yaml", n)
+	}
+	d.probe("schemas", err, detail)
+}
+
+// permissions looks whether the clusters folder can be written, and writes nothing.
+func (d *doctor) permissions(r *workspace.Workspace) {
+	file, err := os.OpenFile(filepath.Join(d.Root, filepath.FromSlash(r.Fleet.File)), os.O_WRONLY, 0)
+	if err == nil {
+		err = file.Close()
+	}
+	d.probe("permissions", err, d.Dir+" can be written")
+}
+
+// remote compares the remotes of the repository with what Argo CD is told to read.
+func (d *doctor) remote(ctx context.Context, r *workspace.Workspace) {
+	wanted := r.Fleet.Spec.Repository.URL
+	at := r.Fleet.Finding(finding.Warning, RuleDoctor, []string{"spec", "repository", "url"}, "", "")
+	out, err := exec.CommandContext(ctx, "git", "-C", d.Root, "config", "--get-regexp", `^remote\..*\.url$`).Output()
+	if err != nil {
+		at.Message = "the repository has no remote, and Argo CD reads " + wanted
+		at.Hint = "Run git remote add origin " + wanted + "."
+		d.warn("remote", at)
+		return
+	}
+	var others []string
+	for line := range strings.Lines(string(out)) {
+		_, remote, _ := strings.Cut(strings.TrimSpace(line), " ")
+		if sameRemote(remote, wanted) {
+			d.probe("remote", nil, wanted+", as Argo CD reads it")
+			return
+		}
+		others = append(others, plainRemote(remote))
+	}
+	at.Message = fmt.Sprintf("Argo CD reads %s, and this clone is of %s", wanted, strings.Join(others, ", "))
+	at.Hint = "Correct spec.repository.url, unless this is a fork."
+	d.warn("remote", at)
+}
+
+// sameRemote reports whether two URLs are of one repository: by any scheme, with or
+// without a user and .git.
+func sameRemote(a, b string) bool { return plainRemote(a) == plainRemote(b) }
+
+// scpRemote is a remote as ssh writes it, such as git@github.com:acme/platform.git.
+var scpRemote = regexp.MustCompile(`^(?:[^/@]+@)?([^/:]+):([^/].*)$`)
+
+// plainRemote returns the host and the path of a remote, without the user and password
+// that may stand in it.
+func plainRemote(remote string) string {
+	if u, err := url.Parse(remote); err == nil && u.Host != "" {
+		remote = strings.ToLower(u.Hostname()) + "/" + strings.Trim(u.Path, "/")
+	} else if m := scpRemote.FindStringSubmatch(remote); m != nil {
+		remote = strings.ToLower(m[1]) + "/" + strings.Trim(m[2], "/")
+	}
+	return strings.TrimSuffix(remote, ".git")
+}
+
+// workflow is what doctor reads of a workflow of GitHub Actions.
+type workflow struct {
+	Permissions any `json:"permissions"`
+	Jobs        map[string]struct {
+		Permissions any `json:"permissions"`
+		Steps       []struct {
+			Run string `json:"run"`
+		} `json:"steps"`
+	} `json:"jobs"`
+}
+
+// runsKasou finds kasou's pipelines in a step; the first group is which.
+var runsKasou = regexp.MustCompile(`(?:\./ci|kasou(?:\s+ci)?)\s+(build|check|drift|register|upgrade)\b([^\n]*)`)
+
+// workflows looks which of kasou's pipelines the repository runs, and whether those that
+// push may.
+func (d *doctor) workflows() {
+	files, _ := filepath.Glob(filepath.Join(d.Root, ".github", "workflows", "*.y*ml")) // the pattern is good
+	found := map[string]string{}
+	for _, file := range files {
+		name := path.Join(".github/workflows", filepath.Base(file))
+		data, err := os.ReadFile(file)
+		var w workflow
+		if err == nil {
+			err = yaml.Unmarshal(data, &w)
+		}
+		if err != nil {
+			d.warn("workflows", finding.Finding{File: name, Message: "it cannot be read", Hint: "Look whether it is YAML."})
+			continue
+		}
+		for _, job := range slices.Sorted(maps.Keys(w.Jobs)) {
+			d.job(name, data, w, job, found)
+		}
+	}
+	if len(found) == 0 {
+		d.probe("workflows", nil, "none runs kasou: docs/github.md has them")
+		return
+	}
+	var parts []string
+	for _, pipeline := range slices.Sorted(maps.Keys(found)) {
+		parts = append(parts, pipeline+" by "+found[pipeline])
+	}
+	d.probe("workflows", nil, strings.Join(parts, ", "))
+}
+
+// job notes in found which pipelines a job runs, and warns where one cannot push.
+func (d *doctor) job(file string, data []byte, w workflow, name string, found map[string]string) {
+	job := w.Jobs[name]
+	at, granted := []string{"permissions"}, w.Permissions
+	if job.Permissions != nil {
+		at, granted = []string{"jobs", name, "permissions"}, job.Permissions
+	}
+	for _, step := range job.Steps {
+		for _, m := range runsKasou.FindAllStringSubmatch(step.Run, -1) {
+			found[m[1]] = path.Base(file)
+			pushes := strings.Contains(m[2], "--publish commit")
+			if !pushes || granted == nil || mayWrite(granted) {
+				continue
+			}
+			f := finding.Finding{File: file, Message: fmt.Sprintf("the job %s runs kasou %s --publish commit, and its token may not push", name, m[1]),
+				Hint: "Write permissions: {contents: write} for the job."}
+			if document, err := position.Parse(data, 0); err == nil {
+				f.Line, f.Column = document.KeyAt(at...)
+			}
+			d.warn("workflows", f)
+		}
+	}
+}
+
+// mayWrite reports whether permissions of a workflow let its token push.
+func mayWrite(permissions any) bool {
+	if all, ok := permissions.(string); ok {
+		return all == "write-all"
+	}
+	each, _ := permissions.(map[string]any)
+	return each["contents"] == "write"
+}
+
+// host looks whether the host cluster answers. Only specs with serviceCIDR: auto,
+// register and drift --live need it.
+func (d *doctor) host(ctx context.Context, r *workspace.Workspace) {
+	const patience = 20 * time.Second
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	if d.OpenHost == nil {
+		return
+	}
+	asked, err := d.OpenHost()
+	if err != nil {
+		d.probe("host", nil, "kasou register and drift --live will not run: "+err.Error())
+		return
+	}
+	name := strings.TrimSpace(cmp.Or(asked.Context(), "no context") + " " + asked.Server())
+	version, err := asked.Version(ctx)
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = fmt.Errorf("no answer within %s", patience)
+	}
+	if err != nil {
+		d.warn("host", finding.Finding{Message: name + " does not answer: " + err.Error(),
+			Hint: "Choose the host with --host-context; without it only kasou register and drift --live fail."})
+		return
+	}
+	if wanted := r.Fleet.Spec.Host.KubernetesVersion; minor(version) != minor(wanted) {
+		at := r.Fleet.Finding(finding.Warning, RuleDoctor, []string{"spec", "host", "kubernetesVersion"}, "", "")
+		at.Message = fmt.Sprintf("%s has Kubernetes %s, and fleet.yaml says %s", name, version, wanted)
+		at.Hint = "Correct spec.host.kubernetesVersion, or choose the host with --host-context."
+		d.warn("host", at)
+		return
+	}
+	d.probe("host", nil, name+" answers, Kubernetes "+version)
+}
+
+// minor returns a Kubernetes version up to its minor one, such as 1.34.
+func minor(version string) string {
+	parts := strings.SplitN(strings.TrimPrefix(version, "v"), ".", 3)
+	return strings.Join(parts[:min(len(parts), 2)], ".")
+}
