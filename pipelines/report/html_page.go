@@ -30,19 +30,25 @@ type pageCount struct {
 	Word, Class string
 }
 
-// pageCluster is a line of the table. ID is that of its part, if it has one.
+// pageCluster is a line of the table. ID is that of its part, if it has one, and Word its
+// status as people read it.
 type pageCluster struct {
 	Cluster
-	ID, Class string
-	Expiry    expiry
-	Drifted   int
+	ID, Class, Word string
+	Expiry          expiry
+	Drifted         int
 }
 
-// pagePart is what was found about one cluster, or about the fleet.
+// pagePart is what was found about one cluster, about several of which the same is to be
+// said, or about the fleet.
 type pagePart struct {
 	ID, Title string
-	Rows      []pageRow
-	Diff      []diffLine
+	// Names are the clusters, none for the fleet.
+	Names []string
+	Rows  []pageRow
+	Diff  []diffLine
+	// like has NAME in the place of the cluster's name.
+	like *pagePart
 }
 
 type pageRow struct {
@@ -64,15 +70,19 @@ func pageOf(r *Report, o Options) page {
 	}
 	p.Planned = planned(r)
 	rows := rowsByCluster(r)
-	p.part(Cluster{Diff: r.FleetDiff}, rows[""])
+	parts := partsOf{at: map[string]int{}}
+	parts.add(Cluster{Diff: r.FleetDiff}, rows[""])
 	for _, c := range r.Clusters {
-		p.cluster(c, rows[c.Name], r.At)
+		line := lineOf(c, rows[c.Name], r.At)
+		line.Word, line.ID = statusWord(r, c.Status), parts.add(c, rows[c.Name])
+		p.Clusters = append(p.Clusters, line)
 	}
+	p.Parts = parts.all()
 	return p
 }
 
-// cluster adds a line, and a part where there is anything to say.
-func (p *page) cluster(c Cluster, rows []pageRow, at string) {
+// lineOf returns a cluster's line of the table.
+func lineOf(c Cluster, rows []pageRow, at string) pageCluster {
 	line := pageCluster{Cluster: c, Class: statusClass(c.Status), Expiry: expiryOf(c.Facts, at)}
 	for _, row := range rows {
 		if row.Drifted() {
@@ -82,18 +92,60 @@ func (p *page) cluster(c Cluster, rows []pageRow, at string) {
 			line.Expiry.Class = "bad"
 		}
 	}
-	line.ID = p.part(c, rows)
-	p.Clusters = append(p.Clusters, line)
+	return line
 }
 
-// part gives the new part's ID, which holds no text from outside.
-func (p *page) part(c Cluster, rows []pageRow) string {
+// partsOf gathers the parts of a page. at has their indexes by what they say, without
+// the names of clusters.
+type partsOf struct {
+	parts []pagePart
+	at    map[string]int
+}
+
+// add returns the ID of the part that says what is to be said of the cluster, a new one
+// where none does; "" where there is nothing. It holds no text from outside.
+func (p *partsOf) add(c Cluster, rows []pageRow) string {
 	if len(rows) == 0 && c.Diff == "" {
 		return ""
 	}
-	part := pagePart{ID: fmt.Sprintf("part-%d", len(p.Parts)+1), Title: cmp.Or(c.Name, "The fleet"), Rows: rows, Diff: diffLines(c.Diff)}
-	p.Parts = append(p.Parts, part)
+	part := pagePart{ID: fmt.Sprintf("part-%d", len(p.parts)+1), Title: cmp.Or(c.Name, "The fleet"), Rows: rows, Diff: diffLines(c.Diff)}
+	if c.Name == "" {
+		p.parts = append(p.parts, part)
+		return part.ID
+	}
+	diff := replaceName(c.Diff, c.Name)
+	like := &pagePart{Rows: withoutName(rows, c.Name), Diff: diffLines(diff)}
+	key := fmt.Sprintf("%+v %s", like.Rows, diff)
+	if i, known := p.at[key]; known {
+		p.parts[i].Names = append(p.parts[i].Names, c.Name)
+		return p.parts[i].ID
+	}
+	p.at[key] = len(p.parts)
+	part.Names, part.like = []string{c.Name}, like
+	p.parts = append(p.parts, part)
 	return part.ID
+}
+
+// all returns the parts, those of several clusters without the name of any.
+func (p *partsOf) all() []pagePart {
+	for i, part := range p.parts {
+		if len(part.Names) > 1 {
+			p.parts[i].Title = Planned{Names: part.Names}.title()
+			p.parts[i].Rows, p.parts[i].Diff = part.like.Rows, part.like.Diff
+		}
+	}
+	return p.parts
+}
+
+// withoutName returns rows with NAME in the place of a cluster's name.
+func withoutName(rows []pageRow, name string) []pageRow {
+	out := slices.Clone(rows)
+	for i := range out {
+		for _, text := range []*string{&out[i].Message, &out[i].Hint, &out[i].File, &out[i].Object, &out[i].Cluster} {
+			*text = replaceName(*text, name)
+		}
+	}
+	return out
 }
 
 func verdict(r *Report) string {
@@ -228,12 +280,16 @@ func diffLines(diff string) []diffLine {
 
 func diffClass(line string) string {
 	switch {
-	case strings.HasPrefix(line, "+++"), strings.HasPrefix(line, "---"), strings.HasPrefix(line, "@@"):
+	case strings.HasPrefix(line, "+++ "), strings.HasPrefix(line, "--- "):
 		return "head"
 	case strings.HasPrefix(line, "+"):
 		return "add"
 	case strings.HasPrefix(line, "-"):
 		return "del"
+	case strings.HasPrefix(line, "!"):
+		return "mod"
+	case strings.HasPrefix(line, " "), line == "":
+		return ""
 	}
-	return ""
+	return "head" // a path, or @@
 }

@@ -273,6 +273,46 @@ func TestPageOfALargeFleet(t *testing.T) {
 	}
 }
 
+// Clusters of which the same is to be said share a part, which is shown as long as one of
+// them is.
+func TestPageGroupsAlikeClusters(t *testing.T) {
+	r := &Report{Command: "check"}
+	for i := range 5 {
+		name := fmt.Sprintf("team-%d", i)
+		r.Clusters = append(r.Clusters, Cluster{Name: name, Status: Changed, Diff: "clusters/" + name + "/values.yaml\n- host: " + name + ".old\n! tls: another digest\n"})
+		r.Findings = append(r.Findings, finding.Finding{File: "clusters/" + name + "/spec.yaml", Cluster: name, Rule: "tree-stale", Severity: finding.Error, Message: name + " is stale"})
+	}
+	r.Clusters = append(r.Clusters, Cluster{Name: "other", Status: Changed, Diff: "clusters/other/values.yaml\n- host: team-0.old\n"})
+	b := show(t, r)
+	b.openAll()
+	if n := eval[int](b, `document.querySelectorAll("section.card").length`); n != 2 {
+		t.Errorf("%d parts", n)
+	}
+	text := eval[string](b, `document.querySelector("section.card").innerText`)
+	for _, want := range []string{"5 clusters (team-0, team-1, team-2 and 2 more)", "NAME is stale", "- host: NAME.old", "! tls: another digest", "team-4"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%q is not in %s", want, text)
+		}
+	}
+	shown := `Array.from(document.querySelectorAll("section.card")).filter(s => s.checkVisibility()).length`
+	b.do(chromedp.SendKeys(chromedp.CSS("#search"), "team-4"))
+	if eval[int](b, shown) != 1 || !eval[bool](b, `document.querySelector("section.card").checkVisibility()`) {
+		t.Error("the part of a cluster that is searched is not the one that is shown")
+	}
+	b.do(chromedp.SendKeys(chromedp.CSS("#search"), "x"))
+	if eval[int](b, shown) != 0 {
+		t.Error("parts of no cluster are shown")
+	}
+	if got := eval[string](b, `Array.from(document.querySelectorAll("#status option")).map(o => o.innerText).join()`); got != "all,stale" {
+		t.Errorf("the states are %s", got)
+	}
+	for range "team-4x" {
+		b.do(chromedp.SendKeys(chromedp.CSS("#search"), kb.Backspace))
+	}
+	b.do(chromedp.SendKeys(chromedp.CSS("#status"), "sta"))
+	b.wantRows("team-0 team-1 team-2 team-3 team-4 other")
+}
+
 func TestPageShowsEverything(t *testing.T) {
 	b := show(t, driftReport())
 	b.openAll()

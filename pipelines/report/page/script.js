@@ -4,6 +4,7 @@
   if (!table) return;
   const body = table.tBodies[0];
   const rows = Array.from(body.rows);
+  const parts = [...new Set(rows.map((row) => row.dataset.details).filter(Boolean))].map((id) => document.getElementById(id));
   const search = document.getElementById("search");
   const status = document.getElementById("status");
   const shown = document.getElementById("shown");
@@ -11,14 +12,15 @@
   const filter = () => {
     const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
     let count = 0;
+    const wanted = new Set(); // a part may be that of several rows
     for (const row of rows) {
       const text = row.textContent.toLowerCase();
       const fits = words.every((word) => text.includes(word)) && (!status.value || row.dataset.status === status.value);
       row.hidden = !fits;
-      const details = row.dataset.details && document.getElementById(row.dataset.details);
-      if (details) details.hidden = !fits;
+      if (fits) wanted.add(row.dataset.details);
       count += fits ? 1 : 0;
     }
+    for (const part of parts) part.hidden = !wanted.has(part.id);
     shown.textContent = `${count} of ${rows.length} shown`;
   };
 
