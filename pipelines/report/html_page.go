@@ -22,7 +22,9 @@ type page struct {
 	Counts        []pageCount
 	Planned       []pagePlanned
 	Clusters      []pageCluster
-	Parts         []pagePart
+	// Facts says that the clusters have some, as kasou drift finds them.
+	Facts bool
+	Parts []pagePart
 }
 
 type pageCount struct {
@@ -35,8 +37,10 @@ type pageCount struct {
 type pageCluster struct {
 	Cluster
 	ID, Class, Word string
-	Expiry          expiry
-	Drifted         int
+	// Files says how many are created, updated and deleted.
+	Files   string
+	Expiry  expiry
+	Drifted int
 }
 
 // pagePart is what was found about one cluster, about several of which the same is to be
@@ -69,12 +73,13 @@ func pageOf(r *Report, o Options) page {
 		}
 	}
 	p.Planned = planned(r)
-	rows := rowsByCluster(r)
+	rows := rowsByCluster(r, o.Verbose)
 	parts := partsOf{at: map[string]int{}}
 	parts.add(Cluster{Diff: r.FleetDiff}, rows[""])
 	for _, c := range r.Clusters {
 		line := lineOf(c, rows[c.Name], r.At)
-		line.Word, line.ID = statusWord(r, c.Status), parts.add(c, rows[c.Name])
+		line.Word, line.Files, line.ID = statusWord(r, c.Status), countChanges(c.Changes), parts.add(c, rows[c.Name])
+		p.Facts = p.Facts || c.Facts != nil
 		p.Clusters = append(p.Clusters, line)
 	}
 	p.Parts = parts.all()
@@ -156,6 +161,8 @@ func verdict(r *Report) string {
 		return "not all is as it should be"
 	case len(r.Unfinished) > 0 || r.Count(Unknown) > 0:
 		return "not everything could be found out"
+	case r.Count(Changed)+r.Count(Removed) > 0:
+		return fmt.Sprintf("%d of %s %s", r.Count(Changed)+r.Count(Removed), plural(len(r.Clusters), "cluster"), changedWord(r))
 	}
 	return "all is as it should be"
 }
@@ -174,7 +181,7 @@ func statusClass(s Status) string {
 
 // rowsByCluster gives the drift, and what a report has beside it: findings and
 // unfinished work of any command.
-func rowsByCluster(r *Report) map[string][]pageRow {
+func rowsByCluster(r *Report, verbose bool) map[string][]pageRow {
 	rows := map[string][]pageRow{}
 	add := func(row Row) {
 		shown := pageRow{Row: row}
@@ -187,7 +194,7 @@ func rowsByCluster(r *Report) map[string][]pageRow {
 		add(row)
 	}
 	for _, f := range r.Findings {
-		if !known[f] {
+		if !known[f] && (verbose || !asksForNothing(f)) {
 			add(Row{Finding: f, Repair: ByPerson})
 		}
 	}
