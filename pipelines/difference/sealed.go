@@ -33,11 +33,14 @@ func isSealed(object *yaml.Node) bool { return scalarAt(object, "kind") == "Seal
 
 func isSecret(object *yaml.Node) bool { return scalarAt(object, "kind") == "Secret" }
 
-// holdsSecret reports whether a file has a Secret in it, or may have one: it does not
-// parse.
-func holdsSecret(data []byte) bool {
+// HoldsSecret reports whether a file has a Secret in it that is not sealed, or may have
+// one, as it does not parse: nothing of it is to be shown.
+func HoldsSecret(data []byte) bool {
+	if !bytes.Contains(data, []byte("Secret")) && !bytes.Contains(data, []byte(`\`)) { // a text can be escaped
+		return false
+	}
 	roots, ok := documents(data)
-	return !ok && bytes.Contains(data, []byte("Secret")) || slices.ContainsFunc(roots, isSecret)
+	return !ok || slices.ContainsFunc(roots, isSecret)
 }
 
 // sealedAnew returns in words how the values of a SealedSecret differ; "" where they are

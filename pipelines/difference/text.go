@@ -132,7 +132,7 @@ func writeLines(b *strings.Builder, before, after string) {
 
 // hunks returns the differing lines of a file that is not YAML, or that does not parse.
 func hunks(c Change) string {
-	if holdsSecret(c.Old) || holdsSecret(c.New) {
+	if HoldsSecret(c.Old) || HoldsSecret(c.New) {
 		return "! it may hold a Secret that is not sealed, so it is not shown\n"
 	}
 	lines := strings.SplitAfter(unified(c), "\n")
@@ -143,7 +143,7 @@ func hunks(c Change) string {
 // wanted (b/), byte for byte but for what is sealed: of that it says only that it is
 // another.
 func Full(c Change) string {
-	if holdsSecret(c.Old) || holdsSecret(c.New) {
+	if HoldsSecret(c.Old) || HoldsSecret(c.New) {
 		return fmt.Sprintf("--- a/%s\n+++ b/%[1]s\n! it may hold a Secret that is not sealed, so it is not shown\n", name(c.Path))
 	}
 	return unified(c)

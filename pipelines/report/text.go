@@ -4,10 +4,13 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"path"
 	"strings"
 	"unicode"
 
+	"kasou/pipelines/difference"
 	"kasou/pipelines/finding"
+	"kasou/pipelines/layout"
 )
 
 // ANSI escapes for the text report.
@@ -151,21 +154,28 @@ func (t *textWriter) sourceLine(f finding.Finding) {
 	fmt.Fprintf(t, "%s%s\n", t.paint(faint, strings.Repeat(" ", 5)+" | "), indent+t.paint(green, "^"))
 }
 
-func (t *textWriter) line(path string, number int) (string, bool) {
-	if t.options.Source == nil || path == "" || number < 1 {
+func (t *textWriter) line(file string, number int) (string, bool) {
+	if t.options.Source == nil || file == "" || number < 1 {
 		return "", false
 	}
-	lines, ok := t.sources[path]
+	lines, ok := t.sources[file]
 	if !ok {
-		if data := t.read(path); data != nil {
+		if data := t.read(file); data != nil && mayBeShown(file, data) {
 			lines = strings.Split(string(data), "\n")
 		}
-		t.sources[path] = lines
+		t.sources[file] = lines
 	}
 	if number > len(lines) {
 		return "", false
 	}
 	return strings.TrimRight(lines[number-1], "\r"), true
+}
+
+// mayBeShown reports whether lines of a file can be: not where somebody put a Secret into
+// it. What people write for kasou holds none, also where it does not parse.
+func mayBeShown(file string, data []byte) bool {
+	base := path.Base(file)
+	return base == layout.Spec || base == layout.Fleet || !difference.HoldsSecret(data)
 }
 
 // read gives the text of a file; nil where it cannot be had.
