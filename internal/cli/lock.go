@@ -99,6 +99,9 @@ func (f *flags) showSealKey(c *cobra.Command, names []string, others bool) error
 	if len(names) > 0 || others {
 		return usagef("--seal-key is of the fleet: it takes no names and no other flag")
 	}
+	if f.output != "text" {
+		return usagef("--seal-key prints text")
+	}
 	value := f.env.Getenv(seal.KeyEnv)
 	out := c.OutOrStdout()
 	if value == "" {

@@ -10,6 +10,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
 
 	"sigs.k8s.io/yaml"
 
@@ -45,6 +46,10 @@ type Baseline struct {
 	tree history.Files
 	// moved are the clusters whose locks are another there than on disk.
 	moved map[string]bool
+	// defaultsAt is where the fleet's defaults differ first from the committed ones.
+	defaults    sync.Once
+	defaultsAt  []string
+	defaultsErr error
 }
 
 // Open returns the commit that a change starts from; nil where the repository has
@@ -144,25 +149,39 @@ func judged(c fleet.Cluster, change transition.Change, cause []string) (finding.
 	return finding.Finding{}, false
 }
 
-// cause returns where the spec differs first from the committed one; its whole where
-// it does not, as where the fleet or the chart's content has changed.
+// cause returns where the spec differs first from the committed one, or the fleet's
+// defaults, which stand at the same path; the whole spec where neither does, as where the
+// chart's content has changed.
 func (b *Baseline) cause(ctx context.Context, c fleet.Cluster) ([]string, error) {
-	old, err := b.tree.File(ctx, c.File)
+	at, err := b.firstDifference(ctx, c.File, "spec")
+	if err == nil && len(at) == 0 {
+		b.defaults.Do(func() { b.defaultsAt, b.defaultsErr = b.firstDifference(ctx, b.Fleet.File, "spec", "defaults") })
+		at, err = b.defaultsAt, b.defaultsErr
+	}
+	return append([]string{"spec"}, at...), err
+}
+
+// firstDifference returns where what a file has below the keys differs first from what the
+// commit has; nothing where it does not, and where one of the two does not parse.
+func (b *Baseline) firstDifference(ctx context.Context, file string, keys ...string) ([]string, error) {
+	old, err := b.tree.File(ctx, file)
 	if err != nil {
 		return nil, err
 	}
-	now, err := b.Repository().ReadFile(c.File)
+	now, err := b.Repository().ReadFile(file)
 	if err != nil {
 		return nil, err
 	}
-	var before, after map[string]any
+	var before, after any
 	if yaml.Unmarshal(old, &before) != nil || yaml.Unmarshal(now, &after) != nil {
-		return []string{"spec"}, nil
+		return nil, nil
 	}
-	if at := transition.FirstDifference(before["spec"], after["spec"]); len(at) > 0 {
-		return append([]string{"spec"}, at...), nil
+	for _, key := range keys {
+		left, _ := before.(map[string]any)
+		right, _ := after.(map[string]any)
+		before, after = left[key], right[key]
 	}
-	return []string{"spec"}, nil
+	return transition.FirstDifference(before, after), nil
 }
 
 // causes are where in a spec a change comes from, where that is known.
