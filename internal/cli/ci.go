@@ -16,21 +16,21 @@ import (
 	"kasou/pipelines/report"
 )
 
-// CI runs a pipeline as CI does, with the arguments of `go run ./ci`, and gives
-// the exit code. With none, the GitHub event decides; outside GitHub it builds
-// and publishes nothing.
+// CI runs `kasou ci` with the arguments and returns the exit code.
 func CI(args []string, env Env) int {
-	github, env := onGitHub(env)
-	return execute(newCI(env, github), args, env)
+	return Main(append([]string{ciName}, args...), env)
 }
+
+// ciName is the name of the command.
+const ciName = "ci"
 
 // ciPipelines are what `ci` can run.
 var ciPipelines = []string{"build", "check", "register", "drift", "upgrade"}
 
-func newCI(env Env, github *report.GitHub) *cobra.Command {
-	c := &ciCommand{github: github, publish: choice{value: "", allowed: []string{"commit", "fail", "none"}}}
-	root := newCommand(env, &cobra.Command{
-		Use:   "ci [" + strings.Join(ciPipelines, "|") + "]",
+func newCI(f *flags) *cobra.Command {
+	c := &ciCommand{flags: f, publish: choice{value: "", allowed: []string{"commit", "fail", "none"}}}
+	root := &cobra.Command{
+		Use:   ciName + " [" + strings.Join(ciPipelines, "|") + "]",
 		Short: "Run a pipeline as CI does: commit what it writes, or fail",
 		Long: `Run a pipeline over the whole fleet.
 
@@ -42,8 +42,7 @@ each, where a schedule or a person starts the workflow.`,
 		Args:      c.args,
 		ValidArgs: ciPipelines,
 		RunE:      func(cmd *cobra.Command, args []string) error { return c.failed(c.run(cmd, args)) },
-	})
-	c.flags = addCommonFlags(root, env)
+	}
 	root.Flags().Var(&c.publish, "publish", "commit: commit and push; fail: fail where anything would change; none: only write")
 	root.Flags().StringVar(&c.shard, "shard", "", "i/n: only the i-th of n parts of the fleet")
 	root.Flags().StringVar(&c.author, "author", "", "author of the commit, as in \"Name <mail>\"; default: git's configuration")
@@ -57,8 +56,6 @@ each, where a schedule or a person starts the workflow.`,
 
 type ciCommand struct {
 	*flags
-	// github is nil outside its Actions.
-	github     *report.GitHub
 	publish    choice
 	shard      string
 	author     string
@@ -184,7 +181,6 @@ func (c *ciCommand) run(cmd *cobra.Command, args []string) error {
 		return err
 	}
 	defer s.close()
-	s.github = c.github
 	fmt.Fprintf(c.env.Stderr, "kasou: ci %s, toolchain %s, publish %s\n", pipeline, s.tools.Name(), mode)
 	s.options.Shard, s.options.AllowPrune, s.options.Diff = part, c.allowPrune, true
 	s.options.BeforeMerge = beforeMerge(c.env.Getenv("GITHUB_EVENT_NAME"))

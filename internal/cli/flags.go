@@ -26,7 +26,9 @@ import (
 
 // flags are those that all commands share.
 type flags struct {
-	env       Env
+	env Env
+	// github is nil for every command but ci, and outside of GitHub's Actions.
+	github    *report.GitHub
 	clusters  string
 	toolchain choice
 	output    report.Format
@@ -132,8 +134,6 @@ func (f *flags) open(c *cobra.Command, names []string) (*session, error) {
 type session struct {
 	*flags
 	location
-	// github is nil for kasou itself, and outside Actions.
-	github  *report.GitHub
 	tools   toolchain.Toolchain
 	options pipelines.Options
 	helm    ownHelm
