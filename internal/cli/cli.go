@@ -110,7 +110,7 @@ that virtual cluster, keeps it true, and fails the build when it is not.`,
 	})
 	f := addCommonFlags(root, env)
 	root.AddCommand(
-		newNew(f), newValues(f), newBuild(f), newCheck(f), newLock(f), newRegister(f), newRetire(f), newPlan(f), newUpgrade(f), newDrift(f), newCI(f), newDoctor(f), newExplain(f), newVersion(f),
+		newInit(f), newNew(f), newImport(f), newValues(f), newBuild(f), newCheck(f), newLock(f), newRegister(f), newRetire(f), newPlan(f), newUpgrade(f), newDrift(f), newCI(f), newDoctor(f), newExplain(f), newVersion(f),
 	)
 	root.InitDefaultCompletionCmd("completion")
 	return root, f

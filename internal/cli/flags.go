@@ -94,15 +94,20 @@ func (f *flags) locate(c *cobra.Command) (location, error) {
 
 // open gathers what a pipeline needs. The caller closes it.
 func (f *flags) open(c *cobra.Command, names []string) (*session, error) {
+	where, err := f.locate(c)
+	if err != nil {
+		return nil, err
+	}
+	return f.openAt(c, where, names)
+}
+
+// openAt is open for a place that was found before.
+func (f *flags) openAt(c *cobra.Command, where location, names []string) (*session, error) {
 	if f.jobs < 1 {
 		return nil, usagef("--jobs %d: at least 1", f.jobs)
 	}
 	if f.hostQPS <= 0 {
 		return nil, usagef("--host-qps %v: more than 0", f.hostQPS)
-	}
-	where, err := f.locate(c)
-	if err != nil {
-		return nil, err
 	}
 	cache := chart.CacheDir()
 	if cache == "" {
