@@ -2,10 +2,8 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 
@@ -34,8 +32,9 @@ func newCI(f *flags) *cobra.Command {
 		Short: "Run a pipeline as CI does: commit what it writes, or fail",
 		Long: `Run a pipeline over the whole fleet.
 
-With no argument the GitHub event decides: a push builds and commits, a pull
-request is checked, a schedule looks for drift. Elsewhere the fleet is built and nothing is published.
+With no argument the event of GitHub Actions or GitLab CI decides: a push builds and
+commits, a pull request or merge request is checked, a schedule looks for drift.
+Elsewhere the fleet is built and nothing is published.
 
 ci upgrade builds the next hop of each ring on a branch and keeps one pull request for
 each, where a schedule or a person starts the workflow.`,
@@ -72,25 +71,9 @@ func (c *ciCommand) args(_ *cobra.Command, args []string) error {
 	return nil
 }
 
-// byEvent gives the pipeline and the way to publish that a GitHub event asks
-// for.
-func byEvent(event string) (pipeline, publish string, err error) {
-	switch event {
-	case "push":
-		return "build", "commit", nil
-	case "pull_request", "merge_group":
-		return "check", "none", nil
-	case "schedule":
-		return "drift", "none", nil
-	case "":
-		return "build", "none", nil
-	}
-	return "", "", usagef("nothing is to be run by itself on the event %q: say build, check, register, drift or upgrade", event)
-}
-
 // decide gives the pipeline and the way to publish: as said, else by the event.
 func (c *ciCommand) decide(args []string) (pipeline, publish string, err error) {
-	event := c.env.Getenv("GITHUB_EVENT_NAME")
+	event := c.event()
 	if len(args) == 0 {
 		if pipeline, publish, err = byEvent(event); err != nil {
 			return "", "", err
@@ -111,37 +94,6 @@ func (c *ciCommand) decide(args []string) (pipeline, publish string, err error) 
 		return "", "", usagef("the event %s runs on what nobody has merged yet, so nothing is committed and pushed from it: use --publish none or fail, and commit on push", event)
 	}
 	return pipeline, publish, c.contradiction(pipeline, publish)
-}
-
-// beforeMerge reports whether a GitHub event is about a change that is not merged:
-// whoever proposes one would have kasou push what it builds from that, with the
-// token of pull_request_target into the base branch.
-func beforeMerge(event string) bool {
-	return strings.HasPrefix(event, "pull_request") || event == "merge_group"
-}
-
-// before returns the commit that a push starts from, as GitHub tells it; empty
-// where it does not, and for a branch that is new. A pull request's merge commit
-// has the tip of its base for a parent, which kasou finds by itself.
-func (c *ciCommand) before() (string, error) {
-	file := c.env.Getenv("GITHUB_EVENT_PATH")
-	if c.env.Getenv("GITHUB_EVENT_NAME") != "push" || file == "" {
-		return "", nil
-	}
-	data, err := os.ReadFile(file)
-	if err != nil {
-		return "", fmt.Errorf("GITHUB_EVENT_PATH: %w", err)
-	}
-	var event struct {
-		Before string `json:"before"`
-	}
-	if err := json.Unmarshal(data, &event); err != nil {
-		return "", fmt.Errorf("GITHUB_EVENT_PATH: %w", err)
-	}
-	if strings.Trim(event.Before, "0") == "" {
-		return "", nil
-	}
-	return event.Before, nil
 }
 
 // contradiction says which of the flags do not go together.
@@ -183,7 +135,7 @@ func (c *ciCommand) run(cmd *cobra.Command, args []string) error {
 	defer s.close()
 	fmt.Fprintf(c.env.Stderr, "kasou: ci %s, toolchain %s, publish %s\n", pipeline, s.tools.Name(), mode)
 	s.options.Shard, s.options.AllowPrune, s.options.Diff = part, c.allowPrune, true
-	s.options.BeforeMerge = beforeMerge(c.env.Getenv("GITHUB_EVENT_NAME"))
+	s.options.BeforeMerge = beforeMerge(c.event())
 	if s.options.Against, err = c.before(); err != nil {
 		return err
 	}
