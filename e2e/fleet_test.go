@@ -209,7 +209,7 @@ func rendered(t *testing.T, env *environment, repo fleettest.Repo, tools toolcha
 	files, err := tools.Template(t.Context(), toolchain.Release{
 		Name: name, Namespace: name, KubeVersion: strings.TrimPrefix(full, "v"), Chart: toolchain.Chart{Archive: archive, Digest: manifest.Digest(archive)},
 		Values: repo.Read(t, "clusters/"+name+"/values.yaml"),
-	})
+	})[0].Get()
 	must(t, err)
 	var secrets []corev1.Secret
 	for _, path := range files.Paths() {

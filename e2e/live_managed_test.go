@@ -14,7 +14,7 @@ import (
 
 	"kasou/internal/fleettest"
 	"kasou/internal/upstream"
-	"kasou/pipelines"
+	"kasou/pipelines/drift"
 	"kasou/pipelines/finding"
 	"kasou/pipelines/report"
 )
@@ -34,50 +34,50 @@ type handMade struct {
 // What Argo CD's comparison finds, kasou calls drift-live-changed; what Argo CD
 // does not see, because its own field manager does not have it, drift-live-added.
 var handMades = []handMade{
-	{"a field is changed", "StatefulSet/live", `[{"op":"replace","path":"/spec/replicas","value":0}]`, pipelines.RuleLiveChanged, "spec.replicas is 0, git has 1"},
-	{"an image is changed", "StatefulSet/live", `[{"op":"replace","path":"/spec/template/spec/containers/0/image","value":"evil"}]`, pipelines.RuleLiveChanged, `is "evil"`},
-	{"a field is removed", "StatefulSet/live", `[{"op":"remove","path":"/metadata/labels/app"}]`, pipelines.RuleLiveChanged, "metadata.labels.app is missing"},
-	{"a list item is removed", "StatefulSet/live", `[{"op":"remove","path":"/spec/template/spec/containers/0/args/0"}]`, pipelines.RuleLiveChanged, "args"},
-	{"an item of a plain list is added", "StatefulSet/live", `[{"op":"add","path":"/spec/template/spec/containers/0/args/-","value":"--evil"}]`, pipelines.RuleLiveChanged, "args"},
-	{"a selector is widened", "Service/live", `[{"op":"add","path":"/spec/selector/evil","value":"yes"}]`, pipelines.RuleLiveChanged, "spec.selector"},
-	{"a rule is added to a role", "Role/live", `[{"op":"add","path":"/rules/-","value":{"apiGroups":["*"],"resources":["*"],"verbs":["*"]}}]`, pipelines.RuleLiveChanged, "rules"},
-	{"a field is added", "StatefulSet/live", `[{"op":"add","path":"/spec/template/spec/priority","value":7}]`, pipelines.RuleLiveAdded, "spec.template.spec.priority"},
-	{"a default is changed", "StatefulSet/live", `[{"op":"replace","path":"/spec/template/spec/dnsPolicy","value":"Default"}]`, pipelines.RuleLiveAdded, "spec.template.spec.dnsPolicy"},
+	{"a field is changed", "StatefulSet/live", `[{"op":"replace","path":"/spec/replicas","value":0}]`, drift.RuleLiveChanged, "spec.replicas is 0, git has 1"},
+	{"an image is changed", "StatefulSet/live", `[{"op":"replace","path":"/spec/template/spec/containers/0/image","value":"evil"}]`, drift.RuleLiveChanged, `is "evil"`},
+	{"a field is removed", "StatefulSet/live", `[{"op":"remove","path":"/metadata/labels/app"}]`, drift.RuleLiveChanged, "metadata.labels.app is missing"},
+	{"a list item is removed", "StatefulSet/live", `[{"op":"remove","path":"/spec/template/spec/containers/0/args/0"}]`, drift.RuleLiveChanged, "args"},
+	{"an item of a plain list is added", "StatefulSet/live", `[{"op":"add","path":"/spec/template/spec/containers/0/args/-","value":"--evil"}]`, drift.RuleLiveChanged, "args"},
+	{"a selector is widened", "Service/live", `[{"op":"add","path":"/spec/selector/evil","value":"yes"}]`, drift.RuleLiveChanged, "spec.selector"},
+	{"a rule is added to a role", "Role/live", `[{"op":"add","path":"/rules/-","value":{"apiGroups":["*"],"resources":["*"],"verbs":["*"]}}]`, drift.RuleLiveChanged, "rules"},
+	{"a field is added", "StatefulSet/live", `[{"op":"add","path":"/spec/template/spec/priority","value":7}]`, drift.RuleLiveAdded, "spec.template.spec.priority"},
+	{"a default is changed", "StatefulSet/live", `[{"op":"replace","path":"/spec/template/spec/dnsPolicy","value":"Default"}]`, drift.RuleLiveAdded, "spec.template.spec.dnsPolicy"},
 	{"a default is written out", "StatefulSet/live", `[{"op":"replace","path":"/spec/template/spec/dnsPolicy","value":"ClusterFirst"}]`, "", ""},
-	{"a privileged init container is added", "StatefulSet/live", `[{"op":"add","path":"/spec/template/spec/initContainers","value":[{"name":"evil","image":"evil","securityContext":{"privileged":true}}]}]`, pipelines.RuleLiveAdded, `spec.template.spec.initContainers[name="evil"]`},
-	{"a container is added", "StatefulSet/live", `[{"op":"add","path":"/spec/template/spec/containers/-","value":{"name":"evil","image":"evil"}}]`, pipelines.RuleLiveAdded, `spec.template.spec.containers[name="evil"]`},
-	{"a variable is added", "StatefulSet/live", `[{"op":"add","path":"/spec/template/spec/containers/1/env","value":[{"name":"EVIL","value":"hidden-value"}]}]`, pipelines.RuleLiveAdded, `env[name="EVIL"]`},
-	{"a port is added", "Service/live", `[{"op":"add","path":"/spec/ports/-","value":{"name":"evil","port":4444,"protocol":"TCP"}}]`, pipelines.RuleLiveAdded, `spec.ports[port=4444,protocol="TCP"]`},
-	{"an annotation is added", "StatefulSet/live", `[{"op":"add","path":"/metadata/annotations/example.com~1owner","value":"them"}]`, pipelines.RuleLiveAdded, `metadata.annotations."example.com/owner"`},
-	{"a level of Pod Security is added", "Namespace/live", `[{"op":"add","path":"/metadata/labels/pod-security.kubernetes.io~1enforce","value":"privileged"}]`, pipelines.RuleLiveAdded, `metadata.labels."pod-security.kubernetes.io/enforce"`},
-	{"the tracking annotation is removed", "Service/live", `[{"op":"remove","path":"/metadata/annotations/argocd.argoproj.io~1tracking-id"}]`, pipelines.RuleLiveChanged, "annotation argocd.argoproj.io/tracking-id"},
-	{"the tracking annotation is another's", "Service/live", `[{"op":"replace","path":"/metadata/annotations/argocd.argoproj.io~1tracking-id","value":"other:/Service:live/live"}]`, pipelines.RuleLiveChanged, "annotation argocd.argoproj.io/tracking-id"},
-	{"the Application syncs no more", "Application/live", `[{"op":"remove","path":"/spec/syncPolicy/automated"}]`, pipelines.RuleLiveChanged, "spec.syncPolicy.automated"},
-	{"the Application has a source beside", "Application/live", `[{"op":"add","path":"/spec/source/kustomize","value":{"namePrefix":"evil-"}}]`, pipelines.RuleLiveAdded, "spec.source.kustomize"},
+	{"a privileged init container is added", "StatefulSet/live", `[{"op":"add","path":"/spec/template/spec/initContainers","value":[{"name":"evil","image":"evil","securityContext":{"privileged":true}}]}]`, drift.RuleLiveAdded, `spec.template.spec.initContainers[name="evil"]`},
+	{"a container is added", "StatefulSet/live", `[{"op":"add","path":"/spec/template/spec/containers/-","value":{"name":"evil","image":"evil"}}]`, drift.RuleLiveAdded, `spec.template.spec.containers[name="evil"]`},
+	{"a variable is added", "StatefulSet/live", `[{"op":"add","path":"/spec/template/spec/containers/1/env","value":[{"name":"EVIL","value":"hidden-value"}]}]`, drift.RuleLiveAdded, `env[name="EVIL"]`},
+	{"a port is added", "Service/live", `[{"op":"add","path":"/spec/ports/-","value":{"name":"evil","port":4444,"protocol":"TCP"}}]`, drift.RuleLiveAdded, `spec.ports[port=4444,protocol="TCP"]`},
+	{"an annotation is added", "StatefulSet/live", `[{"op":"add","path":"/metadata/annotations/example.com~1owner","value":"them"}]`, drift.RuleLiveAdded, `metadata.annotations."example.com/owner"`},
+	{"a level of Pod Security is added", "Namespace/live", `[{"op":"add","path":"/metadata/labels/pod-security.kubernetes.io~1enforce","value":"privileged"}]`, drift.RuleLiveAdded, `metadata.labels."pod-security.kubernetes.io/enforce"`},
+	{"the tracking annotation is removed", "Service/live", `[{"op":"remove","path":"/metadata/annotations/argocd.argoproj.io~1tracking-id"}]`, drift.RuleLiveChanged, "annotation argocd.argoproj.io/tracking-id"},
+	{"the tracking annotation is another's", "Service/live", `[{"op":"replace","path":"/metadata/annotations/argocd.argoproj.io~1tracking-id","value":"other:/Service:live/live"}]`, drift.RuleLiveChanged, "annotation argocd.argoproj.io/tracking-id"},
+	{"the Application syncs no more", "Application/live", `[{"op":"remove","path":"/spec/syncPolicy/automated"}]`, drift.RuleLiveChanged, "spec.syncPolicy.automated"},
+	{"the Application has a source beside", "Application/live", `[{"op":"add","path":"/spec/source/kustomize","value":{"namePrefix":"evil-"}}]`, drift.RuleLiveAdded, "spec.source.kustomize"},
 	{"the Application is to be refreshed", "Application/live", `[{"op":"add","path":"/metadata/annotations/argocd.argoproj.io~1refresh","value":"hard"}]`, "", ""},
 	{"a finalizer is added", "Service/live", `[{"op":"add","path":"/metadata/finalizers","value":["example.com/wait"]}]`, "", ""},
-	{"a value of a label is changed", "Service/live", `[{"op":"replace","path":"/metadata/labels/app","value":"other"}]`, pipelines.RuleLiveChanged, "metadata.labels.app"},
-	{"a limit is changed", "StatefulSet/live", `[{"op":"replace","path":"/spec/template/spec/containers/0/resources/limits/memory","value":"9Gi"}]`, pipelines.RuleLiveChanged, "limits.memory"},
+	{"a value of a label is changed", "Service/live", `[{"op":"replace","path":"/metadata/labels/app","value":"other"}]`, drift.RuleLiveChanged, "metadata.labels.app"},
+	{"a limit is changed", "StatefulSet/live", `[{"op":"replace","path":"/spec/template/spec/containers/0/resources/limits/memory","value":"9Gi"}]`, drift.RuleLiveChanged, "limits.memory"},
 	{"a limit is written in another way", "StatefulSet/live", `[{"op":"replace","path":"/spec/template/spec/containers/0/resources/limits/memory","value":"2048Mi"}]`, "", ""},
-	{"a probe is removed", "StatefulSet/live", `[{"op":"remove","path":"/spec/template/spec/containers/1/livenessProbe"}]`, pipelines.RuleLiveChanged, "livenessProbe"},
-	{"a mount is removed", "StatefulSet/live", `[{"op":"remove","path":"/spec/template/spec/containers/0/volumeMounts/0"}]`, pipelines.RuleLiveChanged, "volumeMounts"},
-	{"a mount is added", "StatefulSet/live", `[{"op":"add","path":"/spec/template/spec/containers/0/volumeMounts/-","value":{"name":"data","mountPath":"/evil"}}]`, pipelines.RuleLiveAdded, `volumeMounts[mountPath="/evil"]`},
-	{"another account is taken", "StatefulSet/live", `[{"op":"replace","path":"/spec/template/spec/serviceAccountName","value":"default"}]`, pipelines.RuleLiveChanged, "serviceAccountName"},
-	{"the host's network is taken", "StatefulSet/live", `[{"op":"add","path":"/spec/template/spec/hostNetwork","value":true}]`, pipelines.RuleLiveAdded, "spec.template.spec.hostNetwork"},
-	{"a container is made privileged", "StatefulSet/live", `[{"op":"add","path":"/spec/template/spec/containers/0/securityContext","value":{"privileged":true}}]`, pipelines.RuleLiveAdded, `containers[name="vcluster"].securityContext.privileged`},
-	{"a label of the pods is added", "StatefulSet/live", `[{"op":"add","path":"/spec/template/metadata/labels/evil","value":"yes"}]`, pipelines.RuleLiveAdded, "spec.template.metadata.labels.evil"},
-	{"the pods are restarted", "StatefulSet/live", `[{"op":"add","path":"/spec/template/metadata/annotations","value":{"kubectl.kubernetes.io/restartedAt":"2026"}}]`, pipelines.RuleLiveAdded, `spec.template.metadata.annotations."kubectl.kubernetes.io/restartedAt"`},
-	{"a Service gets another type", "Service/live", `[{"op":"replace","path":"/spec/type","value":"NodePort"}]`, pipelines.RuleLiveChanged, "spec.type"},
-	{"a port leads elsewhere", "Service/live", `[{"op":"replace","path":"/spec/ports/0/targetPort","value":1}]`, pipelines.RuleLiveChanged, "targetPort"},
-	{"an external address is added", "Service/live", `[{"op":"add","path":"/spec/externalIPs","value":["10.1.1.1"]}]`, pipelines.RuleLiveAdded, "spec.externalIPs"},
-	{"an affinity is set", "Service/live", `[{"op":"replace","path":"/spec/sessionAffinity","value":"ClientIP"}]`, pipelines.RuleLiveAdded, "spec.sessionAffinity"},
-	{"a subject is added", "RoleBinding/live", `[{"op":"add","path":"/subjects/-","value":{"kind":"User","name":"evil","apiGroup":"rbac.authorization.k8s.io"}}]`, pipelines.RuleLiveChanged, "subjects"},
-	{"a pull secret is added", "ServiceAccount/vc-live", `[{"op":"add","path":"/imagePullSecrets","value":[{"name":"evil"}]}]`, pipelines.RuleLiveAdded, "imagePullSecrets"},
-	{"a host is changed", "Ingress/live", `[{"op":"replace","path":"/spec/rules/0/host","value":"evil.example.com"}]`, pipelines.RuleLiveChanged, "evil.example.com"},
-	{"a certificate is added", "Ingress/live", `[{"op":"add","path":"/spec/tls","value":[{"hosts":["live.k8s.example.com"],"secretName":"evil"}]}]`, pipelines.RuleLiveAdded, "spec.tls"},
-	{"an annotation of a controller is added", "Ingress/live", `[{"op":"add","path":"/metadata/annotations/nginx.ingress.kubernetes.io~1server-snippet","value":"evil"}]`, pipelines.RuleLiveAdded, "server-snippet"},
+	{"a probe is removed", "StatefulSet/live", `[{"op":"remove","path":"/spec/template/spec/containers/1/livenessProbe"}]`, drift.RuleLiveChanged, "livenessProbe"},
+	{"a mount is removed", "StatefulSet/live", `[{"op":"remove","path":"/spec/template/spec/containers/0/volumeMounts/0"}]`, drift.RuleLiveChanged, "volumeMounts"},
+	{"a mount is added", "StatefulSet/live", `[{"op":"add","path":"/spec/template/spec/containers/0/volumeMounts/-","value":{"name":"data","mountPath":"/evil"}}]`, drift.RuleLiveAdded, `volumeMounts[mountPath="/evil"]`},
+	{"another account is taken", "StatefulSet/live", `[{"op":"replace","path":"/spec/template/spec/serviceAccountName","value":"default"}]`, drift.RuleLiveChanged, "serviceAccountName"},
+	{"the host's network is taken", "StatefulSet/live", `[{"op":"add","path":"/spec/template/spec/hostNetwork","value":true}]`, drift.RuleLiveAdded, "spec.template.spec.hostNetwork"},
+	{"a container is made privileged", "StatefulSet/live", `[{"op":"add","path":"/spec/template/spec/containers/0/securityContext","value":{"privileged":true}}]`, drift.RuleLiveAdded, `containers[name="vcluster"].securityContext.privileged`},
+	{"a label of the pods is added", "StatefulSet/live", `[{"op":"add","path":"/spec/template/metadata/labels/evil","value":"yes"}]`, drift.RuleLiveAdded, "spec.template.metadata.labels.evil"},
+	{"the pods are restarted", "StatefulSet/live", `[{"op":"add","path":"/spec/template/metadata/annotations","value":{"kubectl.kubernetes.io/restartedAt":"2026"}}]`, drift.RuleLiveAdded, `spec.template.metadata.annotations."kubectl.kubernetes.io/restartedAt"`},
+	{"a Service gets another type", "Service/live", `[{"op":"replace","path":"/spec/type","value":"NodePort"}]`, drift.RuleLiveChanged, "spec.type"},
+	{"a port leads elsewhere", "Service/live", `[{"op":"replace","path":"/spec/ports/0/targetPort","value":1}]`, drift.RuleLiveChanged, "targetPort"},
+	{"an external address is added", "Service/live", `[{"op":"add","path":"/spec/externalIPs","value":["10.1.1.1"]}]`, drift.RuleLiveAdded, "spec.externalIPs"},
+	{"an affinity is set", "Service/live", `[{"op":"replace","path":"/spec/sessionAffinity","value":"ClientIP"}]`, drift.RuleLiveAdded, "spec.sessionAffinity"},
+	{"a subject is added", "RoleBinding/live", `[{"op":"add","path":"/subjects/-","value":{"kind":"User","name":"evil","apiGroup":"rbac.authorization.k8s.io"}}]`, drift.RuleLiveChanged, "subjects"},
+	{"a pull secret is added", "ServiceAccount/vc-live", `[{"op":"add","path":"/imagePullSecrets","value":[{"name":"evil"}]}]`, drift.RuleLiveAdded, "imagePullSecrets"},
+	{"a host is changed", "Ingress/live", `[{"op":"replace","path":"/spec/rules/0/host","value":"evil.example.com"}]`, drift.RuleLiveChanged, "evil.example.com"},
+	{"a certificate is added", "Ingress/live", `[{"op":"add","path":"/spec/tls","value":[{"hosts":["live.k8s.example.com"],"secretName":"evil"}]}]`, drift.RuleLiveAdded, "spec.tls"},
+	{"an annotation of a controller is added", "Ingress/live", `[{"op":"add","path":"/metadata/annotations/nginx.ingress.kubernetes.io~1server-snippet","value":"evil"}]`, drift.RuleLiveAdded, "server-snippet"},
 	{"status is written", "Ingress/live", `[{"op":"add","path":"/status/loadBalancer","value":{"ingress":[{"ip":"10.1.1.1"}]}}]`, "", ""},
-	{"the project is changed", "Application/live", `[{"op":"replace","path":"/spec/project","value":"other"}]`, pipelines.RuleLiveChanged, "spec.project"},
+	{"the project is changed", "Application/live", `[{"op":"replace","path":"/spec/project","value":"other"}]`, drift.RuleLiveChanged, "spec.project"},
 	{"the Application syncs", "Application/live", `[{"op":"add","path":"/operation","value":{"sync":{"revision":"main"}}}]`, "", ""},
 }
 
@@ -155,17 +155,17 @@ func TestVerdictsOnWhatIsDoneByHand(t *testing.T) {
 					w.clean(t)
 				} else {
 					row := want(t, w.drift(t), c.rule)
-					if !strings.Contains(row.Message, c.text) || c.rule == pipelines.RuleLiveAdded && !strings.Contains(row.Message, byHand) {
+					if !strings.Contains(row.Message, c.text) || c.rule == drift.RuleLiveAdded && !strings.Contains(row.Message, byHand) {
 						t.Errorf("%+v", row)
 					}
 					if strings.Contains(row.Message, "hidden-value") {
 						t.Errorf("a value is in %q", row.Message)
 					}
-					if at, err := time.Parse(time.RFC3339, row.Since); c.rule == pipelines.RuleLiveAdded && (err != nil || at.Before(start)) {
+					if at, err := time.Parse(time.RFC3339, row.Since); c.rule == drift.RuleLiveAdded && (err != nil || at.Before(start)) {
 						t.Errorf("since %q, %v", row.Since, err)
 					}
 				}
-				if got := w.argoCDOutOfSync(t, engine, c.object); got != (c.rule == pipelines.RuleLiveChanged) {
+				if got := w.argoCDOutOfSync(t, engine, c.object); got != (c.rule == drift.RuleLiveChanged) {
 					t.Errorf("OutOfSync to Argo CD: %t, and kasou finds %q", got, c.rule)
 				}
 				back()
@@ -201,7 +201,7 @@ func TestManagersThatMayAddFields(t *testing.T) {
 	} {
 		managers, left := c.managers, c.left
 		r := allow(managers)
-		if unused := slices.ContainsFunc(r.Drift, func(row report.Row) bool { return row.Rule == pipelines.RuleLiveManagerUnused && row.Line > 0 }); unused != (len(left) == 2) {
+		if unused := slices.ContainsFunc(r.Drift, func(row report.Row) bool { return row.Rule == drift.RuleLiveManagerUnused && row.Line > 0 }); unused != (len(left) == 2) {
 			fleettest.Print(t, r)
 			t.Errorf("%s: unused is %t", managers, unused)
 		}
@@ -212,7 +212,7 @@ func TestManagersThatMayAddFields(t *testing.T) {
 			}
 			continue
 		}
-		row := want(t, r, pipelines.RuleLiveAdded)
+		row := want(t, r, drift.RuleLiveAdded)
 		for _, field := range []string{"priority", "THEIRS"} {
 			if strings.Contains(row.Message, field) != slices.Contains(left, field) {
 				t.Errorf("%s: %s", managers, row.Message)
@@ -234,7 +234,7 @@ func TestAFieldTakenOutOfGit(t *testing.T) {
 	w.repo.Write(t, file, []byte(strings.Replace(string(before), "  labels:\n", "  labels:\n    example.com/once: git\n", 1)))
 	w.sync(t, "live", track)
 	w.repo.Write(t, file, before)
-	if row := want(t, w.drift(t), pipelines.RuleLiveChanged); !strings.Contains(row.Message, "example.com/once") {
+	if row := want(t, w.drift(t), drift.RuleLiveChanged); !strings.Contains(row.Message, "example.com/once") {
 		t.Errorf("%+v", row)
 	}
 	engine := argoCDOf(t, env)
@@ -251,7 +251,7 @@ func TestAFieldTakenOutOfGit(t *testing.T) {
 		}
 	}
 	w.repo.Write(t, file, before)
-	row := want(t, w.drift(t), pipelines.RuleLiveChanged)
+	row := want(t, w.drift(t), drift.RuleLiveChanged)
 	if !strings.Contains(row.Message, `Argo CD applied metadata.labels."example.com/once", and git no longer has it`) {
 		t.Errorf("%+v", row)
 	}
@@ -290,7 +290,7 @@ func TestWhatOthersWriteIntoAnUnsealedSecret(t *testing.T) {
 		w.sync(t, "unsealed", track)
 		w.clean(t)
 		patch(t, w, "v1", "Secret", "unsealed", "vc-config-unsealed", `{"stringData":{"evil":"hidden-value"},"metadata":{"labels":{"example.com/theirs":"x"}}}`)
-		row := want(t, w.drift(t), pipelines.RuleLiveAdded)
+		row := want(t, w.drift(t), drift.RuleLiveAdded)
 		if row.Cluster != "unsealed" || row.Object != "SealedSecret unsealed/vc-config-unsealed" ||
 			!strings.Contains(row.Message, `Secret unsealed/vc-config-unsealed has what kubectl-edit added, and git does not: data.evil, metadata.labels."example.com/theirs"`) {
 			t.Errorf("%+v", row)

@@ -21,9 +21,11 @@ import (
 	"kasou/internal/fleettest"
 	"kasou/internal/upstream"
 	"kasou/pipelines"
+	"kasou/pipelines/drift"
 	"kasou/pipelines/finding"
 	"kasou/pipelines/host"
 	"kasou/pipelines/report"
+	"kasou/pipelines/workspace"
 )
 
 // watched is a fleet that Argo CD has synced to a host: the cluster named live
@@ -74,7 +76,7 @@ func (w watched) unsealed(t *testing.T) {
 	t.Helper()
 	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
 		r := w.drift(t)
-		if !has(r, pipelines.RuleLiveSecret) {
+		if !has(r, drift.RuleLiveSecret) {
 			return
 		}
 		if time.Now().After(deadline) {
@@ -220,7 +222,7 @@ func TestDriftOnTheHost(t *testing.T) {
 		t.Run("changed", func(t *testing.T) {
 			patch(t, w, "apps/v1", "StatefulSet", "live", "live", `{"spec":{"replicas":0}}`)
 			r := w.drift(t)
-			row := want(t, r, pipelines.RuleLiveChanged)
+			row := want(t, r, drift.RuleLiveChanged)
 			if row.Cluster != "live" || row.Object != "StatefulSet live/live" || row.Since == "" || row.Line == 0 ||
 				!strings.Contains(row.Message, "spec.replicas is 0, git has 1; besides Argo CD, kubectl-edit changed it last") {
 				t.Errorf("%+v", row)
@@ -241,7 +243,7 @@ func TestDriftOnTheHost(t *testing.T) {
 			w.repo.Write(t, file, []byte(labelled))
 			w.sync(t, "live", track)
 			w.repo.Write(t, file, before)
-			if row := want(t, w.drift(t), pipelines.RuleLiveChanged); !strings.Contains(row.Message, `"example.com/once" is "git", git has none`) {
+			if row := want(t, w.drift(t), drift.RuleLiveChanged); !strings.Contains(row.Message, `"example.com/once" is "git", git has none`) {
 				t.Errorf("%+v", row)
 			}
 			w.sync(t, "live", track)
@@ -249,7 +251,7 @@ func TestDriftOnTheHost(t *testing.T) {
 		})
 		t.Run("missing", func(t *testing.T) {
 			must(t, client.CoreV1().Services("live").Delete(t.Context(), "live", metav1.DeleteOptions{}))
-			if row := want(t, w.drift(t), pipelines.RuleLiveMissing); row.Message != "Service live/live is in git, and not on the host" {
+			if row := want(t, w.drift(t), drift.RuleLiveMissing); row.Message != "Service live/live is in git, and not on the host" {
 				t.Errorf("%+v", row)
 			}
 			w.sync(t, "live", track)
@@ -263,7 +265,7 @@ func TestDriftOnTheHost(t *testing.T) {
 			other.repo.Cluster(t, "never", "  ingress: {enabled: true, host: never.example.com}\n")
 			other.build(t)
 			r := other.drift(t)
-			row := want(t, r, pipelines.RuleLiveMissing)
+			row := want(t, r, drift.RuleLiveMissing)
 			if row.Message != "Namespace never is in git, and not on the host, nor is what should be in it" && row.Object != "Application argocd/never" {
 				t.Errorf("%+v", row)
 			}
@@ -276,7 +278,7 @@ func TestDriftOnTheHost(t *testing.T) {
 			other.repo, other.options = newFleet(t, env)
 			other.repo.Cluster(t, "range", "  serviceCIDR: 10.97.0.0/16\n  ingress: {enabled: true, host: range.example.com}\n")
 			other.build(t)
-			row := want(t, other.drift(t), pipelines.RuleServiceCIDRMoved, pipelines.RuleLiveMissing)
+			row := want(t, other.drift(t), workspace.RuleServiceCIDRMoved, drift.RuleLiveMissing)
 			if row.Kind != report.DriftLive || !strings.Contains(row.Message, "10.96.0.0/16 now; the cluster was built with 10.97.0.0/16") {
 				t.Errorf("%+v", row)
 			}
@@ -307,7 +309,7 @@ func (w watched) leftovers(t *testing.T, client *kubernetes.Clientset) {
 	})
 	w.clean(t)
 	add("old", "live:/ConfigMap:live/old", nothing)
-	row := want(t, w.drift(t), pipelines.RuleLiveLeftover)
+	row := want(t, w.drift(t), drift.RuleLiveLeftover)
 	if row.Cluster != "live" || row.Object != "ConfigMap live/old" {
 		t.Errorf("%+v", row)
 	}
@@ -331,7 +333,7 @@ func (w watched) refused(t *testing.T, client *kubernetes.Clientset) {
 	remake(`{"spec":{"volumeClaimTemplates":[{"metadata":{"name":"data"},"spec":{"accessModes":["ReadWriteOnce"],"resources":{"requests":{"storage":"99Gi"}}}}]}}`)
 	w.clean(t)
 	remake(`{"spec":{"serviceName":"another"}}`)
-	if row := want(t, w.drift(t), pipelines.RuleLiveRefused); row.Object != "StatefulSet live/live" || !strings.Contains(row.Message, "a sync would fail") {
+	if row := want(t, w.drift(t), drift.RuleLiveRefused); row.Object != "StatefulSet live/live" || !strings.Contains(row.Message, "a sync would fail") {
 		t.Errorf("%+v", row)
 	}
 	must(t, sets.Delete(t.Context(), "live", metav1.DeleteOptions{}))
@@ -348,14 +350,14 @@ func TestDriftOfTheRegistration(t *testing.T) {
 
 		t.Run("rotated", func(t *testing.T) {
 			writeKubeconfig(t, env.host, "live", "live", syncerKubeconfig(t, w.there, "renewed"))
-			row := want(t, w.drift(t), pipelines.RuleCredentialRotated)
+			row := want(t, w.drift(t), drift.RuleCredentialRotated)
 			if row.Command() != "kasou register live" || row.Object != "argocd/cluster-live" {
 				t.Errorf("%+v, %s", row, row.Command())
 			}
 			repaired, err := pipelines.Drift(t.Context(), w.options, pipelines.DriftOptions{Live: true, Repair: true})
 			must(t, err)
 			// What it registered is not synced yet.
-			if row := want(t, repaired, pipelines.RuleCredentialRotated, pipelines.RuleLiveChanged, pipelines.RuleLiveSecret); !row.Repaired {
+			if row := want(t, repaired, drift.RuleCredentialRotated, drift.RuleLiveChanged, drift.RuleLiveSecret); !row.Repaired {
 				t.Errorf("%+v", row)
 			}
 			w.sync(t, "live", track)
@@ -364,7 +366,7 @@ func TestDriftOfTheRegistration(t *testing.T) {
 		})
 		t.Run("another secret", func(t *testing.T) {
 			patch(t, w, "v1", "Secret", "argocd", "cluster-live", `{"stringData":{"server":"https://elsewhere.example.com"}}`)
-			row := want(t, w.drift(t), pipelines.RuleLiveSecret)
+			row := want(t, w.drift(t), drift.RuleLiveSecret)
 			if row.Cluster != "live" || !strings.Contains(row.Message, "holds something else than was sealed") {
 				t.Errorf("%+v", row)
 			}
@@ -374,7 +376,7 @@ func TestDriftOfTheRegistration(t *testing.T) {
 		})
 		t.Run("no label", func(t *testing.T) {
 			patch(t, w, "v1", "Secret", "argocd", "cluster-live", `{"metadata":{"labels":{"argocd.argoproj.io/secret-type":null}}}`)
-			if row := want(t, w.drift(t), pipelines.RuleLiveSecret); !strings.Contains(row.Message, "argocd.argoproj.io/secret-type=cluster") {
+			if row := want(t, w.drift(t), drift.RuleLiveSecret); !strings.Contains(row.Message, "argocd.argoproj.io/secret-type=cluster") {
 				t.Errorf("%+v", row)
 			}
 			must(t, secrets.Delete(t.Context(), "cluster-live", metav1.DeleteOptions{}))
@@ -385,13 +387,13 @@ func TestDriftOfTheRegistration(t *testing.T) {
 			patch(t, w, "bitnami.com/v1alpha1", "SealedSecret", "argocd", "cluster-live", `{"spec":{"encryptedData":{"config":"AgAAAAAA"}}}`)
 			for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
 				r := w.drift(t)
-				if has(r, pipelines.RuleLiveUnsealed) || time.Now().After(deadline) {
-					want(t, r, pipelines.RuleLiveUnsealed, pipelines.RuleLiveChanged)
+				if has(r, drift.RuleLiveUnsealed) || time.Now().After(deadline) {
+					want(t, r, drift.RuleLiveUnsealed, drift.RuleLiveChanged)
 					break
 				}
 			}
 			w.sync(t, "live", track)
-			for deadline := time.Now().Add(30 * time.Second); has(w.drift(t), pipelines.RuleLiveUnsealed) && time.Now().Before(deadline); {
+			for deadline := time.Now().Add(30 * time.Second); has(w.drift(t), drift.RuleLiveUnsealed) && time.Now().Before(deadline); {
 				time.Sleep(50 * time.Millisecond)
 			}
 			w.clean(t)
@@ -399,14 +401,14 @@ func TestDriftOfTheRegistration(t *testing.T) {
 		t.Run("another cluster answers", func(t *testing.T) {
 			world.route("live.k8s.example.com", env.host.URL)
 			defer world.route("live.k8s.example.com", w.there.URL)
-			if row := want(t, w.drift(t), pipelines.RuleLiveSilent); !strings.Contains(row.Message, "certificate") {
+			if row := want(t, w.drift(t), drift.RuleLiveSilent); !strings.Contains(row.Message, "certificate") {
 				t.Errorf("%+v", row)
 			}
 		})
 		t.Run("nobody answers", func(t *testing.T) {
 			world.route("live.k8s.example.com", "https://127.0.0.1:1")
 			defer world.route("live.k8s.example.com", w.there.URL)
-			if row := want(t, w.drift(t), pipelines.RuleLiveSilent); !strings.HasPrefix(row.Message, liveServer+" does not answer") {
+			if row := want(t, w.drift(t), drift.RuleLiveSilent); !strings.HasPrefix(row.Message, liveServer+" does not answer") {
 				t.Errorf("%+v", row)
 			}
 		})
@@ -415,7 +417,7 @@ func TestDriftOfTheRegistration(t *testing.T) {
 			must(t, err)
 			writeKubeconfig(t, env.host, "live", "live", data)
 			w.register(t)
-			if row := want(t, w.drift(t), pipelines.RuleLiveSilent); !strings.Contains(row.Message, "does not accept the registered credential") {
+			if row := want(t, w.drift(t), drift.RuleLiveSilent); !strings.Contains(row.Message, "does not accept the registered credential") {
 				t.Errorf("%+v", row)
 			}
 			writeKubeconfig(t, env.host, "live", "live", syncerKubeconfig(t, w.there, "accepted"))
@@ -425,7 +427,7 @@ func TestDriftOfTheRegistration(t *testing.T) {
 		t.Run("certificate", func(t *testing.T) {
 			renewed, err := env.controller.RenewKey(t.Context())
 			must(t, err)
-			row := want(t, w.drift(t), pipelines.RuleCertificateRenewed)
+			row := want(t, w.drift(t), drift.RuleCertificateRenewed)
 			if row.Cluster != "" || row.Command() != "kasou lock --certificate" || row.Since == "" {
 				t.Errorf("%+v", row)
 			}
@@ -456,7 +458,7 @@ func TestDriftThatTheHostDoesNotTell(t *testing.T) {
 	fleetFile := string(w.repo.Read(t, "clusters/fleet.yaml"))
 	w.repo.Write(t, "clusters/fleet.yaml", []byte(fleetFile+"  argocd: {destination: \"https://host.example.com\"}\n"))
 	elsewhere.build(t)
-	if r := elsewhere.drift(t); !strings.Contains(fmt.Sprint(r.Unfinished), "Argo CD runs on another cluster") || has(r, pipelines.RuleLiveSecret) {
+	if r := elsewhere.drift(t); !strings.Contains(fmt.Sprint(r.Unfinished), "Argo CD runs on another cluster") || has(r, drift.RuleLiveSecret) {
 		fleettest.Print(t, r)
 		t.Error("what is on another cluster cannot be compared, and that is to be said")
 	}

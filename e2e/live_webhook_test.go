@@ -13,7 +13,7 @@ import (
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"kasou/pipelines"
+	"kasou/pipelines/drift"
 )
 
 // inject makes every StatefulSet of the namespace live pass a webhook with a
@@ -76,10 +76,10 @@ func TestAWebhookThatChangesWhatIsSynced(t *testing.T) {
 		t.Error("OutOfSync to Argo CD, and clean to kasou")
 	}
 	end()
-	for deadline := time.Now().Add(20 * time.Second); !has(w.drift(t), pipelines.RuleLiveChanged) && time.Now().Before(deadline); {
+	for deadline := time.Now().Add(20 * time.Second); !has(w.drift(t), drift.RuleLiveChanged) && time.Now().Before(deadline); {
 		time.Sleep(100 * time.Millisecond)
 	}
-	if row := want(t, w.drift(t), pipelines.RuleLiveChanged); !strings.Contains(row.Message, "mirror.example.com/k3s:1") {
+	if row := want(t, w.drift(t), drift.RuleLiveChanged); !strings.Contains(row.Message, "mirror.example.com/k3s:1") {
 		t.Errorf("%+v", row)
 	}
 	if !w.argoCDOutOfSync(t, engine, "StatefulSet/live") {

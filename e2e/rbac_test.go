@@ -16,7 +16,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"kasou/e2e/internal/apply"
-	"kasou/pipelines"
+	"kasou/pipelines/drift"
 	"kasou/pipelines/host"
 )
 
@@ -99,7 +99,7 @@ func TestTheDocumentedRolesAreEnoughForLiveDrift(t *testing.T) {
 		w.options.OpenHost = func() (*host.Host, error) { return open(t, file), nil }
 		w.clean(t)
 		patch(t, w, "apps/v1", "StatefulSet", "live", "live", `{"spec":{"replicas":0}}`)
-		want(t, w.drift(t), pipelines.RuleLiveChanged)
+		want(t, w.drift(t), drift.RuleLiveChanged)
 		w.sync(t, "live", track)
 
 		config, err := env.host.Admin()

@@ -2,15 +2,14 @@ package pipelines
 
 import (
 	"context"
-	"slices"
-	"strings"
-	"sync"
 
+	"kasou/pipelines/cluster"
 	"kasou/pipelines/finding"
-	"kasou/pipelines/fleet"
+	"kasou/pipelines/fleetwide"
 	"kasou/pipelines/report"
-	"kasou/pipelines/toolchain"
+	"kasou/pipelines/retire"
 	"kasou/pipelines/tree"
+	"kasou/pipelines/workspace"
 )
 
 // Build runs all stages and writes the tree, each cluster whole or not at all.
@@ -19,48 +18,41 @@ import (
 // before anything is written.
 func Build(ctx context.Context, o Options) (*report.Report, error) {
 	out := &report.Report{Command: "build", DryRun: o.DryRun}
-	if err := o.sweep(ctx); err != nil {
+	if err := workspace.Sweep(ctx, o); err != nil {
 		return nil, err
 	}
-	r, findings, err := start(ctx, o)
-	out.Findings = findings
-	if err != nil || r == nil {
-		return sorted(out), err
+	w, err := start(ctx, o, out)
+	if err != nil || w == nil {
+		return workspace.Sorted(out), err
 	}
-	defer r.close()
-	out.Text = r.fleet.Text
-	gone, err := r.removals(ctx)
+	defer w.Close()
+	b := cluster.New(w, func(p tree.Plan) finding.List { return p.HandEdits(finding.Warning) })
+	shared := fleetwide.Shared{Workspace: w, Kinds: b.Kinds}
+	gone, err := retire.Plan(ctx, w)
 	if err != nil {
 		return nil, err
 	}
-	out.Findings = append(append(out.Findings, gone.findings...), gone.renamed...)
-	out.Findings = append(out.Findings, tree.GuardPrune(gone.fleet, o.AllowPrune)...)
-	if failedOtherwise(out.Findings) {
-		return sorted(out), nil
+	out.Findings = append(append(out.Findings, gone.Findings...), gone.Renamed...)
+	out.Findings = append(out.Findings, tree.GuardPrune(gone.Fleet, o.AllowPrune)...)
+	if fleetwide.FailedOtherwise(out.Findings) {
+		return workspace.Sorted(out), nil
 	}
-	unknown, err := r.closedRoot(gone, out.Findings)
+	unknown, err := shared.UnknownInRoot(gone.Fleet, out.Findings)
 	if err != nil {
 		return nil, err
 	}
 	out.Findings = append(out.Findings, unknown...)
-	r.judge = func(p tree.Plan) finding.List { return p.HandEdits(finding.Warning) }
-	r.memory = r.openMemory()
-	err = r.buildAll(ctx, out)
-	r.memory.keep()
-	if err != nil {
+	if err := b.Build(ctx, out); err != nil {
 		return nil, err
 	}
-	for _, one := range gone.own {
-		r.remove(ctx, out, one)
+	for _, one := range gone.Own {
+		retire.Remove(ctx, w, out, one)
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	err = r.writeFleet(ctx, out)
-	if r.sealedAny.Load() {
-		out.Findings = append(out.Findings, r.trust.Unproven()...)
-	}
-	return r.silenced(out), err
+	err = shared.Write(ctx, out)
+	return finished(b, out), err
 }
 
 // Check runs all stages in memory. The report has an error, and the difference
@@ -70,238 +62,67 @@ func Check(ctx context.Context, o Options) (*report.Report, error) {
 	// What a check says rests on nothing that a run before it left.
 	o.DryRun, o.NoCache = true, true
 	out := &report.Report{Command: "check"}
-	r, findings, err := start(ctx, o)
-	out.Findings = findings
-	if err != nil || r == nil {
-		return sorted(out), err
+	w, err := start(ctx, o, out)
+	if err != nil || w == nil {
+		return workspace.Sorted(out), err
 	}
-	defer r.close()
-	out.Text = r.fleet.Text
-	r.judge, r.onlyLooks = tree.Plan.Findings, true
-	if err := r.buildAll(ctx, out); err != nil {
+	defer w.Close()
+	w.OnlyLooks = true
+	b := cluster.New(w, tree.Plan.Findings)
+	shared := fleetwide.Shared{Workspace: w, Kinds: b.Kinds}
+	if err := b.Build(ctx, out); err != nil {
 		return nil, err
 	}
-	gone, err := r.removals(ctx)
+	gone, err := retire.Plan(ctx, w)
 	if err != nil {
 		return nil, err
 	}
-	out.Findings = append(out.Findings, gone.findings...)
-	unknown, err := r.closedRoot(gone, out.Findings)
+	out.Findings = append(out.Findings, gone.Findings...)
+	unknown, err := shared.UnknownInRoot(gone.Fleet, out.Findings)
 	if err != nil {
 		return nil, err
 	}
 	out.Findings = append(out.Findings, unknown...)
-	for _, one := range gone.own {
+	for _, one := range gone.Own {
 		out.Findings = append(out.Findings, one.Findings()...)
-		r.remove(ctx, out, one)
+		retire.Remove(ctx, w, out, one)
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	err = r.checkFleet(ctx, out)
-	if r.sealedAny.Load() {
-		out.Findings = append(out.Findings, r.trust.Unproven()...)
+	err = shared.Check(ctx, out)
+	return finished(b, out), err
+}
+
+// finished ends the report of a build or a check.
+func finished(b *cluster.Builder, out *report.Report) *report.Report {
+	if b.MetSealed() {
+		out.Findings = append(out.Findings, b.Trust.Unproven()...)
 	}
-	return r.silenced(out), err
+	return silenced(b.Workspace, out)
 }
 
-// written is a cluster's outcome after its plan was applied, or shown.
-type written struct {
-	outcome
-	diff string
-}
-
-// batch is how many clusters are written together: with 48 a cold build of 1,000 took
-// 7% longer, with 192 it was no faster. Each holds its files' contents meanwhile, some
-// 40 KB.
-const batch = 128
-
-// buildAll builds every cluster, batch by batch: while one is written, the next is
-// built, and says what the step from the commit before does to each. The error is of
-// what all of them need: each of them has it too.
-func (r *run) buildAll(ctx context.Context, out *report.Report) error {
-	found, err := r.openBase(ctx)
-	out.Findings = append(out.Findings, found...)
+// Plan says what the change from what is committed to what the specs want does to
+// each cluster that runs, and writes nothing. The report has the steps of each
+// cluster, the worst first.
+func Plan(ctx context.Context, o Options) (*report.Report, error) {
+	o.DryRun, o.NoCache, o.Diff = true, true, false
+	out := &report.Report{Command: "plan"}
+	w, err := start(ctx, o, out)
+	if err != nil || w == nil {
+		return workspace.Sorted(out), err
+	}
+	defer w.Close()
+	w.OnlyLooks = true
+	if err := cluster.New(w, func(tree.Plan) finding.List { return nil }).Build(ctx, out); err != nil {
+		return nil, err
+	}
+	gone, err := retire.Plan(ctx, w)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	step := r.step(len(r.clusters))
-	results := make([]written, 0, len(r.clusters))
-	if g, ok := r.Toolchain.(toolchain.Grouper); ok && g.GroupSize() > 1 {
-		groups := grouped(r.clusters, g.GroupSize(), func(c fleet.Cluster) string { return c.Name })
-		results = together(ctx, groupsAtOnce, groups, r.buildOne, r.writeAll, step)
-	} else {
-		var writing sync.WaitGroup
-		done := 0
-		for clusters := range slices.Chunk(r.clusters, batch) {
-			built := each(ctx, r.Jobs, clusters, r.buildOne, func(n int, c fleet.Cluster) { step(done+n, c) })
-			done += len(clusters)
-			results = append(results, built...)
-			writing.Wait()
-			part := results[len(results)-len(built):]
-			writing.Go(func() { r.writeAll(ctx, clusters, part) })
-		}
-		writing.Wait()
+	for _, one := range gone.Own {
+		out.Clusters = append(out.Clusters, report.Cluster{Name: one.Cluster, Status: report.Removed, Steps: retire.Steps(w.Dir, one.Plan)})
 	}
-	for i, w := range results {
-		addCluster(out, r.clusters[i], w)
-	}
-	return r.schemas.Err()
-}
-
-// groupsAtOnce lets one group be compared and written while another waits for
-// its containers.
-const groupsAtOnce = 3
-
-// forAll does the work for every cluster, jobs at a time, and enters what comes
-// of it into the report.
-func (r *run) forAll(ctx context.Context, out *report.Report, jobs int, work func(context.Context, fleet.Cluster) written) {
-	for i, w := range each(ctx, jobs, r.clusters, work, r.step(len(r.clusters))) {
-		addCluster(out, r.clusters[i], w)
-	}
-}
-
-// buildOne builds a cluster and says what its plan means; it is not written yet.
-func (r *run) buildOne(ctx context.Context, c fleet.Cluster) written {
-	w := written{outcome: r.build(ctx, c)}
-	if !w.usable() || w.plan.Empty() {
-		return w
-	}
-	w.findings = append(w.findings, r.judge(w.plan)...)
-	if r.Diff {
-		w.diff, w.err = r.diff(w.plan)
-	}
-	return w
-}
-
-// writeAll writes the clusters of a batch, and notes what was built.
-func (r *run) writeAll(ctx context.Context, clusters []fleet.Cluster, built []written) {
-	var plans []tree.Plan
-	var of []int
-	for i, w := range built {
-		if w.usable() && !w.plan.Empty() && !r.DryRun {
-			plans, of = append(plans, w.plan), append(of, i)
-		}
-	}
-	for i, err := range r.disk.WriteAll(ctx, plans) {
-		built[of[i]].err = err
-	}
-	for i := range built {
-		r.remember(clusters[i], built[i])
-		built[i].forget()
-	}
-}
-
-// forget lets go of the contents, which are on disk or shown: there may be thousands
-// of clusters.
-func (w *written) forget() {
-	for i := range w.plan.Changes {
-		w.plan.Changes[i].Old, w.plan.Changes[i].New = nil, nil
-	}
-}
-
-func (r *run) diff(p tree.Plan) (string, error) {
-	var b strings.Builder
-	err := tree.WriteDiff(&b, p, tree.DiffOptions{Color: r.Color, Visible: true, Semantic: true})
-	return b.String(), err
-}
-
-// removals are the plans that take clusters away.
-type removals struct {
-	// fleet are those of the whole fleet: each shard has to know whether more than
-	// one cluster would go.
-	fleet []tree.Plan
-	// own are those that this run applies.
-	own []removal
-	// findings are about what belongs to no cluster's plan.
-	findings finding.List
-	// renamed are findings of clusters, of any shard, that took over the folder of
-	// one of the orphans: with any, no cluster is to be removed. Building such a
-	// cluster finds the same.
-	renamed finding.List
-}
-
-// removal takes one cluster away, unless a finding stands in the way.
-type removal struct {
-	tree.Plan
-	findings finding.List
-}
-
-// removals plans what the retired and orphaned clusters leave behind. A run on
-// named clusters leaves orphans alone.
-func (r *run) removals(ctx context.Context) (removals, error) {
-	var all removals
-	for _, name := range r.retired {
-		plan, found, err := r.disk.Retire(ctx, name)
-		if err != nil {
-			return all, err
-		}
-		all.add(r.Shard, removal{plan, append(found, stillGuarded(r.Dir, plan)...)})
-	}
-	if len(r.Names) > 0 {
-		return all, nil
-	}
-	orphans, found, err := r.disk.Orphans(func(cluster string) bool {
-		_, known := r.fleet.Cluster(cluster)
-		return known
-	})
-	for _, plan := range orphans {
-		all.add(r.Shard, removal{plan, stillGuarded(r.Dir, plan)})
-	}
-	for _, f := range found {
-		if r.Shard.has(f.Cluster) {
-			all.findings = append(all.findings, f)
-		}
-	}
-	if err == nil && len(orphans) > 0 {
-		all.renamed, err = r.renamed()
-	}
-	if len(all.renamed) > 0 {
-		all.own = nil
-	}
-	return all, err
-}
-
-// renamed finds the clusters of the fleet whose folder was another's.
-func (r *run) renamed() (finding.List, error) {
-	var all finding.List
-	for i := range r.fleet.Clusters {
-		f, err := r.disk.Renamed(r.fleet.Clusters[i].Name)
-		if err != nil {
-			return nil, err
-		}
-		if f != nil {
-			all = append(all, *f)
-		}
-	}
-	return all, nil
-}
-
-func (all *removals) add(s Shard, one removal) {
-	all.fleet = append(all.fleet, one.Plan)
-	if s.has(one.Cluster) {
-		all.own = append(all.own, one)
-	}
-}
-
-func (r *run) remove(ctx context.Context, out *report.Report, one removal) {
-	out.Findings = append(out.Findings, one.findings...)
-	if one.findings.Failed() {
-		out.Clusters = append(out.Clusters, report.Cluster{Name: one.Cluster, Status: report.Failed})
-		return
-	}
-	c := report.Cluster{Name: one.Cluster, Status: report.Removed, Changes: changes(one.Plan),
-		Reasons: []report.Reason{{Cause: report.RemovedByPerson}}}
-	var err error
-	if r.Diff {
-		c.Diff, err = r.diff(one.Plan)
-	}
-	if !r.DryRun && err == nil {
-		err = r.disk.Apply(ctx, one.Plan)
-	}
-	if err != nil {
-		c.Status = report.Failed
-		unfinished(out, one.Cluster, err)
-	}
-	out.Clusters = append(out.Clusters, c)
+	return workspace.Sorted(out), ctx.Err()
 }

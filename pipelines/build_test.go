@@ -95,7 +95,7 @@ func TestTemporaryFilesAreSwept(t *testing.T) {
 func TestInterruptedBuildKeepsTheRegistration(t *testing.T) {
 	repo := example(t, "one")
 	options := built(t, repo)
-	fleettest.MustPass(t, register(t, options, fleettest.NewKubeconfig(t)), nil)
+	fleettest.MustPass(t, registerBy(t, options, fleettest.NewKubeconfig(t)), nil)
 	sealed, lock := string(repo.Read(t, registration)), string(repo.Read(t, "clusters/one/lock.yaml"))
 	repo.Write(t, "clusters/one/lock.yaml", []byte(lock+"writing: true\n"))
 	fleettest.MustPass(t, pipe(t, pipelines.Build, options), nil)

@@ -12,6 +12,7 @@ import (
 	"kasou/pipelines/host"
 	"kasou/pipelines/report"
 	"kasou/pipelines/seal"
+	"kasou/pipelines/workspace"
 )
 
 const (
@@ -22,8 +23,6 @@ const (
 	RuleNewCertificate finding.Rule = "lock-new-certificate"
 )
 
-var certificateField = []string{"spec", "sealing", "certificate"}
-
 // LockCertificate pins the sealing certificate that source has now, in the file
 // that fleet.yaml names. source is a file, an https URL, or empty for the host's
 // controller. A certificate that cannot seal is a finding and changes nothing.
@@ -31,27 +30,26 @@ var certificateField = []string{"spec", "sealing", "certificate"}
 // report unfinished.
 func LockCertificate(ctx context.Context, o Options, source string) (*report.Report, error) {
 	out := &report.Report{Command: "lock", DryRun: o.DryRun}
-	r, findings, err := choose(o)
-	out.Findings = findings
+	r, err := open(o, out)
 	if err != nil || r == nil {
-		return sorted(out), err
+		return workspace.Sorted(out), err
 	}
-	defer r.close()
-	if r.fleet.Spec.Sealing == nil {
-		out.Findings = append(out.Findings, r.fleet.Finding(finding.Error, RuleNoCertificateFile, []string{"spec"},
+	defer r.Close()
+	if r.Fleet.Spec.Sealing == nil {
+		out.Findings = append(out.Findings, r.Fleet.Finding(finding.Error, RuleNoCertificateFile, []string{"spec"},
 			"fleet.yaml names no file for the sealing certificate", "write spec.sealing.certificate: sealed-secrets.crt"))
-		return sorted(out), nil
+		return workspace.Sorted(out), nil
 	}
-	data, from, err := o.certificateFrom(ctx, source)
+	data, from, err := certificateFrom(ctx, o, source)
 	if err != nil {
-		unfinished(out, "", err)
-		return sorted(out), ctx.Err()
+		workspace.Unfinished(out, "", err)
+		return workspace.Sorted(out), ctx.Err()
 	}
-	return sorted(out), r.pinCertificate(ctx, out, data, from)
+	return workspace.Sorted(out), pinCertificate(ctx, r, out, data, from)
 }
 
 // certificateFrom reads the certificate, and says in words from where.
-func (o Options) certificateFrom(ctx context.Context, source string) (data []byte, from string, err error) {
+func certificateFrom(ctx context.Context, o Options, source string) (data []byte, from string, err error) {
 	if source != "" {
 		data, err = host.SealingCertificateFrom(ctx, source)
 		return data, "the given source", err
@@ -69,38 +67,23 @@ func (o Options) certificateFrom(ctx context.Context, source string) (data []byt
 
 // pinCertificate writes the certificate where it is good, and another one than
 // the pinned one.
-func (r *run) pinCertificate(ctx context.Context, out *report.Report, data []byte, from string) error {
-	file := path.Join(r.Dir, r.fleet.Spec.Sealing.Certificate)
+func pinCertificate(ctx context.Context, r *workspace.Workspace, out *report.Report, data []byte, from string) error {
+	file := path.Join(r.Dir, r.Fleet.Spec.Sealing.Certificate)
 	fresh, problems := seal.ParseCertificate(data, time.Now())
 	for _, p := range problems {
-		out.Findings = append(out.Findings, r.fleet.Finding(p.Severity, p.Rule, certificateField, from+": "+p.Message, p.Hint))
+		out.Findings = append(out.Findings, r.Fleet.Finding(p.Severity, p.Rule, seal.CertificateField, from+": "+p.Message, p.Hint))
 	}
-	old := r.committed(file)
+	old := r.Committed(file)
 	if problems.Failed() || bytes.Equal(old, data) {
 		return nil
 	}
-	out.Findings = append(out.Findings, r.fleet.Finding(finding.Note, RuleNewCertificate, certificateField,
-		fmt.Sprintf("%s: %s replaces %s", file, describe(fresh), described(old)),
+	out.Findings = append(out.Findings, r.Fleet.Finding(finding.Note, RuleNewCertificate, seal.CertificateField,
+		fmt.Sprintf("%s: %s replaces %s", file, fresh, described(old)),
 		"look whether the controller's log names this certificate; kasou build then seals what is older than sealing.maxAge anew"))
-	plan := r.disk.Rewrite(file, old, data)
-	out.Fleet = changes(plan)
-	var err error
-	if r.Diff {
-		if out.FleetDiff, err = r.diff(plan); err != nil {
-			return err
-		}
-	}
-	if r.DryRun {
-		return nil
-	}
-	return r.disk.Apply(ctx, plan)
+	return r.WriteFleet(ctx, out, r.Disk.Rewrite(file, old, data), r.Diff)
 }
 
-func describe(c seal.Certificate) string {
-	return fmt.Sprintf("%s, valid until %s", c.Fingerprint, c.NotAfter.Format(time.DateOnly))
-}
-
-// described is describe for what is pinned, whatever state it is in.
+// described describes what is pinned, whatever state it is in.
 func described(data []byte) string {
 	if data == nil {
 		return "none"
@@ -109,5 +92,5 @@ func described(data []byte) string {
 	if c.Fingerprint == "" {
 		return "a file that is no certificate"
 	}
-	return describe(c)
+	return c.String()
 }

@@ -13,6 +13,7 @@ import (
 	"kasou/pipelines/fleet"
 	"kasou/pipelines/lockfile"
 	"kasou/pipelines/report"
+	"kasou/pipelines/workspace"
 )
 
 // RuleDoctor: something that a build needs is not here.
@@ -25,24 +26,23 @@ func Doctor(ctx context.Context, o Options) (*report.Report, error) {
 	d.git(ctx)
 	d.cache()
 	d.tools()
-	r, findings, err := start(ctx, o)
-	d.out.Findings = append(d.out.Findings, findings...)
+	r, err := start(ctx, o, d.out)
 	if err == nil && r != nil {
-		_, err = r.schemas.Ready()
+		_, err = r.Schemas.Ready()
 	}
 	if err != nil {
-		unfinished(d.out, "", err)
-		return sorted(d.out), ctx.Err()
+		workspace.Unfinished(d.out, "", err)
+		return workspace.Sorted(d.out), ctx.Err()
 	}
 	if r == nil {
-		d.probe("fleet", fmt.Errorf("%d errors in %s", findings.Count(finding.Error), o.Dir), "")
-		return sorted(d.out), nil
+		d.probe("fleet", fmt.Errorf("%d errors in %s", d.out.Findings.Count(finding.Error), o.Dir), "")
+		return workspace.Sorted(d.out), nil
 	}
-	defer r.close()
-	d.probe("fleet", nil, fmt.Sprintf("%d clusters in %s, Kubernetes %s", len(r.fleet.Clusters), o.Dir, r.fleet.Spec.Host.KubernetesVersion))
+	defer r.Close()
+	d.probe("fleet", nil, fmt.Sprintf("%d clusters in %s, Kubernetes %s", len(r.Fleet.Clusters), o.Dir, r.Fleet.Spec.Host.KubernetesVersion))
 	d.sealing(r)
 	d.charts(ctx, r)
-	return sorted(d.out), nil
+	return workspace.Sorted(d.out), nil
 }
 
 type doctor struct {
@@ -88,23 +88,23 @@ func (d *doctor) tools() {
 	}
 }
 
-func (d *doctor) sealing(r *run) {
-	if r.certificate == nil {
+func (d *doctor) sealing(r *workspace.Workspace) {
+	if r.Certificate == nil {
 		d.probe("sealing", nil, "no certificate: charts that render a Secret will not build")
 		return
 	}
-	d.probe("sealing", nil, "certificate good until "+r.certificate.NotAfter.UTC().Format("2006-01-02"))
+	d.probe("sealing", nil, "certificate good until "+r.Certificate.NotAfter.UTC().Format("2006-01-02"))
 }
 
 // charts says how many charts are pinned and at hand, which is what an offline
 // build needs.
-func (d *doctor) charts(ctx context.Context, r *run) {
+func (d *doctor) charts(ctx context.Context, r *workspace.Workspace) {
 	pinned := 0
-	for _, c := range r.clusters {
-		lock, found, err := r.disk.ReadLock(c.Name)
+	for _, c := range r.Clusters {
+		lock, found, err := r.Disk.ReadLock(c.Name)
 		d.out.Findings = append(d.out.Findings, found...)
 		if err != nil {
-			unfinished(d.out, c.Name, err)
+			workspace.Unfinished(d.out, c.Name, err)
 			continue
 		}
 		if lock == nil || lock.Chart.Digest == "" {
@@ -113,11 +113,11 @@ func (d *doctor) charts(ctx context.Context, r *run) {
 		pinned++
 		d.chart(ctx, c, &lock.Chart)
 	}
-	d.probe("charts", nil, fmt.Sprintf("%d of %d clusters have a pinned chart", pinned, len(r.clusters)))
+	d.probe("charts", nil, fmt.Sprintf("%d of %d clusters have a pinned chart", pinned, len(r.Clusters)))
 }
 
 func (d *doctor) chart(ctx context.Context, c fleet.Cluster, pin *lockfile.ChartLock) {
 	_, _, found, err := d.Charts.Fetch(ctx, c, pin)
 	d.out.Findings = append(d.out.Findings, found...)
-	unfinished(d.out, c.Name, err)
+	workspace.Unfinished(d.out, c.Name, err)
 }

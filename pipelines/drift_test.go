@@ -17,8 +17,12 @@ import (
 	"kasou/internal/fleettest"
 	"kasou/internal/sealtest"
 	"kasou/pipelines"
+	"kasou/pipelines/chart"
+	"kasou/pipelines/cluster"
+	"kasou/pipelines/drift"
 	"kasou/pipelines/finding"
 	"kasou/pipelines/manifest"
+	"kasou/pipelines/register"
 	"kasou/pipelines/report"
 	"kasou/pipelines/seal"
 	"kasou/pipelines/tree"
@@ -26,7 +30,7 @@ import (
 
 // drift looks at the fleet as it stands; a chart store of its own forgets what
 // an earlier look learnt.
-func drift(t *testing.T, repo fleettest.Repo, o pipelines.Options, d pipelines.DriftOptions) *report.Report {
+func findDrift(t *testing.T, repo fleettest.Repo, o pipelines.Options, d pipelines.DriftOptions) *report.Report {
 	t.Helper()
 	o.Charts = repo.Options(t, o.Toolchain).Charts
 	r, err := pipelines.Drift(context.Background(), o, d)
@@ -72,7 +76,7 @@ func git(t *testing.T, root string, args ...string) string {
 func TestDriftOfTheTree(t *testing.T) {
 	repo := example(t, "one", "two", "three", "four")
 	options := built(t, repo)
-	clean(t, drift(t, repo, options, pipelines.DriftOptions{}))
+	clean(t, findDrift(t, repo, options, pipelines.DriftOptions{}))
 
 	git(t, repo.Root, "init", "-q")
 	repo.Write(t, "clusters/one/values.yaml", []byte("edited: true\n"))
@@ -88,7 +92,7 @@ func TestDriftOfTheTree(t *testing.T) {
 		string(repo.Read(t, "clusters/fleet.lock.yaml")), "helm: ", "helm: 0.")))
 
 	before := snapshot(t, repo.Root)
-	r := drift(t, repo, options, pipelines.DriftOptions{})
+	r := findDrift(t, repo, options, pipelines.DriftOptions{})
 	if snapshot(t, repo.Root) != before {
 		t.Error("looking for drift wrote something")
 	}
@@ -101,7 +105,7 @@ func TestDriftOfTheTree(t *testing.T) {
 		{tree.RuleUnknownFile, "one", "clusters/one/manifests/debug.yaml", report.ByPerson},
 		{tree.RuleMissing, "two", "clusters/root/two.yaml", report.ByBuild},
 		{tree.RuleStale, "three", "clusters/three/spec.yaml", report.ByBuild},
-		{pipelines.RuleTools, "", "clusters/fleet.lock.yaml", report.ByBuild},
+		{drift.RuleTools, "", "clusters/fleet.lock.yaml", report.ByBuild},
 	} {
 		got := row(t, r, test.rule)
 		if got.Cluster != test.cluster || got.File != test.file || got.Repair != test.repair || !got.Drifted() {
@@ -121,7 +125,7 @@ func TestDriftOfTheTree(t *testing.T) {
 		t.Errorf("clusters %+v", r.Clusters)
 	}
 
-	r = drift(t, repo, options, pipelines.DriftOptions{Repair: true})
+	r = findDrift(t, repo, options, pipelines.DriftOptions{Repair: true})
 	if repaired := row(t, r, tree.RuleHandEdit); !repaired.Repaired || repaired.Severity != finding.Note {
 		t.Errorf("%+v", repaired)
 	}
@@ -132,7 +136,7 @@ func TestDriftOfTheTree(t *testing.T) {
 	if err := os.Remove(filepath.Join(repo.Root, "clusters/one/manifests/debug.yaml")); err != nil {
 		t.Fatal(err)
 	}
-	clean(t, drift(t, repo, options, pipelines.DriftOptions{Repair: true}))
+	clean(t, findDrift(t, repo, options, pipelines.DriftOptions{Repair: true}))
 }
 
 // A clone of depth 1 has one commit, which is no file's last change.
@@ -148,7 +152,7 @@ func TestAShallowCloneDatesNothing(t *testing.T) {
 	clone.Root = filepath.Join(t.TempDir(), "clone")
 	git(t, repo.Root, "clone", "-q", "--depth", "1", "file://"+repo.Root, clone.Root)
 	options.Root = clone.Root
-	if got := row(t, drift(t, clone, options, pipelines.DriftOptions{}), tree.RuleHandEdit); got.Since != "" {
+	if got := row(t, findDrift(t, clone, options, pipelines.DriftOptions{}), tree.RuleHandEdit); got.Since != "" {
 		t.Errorf("since %s", got.Since)
 	}
 }
@@ -182,13 +186,13 @@ func editedRepository(t *testing.T, versions ...string) (string, **strings.Repla
 func TestDriftUpstream(t *testing.T) {
 	url, index := editedRepository(t, "0.4.3", "0.4.4")
 	repo := fleettest.New(t, "1.34.1")
-	chart := "  chart: {repository: \"" + url + "\", name: vcluster, version: "
-	repo.Cluster(t, "old", chart+"0.4.3}\n")
-	repo.Cluster(t, "new", chart+"0.4.4}\n")
+	ref := "  chart: {repository: \"" + url + "\", name: vcluster, version: "
+	repo.Cluster(t, "old", ref+"0.4.3}\n")
+	repo.Cluster(t, "new", ref+"0.4.4}\n")
 	options := built(t, repo)
-	r := drift(t, repo, options, pipelines.DriftOptions{})
+	r := findDrift(t, repo, options, pipelines.DriftOptions{})
 	clean(t, r)
-	if got := row(t, r, pipelines.RuleNewerChart); got.Cluster != "old" || got.Command() != "kasou lock --upgrade old" {
+	if got := row(t, r, chart.RuleNewer); got.Cluster != "old" || got.Command() != "kasou lock --upgrade old" {
 		t.Errorf("%+v", got)
 	}
 	for _, c := range r.Clusters {
@@ -200,11 +204,11 @@ func TestDriftUpstream(t *testing.T) {
 	// The archive of 0.4.4 is another one now; then the version is gone. The
 	// cache still has what the lock pins.
 	for rule, edit := range map[finding.Rule][2]string{
-		pipelines.RuleChartMoved: {"    digest: ", "    digest: 0"},
-		pipelines.RuleChartGone:  {"    version: 0.4.4", "    version: 0.4.40"},
+		drift.RuleChartMoved: {"    digest: ", "    digest: 0"},
+		drift.RuleChartGone:  {"    version: 0.4.4", "    version: 0.4.40"},
 	} {
 		*index = strings.NewReplacer(edit[0], edit[1])
-		got := row(t, drift(t, repo, options, pipelines.DriftOptions{}), rule)
+		got := row(t, findDrift(t, repo, options, pipelines.DriftOptions{}), rule)
 		if !got.Drifted() || got.Kind != report.DriftUpstream || got.Repair == report.ByBuild {
 			t.Errorf("%+v", got)
 		}
@@ -218,8 +222,8 @@ func TestDriftNamesSecurityFixes(t *testing.T) {
 		"    version: 0.4.4\n    annotations: {artifacthub.io/containsSecurityUpdates: \"true\"}\n")
 	repo := fleettest.New(t, "1.34.1")
 	repo.Cluster(t, "one", "  chart: {repository: \""+url+"\", name: vcluster, version: 0.4.3}\n")
-	r := drift(t, repo, built(t, repo), pipelines.DriftOptions{})
-	got := row(t, r, pipelines.RuleSecurityFix)
+	r := findDrift(t, repo, built(t, repo), pipelines.DriftOptions{})
+	got := row(t, r, drift.RuleSecurityFix)
 	if !got.Drifted() || !strings.Contains(got.Message, "0.4.4") || strings.Contains(got.Message, "0.4.5") || !strings.Contains(got.Hint, "0.4.5") {
 		t.Errorf("%+v", got)
 	}
@@ -236,8 +240,8 @@ func TestDriftUnknown(t *testing.T) {
 		repo.Write(t, file, []byte(strings.ReplaceAll(string(repo.Read(t, file)), url, down.URL)))
 	}
 	down.Close()
-	r := drift(t, repo, options, pipelines.DriftOptions{})
-	got := row(t, r, pipelines.RuleUnknown)
+	r := findDrift(t, repo, options, pipelines.DriftOptions{})
+	got := row(t, r, drift.RuleUnknown)
 	if !got.Unknown || got.Kind != report.DriftUpstream || got.Drifted() || got.Command() != "" || len(r.Unfinished) != 1 {
 		fleettest.Print(t, r)
 		t.Errorf("%+v", got)
@@ -253,43 +257,43 @@ func TestDriftOfTrust(t *testing.T) {
 		key[i] = byte(i * 7)
 	}
 	options.SealKey = hex.EncodeToString(key)
-	fleettest.MustPass(t, register(t, options, fleettest.NewKubeconfig(t)), nil)
+	fleettest.MustPass(t, registerBy(t, options, fleettest.NewKubeconfig(t)), nil)
 	now := time.Now()
 	at := func(days int) pipelines.DriftOptions { return pipelines.DriftOptions{Now: now.AddDate(0, 0, days)} }
 
-	r := drift(t, repo, options, at(1))
+	r := findDrift(t, repo, options, at(1))
 	clean(t, r)
 	if f := r.Clusters[0].Facts; !f.Registered || f.Expires == "" || f.Server != "https://one.example.com" || f.Application != "argocd/one" {
 		t.Errorf("facts %+v", f)
 	}
-	r = drift(t, repo, options, at(31))
+	r = findDrift(t, repo, options, at(31))
 	clean(t, r)
-	if got := row(t, r, pipelines.RuleSealedLongAgo); got.Severity != finding.Warning || got.Object != "argocd/one" && !strings.HasPrefix(got.Object, "argocd/") {
+	if got := row(t, r, drift.RuleSealedLongAgo); got.Severity != finding.Warning || got.Object != "argocd/one" && !strings.HasPrefix(got.Object, "argocd/") {
 		t.Errorf("with the same certificate: %+v", got)
 	}
 	for days, since := range map[int]bool{340: false, 370: true} {
-		got := row(t, drift(t, repo, options, at(days)), pipelines.RuleCredentialEnds)
+		got := row(t, findDrift(t, repo, options, at(days)), drift.RuleCredentialEnds)
 		if !got.Drifted() || got.Command() != "kasou register one" || (got.Since != "") != since {
 			t.Errorf("after %d days: %+v", days, got)
 		}
 	}
-	if got := row(t, drift(t, repo, options, at(5*365-10)), pipelines.RuleCertificateEnds); got.Cluster != "" || !got.Drifted() || !strings.HasPrefix(got.File, "clusters/fleet.yaml") {
+	if got := row(t, findDrift(t, repo, options, at(5*365-10)), drift.RuleCertificateEnds); got.Cluster != "" || !got.Drifted() || !strings.HasPrefix(got.File, "clusters/fleet.yaml") {
 		t.Errorf("%+v", got)
 	}
-	if got := row(t, drift(t, repo, options, at(5*365+10)), seal.RuleCertificateValidity); !got.Drifted() {
+	if got := row(t, findDrift(t, repo, options, at(5*365+10)), seal.RuleCertificateValidity); !got.Drifted() {
 		t.Errorf("%+v", got)
 	}
 
 	other := options
 	other.SealKey = ""
-	r = drift(t, repo, other, at(0))
+	r = findDrift(t, repo, other, at(0))
 	if got := row(t, r, seal.RuleUnverifiable); !got.Unknown || r.Count(report.Unknown) != 1 || r.Failed() {
 		t.Errorf("without the key: %+v", got)
 	}
 
 	renewed := sealtest.NewKeyPair(t)
 	repo.Write(t, "clusters/sealed-secrets.crt", renewed.Certificate)
-	if got := row(t, drift(t, repo, options, at(31)), pipelines.RuleSealedLongAgo); !got.Drifted() || got.Repair != report.ByRegister {
+	if got := row(t, findDrift(t, repo, options, at(31)), drift.RuleSealedLongAgo); !got.Drifted() || got.Repair != report.ByRegister {
 		t.Errorf("with another certificate: %+v", got)
 	}
 }
@@ -299,7 +303,7 @@ func TestDriftFindsTampering(t *testing.T) {
 	repo := example(t, "one")
 	options := built(t, repo)
 	options.SealKey = strings.Repeat("0f1e2d3c4b5a69788796a5b4c3d2e1f0", 2)
-	fleettest.MustPass(t, register(t, options, fleettest.NewKubeconfig(t)), nil)
+	fleettest.MustPass(t, registerBy(t, options, fleettest.NewKubeconfig(t)), nil)
 	old := repo.Read(t, registration)
 	edited := []byte(strings.ReplaceAll(string(old), "https://one.example.com", "https://evil.example.com"))
 	if string(edited) == string(old) {
@@ -311,8 +315,8 @@ func TestDriftFindsTampering(t *testing.T) {
 	repo.Write(t, registration, edited)
 	namespace := repo.Read(t, "clusters/one/manifests/namespace.yaml")
 	repo.Write(t, "clusters/one/manifests/namespace.yaml", append([]byte("# edited\n"), namespace...))
-	r := drift(t, repo, options, pipelines.DriftOptions{})
-	if got := row(t, r, pipelines.RuleRegistrationEdited); got.Kind != report.DriftTrust || got.Repair != report.ByRegister {
+	r := findDrift(t, repo, options, pipelines.DriftOptions{})
+	if got := row(t, r, register.RuleRegistrationEdited); got.Kind != report.DriftTrust || got.Repair != report.ByRegister {
 		t.Errorf("%+v", got)
 	}
 	// It stops the build; what the lock tells is told all the same.
@@ -322,7 +326,7 @@ func TestDriftFindsTampering(t *testing.T) {
 	repo.Write(t, "clusters/one/manifests/namespace.yaml", namespace)
 	lock := "clusters/one/lock.yaml"
 	repo.Write(t, lock, []byte(strings.ReplaceAll(string(repo.Read(t, lock)), manifest.Digest(old), manifest.Digest(edited))))
-	if got := row(t, drift(t, repo, options, pipelines.DriftOptions{}), seal.RuleTampered); got.Repair != report.ByRegister || !got.Drifted() {
+	if got := row(t, findDrift(t, repo, options, pipelines.DriftOptions{}), seal.RuleTampered); got.Repair != report.ByRegister || !got.Drifted() {
 		t.Errorf("%+v", got)
 	}
 }
@@ -332,12 +336,12 @@ func TestDriftFindsTampering(t *testing.T) {
 func TestDriftWithoutTheValues(t *testing.T) {
 	repo, options, env := hiding(t, map[string]string{"config.yaml": configSecret})
 	fleettest.MustPass(t, pipe(t, pipelines.Build, options), nil)
-	with := drift(t, repo, options, pipelines.DriftOptions{})
+	with := findDrift(t, repo, options, pipelines.DriftOptions{})
 	clean(t, with)
 	value := env["KASOU_VALUE_DATABASE"]
 	delete(env, "KASOU_VALUE_DATABASE")
-	without := drift(t, repo, options, pipelines.DriftOptions{})
-	if got := row(t, without, pipelines.RuleValuesUnknown); !got.Unknown || got.Cluster != "one" || without.Failed() || without.Count(report.Unknown) != 1 {
+	without := findDrift(t, repo, options, pipelines.DriftOptions{})
+	if got := row(t, without, cluster.RuleValuesUnknown); !got.Unknown || got.Cluster != "one" || without.Failed() || without.Count(report.Unknown) != 1 {
 		fleettest.Print(t, without)
 		t.Errorf("%+v", got)
 	}
@@ -350,7 +354,7 @@ func TestDriftOfRemovedClusters(t *testing.T) {
 	if err := errors.Join(os.RemoveAll(filepath.Join(repo.Root, "clusters/orphan")), os.Remove(filepath.Join(repo.Root, "clusters/retired/spec.yaml"))); err != nil {
 		t.Fatal(err)
 	}
-	r := drift(t, repo, options, pipelines.DriftOptions{})
+	r := findDrift(t, repo, options, pipelines.DriftOptions{})
 	for rule, cluster := range map[finding.Rule]string{tree.RuleOrphan: "orphan", tree.RuleRetired: "retired"} {
 		if got := row(t, r, rule); got.Cluster != cluster || got.Repair != report.ByBuild || !got.Drifted() {
 			t.Errorf("%+v", got)
@@ -363,15 +367,15 @@ func TestDriftOfRemovedClusters(t *testing.T) {
 
 	// More than one removal is not asked for plainly: --repair leaves them.
 	before := snapshot(t, repo.Root)
-	r = drift(t, repo, options, pipelines.DriftOptions{Repair: true})
+	r = findDrift(t, repo, options, pipelines.DriftOptions{Repair: true})
 	if !has(r, tree.RulePrune) || snapshot(t, repo.Root) != before {
 		t.Errorf("two removals at once: %s", rules(r))
 	}
 	options.AllowPrune = true
-	r = drift(t, repo, options, pipelines.DriftOptions{Repair: true})
+	r = findDrift(t, repo, options, pipelines.DriftOptions{Repair: true})
 	if r.Failed() || !row(t, r, tree.RuleRetired).Repaired || r.Count(report.Removed) != 2 {
 		fleettest.Print(t, r)
 		t.Error("want both removed")
 	}
-	clean(t, drift(t, repo, options, pipelines.DriftOptions{}))
+	clean(t, findDrift(t, repo, options, pipelines.DriftOptions{}))
 }

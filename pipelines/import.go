@@ -24,6 +24,7 @@ import (
 	"kasou/pipelines/report"
 	"kasou/pipelines/scaffold"
 	"kasou/pipelines/tree"
+	"kasou/pipelines/workspace"
 )
 
 const (
@@ -53,7 +54,7 @@ func ImportTree(ctx context.Context, o Options, i Import) (*report.Report, error
 	// A folder of the tree is not a cluster's yet.
 	f, found, err := fleet.Load(o.Root, o.Dir, fleet.SharedAlone())
 	if out.Findings = found; err != nil || found.Failed() {
-		return sorted(out), err
+		return workspace.Sorted(out), err
 	}
 	root, err := os.OpenRoot(o.Root)
 	if err != nil {
@@ -72,7 +73,7 @@ func ImportTree(ctx context.Context, o Options, i Import) (*report.Report, error
 		}
 	}
 	im.steps()
-	return sorted(out), ctx.Err()
+	return workspace.Sorted(out), ctx.Err()
 }
 
 // importing is ImportTree at work.
@@ -97,7 +98,7 @@ func (im *importing) one(ctx context.Context, c handmade.Cluster) error {
 	spec := im.spec(c)
 	t, err := im.trial(ctx, c, &spec)
 	if err != nil {
-		unfinished(im.out, c.Name, err)
+		workspace.Unfinished(im.out, c.Name, err)
 		im.out.Clusters = append(im.out.Clusters, report.Cluster{Name: c.Name, Status: report.Failed})
 		return ctx.Err()
 	}

@@ -21,6 +21,7 @@ import (
 	"kasou/pipelines/scaffold"
 	"kasou/pipelines/seal"
 	"kasou/pipelines/tree"
+	"kasou/pipelines/workspace"
 )
 
 // Beginning is what a person tells Init.
@@ -66,7 +67,7 @@ func Init(ctx context.Context, o Options, b Beginning) (*report.Report, error) {
 	i := beginning{Options: o, Beginning: b, out: out}
 	wanted, err := i.options(ctx)
 	if err != nil || out.Findings.Failed() || len(out.Unfinished) > 0 {
-		return sorted(out), err
+		return workspace.Sorted(out), err
 	}
 	files, err := scaffold.Files(wanted)
 	if err != nil {
@@ -74,20 +75,20 @@ func Init(ctx context.Context, o Options, b Beginning) (*report.Report, error) {
 	}
 	if found, err := i.tried(files); err != nil || found.Failed() {
 		out.Findings = append(out.Findings, found...)
-		return sorted(out), err
+		return workspace.Sorted(out), err
 	}
 	for _, f := range files {
 		if err := i.create(f); err != nil {
 			return nil, err
 		}
 	}
-	f, found, err := o.loadFleet()
+	f, found, err := fleet.Load(o.Root, o.Dir)
 	if err != nil {
 		return nil, err
 	}
 	if found.Failed() {
 		out.Findings = append(out.Findings, found...)
-		return sorted(out), nil
+		return workspace.Sorted(out), nil
 	}
 	if len(f.Clusters) == 0 && len(f.Retired) == 0 {
 		built, err := Build(ctx, o)
@@ -98,7 +99,7 @@ func Init(ctx context.Context, o Options, b Beginning) (*report.Report, error) {
 		out.Findings, out.Unfinished = append(out.Findings, built.Findings...), append(out.Unfinished, built.Unfinished...)
 	}
 	out.Steps = i.left(f)
-	return sorted(out), nil
+	return workspace.Sorted(out), nil
 }
 
 // beginning is Init at work.
@@ -115,25 +116,25 @@ func (i *beginning) options(ctx context.Context) (scaffold.Options, error) {
 	if err := i.origin(ctx, &s); err != nil {
 		return s, err
 	}
-	key, err := sealKey(i.SealKey)
+	key, err := seal.ParseKey(i.SealKey)
 	if err != nil {
-		return s, err
+		return s, &SettingError{Name: seal.KeyEnv, Err: err}
 	}
 	if key != nil {
 		s.PublicKey = key.Public()
 	}
 	if i.Live {
 		if err := i.ask(ctx, &s); err != nil {
-			unfinished(i.out, "", err)
+			workspace.Unfinished(i.out, "", err)
 			return s, ctx.Err()
 		}
 	}
 	if i.Certificate == "" && !i.Live {
 		return s, nil
 	}
-	data, from, err := i.certificateFrom(ctx, i.Certificate)
+	data, from, err := certificateFrom(ctx, i.Options, i.Certificate)
 	if err != nil {
-		unfinished(i.out, "", err)
+		workspace.Unfinished(i.out, "", err)
 		return s, ctx.Err()
 	}
 	_, problems := seal.ParseCertificate(data, time.Now())

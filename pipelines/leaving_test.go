@@ -31,7 +31,7 @@ func TestARegisteredClusterLeaves(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			repo := example(t, "one", "one-more")
 			options := built(t, repo)
-			fleettest.MustPass(t, register(t, options, fleettest.NewKubeconfig(t)), nil)
+			fleettest.MustPass(t, registerBy(t, options, fleettest.NewKubeconfig(t)), nil)
 			// Argo CD keeps the registration until the cluster retires.
 			if sealed := string(repo.Read(t, registration)); !strings.Contains(head(sealed), guardLine) {
 				t.Fatalf("the SealedSecret itself has no %s:\n%s", noPrune, sealed)
@@ -80,7 +80,7 @@ func TestARegisteredClusterLeaves(t *testing.T) {
 func TestAnEditedRegistrationStays(t *testing.T) {
 	repo := example(t, "one")
 	options := built(t, repo)
-	fleettest.MustPass(t, register(t, options, fleettest.NewKubeconfig(t)), nil)
+	fleettest.MustPass(t, registerBy(t, options, fleettest.NewKubeconfig(t)), nil)
 	repo.Write(t, registration, append(repo.Read(t, registration), "# mine\n"...))
 	if err := os.RemoveAll(filepath.Join(repo.Root, "clusters", "one")); err != nil {
 		t.Fatal(err)
@@ -140,7 +140,7 @@ func TestDeletion(t *testing.T) {
 func TestRetiringLiftsTheGuardOfARegistration(t *testing.T) {
 	repo := example(t, "one")
 	options := built(t, repo)
-	fleettest.MustPass(t, register(t, options, fleettest.NewKubeconfig(t)), nil)
+	fleettest.MustPass(t, registerBy(t, options, fleettest.NewKubeconfig(t)), nil)
 	guarded, spec := string(repo.Read(t, registration)), repo.Read(t, "clusters/one/spec.yaml")
 	repo.Write(t, "clusters/one/spec.yaml", append(spec, "  retire: true\n"...))
 	if r := pipe(t, pipelines.Check, options); !r.Failed() {
@@ -241,7 +241,7 @@ func TestARenameIsRefused(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			repo := example(t, "one", "three")
 			options := built(t, repo)
-			fleettest.MustPass(t, register(t, options, fleettest.NewKubeconfig(t)), nil)
+			fleettest.MustPass(t, registerBy(t, options, fleettest.NewKubeconfig(t)), nil)
 			if err := os.Rename(filepath.Join(repo.Root, "clusters/one"), filepath.Join(repo.Root, "clusters/two")); err != nil {
 				t.Fatal(err)
 			}

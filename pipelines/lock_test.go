@@ -12,10 +12,12 @@ import (
 	"kasou/internal/fleettest"
 	"kasou/internal/realtool"
 	"kasou/pipelines"
+	"kasou/pipelines/chart"
 	"kasou/pipelines/finding"
 	"kasou/pipelines/lockfile"
 	"kasou/pipelines/report"
 	"kasou/pipelines/tree"
+	"kasou/pipelines/upgrade"
 )
 
 // chartRepository serves our own chart in the versions, packed and indexed by
@@ -75,7 +77,7 @@ func TestLockUpgrade(t *testing.T) {
 	options.DryRun = true
 	r, err = pipelines.Lock(ctx, options, true)
 	fleettest.MustPass(t, r, err)
-	if !has(r, pipelines.RuleNewerChart) || !strings.Contains(r.FleetDiff, "0.4.4") || snapshot(t, repo.Root) != before {
+	if !has(r, chart.RuleNewer) || !strings.Contains(r.FleetDiff, "0.4.4") || snapshot(t, repo.Root) != before {
 		fleettest.Print(t, r)
 		t.Error("a dry run must say what is newer, show the edit, and write nothing")
 	}
@@ -112,8 +114,8 @@ func TestLockUpgradeRefuses(t *testing.T) {
 		names                []string
 		want                 finding.Rule
 	}{
-		{"a version that others share, and no block", "  defaults: {chart: " + chart + "0.4.3}}\n", "  {}\n", []string{"one"}, pipelines.RuleVersionByHand},
-		{"a version behind an alias", "", "  values: {x: &v 0.4.3}\n  chart: " + chart + "*v}\n", nil, pipelines.RuleVersionByHand},
+		{"a version that others share, and no block", "  defaults: {chart: " + chart + "0.4.3}}\n", "  {}\n", []string{"one"}, upgrade.RuleVersionByHand},
+		{"a version behind an alias", "", "  values: {x: &v 0.4.3}\n  chart: " + chart + "*v}\n", nil, upgrade.RuleVersionByHand},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			repo := fleettest.New(t, "1.34.1")

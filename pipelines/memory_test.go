@@ -23,9 +23,9 @@ type counting struct {
 	renders atomic.Int64
 }
 
-func (c *counting) Template(ctx context.Context, r toolchain.Release) (manifest.Files, error) {
-	c.renders.Add(1)
-	return c.Toolchain.Template(ctx, r)
+func (c *counting) Template(ctx context.Context, releases ...toolchain.Release) []toolchain.Result[manifest.Files] {
+	c.renders.Add(int64(len(releases)))
+	return c.Toolchain.Template(ctx, releases...)
 }
 
 // What was built is not rendered again, unless something that it comes from, or

@@ -7,6 +7,7 @@ import (
 	"kasou/pipelines/layout"
 	"kasou/pipelines/report"
 	"kasou/pipelines/tree"
+	"kasou/pipelines/workspace"
 )
 
 // New writes the spec.yaml of a new cluster and checks it with the rest of the
@@ -17,15 +18,15 @@ func New(ctx context.Context, o Options, wanted fleet.NewOptions) (*report.Repor
 	if err != nil {
 		return nil, err
 	}
-	if err := o.sweep(ctx); err != nil {
+	if err := workspace.Sweep(ctx, o); err != nil {
 		return nil, err
 	}
 	file := layout.Of(o.Dir, wanted.Name).Spec()
 	if err := tree.Create(o.Root, file, data); err != nil {
 		return nil, err
 	}
-	_, findings, err := o.loadFleet()
-	return sorted(&report.Report{
+	_, findings, err := fleet.Load(o.Root, o.Dir)
+	return workspace.Sorted(&report.Report{
 		Command:  "new",
 		Clusters: []report.Cluster{{Name: wanted.Name, Status: report.Changed, Changes: []report.Change{{Path: file, Kind: "create", Cause: "new"}}}},
 		Findings: findings,

@@ -108,7 +108,7 @@ func (o *oracle) register(t *testing.T, name string, k fleettest.Kubeconfig) {
 	t.Helper()
 	options := o.builder
 	options.Names = []string{name}
-	r, err := pipelines.Register(t.Context(), options, pipelines.Registration{Kubeconfig: k.Data, Source: "kubeconfig.yaml"})
+	r, err := pipelines.Register(t.Context(), options, pipelines.Registration{Kubeconfig: k.Data, From: "kubeconfig.yaml"})
 	fleettest.MustPass(t, r, err)
 }
 

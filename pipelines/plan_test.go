@@ -2,7 +2,6 @@ package pipelines_test
 
 import (
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -10,6 +9,7 @@ import (
 	"kasou/internal/fleettest"
 	"kasou/internal/upstream"
 	"kasou/pipelines"
+	"kasou/pipelines/baseline"
 	"kasou/pipelines/finding"
 	"kasou/pipelines/report"
 )
@@ -26,29 +26,13 @@ func planned(t *testing.T, charts map[string]string) (fleettest.Repo, pipelines.
 	}
 	options := repo.Options(t, tools(t))
 	fleettest.MustPass(t, pipe(t, pipelines.Build, options), nil)
-	commitAll(t, repo)
+	repo.Commit(t)
 	return repo, options
 }
 
 func planSpec(t *testing.T, repo fleettest.Repo, name, chart, more string) {
 	t.Helper()
 	repo.Cluster(t, name, "  chart: {path: charts/"+chart+".tgz}\n  server: https://"+name+".example.com\n"+more)
-}
-
-func commitAll(t *testing.T, repo fleettest.Repo) {
-	t.Helper()
-	for _, args := range [][]string{{"init", "-q"}, {"add", "-A"}, {"commit", "-qm", "built"}} {
-		gitIn(t, repo, args...)
-	}
-}
-
-func gitIn(t *testing.T, repo fleettest.Repo, args ...string) {
-	t.Helper()
-	c := exec.Command("git", append([]string{"-C", repo.Root, "-c", "user.name=a", "-c", "user.email=a@example.com"}, args...)...)
-	c.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL="+os.DevNull)
-	if out, err := c.CombinedOutput(); err != nil {
-		t.Fatalf("git %v: %v\n%s", args, err, out)
-	}
 }
 
 // effects returns the words of a cluster's steps, the worst first.
@@ -89,7 +73,7 @@ func TestAStepThatBreaksIsRefused(t *testing.T) {
 			}
 			lock := string(repo.Read(t, "clusters/one/lock.yaml"))
 			for _, p := range []pipelines.Pipeline{pipelines.Build, pipelines.Check} {
-				found(t, pipe(t, p, options), pipelines.RuleRefused, finding.Error)
+				found(t, pipe(t, p, options), baseline.RuleRefused, finding.Error)
 			}
 			if string(repo.Read(t, "clusters/one/lock.yaml")) != lock {
 				t.Error("it was built all the same")
@@ -98,9 +82,9 @@ func TestAStepThatBreaksIsRefused(t *testing.T) {
 			fleettest.MustPass(t, pipe(t, pipelines.Build, options), nil)
 			r := pipe(t, pipelines.Check, options)
 			fleettest.MustPass(t, r, nil)
-			found(t, r, pipelines.RuleStep, finding.Warning)
-			commitAll(t, repo)
-			found(t, pipe(t, pipelines.Check, options), pipelines.RuleUnusedAccept, finding.Warning)
+			found(t, r, baseline.RuleStep, finding.Warning)
+			repo.Commit(t)
+			found(t, pipe(t, pipelines.Check, options), baseline.RuleUnusedAccept, finding.Warning)
 		})
 	}
 }
@@ -115,8 +99,8 @@ func TestAnAcceptIsBoundToItsStep(t *testing.T) {
 	} {
 		planSpec(t, repo, "one", "vcluster-0.30.0", "  serviceCIDR: 10.50.0.0/16\n  accept: "+accept+"\n")
 		r := pipe(t, pipelines.Build, options)
-		found(t, r, pipelines.RuleRefused, finding.Error)
-		found(t, r, pipelines.RuleUnusedAccept, finding.Warning)
+		found(t, r, baseline.RuleRefused, finding.Error)
+		found(t, r, baseline.RuleUnusedAccept, finding.Warning)
 	}
 }
 
@@ -127,7 +111,7 @@ func TestPlanComparesWithTheCommit(t *testing.T) {
 	fleetFile := string(repo.Read(t, "clusters/fleet.yaml"))
 	repo.Write(t, "clusters/fleet.yaml", []byte(strings.Replace(fleetFile, "1.34.1", "1.29.1", 1)))
 	r := pipe(t, pipelines.Build, options)
-	found(t, r, pipelines.RuleRefused, finding.Error)
+	found(t, r, baseline.RuleRefused, finding.Error)
 	if effects(r, "one") != "refused-by-vcluster kubernetes, restart" || effects(r, "two") != "" {
 		fleettest.Print(t, r)
 		t.Errorf("one: %q, two: %q", effects(r, "one"), effects(r, "two"))
@@ -138,7 +122,7 @@ func TestPlanComparesWithTheCommit(t *testing.T) {
 	if r := pipe(t, pipelines.Plan, options); effects(r, "one") == "" {
 		t.Error("what is built and not committed is no step")
 	}
-	commitAll(t, repo)
+	repo.Commit(t)
 	if r := pipe(t, pipelines.Plan, options); effects(r, "one") != "" {
 		t.Errorf("after the commit: %q", effects(r, "one"))
 	}
@@ -148,7 +132,7 @@ func TestPlanComparesWithTheCommit(t *testing.T) {
 		t.Error("against the commit before there is no step")
 	}
 	against.Against = strings.Repeat("1", 40)
-	found(t, pipe(t, pipelines.Plan, against), pipelines.RuleBaseUnknown, finding.Warning)
+	found(t, pipe(t, pipelines.Plan, against), baseline.RuleBaseUnknown, finding.Warning)
 }
 
 // A chart of another file under the same path is read in the labels.
@@ -183,24 +167,24 @@ func TestAcceptIsNoDefault(t *testing.T) {
 func TestAStepIsSeenOnAPullRequest(t *testing.T) {
 	repo, options := planned(t, map[string]string{"one": "vcluster-0.30.0"})
 	const accept = "  accept: [{change: service-cidr, from: 10.96.0.0/16, to: 10.50.0.0/16}]\n"
-	gitIn(t, repo, "checkout", "-q", "-b", "change")
+	repo.Git(t, "checkout", "-q", "-b", "change")
 	planSpec(t, repo, "one", "vcluster-0.30.0", "  serviceCIDR: 10.50.0.0/16\n"+accept)
 	fleettest.MustPass(t, pipe(t, pipelines.Build, options), nil)
-	commitAll(t, repo)
-	gitIn(t, repo, "checkout", "-q", "-b", "goes-to", "HEAD~1")
-	gitIn(t, repo, "merge", "-q", "--no-ff", "-m", "merge", "change")
+	repo.Commit(t)
+	repo.Git(t, "checkout", "-q", "-b", "goes-to", "HEAD~1")
+	repo.Git(t, "merge", "-q", "--no-ff", "-m", "merge", "change")
 	if r := pipe(t, pipelines.Check, options); effects(r, "one") != "" {
 		t.Errorf("against HEAD: %q", effects(r, "one"))
 	}
 	options.BeforeMerge = true
 	r := pipe(t, pipelines.Check, options)
 	fleettest.MustPass(t, r, nil)
-	if !strings.HasPrefix(effects(r, "one"), "refused-by-vcluster service-cidr") || has(r, pipelines.RuleUnusedAccept) {
+	if !strings.HasPrefix(effects(r, "one"), "refused-by-vcluster service-cidr") || has(r, baseline.RuleUnusedAccept) {
 		fleettest.Print(t, r)
 		t.Errorf("before the merge: %q", effects(r, "one"))
 	}
 	planSpec(t, repo, "one", "vcluster-0.30.0", "  serviceCIDR: 10.50.0.0/16\n")
-	found(t, pipe(t, pipelines.Check, options), pipelines.RuleRefused, finding.Error)
+	found(t, pipe(t, pipelines.Check, options), baseline.RuleRefused, finding.Error)
 }
 
 // A committed lock that somebody edited keeps nobody from building: what it should not
@@ -211,7 +195,7 @@ func TestAStepFromAnEditedLock(t *testing.T) {
 	whole := string(repo.Read(t, file))
 	edited := strings.Replace(whole, "files:\n", "files:\n  \"../../outside\": sha256:00\n  \"one/line\\nbreak\": sha256:00\n", 1)
 	repo.Write(t, file, []byte(edited))
-	commitAll(t, repo)
+	repo.Commit(t)
 	repo.Write(t, file, []byte(whole))
 	planSpec(t, repo, "one", "vcluster-0.4.3", "  namespace: elsewhere\n")
 	if r := pipe(t, pipelines.Plan, options); effects(r, "one") != "empty-cluster namespace" {

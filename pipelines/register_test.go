@@ -13,16 +13,17 @@ import (
 
 	"kasou/internal/fleettest"
 	"kasou/pipelines"
+	"kasou/pipelines/register"
 	"kasou/pipelines/report"
 	"kasou/pipelines/seal"
 )
 
 const registration = "clusters/root/one.cluster.yaml"
 
-func register(t *testing.T, o pipelines.Options, k fleettest.Kubeconfig) *report.Report {
+func registerBy(t *testing.T, o pipelines.Options, k fleettest.Kubeconfig) *report.Report {
 	t.Helper()
 	o.Names = []string{"one"}
-	r, err := pipelines.Register(context.Background(), o, pipelines.Registration{Kubeconfig: k.Data, Source: "kubeconfig.yaml"})
+	r, err := pipelines.Register(context.Background(), o, pipelines.Registration{Kubeconfig: k.Data, From: "kubeconfig.yaml"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,7 +38,7 @@ func TestRegister(t *testing.T) {
 	options := built(t, repo)
 	k := fleettest.NewKubeconfig(t)
 
-	fleettest.MustPass(t, register(t, options, k), nil)
+	fleettest.MustPass(t, registerBy(t, options, k), nil)
 	first := repo.Read(t, registration)
 	opened := repo.Keys.Unseal(t, first)
 	var config struct {
@@ -53,7 +54,7 @@ func TestRegister(t *testing.T) {
 	}
 
 	before := snapshot(t, repo.Root)
-	if r := register(t, options, k); r.Count(report.Unchanged) != 1 || r.Failed() {
+	if r := registerBy(t, options, k); r.Count(report.Unchanged) != 1 || r.Failed() {
 		fleettest.Print(t, r)
 		t.Error("a second time must change nothing")
 	}
@@ -66,7 +67,7 @@ func TestRegister(t *testing.T) {
 	}
 
 	rotated := fleettest.NewKubeconfig(t)
-	r := register(t, options, rotated)
+	r := registerBy(t, options, rotated)
 	fleettest.MustPass(t, r, nil)
 	if r.Count(report.Changed) != 1 || !has(r, seal.RuleResealed) || has(r, seal.RuleTampered) {
 		fleettest.Print(t, r)
@@ -78,16 +79,16 @@ func TestRegister(t *testing.T) {
 
 	// Put back to the older state, and deleted.
 	repo.Write(t, registration, first)
-	if r, err := pipelines.Check(ctx, options); err != nil || !has(r, pipelines.RuleRegistrationEdited) {
+	if r, err := pipelines.Check(ctx, options); err != nil || !has(r, register.RuleRegistrationEdited) {
 		t.Errorf("%v: check must see the edit, found %s", err, rules(r))
 	}
 	if err := os.Remove(filepath.Join(repo.Root, registration)); err != nil {
 		t.Fatal(err)
 	}
-	if r, err := pipelines.Build(ctx, options); err != nil || !has(r, pipelines.RuleRegistrationMissing) {
+	if r, err := pipelines.Build(ctx, options); err != nil || !has(r, register.RuleRegistrationMissing) {
 		t.Errorf("%v: build must see that it is gone, found %s", err, rules(r))
 	}
-	fleettest.MustPass(t, register(t, options, rotated), nil)
+	fleettest.MustPass(t, registerBy(t, options, rotated), nil)
 	r, err := pipelines.Check(ctx, options)
 	fleettest.MustPass(t, r, err)
 
@@ -136,13 +137,13 @@ func TestRegisterRefuses(t *testing.T) {
 	options := built(t, repo)
 	k := fleettest.NewKubeconfig(t)
 	options.Names = []string{"bare"}
-	r, err := pipelines.Register(ctx, options, pipelines.Registration{Kubeconfig: k.Data, Source: "x"})
-	if err != nil || !has(r, pipelines.RuleNoServer) {
+	r, err := pipelines.Register(ctx, options, pipelines.Registration{Kubeconfig: k.Data, From: "x"})
+	if err != nil || !has(r, register.RuleNoServer) {
 		t.Errorf("%v: no server: %s", err, rules(r))
 	}
 	bad := fleettest.Kubeconfig{Data: bytes.ReplaceAll(k.Data, []byte("client-certificate-data"), []byte("client-certificate"))}
 	before := snapshot(t, repo.Root)
-	if r := register(t, options, bad); !r.Failed() || !has(r, "credential-refused") {
+	if r := registerBy(t, options, bad); !r.Failed() || !has(r, "credential-refused") {
 		t.Errorf("a file in the kubeconfig: %s", rules(r))
 	}
 	if snapshot(t, repo.Root) != before {
@@ -159,18 +160,18 @@ func TestAMadeUpTokenNeedsTheKey(t *testing.T) {
 	k.Data = []byte("apiVersion: v1\nkind: Config\ncurrent-context: c\nclusters: [{name: c, cluster: {server: \"https://localhost:8443\", certificate-authority-data: " +
 		base64.StdEncoding.EncodeToString(k.CA) + "}}]\nusers: [{name: u, user: {token: \"Summer2026!Summer2026!\"}}]\ncontexts: [{name: c, context: {cluster: c, user: u}}]\n")
 	before := snapshot(t, repo.Root)
-	if r := register(t, options, k); !has(r, seal.RuleKeyNeeded) || !r.Failed() || snapshot(t, repo.Root) != before {
+	if r := registerBy(t, options, k); !has(r, seal.RuleKeyNeeded) || !r.Failed() || snapshot(t, repo.Root) != before {
 		fleettest.Print(t, r)
 		t.Error("without a key it must not be sealed")
 	}
 	options.SealKey = sealKey
-	fleettest.MustPass(t, register(t, options, k), nil)
+	fleettest.MustPass(t, registerBy(t, options, k), nil)
 	sealed := repo.Read(t, registration)
 	if bytes.Contains(sealed, []byte("v1 content ")) || !strings.Contains(string(repo.Keys.Unseal(t, sealed).Data["config"]), "Summer2026!") {
 		t.Errorf("sealed as\n%s", sealed)
 	}
 	options.SealKey = ""
-	if r := register(t, options, k); !has(r, seal.RuleUnverifiable) || has(r, seal.RuleResealed) || !bytes.Equal(repo.Read(t, registration), sealed) {
+	if r := registerBy(t, options, k); !has(r, seal.RuleUnverifiable) || has(r, seal.RuleResealed) || !bytes.Equal(repo.Read(t, registration), sealed) {
 		fleettest.Print(t, r)
 		t.Error("without the key it is kept, and not proved")
 	}
@@ -182,15 +183,15 @@ func TestTheKeyComesToARegistration(t *testing.T) {
 	repo := example(t, "one")
 	options := built(t, repo)
 	k := fleettest.NewKubeconfig(t)
-	fleettest.MustPass(t, register(t, options, k), nil)
+	fleettest.MustPass(t, registerBy(t, options, k), nil)
 	options.SealKey = sealKey
-	r := register(t, options, k)
+	r := registerBy(t, options, k)
 	fleettest.MustPass(t, r, nil)
 	sealed := repo.Read(t, registration)
 	if r.Count(report.Changed) != 1 || bytes.Contains(sealed, []byte("v1 content ")) {
 		t.Errorf("%s:\n%s", rules(r), sealed)
 	}
-	if r := register(t, options, k); r.Count(report.Unchanged) != 1 || len(r.Findings) > 0 || !bytes.Equal(repo.Read(t, registration), sealed) {
+	if r := registerBy(t, options, k); r.Count(report.Unchanged) != 1 || len(r.Findings) > 0 || !bytes.Equal(repo.Read(t, registration), sealed) {
 		t.Errorf("a second run finds %s", rules(r))
 	}
 	fleettest.MustPass(t, pipe(t, pipelines.Check, options), nil)

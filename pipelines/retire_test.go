@@ -16,7 +16,9 @@ import (
 	"kasou/pipelines/finding"
 	"kasou/pipelines/host"
 	"kasou/pipelines/lockfile"
+	"kasou/pipelines/register"
 	"kasou/pipelines/report"
+	"kasou/pipelines/retire"
 )
 
 // argoHost serves Applications and SealedSecrets by name, and the Namespace one,
@@ -110,7 +112,7 @@ func TestRetireLeadsOut(t *testing.T) {
 	repo := example(t)
 	repo.Cluster(t, "one", "  # as it was\n  server: https://one.example.com\n  argocd: {deletion: cascade}\n")
 	options := built(t, repo)
-	fleettest.MustPass(t, register(t, options, fleettest.NewKubeconfig(t)), nil)
+	fleettest.MustPass(t, registerBy(t, options, fleettest.NewKubeconfig(t)), nil)
 	guards := map[string]string{"argocd.argoproj.io/sync-options": "Delete=confirm,Prune=false"}
 	live := &argoHost{
 		applications: map[string]map[string]string{"one": guards}, secrets: map[string]map[string]string{"cluster-one": guards},
@@ -174,7 +176,7 @@ func TestRetireByHand(t *testing.T) {
 			repo := example(t)
 			repo.Write(t, "clusters/one/spec.yaml", []byte(text))
 			r, err := pipelines.Retire(t.Context(), repo.Options(t, tools(t)), "one", false)
-			if err != nil || !has(r, pipelines.RuleRetireByHand) {
+			if err != nil || !has(r, retire.RuleRetireByHand) {
 				t.Errorf("error %v, findings %s", err, rules(r))
 			}
 			if after := string(repo.Read(t, "clusters/one/spec.yaml")); after != text {
@@ -202,7 +204,7 @@ func TestLeavingWithoutRetireIsReported(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, p := range []pipelines.Pipeline{pipelines.Check, pipelines.Build} {
-		if r := pipe(t, p, options); !has(r, pipelines.RuleStillGuarded) {
+		if r := pipe(t, p, options); !has(r, retire.RuleStillGuarded) {
 			t.Errorf("it finds %s", rules(r))
 		}
 	}
@@ -220,7 +222,7 @@ func TestRetiringSignsTheRegistration(t *testing.T) {
 	repo.Write(t, "clusters/one/spec.yaml", append(repo.Read(t, "clusters/one/spec.yaml"), "  retire: true\n"...))
 	r := pipe(t, pipelines.Build, checker)
 	fleettest.MustPass(t, r, nil)
-	found(t, r, pipelines.RuleGuardUnsigned, finding.Warning)
+	found(t, r, register.RuleGuardUnsigned, finding.Warning)
 	if string(repo.Read(t, registration)) != guarded {
 		t.Error("the registration changed without a signature")
 	}

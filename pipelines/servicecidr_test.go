@@ -9,6 +9,7 @@ import (
 	"kasou/internal/fleettest"
 	"kasou/pipelines"
 	"kasou/pipelines/lockfile"
+	"kasou/pipelines/workspace"
 )
 
 func rangesJSON(cidr string) string {
@@ -46,7 +47,7 @@ func TestServiceCIDRAuto(t *testing.T) {
 	answers[ranges] = rangesJSON("10.8.0.0/16")
 	before := snapshot(t, repo.Root)
 	r, err = pipelines.Register(ctx, options, pipelines.Registration{Host: asked})
-	if err != nil || !r.Failed() || !has(r, pipelines.RuleServiceCIDRMoved) {
+	if err != nil || !r.Failed() || !has(r, workspace.RuleServiceCIDRMoved) {
 		t.Errorf("%v: another range must be told, found %s", err, rules(r))
 	}
 	r, err = pipelines.Build(ctx, options)

@@ -7,20 +7,21 @@ import (
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
 	"kasou/pipelines/report"
+	"kasou/pipelines/workspace"
 )
 
 // RuleUnusedSilence: fleet.yaml silences a rule that found nothing.
 const RuleUnusedSilence finding.Rule = "fleet-unused-silence"
 
-// silenced is sorted, without the notes and warnings that fleet.yaml silences. A
+// silenced returns the report, sorted, without the notes and warnings that fleet.yaml silences. A
 // silence that hit nothing is a note, where the run looked at the whole fleet.
-func (r *run) silenced(out *report.Report) *report.Report {
-	used := make([]bool, len(r.fleet.Spec.Silence))
+func silenced(w *workspace.Workspace, out *report.Report) *report.Report {
+	used := make([]bool, len(w.Fleet.Spec.Silence))
 	out.Findings = slices.DeleteFunc(out.Findings, func(f finding.Finding) bool {
 		if f.Severity == finding.Error {
 			return false
 		}
-		for i, s := range r.fleet.Spec.Silence {
+		for i, s := range w.Fleet.Spec.Silence {
 			if hits(s, f) {
 				used[i] = true
 				return true
@@ -28,15 +29,15 @@ func (r *run) silenced(out *report.Report) *report.Report {
 		}
 		return false
 	})
-	if r.wholeFleet() {
-		for i, s := range r.fleet.Spec.Silence {
+	if w.WholeFleet() {
+		for i, s := range w.Fleet.Spec.Silence {
 			if !used[i] {
-				out.Findings = append(out.Findings, r.fleet.Finding(finding.Note, RuleUnusedSilence, []string{"spec", "silence", fmt.Sprint(i), "rule"},
+				out.Findings = append(out.Findings, w.Fleet.Finding(finding.Note, RuleUnusedSilence, []string{"spec", "silence", fmt.Sprint(i), "rule"},
 					"the rule "+s.Rule+" is silenced, and found nothing", "Take it out: it would hide what comes later."))
 			}
 		}
 	}
-	return sorted(out)
+	return workspace.Sorted(out)
 }
 
 func hits(s fleet.Silence, f finding.Finding) bool {

@@ -5,6 +5,7 @@ import (
 
 	"kasou/internal/fleettest"
 	"kasou/pipelines"
+	"kasou/pipelines/baseline"
 	"kasou/pipelines/finding"
 	"kasou/pipelines/report"
 )
@@ -29,15 +30,15 @@ func TestSilence(t *testing.T) {
 	repo.Write(t, "clusters/one/spec.yaml", append(repo.Read(t, "clusters/one/spec.yaml"), "  accept: [{change: chart, from: a, to: b}]\n"...))
 	for _, p := range []pipelines.Pipeline{pipelines.Build, pipelines.Check} {
 		silence("[{rule: render-lookup, reason: a}]")
-		if !has(p, pipelines.RuleUnusedAccept) || !has(p, pipelines.RuleUnusedSilence) {
+		if !has(p, baseline.RuleUnusedAccept) || !has(p, pipelines.RuleUnusedSilence) {
 			t.Error("without a silence of its rule the warning is gone")
 		}
 		silence("[{rule: plan-unused-accept, reason: it is merged on Monday}]")
-		if has(p, pipelines.RuleUnusedAccept) || has(p, pipelines.RuleUnusedSilence) {
+		if has(p, baseline.RuleUnusedAccept) || has(p, pipelines.RuleUnusedSilence) {
 			t.Error("it is not silenced")
 		}
 		silence("[{rule: plan-unused-accept, reason: a, clusters: [two]}]")
-		if !has(p, pipelines.RuleUnusedAccept) {
+		if !has(p, baseline.RuleUnusedAccept) {
 			t.Error("another cluster's silence hides it")
 		}
 	}

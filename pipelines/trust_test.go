@@ -18,6 +18,7 @@ import (
 	"kasou/pipelines/host"
 	"kasou/pipelines/lockfile"
 	"kasou/pipelines/manifest"
+	"kasou/pipelines/register"
 	"kasou/pipelines/report"
 	"kasou/pipelines/seal"
 	"kasou/pipelines/tree"
@@ -66,7 +67,7 @@ func signed(t *testing.T) (repo fleettest.Repo, builder, checker pipelines.Optio
 	builder.SealKey = sealKey
 	fleettest.MustPass(t, pipe(t, pipelines.Build, builder), nil)
 	k = fleettest.NewKubeconfig(t)
-	fleettest.MustPass(t, register(t, builder, k), nil)
+	fleettest.MustPass(t, registerBy(t, builder, k), nil)
 	git(t, repo.Root, "init", "-q")
 	commit(t, repo)
 	return repo, builder, checker, k
@@ -118,7 +119,7 @@ func TestSignedIsProvenWithoutASecret(t *testing.T) {
 	if registered.Kind != lockfile.SealedRegistration || registered.Server != "https://one.example.com" || registered.CA == "" || registered.NotAfter == "" || registered.Serial != 1 {
 		t.Errorf("the statement is %+v", registered)
 	}
-	clean(t, drift(t, repo, checker, pipelines.DriftOptions{}))
+	clean(t, findDrift(t, repo, checker, pipelines.DriftOptions{}))
 }
 
 func TestAFleetWithoutAPublicKeySaysSo(t *testing.T) {
@@ -127,7 +128,7 @@ func TestAFleetWithoutAPublicKeySaysSo(t *testing.T) {
 	if r := pipe(t, pipelines.Check, options); has(r, trust.RuleUnproven) {
 		t.Error("nothing is sealed")
 	}
-	fleettest.MustPass(t, register(t, options, fleettest.NewKubeconfig(t)), nil)
+	fleettest.MustPass(t, registerBy(t, options, fleettest.NewKubeconfig(t)), nil)
 	for _, p := range []pipelines.Pipeline{pipelines.Check, pipelines.Build, pipelines.Build} {
 		found(t, pipe(t, p, options), trust.RuleUnproven, finding.Note)
 	}
@@ -136,34 +137,34 @@ func TestAFleetWithoutAPublicKeySaysSo(t *testing.T) {
 // Whoever has the certificate alone can seal, and not sign.
 func TestARegistrationWithoutTheKey(t *testing.T) {
 	repo, _, checker, k := signed(t)
-	r := register(t, checker, k.Rotated(t))
-	found(t, r, pipelines.RuleNoSealKey, finding.Error)
+	r := registerBy(t, checker, k.Rotated(t))
+	found(t, r, register.RuleNoSealKey, finding.Error)
 
 	// Nor does one that cannot tell whether the credential was rotated say «fine».
 	blind := copyOf(t, repo)
 	setKeys(t, blind, "")
-	r = register(t, blind.Options(t, tools(t)), k.Rotated(t))
-	found(t, r, pipelines.RuleNoSealKey, finding.Error)
+	r = registerBy(t, blind.Options(t, tools(t)), k.Rotated(t))
+	found(t, r, register.RuleNoSealKey, finding.Error)
 
 	// The certificate seals, in a copy whose key the attacker takes out.
 	lock := repo.Read(t, "clusters/one/lock.yaml")
 	copied := copyOf(t, repo)
 	setKeys(t, copied, "")
 	evil := fleettest.NewKubeconfig(t)
-	r, err := pipelines.Register(t.Context(), withNames(copied.Options(t, tools(t))), pipelines.Registration{Kubeconfig: evil.Data, Source: "evil", AcceptNewIdentity: true, Reseal: true})
+	r, err := pipelines.Register(t.Context(), withNames(copied.Options(t, tools(t))), pipelines.Registration{Kubeconfig: evil.Data, From: "evil", AcceptNewIdentity: true, Reseal: true})
 	fleettest.MustPass(t, r, err)
 	repo.Write(t, registration, copied.Read(t, registration))
 	for name, text := range map[string][]byte{"its own lock": copied.Read(t, "clusters/one/lock.yaml"), "the lock as it was": lock} {
 		repo.Write(t, "clusters/one/lock.yaml", text)
 		for _, options := range []pipelines.Options{checker, withKey(checker, sealKey)} {
 			for _, p := range []pipelines.Pipeline{pipelines.Check, pipelines.Build} {
-				if r := pipe(t, p, options); !r.Failed() || !has(r, trust.RuleUnsigned) && !has(r, pipelines.RuleRegistrationEdited) {
+				if r := pipe(t, p, options); !r.Failed() || !has(r, trust.RuleUnsigned) && !has(r, register.RuleRegistrationEdited) {
 					fleettest.Print(t, r)
 					t.Errorf("%s: a swapped credential passes", name)
 				}
 			}
 		}
-		if r := drift(t, repo, checker, pipelines.DriftOptions{}); !r.Failed() {
+		if r := findDrift(t, repo, checker, pipelines.DriftOptions{}); !r.Failed() {
 			t.Errorf("%s: drift does not see it", name)
 		}
 	}
@@ -329,7 +330,7 @@ func TestAForeignRenderedSecret(t *testing.T) {
 func TestWrongSealKey(t *testing.T) {
 	repo, builder, checker, k := signed(t)
 	found(t, pipe(t, pipelines.Build, withKey(builder, otherKey)), trust.RuleWrongKey, finding.Error)
-	r := register(t, withKey(checker, otherKey), k)
+	r := registerBy(t, withKey(checker, otherKey), k)
 	found(t, r, trust.RuleWrongKey, finding.Error)
 	setKeys(t, repo, "ed25519:short")
 	found(t, pipe(t, pipelines.Check, checker), fleet.RulePublicKey, finding.Error)
@@ -363,7 +364,7 @@ func TestARotationOfTheSealKey(t *testing.T) {
 		t.Error("another key is refused")
 	}
 	rotated := withKey(checker, otherKey)
-	if r, err := pipelines.Register(t.Context(), withNames(rotated), pipelines.Registration{Kubeconfig: k.Data, Source: "k", Reseal: true}); err != nil || r.Failed() {
+	if r, err := pipelines.Register(t.Context(), withNames(rotated), pipelines.Registration{Kubeconfig: k.Data, From: "k", Reseal: true}); err != nil || r.Failed() {
 		fleettest.Print(t, r)
 		t.Fatal(err)
 	}
@@ -373,7 +374,7 @@ func TestARotationOfTheSealKey(t *testing.T) {
 	commit(t, repo) // the key alone
 	commit(t, repo)
 	fleettest.MustPass(t, pipe(t, pipelines.Build, rotated), nil)
-	fleettest.MustPass(t, register(t, rotated, k), nil)
+	fleettest.MustPass(t, registerBy(t, rotated, k), nil)
 	fleettest.MustPass(t, pipe(t, pipelines.Check, checker), nil)
 	commit(t, repo)
 	setKeys(t, repo, theirs)
@@ -384,7 +385,7 @@ func TestARotationOfTheSealKey(t *testing.T) {
 func TestAnOlderRegistration(t *testing.T) {
 	repo, builder, checker, k := signed(t)
 	lock, sealed := repo.Read(t, "clusters/one/lock.yaml"), repo.Read(t, registration)
-	fleettest.MustPass(t, register(t, builder, k.Rotated(t)), nil)
+	fleettest.MustPass(t, registerBy(t, builder, k.Rotated(t)), nil)
 	commit(t, repo)
 	repo.Write(t, "clusters/one/lock.yaml", lock)
 	repo.Write(t, registration, sealed)
@@ -426,10 +427,10 @@ func TestAStaleServer(t *testing.T) {
 	for _, p := range []pipelines.Pipeline{pipelines.Build, pipelines.Check} {
 		found(t, pipe(t, p, builder), trust.RuleStaleServer, finding.Error)
 	}
-	if r := drift(t, repo, checker, pipelines.DriftOptions{}); !has(r, trust.RuleStaleServer) {
+	if r := findDrift(t, repo, checker, pipelines.DriftOptions{}); !has(r, trust.RuleStaleServer) {
 		t.Error("drift says nothing")
 	}
-	fleettest.MustPass(t, register(t, builder, k), nil)
+	fleettest.MustPass(t, registerBy(t, builder, k), nil)
 	fleettest.MustPass(t, pipe(t, pipelines.Build, builder), nil)
 	fleettest.MustPass(t, pipe(t, pipelines.Check, checker), nil)
 }
@@ -438,14 +439,14 @@ func TestAStaleServer(t *testing.T) {
 // is not.
 func TestANewIdentityIsNoRotation(t *testing.T) {
 	_, builder, _, k := signed(t)
-	fleettest.MustPass(t, register(t, builder, k.Rotated(t)), nil)
-	fleettest.MustPass(t, register(t, builder, k.At(t, "https://one.example.com")), nil)
+	fleettest.MustPass(t, registerBy(t, builder, k.Rotated(t)), nil)
+	fleettest.MustPass(t, registerBy(t, builder, k.At(t, "https://one.example.com")), nil)
 	for name, other := range map[string]fleettest.Kubeconfig{"its CA": fleettest.NewKubeconfig(t), "its address": k.At(t, "https://evil.example.com")} {
 		t.Run(name, func(t *testing.T) {
-			found(t, register(t, builder, other), pipelines.RuleNewIdentity, finding.Error)
+			found(t, registerBy(t, builder, other), register.RuleNewIdentity, finding.Error)
 		})
 	}
-	r, err := pipelines.Register(t.Context(), withNames(builder), pipelines.Registration{Kubeconfig: fleettest.NewKubeconfig(t).Data, Source: "k", AcceptNewIdentity: true})
+	r, err := pipelines.Register(t.Context(), withNames(builder), pipelines.Registration{Kubeconfig: fleettest.NewKubeconfig(t).Data, From: "k", AcceptNewIdentity: true})
 	fleettest.MustPass(t, r, err)
 }
 
@@ -473,7 +474,7 @@ func TestTheHostIsNoVirtualCluster(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		found(t, r, pipelines.RuleHostServer, finding.Error)
+		found(t, r, register.RuleHostServer, finding.Error)
 	}
 	if asked.IsItself(t.Context(), "https://example.com:1") || asked.IsItself(t.Context(), "https://other.example.org:"+port) {
 		t.Error("another server is taken for the host")
@@ -487,8 +488,8 @@ func TestRepairNeverAcceptsANewIdentity(t *testing.T) {
 	builder.OpenHost = hostOf(t, repo, map[string]string{
 		"/version": `{}`, "/api/v1/namespaces/one/secrets/vc-one": secretJSON("vc-one", "config", string(fleettest.NewKubeconfig(t).Data)),
 	})
-	r := drift(t, repo, builder, pipelines.DriftOptions{Live: true, Repair: true})
-	got := row(t, r, pipelines.RuleNewIdentity)
+	r := findDrift(t, repo, builder, pipelines.DriftOptions{Live: true, Repair: true})
+	got := row(t, r, register.RuleNewIdentity)
 	if got.Repaired || got.Repair != report.ByPerson {
 		t.Errorf("%+v", got)
 	}
@@ -518,7 +519,7 @@ func TestAStaleClusterSecret(t *testing.T) {
 				found(t, pipe(t, p, checker), trust.RuleStaleSecret, finding.Error)
 				found(t, pipe(t, p, builder), trust.RuleStaleSecret, finding.Error)
 			}
-			fleettest.MustPass(t, register(t, builder, k), nil)
+			fleettest.MustPass(t, registerBy(t, builder, k), nil)
 			fleettest.MustPass(t, pipe(t, pipelines.Build, builder), nil)
 			fleettest.MustPass(t, pipe(t, pipelines.Check, checker), nil)
 		})
@@ -533,11 +534,11 @@ func TestMetadataOfAClusterSecretFollowsTheSpec(t *testing.T) {
 			repo, builder, checker, k := signed(t)
 			before := string(repo.Read(t, registration))
 			repo.Cluster(t, "one", "  chart: {path: charts/c}\n  server: https://one.example.com\n  argocd: {cluster: {"+change+"}}\n")
-			found(t, pipe(t, pipelines.Check, checker), pipelines.RuleStaleMetadata, finding.Error)
-			found(t, pipe(t, pipelines.Build, checker), pipelines.RuleStaleMetadata, finding.Warning)
+			found(t, pipe(t, pipelines.Check, checker), register.RuleStaleMetadata, finding.Error)
+			found(t, pipe(t, pipelines.Build, checker), register.RuleStaleMetadata, finding.Warning)
 			merging := checker
 			merging.BeforeMerge = true
-			found(t, pipe(t, pipelines.Check, merging), pipelines.RuleStaleMetadata, finding.Warning)
+			found(t, pipe(t, pipelines.Check, merging), register.RuleStaleMetadata, finding.Warning)
 			if string(repo.Read(t, registration)) != before {
 				t.Fatal("it was written without the key")
 			}
@@ -548,7 +549,7 @@ func TestMetadataOfAClusterSecretFollowsTheSpec(t *testing.T) {
 				t.Errorf("the registration is\n%s", after)
 			}
 			fleettest.MustPass(t, pipe(t, pipelines.Check, checker), nil)
-			if r := register(t, builder, k); r.Failed() || r.Count(report.Changed) > 0 {
+			if r := registerBy(t, builder, k); r.Failed() || r.Count(report.Changed) > 0 {
 				fleettest.Print(t, r)
 				t.Error("register writes, and the credential is the same")
 			}
@@ -574,12 +575,12 @@ func TestMetadataWithoutAKeyNeedsRegister(t *testing.T) {
 	repo := example(t, "one")
 	options := built(t, repo)
 	k := fleettest.NewKubeconfig(t)
-	fleettest.MustPass(t, register(t, options, k), nil)
+	fleettest.MustPass(t, registerBy(t, options, k), nil)
 	repo.Write(t, "clusters/one/spec.yaml", append(repo.Read(t, "clusters/one/spec.yaml"), "  argocd: {cluster: {labels: {stage: prod}}}\n"...))
 	for _, p := range []pipelines.Pipeline{pipelines.Build, pipelines.Check} {
-		found(t, pipe(t, p, options), pipelines.RuleStaleMetadata, finding.Error)
+		found(t, pipe(t, p, options), register.RuleStaleMetadata, finding.Error)
 	}
-	fleettest.MustPass(t, register(t, options, k), nil)
+	fleettest.MustPass(t, registerBy(t, options, k), nil)
 	fleettest.MustPass(t, pipe(t, pipelines.Build, options), nil)
 	fleettest.MustPass(t, pipe(t, pipelines.Check, options), nil)
 }

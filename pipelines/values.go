@@ -4,10 +4,12 @@ import (
 	"context"
 
 	"kasou/pipelines/chart"
+	"kasou/pipelines/cluster"
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
 	"kasou/pipelines/toolchain"
 	"kasou/pipelines/vcluster"
+	"kasou/pipelines/workspace"
 )
 
 // Values gives the values.yaml of the one cluster in Options.Names: the
@@ -31,29 +33,14 @@ func Values(ctx context.Context, o Options, defaults bool) ([]byte, finding.List
 }
 
 func oneChart(ctx context.Context, o Options) (fleet.Cluster, toolchain.Chart, finding.List, error) {
-	var c fleet.Cluster
-	r, findings, err := choose(o)
-	if err != nil || r == nil {
-		return c, toolchain.Chart{}, findings, err
+	w, findings, err := workspace.Open(o)
+	if err != nil || w == nil {
+		return fleet.Cluster{}, toolchain.Chart{}, findings, err
 	}
-	defer r.close()
-	if len(r.clusters) == 0 {
-		return c, toolchain.Chart{}, nil, &UnknownClusterError{Name: o.Names[0], Known: r.fleet.Names()}
+	defer w.Close()
+	if len(w.Clusters) == 0 {
+		return fleet.Cluster{}, toolchain.Chart{}, nil, &UnknownClusterError{Name: o.Names[0], Known: w.Fleet.Names()}
 	}
-	c = r.clusters[0]
-	lock, found, err := r.disk.ReadLock(c.Name)
-	if findings = append(findings, found...); err != nil || findings.Failed() {
-		return c, toolchain.Chart{}, findings, err
-	}
-	_, found, err = r.serviceRange.resolve(ctx, o, r.fleet, &c, lock)
-	if findings = append(findings, found...); err != nil || findings.Failed() {
-		return c, toolchain.Chart{}, findings, err
-	}
-	// The values themselves are not for a screen.
-	r.onlyLooks, r.Getenv, r.OpenHost = true, nil, nil
-	if _, _, err = r.hide(ctx, &c); err != nil {
-		return c, toolchain.Chart{}, findings, err
-	}
-	ch, _, found, err := o.Charts.Fetch(ctx, c, chartLock(lock))
+	c, ch, found, err := cluster.ForShow(ctx, w, w.Clusters[0])
 	return c, ch, append(findings, found...), err
 }

@@ -13,6 +13,7 @@ import (
 
 	"kasou/internal/fleettest"
 	"kasou/pipelines"
+	"kasou/pipelines/cluster"
 	"kasou/pipelines/host"
 	"kasou/pipelines/manifest"
 	"kasou/pipelines/seal"
@@ -81,13 +82,13 @@ func TestValuesFromAHostSecret(t *testing.T) {
 	}
 	r = pipe(t, pipelines.Check, options)
 	fleettest.MustPass(t, r, nil)
-	if !has(r, pipelines.RuleValuesUnknown) {
+	if !has(r, cluster.RuleValuesUnknown) {
 		t.Errorf("the check finds %s", rules(r))
 	}
 
 	repo.Cluster(t, "one", fmt.Sprintf(spec, "other"))
 	options.OpenHost = hostWith(t, repo, canary)
-	if r = pipe(t, pipelines.Build, options); !has(r, pipelines.RuleValueMissing) {
+	if r = pipe(t, pipelines.Build, options); !has(r, cluster.RuleValueMissing) {
 		t.Errorf("a key that is not there gives %s", rules(r))
 	}
 }
@@ -98,9 +99,11 @@ type engine struct {
 	kept *[]byte
 }
 
-func (e engine) Template(ctx context.Context, r toolchain.Release) (manifest.Files, error) {
-	*e.kept = append(*e.kept, r.Values...)
-	return e.Toolchain.Template(ctx, r)
+func (e engine) Template(ctx context.Context, releases ...toolchain.Release) []toolchain.Result[manifest.Files] {
+	for _, r := range releases {
+		*e.kept = append(*e.kept, r.Values...)
+	}
+	return e.Toolchain.Template(ctx, releases...)
 }
 
 func TestAnEngineNeverGetsAValue(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 	"kasou/internal/fleettest"
 	"kasou/internal/upstream"
 	"kasou/pipelines"
+	"kasou/pipelines/cluster"
 	"kasou/pipelines/finding"
 	"kasou/pipelines/host"
 	"kasou/pipelines/render"
@@ -155,7 +156,7 @@ func TestCheckWithoutTheValue(t *testing.T) {
 			env["KASOU_VALUE_DATABASE"], options.SealKey = test.value, test.key
 			r := pipe(t, pipelines.Check, options)
 			fleettest.MustPass(t, r, nil)
-			if !has(r, pipelines.RuleValuesUnknown) || has(r, seal.RuleUnverifiable) != test.unverified {
+			if !has(r, cluster.RuleValuesUnknown) || has(r, seal.RuleUnverifiable) != test.unverified {
 				t.Errorf("the report has %s", rules(r))
 			}
 			if r = pipe(t, pipelines.Build, options); !r.Failed() {
@@ -239,11 +240,11 @@ func TestValuesThatCannotBe(t *testing.T) {
 		value, key, template, spec string
 		want                       finding.Rule
 	}{
-		"not set":            {"", sealKey, configSecret, "", pipelines.RuleValueMissing},
+		"not set":            {"", sealKey, configSecret, "", cluster.RuleValueMissing},
 		"no key":             {canary, "", configSecret, "", seal.RuleKeyNeeded},
-		"short":              {"hunter2", sealKey, configSecret, "", pipelines.RuleValueUnfit},
-		"no text":            {"hunter2\xff\xfe\x00", sealKey, configSecret, "", pipelines.RuleValueUnfit},
-		"in git anyway":      {canary, sealKey, configSecret, "  values: {other: \"" + strings.ReplaceAll(canary, `"`, `\"`) + "\"}\n", pipelines.RuleValuePlain},
+		"short":              {"hunter2", sealKey, configSecret, "", cluster.RuleValueUnfit},
+		"no text":            {"hunter2\xff\xfe\x00", sealKey, configSecret, "", cluster.RuleValueUnfit},
+		"in git anyway":      {canary, sealKey, configSecret, "  values: {other: \"" + strings.ReplaceAll(canary, `"`, `\"`) + "\"}\n", cluster.RuleValuePlain},
 		"the chart fails":    {canary, sealKey, `{{ if hasPrefix "mysql" .Values.database.source }}{{ fail .Values.database.source }}{{ end }}`, "", render.RuleHiddenValues},
 		"another file":       {canary, sealKey, `{{ if hasPrefix "mysql" .Values.database.source }}` + rolled + `{{ end }}`, "", seal.RuleUnsealedValue},
 		"no valid kind":      {canary, sealKey, `{{ if hasPrefix "mysql" .Values.database.source }}{{ .Values.database.source }}{{ else }}` + rolled + "{{ end }}", "", render.RuleHiddenValues},
@@ -268,7 +269,7 @@ func TestValuesThatCannotBe(t *testing.T) {
 				fleettest.Print(t, r)
 				t.Errorf("want %s", test.want)
 			}
-			if test.want != pipelines.RuleValuePlain && test.value != "" {
+			if test.want != cluster.RuleValuePlain && test.value != "" {
 				noValue(t, repo, test.value, r)
 			}
 		})

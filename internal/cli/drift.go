@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"kasou/pipelines"
+	"kasou/pipelines/drift"
 	"kasou/pipelines/fleet"
 	"kasou/pipelines/report"
 )
@@ -58,7 +59,7 @@ type driftFlags struct {
 }
 
 func (d *driftFlags) flags(c *cobra.Command) {
-	d.within = fleet.Duration(pipelines.DriftWithin)
+	d.within = fleet.Duration(drift.DefaultWithin)
 	c.Flags().Var(&d.within, "within", "drift: how long before its end a credential or certificate counts")
 	c.Flags().BoolVar(&d.live, "live", false, "drift: compare with the host cluster, too")
 	c.Flags().BoolVar(&d.repair, "repair", false, "drift: build where that repairs what was found, and with --live register; nothing else is repaired")

@@ -66,7 +66,7 @@ func (s *session) registration(names []string, kubeconfig string) (pipelines.Reg
 	}
 	if kubeconfig == "-" {
 		data, err := readKubeconfig(s.env.Stdin)
-		return pipelines.Registration{Kubeconfig: data, Source: "standard input"}, err
+		return pipelines.Registration{Kubeconfig: data, From: "standard input"}, err
 	}
 	path := kubeconfig
 	if !filepath.IsAbs(path) {
@@ -78,7 +78,7 @@ func (s *session) registration(names []string, kubeconfig string) (pipelines.Reg
 	}
 	defer file.Close()
 	data, err := readKubeconfig(file)
-	return pipelines.Registration{Kubeconfig: data, Source: kubeconfig}, err
+	return pipelines.Registration{Kubeconfig: data, From: kubeconfig}, err
 }
 
 func readKubeconfig(r io.Reader) ([]byte, error) {

@@ -30,14 +30,25 @@ var heavy = map[string][]string{
 }
 
 // values are the packages that any stage may import.
-var values = []string{"finding", "position", "fleet", "tree", "manifest", "layout", "lockfile", "toolchain", "credential", "recall"}
+var values = []string{"finding", "position", "fleet", "tree", "manifest", "layout", "lockfile", "toolchain", "credential", "cache"}
 
 // below says what a package may import of kasou beyond the values: a stage nothing
 // but its own parts, toolchain what runs the tools, and the rooms between pipelines
-// and the stages those stages that they bring together.
+// and the stages those that they bring together. A room stands below those that
+// import it: there is no way back.
 var below = map[string][]string{
 	"toolchain": {"render", "seal", "conform"},
 	"trust":     {"argocd", "history", "seal"},
+	"workspace": {"chart", "conform", "host", "report", "seal", "trust"},
+	"baseline":  {"argocd", "chart", "history", "report", "transition", "workspace"},
+	"register":  {"argocd", "host", "report", "seal", "vcluster", "workspace"},
+	"retire":    {"argocd", "host", "report", "transition", "workspace"},
+	"fleetwide": {"argocd", "conform", "report", "workspace"},
+	"cluster": {"argocd", "baseline", "conform", "extra", "host", "policy", "register", "render", "report", "seal",
+		"vcluster", "workspace"},
+	"drift": {"argocd", "chart", "cluster", "fleetwide", "history", "host", "live", "register", "report", "retire", "seal",
+		"workspace"},
+	"upgrade": {"baseline", "chart", "history", "report", "transition", "workspace"},
 }
 
 type pkg struct {

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -38,7 +39,10 @@ func Build(t testing.TB, pkg string) string {
 		t.Fatal(err)
 	}
 	binary := filepath.Join(dir, path.Base(pkg))
-	if out, err := exec.Command("go", "build", "-o", binary, pkg).CombinedOutput(); err != nil {
+	build := exec.Command("go", "build", "-o", binary, pkg)
+	_, self, _, _ := runtime.Caller(0)
+	build.Dir = filepath.Dir(self) // of the module with the tool directives, whoever asks
+	if out, err := build.CombinedOutput(); err != nil {
 		_ = os.RemoveAll(dir)
 		t.Fatalf("go build %s: %v\n%s", pkg, err, out)
 	}

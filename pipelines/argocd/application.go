@@ -88,7 +88,7 @@ func guards(c fleet.Cluster) map[string]string {
 	if c.Spec.Retire {
 		return nil
 	}
-	return map[string]string{syncOptions: "Delete=confirm,Prune=false", compareOptions: "IgnoreExtraneous"}
+	return map[string]string{SyncOptions: DeleteGuard + "," + PruneGuard, compareOptions: "IgnoreExtraneous"}
 }
 
 // applicationOptions guards the rendered objects, StatefulSet and PVC among

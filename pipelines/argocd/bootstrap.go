@@ -53,7 +53,7 @@ func metadata(f *fleet.Fleet, name string) map[string]any {
 	return map[string]any{
 		"name": name, "namespace": f.Spec.ArgoCD.Namespace,
 		"labels":      map[string]any{managedBy: "kasou"},
-		"annotations": map[string]any{syncOptions: "Prune=false"},
+		"annotations": map[string]any{SyncOptions: PruneGuard},
 	}
 }
 
@@ -61,7 +61,7 @@ func metadata(f *fleet.Fleet, name string) map[string]any {
 // Argo CD's own namespace.
 func appOfApps(f *fleet.Fleet, name, folder, info string) map[string]any {
 	meta := metadata(f, name)
-	meta["annotations"] = map[string]any{compareOptions: "ServerSideDiff=true", syncOptions: "Prune=false"}
+	meta["annotations"] = map[string]any{compareOptions: "ServerSideDiff=true", SyncOptions: PruneGuard}
 	return map[string]any{
 		"apiVersion": "argoproj.io/v1alpha1", "kind": "Application",
 		"metadata": meta,

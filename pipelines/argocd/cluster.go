@@ -84,7 +84,7 @@ func openSecret(f *fleet.Fleet, c fleet.Cluster, server string) *corev1.Secret {
 	secret.Labels[secretType] = "cluster"
 	secret.Labels[managedBy] = "kasou"
 	// What Argo CD does with the SealedSecret is not for the spec to say.
-	delete(secret.Annotations, syncOptions)
+	delete(secret.Annotations, SyncOptions)
 	delete(secret.Annotations, compareOptions)
 	return secret
 }

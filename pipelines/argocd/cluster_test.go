@@ -191,14 +191,14 @@ func TestSpecCannotChangeTheKind(t *testing.T) {
 	c := registered("development", func(s *fleet.ClusterSpec) {
 		s.ArgoCD.Cluster = &fleet.ArgoCDCluster{
 			Labels:      map[string]string{secretType: "repository", managedBy: "me"},
-			Annotations: map[string]string{syncOptions: "Prune=true"},
+			Annotations: map[string]string{SyncOptions: "Prune=true"},
 		}
 	})
 	secret, found := ClusterSecret(exampleFleet(c), c, certificateCredential(t))
 	if len(found) > 0 {
 		t.Fatal(found)
 	}
-	if secret.Labels[secretType] != "cluster" || secret.Labels[managedBy] != "kasou" || secret.Annotations[syncOptions] != "" {
+	if secret.Labels[secretType] != "cluster" || secret.Labels[managedBy] != "kasou" || secret.Annotations[SyncOptions] != "" {
 		t.Errorf("labels %v, annotations %v", secret.Labels, secret.Annotations)
 	}
 }

@@ -9,7 +9,6 @@ import (
 
 const (
 	managedBy      = "app.kubernetes.io/managed-by"
-	syncOptions    = "argocd.argoproj.io/sync-options"
 	compareOptions = "argocd.argoproj.io/compare-options"
 )
 
@@ -22,7 +21,7 @@ func namespace(c fleet.Cluster) map[string]any {
 		"metadata": map[string]any{
 			"name":        c.Spec.Namespace,
 			"labels":      namespaceLabels(c.Spec.PodSecurity),
-			"annotations": map[string]any{syncOptions: namespaceOptions(c)},
+			"annotations": map[string]any{SyncOptions: namespaceOptions(c)},
 		},
 	}
 }

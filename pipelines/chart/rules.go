@@ -28,6 +28,8 @@ const (
 	RuleIndexDigest finding.Rule = "chart-index-digest"
 	// RuleDigest is a chart that is no longer the one pinned in lock.yaml.
 	RuleDigest finding.Rule = "chart-digest"
+	// RuleNewer is a source with newer versions of the chart.
+	RuleNewer finding.Rule = "lock-newer-chart"
 	// RuleCache is a chart that could not be kept in the cache.
 	RuleCache finding.Rule = "chart-cache"
 )

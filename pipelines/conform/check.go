@@ -20,19 +20,37 @@ import (
 // server takes objects of up to 3 MiB.
 const maxFile = 32 << 20
 
-// Check validates every object in a cluster's manifests. Findings are about the
-// files, and sorted. The error is the tool's, or says that an object went unchecked.
-func Check(ctx context.Context, kc toolchain.Kubeconform, schemas toolchain.Schemas, c fleet.Cluster, files manifest.Set) (finding.List, error) {
-	check := &checker{cluster: c, version: schemas.KubernetesVersion}
-	for _, path := range files.Paths() {
-		check.read(files[path])
+// Job is a cluster, and its manifests.
+type Job struct {
+	Cluster fleet.Cluster
+	Files   manifest.Set
+}
+
+// Check validates every object in the manifests of several clusters. The results have
+// the jobs' order. Findings are about the files, and sorted. An error is the tool's, or
+// says that an object went unchecked.
+func Check(ctx context.Context, kc toolchain.Kubeconform, schemas toolchain.Schemas, jobs ...Job) []toolchain.Result[finding.List] {
+	checks := make([]*checker, len(jobs))
+	documents := make([][]manifest.Document, len(jobs))
+	for i, j := range jobs {
+		checks[i] = &checker{cluster: j.Cluster, version: schemas.KubernetesVersion}
+		for _, path := range j.Files.Paths() {
+			checks[i].read(j.Files[path])
+		}
+		checks[i].duplicates()
+		documents[i] = checks[i].documents()
 	}
-	check.duplicates()
-	if err := check.validate(ctx, kc, schemas); err != nil {
-		return nil, err
+	results := make([]toolchain.Result[finding.List], len(jobs))
+	for i, validated := range kc.Validate(ctx, schemas, documents...) {
+		c := checks[i]
+		if err := c.validated(documents[i], validated); err != nil {
+			results[i].Err = err
+			continue
+		}
+		c.findings.Sort()
+		results[i].Value = c.findings
 	}
-	check.findings.Sort()
-	return check.findings, nil
+	return results
 }
 
 type checker struct {
@@ -138,12 +156,17 @@ func (c *checker) duplicates() {
 	}
 }
 
-func (c *checker) validate(ctx context.Context, kc toolchain.Kubeconform, schemas toolchain.Schemas) error {
+func (c *checker) documents() []manifest.Document {
 	documents := make([]manifest.Document, len(c.objects))
 	for i, o := range c.objects {
 		documents[i] = o.Document
 	}
-	results, err := kc.Validate(ctx, schemas, documents)
+	return documents
+}
+
+// validated turns the results for the documents into findings.
+func (c *checker) validated(documents []manifest.Document, validated toolchain.Result[[]toolchain.Validation]) error {
+	results, err := validated.Get()
 	if err != nil {
 		return fmt.Errorf("validate the manifests of %s: %w", c.cluster.Name, err)
 	}

@@ -138,18 +138,19 @@ func TestValuesStayOutOfMessages(t *testing.T) {
 	}
 }
 
-// dropping forgets the last document.
+// dropping forgets a document.
 type dropping struct{ toolchain.Kubeconform }
 
-func (d dropping) Validate(ctx context.Context, s toolchain.Schemas, docs []manifest.Document) ([]toolchain.Validation, error) {
-	results, err := d.Kubeconform.Validate(ctx, s, docs)
-	return results[:len(results)-1], err
+func (d dropping) Validate(ctx context.Context, s toolchain.Schemas, of ...[]manifest.Document) []toolchain.Result[[]toolchain.Validation] {
+	results := d.Kubeconform.Validate(ctx, s, of...)
+	results[0].Value = results[0].Value[1:]
+	return results
 }
 
 func TestEveryDocumentIsCounted(t *testing.T) {
 	c := fleet.Cluster{Name: "dev"}
 	files := manifest.Files{"a.yaml": []byte(goodService)}
-	if _, err := conform.Check(context.Background(), dropping{kubeconform}, open(t, "1.34.1"), c, manifest.ParseAll(manifest.Rendered, files)); err == nil {
+	if _, err := conform.Check(context.Background(), dropping{kubeconform}, open(t, "1.34.1"), conform.Job{Cluster: c, Files: manifest.ParseAll(manifest.Rendered, files)})[0].Get(); err == nil {
 		t.Error("a document without a result is no error")
 	}
 }

@@ -54,7 +54,7 @@ func fleetOf(version, root string, schemas ...string) *fleet.Fleet {
 func check(t testing.TB, schemas toolchain.Schemas, files manifest.Files) finding.List {
 	t.Helper()
 	c := fleet.Cluster{Name: "dev", File: "clusters/dev/spec.yaml", Spec: fleet.ClusterSpec{Namespace: "dev"}}
-	findings, err := conform.Check(context.Background(), kubeconform, schemas, c, manifest.ParseAll(manifest.Rendered, files))
+	findings, err := conform.Check(context.Background(), kubeconform, schemas, conform.Job{Cluster: c, Files: manifest.ParseAll(manifest.Rendered, files)})[0].Get()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -51,19 +51,13 @@ func (f *Fleet) assemble(shared *source, specs []*source) finding.List {
 // assembleCluster makes one cluster, and checks what it says by itself; nil where
 // its file could not be read.
 func (f *Fleet) assembleCluster(src, shared *source) *check {
-	c := Cluster{Name: src.cluster, File: src.file, document: src.document, text: src.text, fleet: f}
-	k := &check{own: src, shared: shared}
-	switch {
-	case src.known != nil:
-		k.name, c.Spec = src.known.Name, src.known.Spec
-	case src.raw != nil:
-		merged := mergeSpecs(object(shared.raw, "spec", "defaults"), object(src.raw, "spec"))
-		remarshal(src.file, merged, &c.Spec)
-		k.name, _ = object(src.raw, "metadata")["name"].(string)
-		src.remember(k.name, merged)
-	default:
+	if src.raw == nil {
 		return nil
 	}
+	c := Cluster{Name: src.cluster, File: src.file, document: src.document, text: src.text, fleet: f}
+	k := &check{own: src, shared: shared}
+	remarshal(src.file, mergeSpecs(object(shared.raw, "spec", "defaults"), object(src.raw, "spec")), &c.Spec)
+	k.name, _ = object(src.raw, "metadata")["name"].(string)
 	c.Spec.fillName(src.cluster)
 	k.given = c.Spec
 	c.applyDefaults(f.Spec)

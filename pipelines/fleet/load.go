@@ -24,6 +24,12 @@ const BootstrapEnd = "-bootstrap"
 // MaxFileSize is the largest fleet.yaml or spec.yaml that Load reads, in bytes.
 const MaxFileSize = 1 << 20
 
+// Option changes how Load works.
+type Option func(*loader)
+
+// SharedAlone makes Load read fleet.yaml and no cluster.
+func SharedAlone() Option { return func(l *loader) { l.sharedAlone = true } }
+
 // Load reads fleet.yaml and every spec.yaml of the clusters folder dir
 // (slash-separated, relative to root, which is absolute), applies all defaults
 // and checks everything. The findings are all problems of all files, sorted;
@@ -54,13 +60,11 @@ func Load(root, dir string, options ...Option) (*Fleet, finding.List, error) {
 		option(l)
 	}
 	shared := l.fleetFile(entries)
-	l.memory.under(shared)
 	var specs []*source
 	if !l.sharedAlone {
 		specs = l.folders(entries)
 	}
 	findings := slices.Concat(l.findings, l.fleet.assemble(shared, specs))
-	l.memory.keep()
 	return l.fleet, tidy(findings), nil
 }
 
@@ -72,8 +76,6 @@ type loader struct {
 	findings finding.List
 	// sharedAlone leaves the clusters' folders alone.
 	sharedAlone bool
-	// memory is nil where every file is to be parsed.
-	memory *specMemory
 	// glances reads the folders that nothing is odd about.
 	glances *glances
 }
@@ -104,7 +106,7 @@ func (l *loader) fleetFile(entries []fs.DirEntry) *source {
 	if !ok {
 		return nil
 	}
-	return l.memory.fleet(l.fleet.File, data)
+	return parse(l.fleet.File, "", data, schemaOfFleet())
 }
 
 // folders reads the spec.yaml of every folder that is a cluster's.
@@ -137,7 +139,7 @@ func (l *loader) clusters(names []string) []*source {
 	glances := openGlances(l.folder)
 	defer glances.close()
 	sideBySide(len(names), func(i int) {
-		each[i] = loader{folder: l.folder, dir: l.dir, fleet: &Fleet{}, memory: l.memory, glances: glances}
+		each[i] = loader{folder: l.folder, dir: l.dir, fleet: &Fleet{}, glances: glances}
 		specs[i] = each[i].cluster(names[i])
 	})
 	for i := range each {
@@ -192,7 +194,7 @@ func sideBySide(count int, work func(i int)) {
 func (l *loader) cluster(name string) *source {
 	file := path.Join(name, layout.Spec)
 	if data, ok := l.glances.spec(name); ok {
-		return l.memory.spec(path.Join(l.dir, file), name, data)
+		return parse(path.Join(l.dir, file), name, data, schemaOfSpec())
 	}
 	entries, err := fs.ReadDir(l.folder.FS(), name)
 	if err != nil {
@@ -209,7 +211,7 @@ func (l *loader) cluster(name string) *source {
 		if !ok {
 			return nil
 		}
-		return l.memory.spec(path.Join(l.dir, file), name, data)
+		return parse(path.Join(l.dir, file), name, data, schemaOfSpec())
 	case similar != "":
 		l.report(finding.Error, RuleMissingSpec, file, "there is no "+layout.Spec, fmt.Sprintf("rename %s to %s", similar, layout.Spec))
 	case len(entries) == 0:

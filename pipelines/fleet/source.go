@@ -33,11 +33,6 @@ type source struct {
 	findings finding.List
 	// text is the SHA-256 of the file.
 	text [sha256.Size]byte
-	// known is what a run before this one made of the same text; nil where it is
-	// parsed now.
-	known *knownSpec
-	// memory takes what becomes of it; nil where nothing is to be remembered.
-	memory *specMemory
 }
 
 // parse reads data as YAML in the way Helm reads a values.yaml, and holds it

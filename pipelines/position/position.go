@@ -62,12 +62,6 @@ func (d *Document) Text() []byte { return d.data }
 // asking at the time.
 func (d *Document) Fold() { d.root = nil }
 
-// Folded gives the document in data, which Parse has read before without an
-// error, as Fold leaves it.
-func Folded(data []byte, lineOffset int) *Document {
-	return &Document{data: data, offset: lineOffset}
-}
-
 // Unfolded gives the document with its nodes, for whoever asks more than once.
 func (d *Document) Unfolded() *Document {
 	return &Document{data: d.data, root: d.tree(), offset: d.offset}

@@ -17,7 +17,7 @@ var errHidden = errors.New("helm failed on the values of valuesFrom; what it say
 // Hidden renders a chart that Manifests rendered already, with values in it
 // that must not show. What goes wrong is said without Helm's own words.
 func Hidden(ctx context.Context, helm toolchain.Helm, c fleet.Cluster, release toolchain.Release) (manifest.Files, finding.List, error) {
-	files, err := helm.Template(ctx, release)
+	files, err := helm.Template(ctx, release)[0].Get()
 	ch := release.Chart
 	var wrong *toolchain.ChartError
 	switch {

@@ -14,12 +14,39 @@ import (
 	"kasou/pipelines/toolchain"
 )
 
-// Manifests renders the release that a cluster is. The files have Helm's own
-// paths, which start with the chart's name: vcluster/templates/…. There are none
-// where a finding is an error. The error is the tool's, or the context's.
-func Manifests(ctx context.Context, helm toolchain.Helm, c fleet.Cluster, release toolchain.Release) (manifest.Files, finding.List, error) {
-	release.Determinism = true
-	files, err := helm.Template(ctx, release)
+// Job is a cluster, and the release that it is to Helm.
+type Job struct {
+	Cluster fleet.Cluster
+	Release toolchain.Release
+}
+
+// Result is what a cluster rendered to. The files have Helm's own paths, which start
+// with the chart's name: vcluster/templates/…. There are none where a finding is an
+// error. Err is the tool's, or the context's.
+type Result struct {
+	Files    manifest.Files
+	Findings finding.List
+	Err      error
+}
+
+// Manifests renders the releases of several clusters. The results have the jobs' order.
+func Manifests(ctx context.Context, helm toolchain.Helm, jobs ...Job) []Result {
+	releases := make([]toolchain.Release, len(jobs))
+	for i, j := range jobs {
+		releases[i] = j.Release
+		releases[i].Determinism = true
+	}
+	results := make([]Result, len(jobs))
+	for i, rendered := range helm.Template(ctx, releases...) {
+		r := &results[i]
+		r.Files, r.Findings, r.Err = judge(jobs[i].Cluster, releases[i], rendered)
+	}
+	return results
+}
+
+// judge turns what the chart did wrong into findings.
+func judge(c fleet.Cluster, release toolchain.Release, rendered toolchain.Result[manifest.Files]) (manifest.Files, finding.List, error) {
+	files, err := rendered.Get()
 	var wrong *toolchain.ChartError
 	var differs *toolchain.DeterminismError
 	var found finding.List

@@ -36,11 +36,11 @@ func releaseOf(c fleet.Cluster, ch toolchain.Chart, values string) toolchain.Rel
 func render(t *testing.T, helm toolchain.Helm, ch toolchain.Chart, values string) (manifest.Files, finding.List) {
 	t.Helper()
 	c := fleet.Cluster{Name: "dev", File: "clusters/dev/spec.yaml", Spec: fleet.ClusterSpec{Namespace: "team"}}
-	files, found, err := Manifests(t.Context(), helm, c, releaseOf(c, ch, values))
-	if err != nil {
-		t.Fatal(err)
+	r := Manifests(t.Context(), helm, Job{c, releaseOf(c, ch, values)})[0]
+	if r.Err != nil {
+		t.Fatal(r.Err)
 	}
-	return files, found
+	return r.Files, r.Findings
 }
 
 func TestChartErrorsBecomeFindings(t *testing.T) {
@@ -98,7 +98,8 @@ func TestAToolThatFailsIsAnError(t *testing.T) {
 	if err := tc.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if _, found, err := Manifests(t.Context(), tc, fleet.Cluster{Name: "dev"}, releaseOf(fleet.Cluster{Name: "dev"}, charttest.Pack(t, map[string]string{}), "")); err == nil || len(found) > 0 {
-		t.Errorf("findings %v, error %v", found, err)
+	c := fleet.Cluster{Name: "dev"}
+	if r := Manifests(t.Context(), tc, Job{c, releaseOf(c, charttest.Pack(t, map[string]string{}), "")})[0]; r.Err == nil || len(r.Findings) > 0 {
+		t.Errorf("findings %v, error %v", r.Findings, r.Err)
 	}
 }

@@ -51,8 +51,12 @@ type brokenTool struct {
 	err    error
 }
 
-func (b brokenTool) Seal(context.Context, toolchain.SealRequest) ([]byte, error) {
-	return []byte(b.output), b.err
+func (b brokenTool) Seal(_ context.Context, requests ...toolchain.SealRequest) []toolchain.Result[[]byte] {
+	results := make([]toolchain.Result[[]byte], len(requests))
+	for i := range results {
+		results[i] = toolchain.Result[[]byte]{Value: []byte(b.output), Err: b.err}
+	}
+	return results
 }
 
 func TestNoPlaintextInAnyMessage(t *testing.T) {

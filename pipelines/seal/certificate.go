@@ -33,6 +33,11 @@ type Certificate struct {
 	NotBefore, NotAfter time.Time
 }
 
+// String names the certificate, and says until when it is valid.
+func (c Certificate) String() string {
+	return fmt.Sprintf("%s, valid until %s", c.Fingerprint, c.NotAfter.Format(time.DateOnly))
+}
+
 const fetchHint = "fetch the controller's certificate with `kubeseal --fetch-cert`, and write it to the file that fleet.yaml names"
 
 // ParseCertificate reads exactly one PEM certificate and checks that it can

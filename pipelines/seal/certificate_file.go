@@ -13,6 +13,9 @@ import (
 	"kasou/pipelines/fleet"
 )
 
+// CertificateField is where fleet.yaml names the certificate.
+var CertificateField = []string{"spec", "sealing", "certificate"}
+
 // maximumCertificate bounds what is read: a certificate has a few KB.
 const maximumCertificate = 1 << 20
 
@@ -25,7 +28,7 @@ func LoadCertificate(f *fleet.Fleet, now time.Time) (*Certificate, finding.List)
 		return nil, nil
 	}
 	name := f.Spec.Sealing.Certificate
-	at := []string{"spec", "sealing", "certificate"}
+	at := CertificateField
 	data, err := readInside(filepath.Join(f.Root, filepath.FromSlash(f.Dir)), name)
 	if err != nil {
 		return nil, finding.List{f.Finding(finding.Error, RuleCertificateFile, at,

@@ -3,6 +3,7 @@ package seal
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 
@@ -18,7 +19,8 @@ import (
 // previous returns a path's committed file, or nil.
 //
 // A Secret that cannot be sealed is a finding that stops the cluster, and then
-// there are no files. The error is one of the tool.
+// there are no files. The error is one of the tool; ErrGathered where that is a Batch
+// without the answers yet.
 func (s *Sealer) Rendered(ctx context.Context, c fleet.Cluster, files manifest.Set, previous func(path string) []byte) (manifest.Set, finding.List, error) {
 	return s.rendered(ctx, c, files, nil, previous)
 }
@@ -28,7 +30,7 @@ func (s *Sealer) rendered(ctx context.Context, c fleet.Cluster, files manifest.S
 	if found != nil {
 		return nil, found, nil
 	}
-	out := maps.Clone(files)
+	out, gathered := maps.Clone(files), false
 	for _, path := range files.Paths() {
 		f := &renderedFile{sealer: s, cluster: c, path: path, hidden: hidden, seen: map[string]bool{}, committed: previous}
 		sealed, err := f.seal(ctx, files[path])
@@ -37,10 +39,14 @@ func (s *Sealer) rendered(ctx context.Context, c fleet.Cluster, files manifest.S
 		}
 		out[path] = sealed
 		found = append(found, f.found...)
+		gathered = gathered || f.gathered
 	}
 	found.Sort()
-	if found.Failed() {
+	switch {
+	case found.Failed():
 		return nil, found, nil
+	case gathered:
+		return nil, nil, ErrGathered
 	}
 	return out, found, nil
 }
@@ -61,6 +67,8 @@ type renderedFile struct {
 	found  finding.List
 	// seen holds the namespaces and names of the Secrets so far.
 	seen map[string]bool
+	// gathered says that a Secret is sealed later, with others.
+	gathered bool
 }
 
 // load reads the committed file, which only a file with a Secret in it needs.
@@ -92,7 +100,7 @@ func (m *renderedFile) seal(ctx context.Context, f manifest.File) (manifest.File
 			with[i] = sealed
 		}
 	}
-	if len(m.found) > 0 && m.found.Failed() {
+	if m.gathered || len(m.found) > 0 && m.found.Failed() {
 		return f, nil
 	}
 	if len(with) > 0 {
@@ -193,6 +201,10 @@ func (m *renderedFile) secret(ctx context.Context, object map[string]any, line i
 		Secret: secret, Own: first(secret), Entropy: entropy, Previous: m.previous, Recorded: m.recorded,
 	})
 	m.found = append(m.found, found...)
+	if errors.Is(err, ErrGathered) {
+		m.gathered = true
+		return []byte("{}\n"), nil // stands in for the document, and is not used
+	}
 	if m.sealer.options.Sealed != nil {
 		m.sealer.options.Sealed(m.path)
 	}

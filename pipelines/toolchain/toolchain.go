@@ -1,5 +1,6 @@
 // Package toolchain says what kasou asks of helm, kubeseal and kubeconform,
-// whoever runs them: embedded in this process, or dagger in containers.
+// whoever runs them: embedded in this process, or dagger in containers. Each tool is
+// asked for a batch at once: what one call does wrong fails that call alone.
 package toolchain
 
 import (
@@ -41,13 +42,13 @@ type Release struct {
 
 // Helm renders charts.
 type Helm interface {
-	// Template gives the files that `helm template NAME CHART --namespace NS
+	// Template returns, for each release, the files that `helm template NAME CHART --namespace NS
 	// --include-crds --skip-tests --kube-version V -f values.yaml --output-dir
 	// DIR` writes below DIR, byte for byte. What the chart or its values do
 	// wrong is a *ChartError; any other error is the tool's. With r.Determinism, a
 	// chart that renders but not the same every time is a *DeterminismError, and the
-	// files are one of its results.
-	Template(ctx context.Context, r Release) (manifest.Files, error)
+	// files are one of its results. The results have the releases' order.
+	Template(ctx context.Context, releases ...Release) []Result[manifest.Files]
 }
 
 // ChartError is a chart that does not render with the values given.
@@ -124,8 +125,9 @@ type Problem struct {
 
 // Kubeconform validates documents against a set of schemas, strictly.
 type Kubeconform interface {
-	// Validate gives one result for each document, in their order.
-	Validate(ctx context.Context, schemas Schemas, documents []manifest.Document) ([]Validation, error)
+	// Validate returns, for each list of documents, a result for each of them, all in
+	// their order.
+	Validate(ctx context.Context, schemas Schemas, of ...[]manifest.Document) []Result[[]Validation]
 }
 
 // Schemas are the JSON schemas to validate with.
@@ -149,8 +151,9 @@ type SealRequest struct {
 
 // Kubeseal encrypts Secrets.
 type Kubeseal interface {
-	// Seal gives the SealedSecret as JSON. Every call gives other ciphertext.
-	Seal(ctx context.Context, r SealRequest) ([]byte, error)
+	// Seal returns, for each request, the SealedSecret as JSON, in the requests' order.
+	// Every call gives other ciphertext.
+	Seal(ctx context.Context, requests ...SealRequest) []Result[[]byte]
 }
 
 // Toolchain is the three tools, from one source.

@@ -11,7 +11,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -23,36 +22,6 @@ import (
 	"kasou/pipelines/manifest"
 	"kasou/pipelines/toolchain"
 )
-
-// sideBySide runs the work of each member of one group.
-func sideBySide(ctx context.Context, count int, work func(ctx context.Context, i int)) {
-	group := toolchain.NewGroup()
-	members := make([]context.Context, count)
-	for i := range members {
-		members[i] = toolchain.WithCluster(group.Join(ctx), fmt.Sprintf("m%d", i))
-	}
-	var all sync.WaitGroup
-	for i, member := range members {
-		all.Go(func() {
-			defer toolchain.Leave(member)
-			work(member, i)
-		})
-	}
-	all.Wait()
-}
-
-type outcome struct {
-	files manifest.Files
-	err   error
-}
-
-func renderTogether(ctx context.Context, d *Toolchain, releases []toolchain.Release) []outcome {
-	got := make([]outcome, len(releases))
-	sideBySide(ctx, len(releases), func(ctx context.Context, i int) {
-		got[i].files, got[i].err = d.Template(ctx, releases[i])
-	})
-	return got
-}
 
 // own connects a session whose log the test reads.
 func own(t *testing.T, o Options) (*Toolchain, *lockedBuffer) {
@@ -78,15 +47,15 @@ func TestInABatchTheEndlessOneFails(t *testing.T) {
 	const limit = 2 * time.Minute
 	d, _ := own(t, Options{Timeout: limit})
 	salt := "salt: " + rand.Text() + "\n"
-	got := renderTogether(t.Context(), d, []toolchain.Release{
+	got := d.Template(t.Context(),
 		release(charttest.Pack(t, map[string]string{"templates/a.yaml": endlessTemplate}), salt),
 		release(charttest.Pack(t, map[string]string{"templates/a.yaml": configMap("a", "x: {{ .Values.salt }}")}), salt),
-	})
+	)
 	says := "did not end within " + limit.String()
-	if !strings.Contains(message(got[0].err), says) {
-		t.Errorf("endless: %v", got[0].err)
+	if !strings.Contains(message(got[0].Err), says) {
+		t.Errorf("endless: %v", got[0].Err)
 	}
-	if err := got[1].err; err != nil && !strings.Contains(err.Error(), says) {
+	if err := got[1].Err; err != nil && !strings.Contains(err.Error(), says) {
 		t.Errorf("its neighbour: %v", err)
 	}
 }
@@ -112,22 +81,22 @@ func TestInABatchOnlyTheGuiltyFail(t *testing.T) {
 		bad("a: b", "a: [\n"),
 		good("good-c"),
 	}
-	got := renderTogether(t.Context(), d, releases)
+	got := d.Template(t.Context(), releases...)
 	for i, says := range []string{"", "no", "", "recurse without end", "more than", "values.yaml", ""} {
 		var fault *toolchain.ChartError
 		switch {
-		case says == "" && got[i].err != nil:
-			t.Errorf("%s: %v", releases[i].Name, got[i].err)
-		case says != "" && (!errors.As(got[i].err, &fault) || !strings.Contains(fault.Message, says)):
-			t.Errorf("release %d: error %v does not say %q", i, got[i].err, says)
+		case says == "" && got[i].Err != nil:
+			t.Errorf("%s: %v", releases[i].Name, got[i].Err)
+		case says != "" && (!errors.As(got[i].Err, &fault) || !strings.Contains(fault.Message, says)):
+			t.Errorf("release %d: error %v does not say %q", i, got[i].Err, says)
 		}
 		// Alone, it is the same to the letter.
-		files, err := d.Template(t.Context(), releases[i])
-		if diff := cmp.Diff(files, got[i].files); diff != "" || message(err) != message(got[i].err) {
-			t.Errorf("release %d: alone, error %v; together, %v; files (-alone +together):\n%s", i, err, got[i].err, diff)
+		files, err := d.Template(t.Context(), releases[i])[0].Get()
+		if diff := cmp.Diff(files, got[i].Value); diff != "" || message(err) != message(got[i].Err) {
+			t.Errorf("release %d: alone, error %v; together, %v; files (-alone +together):\n%s", i, err, got[i].Err, diff)
 		}
 	}
-	if text := string(got[2].files["c/templates/b.yaml"]); !strings.Contains(text, "name: b") {
+	if text := string(got[2].Value["c/templates/b.yaml"]); !strings.Contains(text, "name: b") {
 		t.Errorf("good-b has %q", text)
 	}
 	if n := strings.Count(log.String(), "/batch /bin/helm"); n == 0 {
@@ -153,9 +122,9 @@ func TestABatchAnswersOnlyForValuesThatAgree(t *testing.T) {
 			t.Errorf("release %d: answer %v", i, answer)
 		}
 	}
-	got := renderTogether(t.Context(), d, releases)
+	got := d.Template(t.Context(), releases...)
 	var fault *toolchain.ChartError
-	if !errors.As(got[1].err, &fault) || len(fault.Values) != 1 || got[0].err != nil || got[2].err != nil {
+	if !errors.As(got[1].Err, &fault) || len(fault.Values) != 1 || got[0].Err != nil || got[2].Err != nil {
 		t.Errorf("%+v", got)
 	}
 	// Nobody holds the values against the schema but helm.
@@ -206,21 +175,24 @@ func TestWhereTheContainerDiesEachHasItsOwn(t *testing.T) {
 		r.Name = name
 		releases = append(releases, r)
 	}
-	for i, got := range renderTogether(t.Context(), d, releases) {
-		if got.err != nil || !strings.Contains(string(got.files["c/templates/a.yaml"]), "x: "+releases[i].Name) {
-			t.Errorf("%s: %v %q", releases[i].Name, got.err, got.files)
+	for i, got := range d.Template(t.Context(), releases...) {
+		if got.Err != nil || !strings.Contains(string(got.Value["c/templates/a.yaml"]), "x: "+releases[i].Name) {
+			t.Errorf("%s: %v %q", releases[i].Name, got.Err, got.Value)
 		}
 	}
 	pair := sealtest.NewKeyPair(t)
-	sideBySide(t.Context(), 2, func(ctx context.Context, i int) {
+	var requests []toolchain.SealRequest
+	for i := range 2 {
 		secret := fmt.Sprintf("apiVersion: v1\nkind: Secret\nmetadata: {name: %s, namespace: b}\nstringData: {k: v%d}\n", guilty, i)
-		sealed, err := d.Seal(ctx, toolchain.SealRequest{Secret: []byte(secret), Certificate: pair.Certificate, Scope: "strict"})
-		if err != nil {
-			t.Error(err)
-		} else if got := pair.Unseal(t, sealed).Data["k"]; string(got) != fmt.Sprintf("v%d", i) {
+		requests = append(requests, toolchain.SealRequest{Secret: []byte(secret), Certificate: pair.Certificate, Scope: "strict"})
+	}
+	for i, sealed := range d.Seal(t.Context(), requests...) {
+		if sealed.Err != nil {
+			t.Error(sealed.Err)
+		} else if got := pair.Unseal(t, sealed.Value).Data["k"]; string(got) != fmt.Sprintf("v%d", i) {
 			t.Errorf("unsealed %q", got)
 		}
-	})
+	}
 }
 
 // A chart that gives something else each time gives the same where the engine
@@ -238,11 +210,11 @@ func TestTheEngineRemembersABatch(t *testing.T) {
 	said := func(releases []toolchain.Release) string {
 		d, _ := own(t, Options{})
 		var all []string
-		for _, got := range renderTogether(t.Context(), d, releases) {
-			if got.err != nil {
-				t.Fatal(got.err)
+		for _, got := range d.Template(t.Context(), releases...) {
+			if got.Err != nil {
+				t.Fatal(got.Err)
 			}
-			all = append(all, string(got.files["c/templates/a.yaml"]))
+			all = append(all, string(got.Value["c/templates/a.yaml"]))
 		}
 		return strings.Join(all, "\n")
 	}
@@ -255,29 +227,14 @@ func TestTheEngineRemembersABatch(t *testing.T) {
 	}
 }
 
-// Members do as they like: some leave at once, some call more than others.
-func TestMembersThatLeaveHoldNobodyUp(t *testing.T) {
-	d := connected(t)
-	chart := charttest.Pack(t, map[string]string{"templates/a.yaml": configMap("a", "x: {{ .Values.of }}")})
-	sideBySide(t.Context(), 7, func(ctx context.Context, i int) {
-		for again := range i % 4 {
-			r := release(chart, fmt.Sprintf("of: v%d\nagain: %d\n", i, again))
-			files, err := d.Template(ctx, r)
-			if err != nil || !strings.Contains(string(files["c/templates/a.yaml"]), fmt.Sprintf("x: v%d", i)) {
-				t.Errorf("member %d: %v %q", i, err, files)
-			}
-		}
-	})
-}
-
 func TestACancelledBatchIsNoFinding(t *testing.T) {
 	d, _ := own(t, Options{})
 	ctx, cancel := context.WithCancel(t.Context())
 	time.AfterFunc(2*time.Second, cancel)
 	endless := release(charttest.Pack(t, map[string]string{"templates/a.yaml": endlessTemplate}), "salt: "+rand.Text()+"\n")
-	for _, got := range renderTogether(ctx, d, []toolchain.Release{endless, endless, endless}) {
-		if !errors.Is(got.err, context.Canceled) {
-			t.Errorf("error %v", got.err)
+	for _, got := range d.Template(ctx, endless, endless, endless) {
+		if !errors.Is(got.Err, context.Canceled) {
+			t.Errorf("error %v", got.Err)
 		}
 	}
 	if err := d.Close(); err != nil {
@@ -296,13 +253,12 @@ func TestDocumentsOfABatchAreJudgedAlone(t *testing.T) {
 		{a("a.yaml", "kind: A\na: [\n")},
 		{a("a.yaml", "apiVersion: a/v1\nkind: Unknown\nmetadata: {name: a}\n")},
 	}
-	sideBySide(t.Context(), len(of), func(ctx context.Context, i int) {
-		want, wantErr := e.Validate(t.Context(), schemas, of[i])
-		got, err := d.Validate(ctx, schemas, of[i])
-		if diff := cmp.Diff(want, got); diff != "" || err != nil || wantErr != nil {
-			t.Errorf("member %d: %v, %v (-embedded +dagger):\n%s", i, wantErr, err, diff)
+	want := e.Validate(t.Context(), schemas, of...)
+	for i, got := range d.Validate(t.Context(), schemas, of...) {
+		if diff := cmp.Diff(want[i].Value, got.Value); diff != "" || got.Err != nil || want[i].Err != nil {
+			t.Errorf("list %d: %v, %v (-embedded +dagger):\n%s", i, want[i].Err, got.Err, diff)
 		}
-	})
+	}
 }
 
 func TestNoPlaintextLeavesABatch(t *testing.T) {
@@ -311,30 +267,30 @@ func TestNoPlaintextLeavesABatch(t *testing.T) {
 	past := time.Now().AddDate(-1, 0, 0)
 	expired := sealtest.Certify(t, pair.Private, &pair.Private.PublicKey, past, past.AddDate(0, 1, 0))
 	password := "c4n4ry-" + rand.Text()
-	var mu sync.Mutex
-	var given [][]byte
-	sideBySide(t.Context(), 6, func(ctx context.Context, i int) {
+	var requests []toolchain.SealRequest
+	for i := range 6 {
 		certificate := pair.Certificate
 		if i >= 4 { // what kubeseal says of these must not get out either
 			certificate = expired
 		}
 		secret := fmt.Sprintf("apiVersion: v1\nkind: Secret\nmetadata: {name: canary-%d, namespace: b}\ndata: {p: %s}\n", i, base64.StdEncoding.EncodeToString(fmt.Appendf(nil, "%s %d", password, i)))
-		sealed, err := d.Seal(ctx, toolchain.SealRequest{Secret: []byte(secret), Certificate: certificate, Scope: "strict"})
-		mu.Lock()
-		defer mu.Unlock()
+		requests = append(requests, toolchain.SealRequest{Secret: []byte(secret), Certificate: certificate, Scope: "strict"})
+	}
+	var given [][]byte
+	for i, sealed := range d.Seal(t.Context(), requests...) {
 		if i >= 4 {
-			given = append(given, fmt.Append(nil, err))
-			return
+			given = append(given, fmt.Append(nil, sealed.Err))
+			continue
 		}
-		if err != nil {
-			t.Error(err)
-			return
+		if sealed.Err != nil {
+			t.Error(sealed.Err)
+			continue
 		}
-		if got := string(pair.Unseal(t, sealed).Data["p"]); got != fmt.Sprintf("%s %d", password, i) {
-			t.Errorf("member %d: unsealed %q", i, got)
+		if got := string(pair.Unseal(t, sealed.Value).Data["p"]); got != fmt.Sprintf("%s %d", password, i) {
+			t.Errorf("request %d: unsealed %q", i, got)
 		}
-		given = append(given, sealed)
-	})
+		given = append(given, sealed.Value)
+	}
 	search := func(where string, text []byte) {
 		for _, form := range forms(password) {
 			if bytes.Contains(text, form) {
@@ -374,9 +330,9 @@ func TestABatchInAnImage(t *testing.T) {
 			}
 			d.bases.entry("helm").value = b
 			r := release(charttest.Pack(t, map[string]string{"templates/a.yaml": configMap("a", "x: {{ .Values.salt }}")}), "salt: "+rand.Text()+"\n")
-			for _, got := range renderTogether(t.Context(), d, []toolchain.Release{r, r}) {
-				if got.err != nil || len(got.files) != 1 {
-					t.Errorf("%v %q", got.err, got.files)
+			for _, got := range d.Template(t.Context(), r, r) {
+				if got.Err != nil || len(got.Value) != 1 {
+					t.Errorf("%v %q", got.Err, got.Value)
 				}
 			}
 			if n := strings.Count(log.String(), "--output-dir"); n > 0 {

@@ -91,7 +91,7 @@ func TestAnImageThatIsNotThere(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = d.Close() }()
-	_, err = d.Template(t.Context(), release(charttest.Pack(t, nil), ""))
+	_, err = d.Template(t.Context(), release(charttest.Pack(t, nil), ""))[0].Get()
 	var chart *toolchain.ChartError
 	if err == nil || errors.As(err, &chart) || !strings.Contains(err.Error(), "toolchain.helm.image") {
 		t.Errorf("error %v", err)

@@ -181,18 +181,18 @@ func TestAnEngineThatIsLostHalfWay(t *testing.T) {
 		t.Fatal(err)
 	}
 	start := time.Now()
-	if _, err := d.Template(t.Context(), release(charttest.Pack(t, nil), "")); err != nil {
+	if _, err := d.Template(t.Context(), release(charttest.Pack(t, nil), ""))[0].Get(); err != nil {
 		t.Fatal(err)
 	}
 	endless := charttest.Pack(t, map[string]string{"templates/a.yaml": `{{ range until 100000 }}{{ range until 100000 }}{{ end }}{{ end }}`})
 	time.AfterFunc(2*time.Second, p.cut)
-	_, err = d.Template(t.Context(), release(endless, ""))
+	_, err = d.Template(t.Context(), release(endless, ""))[0].Get()
 	var chart *toolchain.ChartError
 	if errors.As(err, &chart) {
 		t.Errorf("the chart is blamed: %v", err)
 	}
 	wantFault(t, err, Lost)
-	_, err = d.Template(t.Context(), release(endless, "a: b\n"))
+	_, err = d.Template(t.Context(), release(endless, "a: b\n"))[0].Get()
 	wantFault(t, err, Lost)
 	if err := d.Close(); err != nil {
 		t.Error(err)

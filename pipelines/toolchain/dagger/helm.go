@@ -1,7 +1,6 @@
 package dagger
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -33,28 +32,42 @@ const (
 	notStarted, killed = 127, 137
 )
 
-// Template runs `helm template` in a container. What the chart does wrong is a
+// Template runs `helm template` for each release, in one container for many. What the chart does wrong is a
 // *toolchain.ChartError; so is a render that takes more time or output than
 // allowed. Memory is the engine's to bound. Whether the chart renders the same every
 // time a worker on this machine sees meanwhile.
-func (t *Toolchain) Template(ctx context.Context, r toolchain.Release) (manifest.Files, error) {
-	if r.Chart.Digest == "" {
-		return nil, errors.New("the chart has no digest")
+func (t *Toolchain) Template(ctx context.Context, releases ...toolchain.Release) []toolchain.Result[manifest.Files] {
+	helm := callable[toolchain.Release, manifest.Files]{
+		Toolchain: t, name: "helm template", shared: t.templates, alone: t.templateAlone,
+		check: func(r toolchain.Release) error {
+			if r.Chart.Digest == "" {
+				return errors.New("the chart has no digest")
+			}
+			return nil
+		},
+		span: func(r toolchain.Release) string { return "helm template " + r.Name },
 	}
-	determinism := t.determinism(ctx, r)
-	name := named(ctx, "helm template", r.Name)
-	helm := callable[toolchain.Release, manifest.Files]{t, "helm template", t.templates, t.templateAlone}
-	got, err := toolchain.Together(ctx, "helm", asked[toolchain.Release]{name, r}, helm.each)
-	if err = cmp.Or(err, got.err); err != nil {
-		return nil, t.helmError(r, err)
+	determinism := make([]func() error, len(releases))
+	for i, r := range releases {
+		determinism[i] = t.determinism(ctx, r)
 	}
-	return got.value, determinism()
+	results := helm.each(ctx, releases)
+	for i, r := range releases {
+		switch err := results[i].Err; {
+		case r.Chart.Digest == "":
+		case err != nil:
+			results[i] = toolchain.Result[manifest.Files]{Err: t.helmError(r, err)}
+		default:
+			results[i].Err = determinism[i]()
+		}
+	}
+	return results
 }
 
 // determinism begins to see whether the release renders the same every time, and
 // returns what waits for the answer.
 func (t *Toolchain) determinism(ctx context.Context, r toolchain.Release) func() error {
-	if !r.Determinism {
+	if !r.Determinism || r.Chart.Digest == "" {
 		return func() error { return nil }
 	}
 	answer := make(chan error, 1)

@@ -32,8 +32,8 @@ func TestEveryUpstreamChartRendersTheSame(t *testing.T) {
 
 // same renders with both and wants the same files, or the same fault.
 func same(t *testing.T, name string, e, d toolchain.Helm, r toolchain.Release) {
-	want, wantErr := e.Template(t.Context(), r)
-	got, gotErr := d.Template(t.Context(), r)
+	want, wantErr := e.Template(t.Context(), r)[0].Get()
+	got, gotErr := d.Template(t.Context(), r)[0].Get()
 	var wantFault, gotFault *toolchain.ChartError
 	if errors.As(wantErr, &wantFault) != errors.As(gotErr, &gotFault) {
 		t.Errorf("%s with %q: embedded says %v\ndagger says %v", name, r.Values, wantErr, gotErr)
@@ -108,7 +108,7 @@ func TestAHostileChartFailsAlone(t *testing.T) {
 		{"nothing at all", "", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			_, err := d.Template(t.Context(), release(charttest.Pack(t, map[string]string{"templates/a.yaml": c.template}), "loop: '{{ tpl .Values.loop . }}'\n"))
+			_, err := d.Template(t.Context(), release(charttest.Pack(t, map[string]string{"templates/a.yaml": c.template}), "loop: '{{ tpl .Values.loop . }}'\n"))[0].Get()
 			var fault *toolchain.ChartError
 			switch {
 			case c.says == "" && err != nil:
@@ -126,8 +126,8 @@ func TestChartsThatDifferAreTheSame(t *testing.T) {
 	for _, x := range []string{"{{ randAlphaNum 20 }}", "{{ tpl \"{{ now }}\" . | quote }}", "{{ .Capabilities.APIVersions | toJson }}", "a"} {
 		r := release(charttest.Pack(t, map[string]string{"templates/a.yaml": configMap("a", "x: "+x)}), "")
 		r.Determinism = true
-		_, want := e.Template(t.Context(), r)
-		files, got := d.Template(t.Context(), r)
+		_, want := e.Template(t.Context(), r)[0].Get()
+		files, got := d.Template(t.Context(), r)[0].Get()
 		if diff := cmp.Diff(want, got); diff != "" || len(files) != 1 || (want == nil) != (x == "a") {
 			t.Errorf("%s: files %v, error (-embedded +dagger):\n%s", x, files.Paths(), diff)
 		}
@@ -142,7 +142,7 @@ func TestArgumentsAreNotTheChartsFault(t *testing.T) {
 		{Name: "dev", Namespace: "a", KubeVersion: "1.34.1", Chart: toolchain.Chart{Archive: []byte("x")}},
 	} {
 		var fault *toolchain.ChartError
-		if _, err := d.Template(t.Context(), r); err == nil || errors.As(err, &fault) {
+		if _, err := d.Template(t.Context(), r)[0].Get(); err == nil || errors.As(err, &fault) {
 			t.Errorf("%s %s: %v", r.Name, r.KubeVersion, err)
 		}
 	}
@@ -155,11 +155,11 @@ func TestATemplateThatDoesNotEndIsStopped(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = impatient.Close() }()
-	if _, err := impatient.Template(t.Context(), release(charttest.Pack(t, nil), "")); err != nil {
+	if _, err := impatient.Template(t.Context(), release(charttest.Pack(t, nil), ""))[0].Get(); err != nil {
 		t.Fatal(err)
 	}
 	endless := charttest.Pack(t, map[string]string{"templates/a.yaml": `{{ range until 100000 }}{{ range until 100000 }}{{ end }}{{ end }}`})
-	_, err = impatient.Template(t.Context(), release(endless, "in: time\n"))
+	_, err = impatient.Template(t.Context(), release(endless, "in: time\n"))[0].Get()
 	var fault *toolchain.ChartError
 	if !errors.As(err, &fault) || !strings.Contains(fault.Message, "did not end within 4s") {
 		t.Errorf("error %v", err)
@@ -171,7 +171,7 @@ func TestACancelledRenderIsNoFinding(t *testing.T) {
 	endless := charttest.Pack(t, map[string]string{"templates/a.yaml": `{{ range until 100000 }}{{ range until 100000 }}{{ end }}{{ end }}`})
 	ctx, cancel := context.WithCancel(t.Context())
 	time.AfterFunc(time.Second, cancel)
-	if _, err := d.Template(ctx, release(endless, "and: cancelled\n")); !errors.Is(err, context.Canceled) {
+	if _, err := d.Template(ctx, release(endless, "and: cancelled\n"))[0].Get(); !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v", err)
 	}
 }

@@ -1,7 +1,6 @@
 package dagger
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -23,29 +22,44 @@ import (
 	"kasou/pipelines/toolchain/verdict"
 )
 
-// Validate runs `kubeconform` in one container for all documents. It gives the
-// verdicts; the reasons come from package explain, as in the embedded
+// Validate runs `kubeconform` in one container for all documents. It returns the
+// command's verdicts; the reasons come from package explain, as in the embedded
 // toolchain, for kubeconform's quote values.
-func (t *Toolchain) Validate(ctx context.Context, schemas toolchain.Schemas, documents []manifest.Document) ([]toolchain.Validation, error) {
-	if err := verdict.LocalSchemas(schemas.Locations); err != nil {
-		return nil, err
-	}
-	if len(documents) == 0 {
-		return nil, nil
-	}
-	kubeconform := callable[[]manifest.Document, []*verdictLine]{t, "kubeconform",
-		func(ctx context.Context, of [][]manifest.Document) ([]*answer[[]*verdictLine], error) {
+func (t *Toolchain) Validate(ctx context.Context, schemas toolchain.Schemas, of ...[]manifest.Document) []toolchain.Result[[]toolchain.Validation] {
+	local := verdict.LocalSchemas(schemas.Locations)
+	kubeconform := callable[[]manifest.Document, []*verdictLine]{
+		Toolchain: t, name: "kubeconform",
+		shared: func(ctx context.Context, of [][]manifest.Document) ([]*answer[[]*verdictLine], error) {
 			return t.validateAll(ctx, schemas, of)
 		},
-		func(ctx context.Context, documents []manifest.Document) ([]*verdictLine, error) {
+		alone: func(ctx context.Context, documents []manifest.Document) ([]*verdictLine, error) {
 			return t.validateAlone(ctx, schemas, documents)
-		}}
-	name := named(ctx, "kubeconform", strings.TrimPrefix(shownAs(documents), "/in/"))
-	got, err := toolchain.Together(ctx, "kubeconform\x00"+schemasKey(schemas), asked[[]manifest.Document]{name, documents}, kubeconform.each)
-	if err = cmp.Or(err, got.err); err != nil {
-		return nil, fmt.Errorf("kubeconform: %w", err)
+		},
+		span: func(documents []manifest.Document) string {
+			return "kubeconform " + strings.TrimPrefix(shownAs(documents), "/in/")
+		},
 	}
-	return t.judge(schemas, documents, got.value)
+	results := make([]toolchain.Result[[]toolchain.Validation], len(of))
+	var some [][]manifest.Document
+	var at []int
+	for i, documents := range of {
+		if results[i].Err = local; len(documents) > 0 && local == nil {
+			some, at = append(some, documents), append(at, i)
+		}
+	}
+	for n, reports := range kubeconform.each(ctx, some) {
+		results[at[n]] = t.judged(schemas, some[n], reports)
+	}
+	return results
+}
+
+func (t *Toolchain) judged(schemas toolchain.Schemas, documents []manifest.Document, reports toolchain.Result[[]*verdictLine]) (r toolchain.Result[[]toolchain.Validation]) {
+	if reports.Err != nil {
+		r.Err = fmt.Errorf("kubeconform: %w", reports.Err)
+		return r
+	}
+	r.Value, r.Err = t.judge(schemas, documents, reports.Value)
+	return r
 }
 
 // validateAll validates the documents of several calls by one command.

@@ -1,64 +1,75 @@
 package dagger
 
 import (
-	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
+	"strings"
 
 	sdk "dagger.io/dagger"
 
+	"kasou/pipelines/manifest"
 	"kasou/pipelines/toolchain"
 	"kasou/pipelines/toolchain/dagger/batch"
 	"kasou/pipelines/toolchain/verdict"
 )
 
-const (
-	// secretFile is where the container finds the Secret, in memory.
-	secretFile      = "/run/secrets/secret"
-	certificateFile = "/in/certificate.pem"
-)
+// secretFile is where the container finds the Secret, in memory.
+const secretFile = "/run/secrets/secret"
 
-// Seal runs `kubeseal` in a container. The Secret goes there as a Dagger secret
-// only, under a name that says nothing about it, and only ciphertext comes
-// back. What kubeseal says of an error is left in the container, for it quotes
+// Seal runs `kubeseal` for each request, in one container for many. A Secret goes there
+// as a Dagger secret only, under a name that says nothing about it, and only ciphertext
+// comes back. What kubeseal says of an error is left in the container, for it quotes
 // what it reads; the engine shows it in the details of a trace all the same, so
 // the request is checked before.
-func (t *Toolchain) Seal(ctx context.Context, r toolchain.SealRequest) ([]byte, error) {
-	secret, _, _, err := verdict.SealRequest(r)
-	if err != nil {
-		return nil, err
+func (t *Toolchain) Seal(ctx context.Context, requests ...toolchain.SealRequest) []toolchain.Result[[]byte] {
+	kubeseal := callable[toolchain.SealRequest, []byte]{
+		Toolchain: t, name: "kubeseal", shared: t.sealAll, alone: t.sealAlone,
+		check: func(r toolchain.SealRequest) error {
+			_, _, _, err := verdict.SealRequest(r)
+			return err
+		},
+		span: func(r toolchain.SealRequest) string {
+			secret, _, _, _ := verdict.SealRequest(r) // it was checked
+			return "kubeseal " + secret.Namespace + " " + secret.Name
+		},
 	}
-	kubeseal := callable[toolchain.SealRequest, []byte]{t, "kubeseal", t.sealAll, t.sealAlone}
-	name := named(ctx, "kubeseal", secret.Namespace) + " " + secret.Name
-	got, err := toolchain.Together(ctx, "kubeseal\x00"+string(r.Certificate), asked[toolchain.SealRequest]{name, r}, kubeseal.each)
-	err = cmp.Or(err, got.err)
-	switch e := failed(err); {
-	case e != nil:
-		return nil, fmt.Errorf("kubeseal refuses the Secret or the certificate (exit code %d): is the certificate expired?", e.code)
-	case errors.Is(err, errTimeout):
-		return nil, fmt.Errorf("kubeseal: %w", err)
-	case err != nil:
-		return nil, err
+	results := kubeseal.each(ctx, requests)
+	for i := range results {
+		switch e := failed(results[i].Err); {
+		case e != nil:
+			results[i].Err = fmt.Errorf("kubeseal refuses the Secret or the certificate (exit code %d): is the certificate expired?", e.code)
+		case errors.Is(results[i].Err, errTimeout):
+			results[i].Err = fmt.Errorf("kubeseal: %w", results[i].Err)
+		}
 	}
-	return got.value, nil
+	return results
 }
 
-// sealAll seals for one certificate in one container, which gets each Secret as
-// one of its own.
+// sealAll seals in one container, which gets each Secret as one of its own.
 func (t *Toolchain) sealAll(ctx context.Context, requests []toolchain.SealRequest) ([]*answer[[]byte], error) {
-	certificate, err := t.upload(ctx, "certificate.pem", requests[0].Certificate)
-	if err != nil {
-		return nil, err
-	}
 	commands := make([]batch.Command, len(requests))
+	certificates := map[string]*sdk.File{}
 	for i, r := range requests {
-		commands[i] = batch.Command{Args: sealArgs(r, secretAt(i)), Silent: true}
+		at := certificateAt(r)
+		commands[i] = batch.Command{Args: sealArgs(r, at, secretAt(i)), Silent: true}
+		if certificates[at] != nil {
+			continue
+		}
+		certificate, err := t.upload(ctx, "certificate.pem", r.Certificate)
+		if err != nil {
+			return nil, err
+		}
+		certificates[at] = certificate
 	}
 	results, err := t.batch(ctx, "kubeseal", commands, func(c *sdk.Container) *sdk.Container {
-		c = c.WithMountedFile(certificateFile, certificate)
+		for _, at := range slices.Sorted(maps.Keys(certificates)) {
+			c = c.WithMountedFile(at, certificates[at])
+		}
 		for i, r := range requests {
 			c = c.WithMountedSecret(secretAt(i), t.secret(r))
 		}
@@ -86,8 +97,8 @@ func (t *Toolchain) sealAlone(ctx context.Context, r toolchain.SealRequest) (sea
 		if err != nil {
 			return err
 		}
-		c := kubeseal.WithMountedFile(certificateFile, certificate).WithMountedSecret(secretFile, t.secret(r))
-		c = kubeseal.exec(c, sdk.ContainerWithExecOpts{RedirectStderr: "/stderr"}, sealArgs(r, secretFile)...)
+		c := kubeseal.WithMountedFile(certificateAt(r), certificate).WithMountedSecret(secretFile, t.secret(r))
+		c = kubeseal.exec(c, sdk.ContainerWithExecOpts{RedirectStderr: "/stderr"}, sealArgs(r, certificateAt(r), secretFile)...)
 		text, err := c.Stdout(ctx)
 		sealed = []byte(text)
 		return err
@@ -101,6 +112,11 @@ func (t *Toolchain) secret(r toolchain.SealRequest) *sdk.Secret {
 
 func secretAt(i int) string { return secretFile + "-" + strconv.Itoa(i) }
 
-func sealArgs(r toolchain.SealRequest, file string) []string {
-	return []string{"--cert", certificateFile, "--scope", r.Scope, "--format", "json", "--allow-empty-data", "--secret-file", file}
+// certificateAt is where the container finds the certificate.
+func certificateAt(r toolchain.SealRequest) string {
+	return "/in/" + strings.TrimPrefix(manifest.Digest(r.Certificate), "sha256:")[:16] + ".pem"
+}
+
+func sealArgs(r toolchain.SealRequest, certificate, file string) []string {
+	return []string{"--cert", certificate, "--scope", r.Scope, "--format", "json", "--allow-empty-data", "--secret-file", file}
 }

@@ -26,11 +26,11 @@ func TestSealedValuesOpenToTheSame(t *testing.T) {
 	for _, scope := range []string{"strict", "namespace-wide", "cluster-wide"} {
 		for name, s := range map[string][]byte{"values": secret, "no values": []byte("apiVersion: v1\nkind: Secret\nmetadata: {name: a, namespace: b}\n")} {
 			r := toolchain.SealRequest{Secret: s, Certificate: pair.Certificate, Scope: scope}
-			want, err := e.Seal(t.Context(), r)
+			want, err := e.Seal(t.Context(), r)[0].Get()
 			if err != nil {
 				t.Fatal(err)
 			}
-			got, err := d.Seal(t.Context(), r)
+			got, err := d.Seal(t.Context(), r)[0].Get()
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -57,7 +57,7 @@ func TestWhatCannotBeSealed(t *testing.T) {
 		"expired":     {Secret: []byte(good), Certificate: sealtest.Certify(t, pair.Private, &pair.Private.PublicKey, past, past.AddDate(0, 1, 0)), Scope: "strict"},
 		"wrong field": {Secret: []byte(good + "immutable: hunter2\n"), Certificate: pair.Certificate, Scope: "strict"},
 	} {
-		sealed, err := d.Seal(t.Context(), r)
+		sealed, err := d.Seal(t.Context(), r)[0].Get()
 		if err == nil || sealed != nil {
 			t.Errorf("%s: sealed", name)
 			continue
@@ -102,7 +102,7 @@ func TestNoPlaintextLeavesTheContainer(t *testing.T) {
 		fmt.Sprintf("data: {password: %s, key: %s}", base64.StdEncoding.EncodeToString([]byte(password)), base64.StdEncoding.EncodeToString([]byte(key))),
 	} {
 		secret := fmt.Sprintf("apiVersion: v1\nkind: Secret\nmetadata: {name: canary-%d, namespace: b}\n%s\n", i, data)
-		sealed, err := d.Seal(t.Context(), toolchain.SealRequest{Secret: []byte(secret), Certificate: pair.Certificate, Scope: "strict"})
+		sealed, err := d.Seal(t.Context(), toolchain.SealRequest{Secret: []byte(secret), Certificate: pair.Certificate, Scope: "strict"})[0].Get()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -115,7 +115,7 @@ func TestNoPlaintextLeavesTheContainer(t *testing.T) {
 	past := time.Now().AddDate(-1, 0, 0)
 	expired := sealtest.Certify(t, pair.Private, &pair.Private.PublicKey, past, past.AddDate(0, 1, 0))
 	_, err = d.Seal(t.Context(), toolchain.SealRequest{Certificate: expired, Scope: "strict",
-		Secret: fmt.Appendf(nil, "apiVersion: v1\nkind: Secret\nmetadata: {name: canary-x, namespace: b}\nstringData: {password: %q}\n", password)})
+		Secret: fmt.Appendf(nil, "apiVersion: v1\nkind: Secret\nmetadata: {name: canary-x, namespace: b}\nstringData: {password: %q}\n", password)})[0].Get()
 	if err == nil {
 		t.Fatal("sealed with an expired certificate")
 	}

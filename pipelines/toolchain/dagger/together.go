@@ -8,40 +8,23 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 
 	sdk "dagger.io/dagger"
 	"golang.org/x/sync/errgroup"
 
+	"kasou/pipelines/toolchain"
 	"kasou/pipelines/toolchain/dagger/batch"
 )
 
 const (
-	// groupSize is how many clusters share a container: enough that its price,
-	// and that of its queries, is little beside the tool's own, and few enough that
-	// one changed spec has few others rendered again.
-	groupSize = 96
 	// maxTogether is the most that one container may give, in bytes.
 	maxTogether = maxOutput
+	// atOnce is how many containers of their own calls get at a time.
+	atOnce = 16
 	// together is how many times the timeout of one command all in a container may
 	// take. What was not begun by half of it gets a container of its own.
 	together = 4
 )
-
-// GroupSize is how many clusters a container is for; 1 where there is nothing to
-// start a tool more than once in it, which takes a Go toolchain.
-func (t *Toolchain) GroupSize() int {
-	if !t.built[batchTool] {
-		return 1
-	}
-	return groupSize
-}
-
-// asked is one call of a tool, with the name that its span has.
-type asked[Q any] struct {
-	span string
-	of   Q
-}
 
 // answer is what came of it.
 type answer[A any] struct {
@@ -49,26 +32,48 @@ type answer[A any] struct {
 	err   error
 }
 
-// tool says how calls of one tool are answered.
+// callable says how calls of one tool are answered.
 type callable[Q, A any] struct {
 	*Toolchain
 	name string
 	// shared answers calls by one container; nil is no answer. alone answers one.
 	shared func(context.Context, []Q) ([]*answer[A], error)
 	alone  func(context.Context, Q) (A, error)
+	// check refuses a call before anything is asked of the engine; nil where all are
+	// good. span is a call's name in a trace.
+	check func(Q) error
+	span  func(Q) string
 }
 
 // each answers all calls: together, where there are several, and by containers
 // of their own those that had no answer, such as when the container died. So only
 // what is at fault fails.
-func (c callable[Q, A]) each(ctx context.Context, calls []asked[Q]) []answer[A] {
+func (c callable[Q, A]) each(ctx context.Context, calls []Q) []toolchain.Result[A] {
 	c.running.Add(1)
 	defer c.running.Done()
+	results := make([]toolchain.Result[A], len(calls))
+	var good []Q
+	var at []int
+	for i, call := range calls {
+		if c.check != nil {
+			results[i].Err = c.check(call)
+		}
+		if results[i].Err == nil {
+			good, at = append(good, call), append(at, i)
+		}
+	}
+	for n, a := range c.answers(ctx, good) {
+		results[at[n]] = toolchain.Result[A]{Value: a.value, Err: a.err}
+	}
+	return results
+}
+
+func (c callable[Q, A]) answers(ctx context.Context, calls []Q) []*answer[A] {
 	answers := make([]*answer[A], len(calls))
 	spans := make([]context.Context, len(calls))
 	ends := make([]func(error), len(calls))
 	for i, call := range calls {
-		spans[i], ends[i] = c.trace.start(ctx, call.span)
+		spans[i], ends[i] = c.trace.start(ctx, c.span(call))
 	}
 	finish := func(i int, a answer[A]) {
 		ends[i](a.err)
@@ -85,33 +90,27 @@ func (c callable[Q, A]) each(ctx context.Context, calls []asked[Q]) []answer[A] 
 			}
 		}
 	}
-	var rest sync.WaitGroup
+	var rest errgroup.Group
+	rest.SetLimit(atOnce)
 	for i, call := range calls {
 		if answers[i] == nil {
-			rest.Go(func() {
-				value, err := c.alone(spans[i], call.of)
+			rest.Go(func() error {
+				value, err := c.alone(spans[i], call)
 				finish(i, answer[A]{value, err})
+				return nil
 			})
 		}
 	}
-	rest.Wait()
-	all := make([]answer[A], len(calls))
-	for i, a := range answers {
-		all[i] = *a
-	}
-	return all
+	_ = rest.Wait()
+	return answers
 }
 
 // together has an error only where other containers would fail as well.
-func (c callable[Q, A]) together(ctx context.Context, calls []asked[Q]) (got []*answer[A], err error) {
-	of := make([]Q, len(calls))
-	for i, call := range calls {
-		of[i] = call.of
-	}
+func (c callable[Q, A]) together(ctx context.Context, calls []Q) (got []*answer[A], err error) {
 	ctx, end := c.trace.start(ctx, fmt.Sprintf("%s for %d clusters", c.name, len(calls)))
 	defer func() { end(err) }()
 	err = c.run(ctx, together*c.opts.Timeout, func(ctx context.Context) error {
-		got, err = c.shared(ctx, of)
+		got, err = c.shared(ctx, calls)
 		return err
 	})
 	if failed(err) != nil || errors.Is(err, errTimeout) {

@@ -12,8 +12,6 @@ import (
 	"go.opentelemetry.io/otel/sdk/resource"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	oteltrace "go.opentelemetry.io/otel/trace"
-
-	"kasou/pipelines/toolchain"
 )
 
 const (
@@ -102,13 +100,4 @@ type silent struct{ sdktrace.SpanExporter }
 func (s silent) ExportSpans(ctx context.Context, spans []sdktrace.ReadOnlySpan) error {
 	_ = s.SpanExporter.ExportSpans(ctx, spans)
 	return nil
-}
-
-// named gives what people know a call by: the tool, and the cluster, or else
-// what stands in for it.
-func named(ctx context.Context, tool, otherwise string) string {
-	if cluster := toolchain.Cluster(ctx); cluster != "" {
-		return tool + " " + cluster
-	}
-	return tool + " " + otherwise
 }

@@ -46,10 +46,10 @@ func (c *Checker) Conform(ctx context.Context, r toolchain.Release) bool {
 }
 
 // Determinism returns a *toolchain.DeterminismError for a release that does not
-// render the same every time. Other errors are Template's.
+// render the same every time. Other errors are Toolchain.Template's.
 func (c *Checker) Determinism(ctx context.Context, r toolchain.Release) error {
 	r.Determinism = true
-	_, err := c.helm.Template(ctx, r)
+	_, err := c.helm.template(ctx, r)
 	return err
 }
 

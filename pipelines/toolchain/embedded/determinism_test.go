@@ -19,7 +19,7 @@ func TestNoEnvironmentOutlivesItsRender(t *testing.T) {
 	now := release(charttest.Pack(t, map[string]string{"templates/a.yaml": configMap("a", "x: \"{{ now | unixEpoch }}\"\n  y: {{ uuidv4 }}")}), "")
 	text := func(r toolchain.Release) string {
 		t.Helper()
-		files, err := tc.Template(t.Context(), r)
+		files, err := tc.Template(t.Context(), r)[0].Get()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -35,7 +35,7 @@ func TestNoEnvironmentOutlivesItsRender(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := release(charttest.Pack(t, map[string]string{"templates/a.yaml": configMap("a", template)}), "")
 			r.Determinism = true
-			_, _ = tc.Template(t.Context(), r)
+			_, _ = tc.Template(t.Context(), r)[0].Get()
 			one, two := text(now), text(now)
 			if one == two {
 				t.Error("a uuid comes twice")
@@ -55,12 +55,12 @@ func TestNoEnvironmentOutlivesItsRender(t *testing.T) {
 func TestOnlyWhatIsAskedIsCompared(t *testing.T) {
 	tc := newToolchain(t, embedded.Options{Workers: 1})
 	r := release(charttest.Pack(t, map[string]string{"templates/a.yaml": configMap("a", "x: {{ uuidv4 }}")}), "")
-	files, err := tc.Template(t.Context(), r)
+	files, err := tc.Template(t.Context(), r)[0].Get()
 	if err != nil || len(files) != 1 {
 		t.Errorf("files %v, %v", files.Paths(), err)
 	}
 	r.Determinism = true
-	files, err = tc.Template(t.Context(), r)
+	files, err = tc.Template(t.Context(), r)[0].Get()
 	var differs *toolchain.DeterminismError
 	if !errors.As(err, &differs) || len(files) != 1 {
 		t.Fatalf("files %v, %v", files.Paths(), err)
@@ -77,7 +77,7 @@ func TestTheCheckerSaysWhatTemplateSays(t *testing.T) {
 		r := release(charttest.Pack(t, map[string]string{"templates/a.yaml": configMap("a", "x: '"+x+"'")}), "")
 		got := checker.Determinism(t.Context(), r)
 		r.Determinism = true
-		_, want := tc.Template(t.Context(), r)
+		_, want := tc.Template(t.Context(), r)[0].Get()
 		if (want == nil) != (got == nil) || want != nil && want.Error() != got.Error() {
 			t.Errorf("%s: the checker says %v, want %v", x, got, want)
 		}

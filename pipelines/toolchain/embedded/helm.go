@@ -60,10 +60,14 @@ func newHelmTool(opts Options) (*helmTool, error) {
 	return &helmTool{opts: opts, slots: make(chan struct{}, opts.Workers)}, nil
 }
 
-// Template renders in a worker process. What kills that process fails only
-// this call, with a *toolchain.ChartError; so does a render that takes more
+// Template renders each release in a worker process. What kills that process fails
+// only its release, with a *toolchain.ChartError; so does a render that takes more
 // time, memory or output than the options allow.
-func (h *helmTool) Template(ctx context.Context, r toolchain.Release) (files manifest.Files, err error) {
+func (h *helmTool) Template(ctx context.Context, releases ...toolchain.Release) []toolchain.Result[manifest.Files] {
+	return toolchain.Each(ctx, releases, h.template)
+}
+
+func (h *helmTool) template(ctx context.Context, r toolchain.Release) (files manifest.Files, err error) {
 	err = h.with(ctx, r, func(s *turn) error {
 		got, err := s.do(ctx, job{Release: r})
 		files = got.files

@@ -3,13 +3,11 @@ package embedded
 import (
 	"context"
 	"fmt"
-	"runtime"
 	"strings"
 	"sync"
 
 	"github.com/yannh/kubeconform/pkg/resource"
 	"github.com/yannh/kubeconform/pkg/validator"
-	"golang.org/x/sync/errgroup"
 
 	"kasou/pipelines/manifest"
 	"kasou/pipelines/toolchain"
@@ -36,32 +34,20 @@ type session struct {
 	first sync.Once
 }
 
-// Validate holds each document against its schema. The error is an I/O error,
+// Validate holds each document against its schema. An error is an I/O error,
 // or a schema location that is not a local file.
-func (t *kubeconformTool) Validate(ctx context.Context, schemas toolchain.Schemas, documents []manifest.Document) ([]toolchain.Validation, error) {
-	s, err := t.session(schemas)
-	if err != nil {
-		return nil, err
-	}
-	results := make([]toolchain.Validation, len(documents))
-	const batch = 16
-	if len(documents) <= batch {
-		// Not in another goroutine, whose stack would have to grow each time.
+func (t *kubeconformTool) Validate(ctx context.Context, schemas toolchain.Schemas, of ...[]manifest.Document) []toolchain.Result[[]toolchain.Validation] {
+	s, failed := t.session(schemas)
+	return toolchain.Each(ctx, of, func(ctx context.Context, documents []manifest.Document) ([]toolchain.Validation, error) {
+		if failed != nil {
+			return nil, failed
+		}
+		results := make([]toolchain.Validation, len(documents))
 		if err := s.batch(ctx, documents, results); err != nil {
 			return nil, err
 		}
 		return results, nil
-	}
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(runtime.GOMAXPROCS(0))
-	for start := 0; start < len(documents); start += batch {
-		end := min(start+batch, len(documents))
-		group.Go(func() error { return s.batch(ctx, documents[start:end], results[start:end]) })
-	}
-	if err := group.Wait(); err != nil {
-		return nil, err
-	}
-	return results, nil
+	})
 }
 
 // batch validates documents one after the other.

@@ -19,12 +19,13 @@ import (
 // one asks a kubeconfig for what the Secret does not say.
 type kubesealTool struct{}
 
-// Seal gives the SealedSecret as kubeseal prints it, but for the indentation.
-// Every call gives other ciphertext. No error holds any part of the Secret.
-func (kubesealTool) Seal(ctx context.Context, r toolchain.SealRequest) ([]byte, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
+// Seal returns each SealedSecret as kubeseal prints it, but for the indentation.
+// Every call gives other ciphertext. No error holds any part of a Secret.
+func (kubesealTool) Seal(ctx context.Context, requests ...toolchain.SealRequest) []toolchain.Result[[]byte] {
+	return toolchain.Each(ctx, requests, seal)
+}
+
+func seal(_ context.Context, r toolchain.SealRequest) ([]byte, error) {
 	secret, scope, key, err := verdict.SealRequest(r)
 	if err != nil {
 		return nil, err

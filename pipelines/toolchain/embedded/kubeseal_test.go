@@ -34,7 +34,7 @@ func TestSealWritesWhatKubesealWrites(t *testing.T) {
 				want := kubesealCommand(t, pair.Certificate, secret, scope)
 				got, err := (&embedded.Toolchain{}).Seal(context.Background(), toolchain.SealRequest{
 					Secret: []byte(secret), Certificate: pair.Certificate, Scope: scope,
-				})
+				})[0].Get()
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -84,7 +84,7 @@ func TestSealRefusesWithoutQuoting(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			_, err := (&embedded.Toolchain{}).Seal(context.Background(), toolchain.SealRequest{
 				Secret: []byte(test.secret), Certificate: []byte(test.certificate), Scope: test.scope,
-			})
+			})[0].Get()
 			if err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Fatalf("error %v, want one with %q", err, test.want)
 			}
@@ -99,7 +99,7 @@ func TestSealStopsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Nanosecond)
 	defer cancel()
 	<-ctx.Done()
-	if _, err := (&embedded.Toolchain{}).Seal(ctx, toolchain.SealRequest{}); err == nil {
+	if _, err := (&embedded.Toolchain{}).Seal(ctx, toolchain.SealRequest{})[0].Get(); err == nil {
 		t.Error("sealed after the end")
 	}
 }

@@ -65,7 +65,7 @@ func release(ch toolchain.Chart, values string) toolchain.Release {
 func sameAsHelm(t *testing.T, tc toolchain.Helm, r toolchain.Release) (manifest.Files, error) {
 	t.Helper()
 	want, wantErr := realtool.HelmTemplate(t, r)
-	got, gotErr := tc.Template(context.Background(), r)
+	got, gotErr := tc.Template(context.Background(), r)[0].Get()
 	if (wantErr == nil) != (gotErr == nil) {
 		t.Fatalf("helm says: %v\nkasou says: %v", wantErr, gotErr)
 	}
@@ -78,7 +78,7 @@ func sameAsHelm(t *testing.T, tc toolchain.Helm, r toolchain.Release) (manifest.
 		}
 	}
 	if r.WillValidate = true; wantErr == nil {
-		quick, err := tc.Template(context.Background(), r)
+		quick, err := tc.Template(context.Background(), r)[0].Get()
 		if err != nil || !cmp.Equal(got, quick) {
 			t.Errorf("another result where all is validated afterwards: %v\n%s", err, cmp.Diff(got, quick))
 		}

@@ -51,9 +51,9 @@ func TestAHostileChartFailsAlone(t *testing.T) {
 			if strings.Contains(c.says, "within") {
 				tc = hasty
 			}
-			_, err := tc.Template(t.Context(), bad)
+			_, err := tc.Template(t.Context(), bad)[0].Get()
 			chartError(t, err, c.says)
-			if files, err := tc.Template(t.Context(), good); err != nil || len(files) != 1 {
+			if files, err := tc.Template(t.Context(), good)[0].Get(); err != nil || len(files) != 1 {
 				t.Errorf("the next render: %v, %v", files.Paths(), err)
 			}
 		})
@@ -74,7 +74,7 @@ func TestASchemaReachesNothingOutside(t *testing.T) {
 	for _, ref := range []string{"file:///etc/passwd", "other.json", server.URL + "/s.json", "https://127.0.0.1:1/s.json"} {
 		t.Run(ref, func(t *testing.T) {
 			ch := charttest.Pack(t, map[string]string{"values.schema.json": fmt.Sprintf(`{"properties":{"num":{"$ref":%q}}}`, ref)})
-			_, err := tc.Template(t.Context(), release(ch, "num: 1\n"))
+			_, err := tc.Template(t.Context(), release(ch, "num: 1\n"))[0].Get()
 			chartError(t, err, "outside of the chart")
 			if strings.Contains(err.Error(), "root:") {
 				t.Error("the error holds the file")
@@ -92,7 +92,7 @@ func TestSchemaErrorsNameEveryValue(t *testing.T) {
 		"a":{"type":"object","properties":{"b":{"type":"integer"}}},
 		"either":{"anyOf":[{"type":"integer"},{"enum":["x","z"]}]},
 		"list":{"items":{"type":"boolean"}}}}`})
-	_, err := tc.Template(t.Context(), release(ch, "a: {b: text}\neither: w\nlist: [true, 1]\nodd: 1\nodder: 1\n"))
+	_, err := tc.Template(t.Context(), release(ch, "a: {b: text}\neither: w\nlist: [true, 1]\nodd: 1\nodder: 1\n"))[0].Get()
 	var e *toolchain.ChartError
 	if !errors.As(err, &e) {
 		t.Fatal(err)
@@ -115,7 +115,7 @@ func TestErrorsNameTheTemplateAndLine(t *testing.T) {
 		"templates/a.yaml": "x: y\nz: {{ include \"h\" . }}\n",
 		"templates/_h.tpl": "{{ define \"h\" }}\n\n{{ index .Values.list 5 }}{{ end }}",
 	})
-	_, err := tc.Template(t.Context(), release(ch, "list: [1]\n"))
+	_, err := tc.Template(t.Context(), release(ch, "list: [1]\n"))[0].Get()
 	var e *toolchain.ChartError
 	if !errors.As(err, &e) {
 		t.Fatal(err)
@@ -140,7 +140,7 @@ func TestACancelledRenderIsNoFinding(t *testing.T) {
 	ch := charttest.Pack(t, map[string]string{"templates/a.yaml": `{{ range until 100000 }}{{ range until 100000 }}{{ end }}{{ end }}`})
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
-	if _, err := tc.Template(ctx, release(ch, "")); !errors.Is(err, context.DeadlineExceeded) {
+	if _, err := tc.Template(ctx, release(ch, ""))[0].Get(); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("error %v", err)
 	}
 }
@@ -155,7 +155,7 @@ func TestManyRendersAtOnce(t *testing.T) {
 	for i := range 120 {
 		group.Go(func() {
 			n := i % len(charts)
-			files, err := tc.Template(t.Context(), release(charts[n], fmt.Sprintf("own: %d\n", i)))
+			files, err := tc.Template(t.Context(), release(charts[n], fmt.Sprintf("own: %d\n", i)))[0].Get()
 			if want := fmt.Sprintf("x: %d-%d\n", n, i); err != nil || !strings.Contains(string(files["c/templates/a.yaml"]), want) {
 				t.Errorf("render %d: %q, %v", i, files["c/templates/a.yaml"], err)
 			}
@@ -172,7 +172,7 @@ func TestAClosedToolchainRendersNothing(t *testing.T) {
 	if err := tc.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := tc.Template(t.Context(), release(charttest.Pack(t, nil), "")); err == nil {
+	if _, err := tc.Template(t.Context(), release(charttest.Pack(t, nil), ""))[0].Get(); err == nil {
 		t.Error("it renders")
 	}
 }
@@ -181,7 +181,7 @@ func TestABrokenArchiveIsTheChartsFault(t *testing.T) {
 	tc := newToolchain(t, embedded.Options{Workers: 1})
 	for name, data := range map[string]string{"empty": "", "no gzip": "hello", "cut": string(charttest.Pack(t, nil).Archive[:40])} {
 		t.Run(name, func(t *testing.T) {
-			_, err := tc.Template(t.Context(), release(toolchain.Chart{Digest: "sha256:" + name, Archive: []byte(data)}, ""))
+			_, err := tc.Template(t.Context(), release(toolchain.Chart{Digest: "sha256:" + name, Archive: []byte(data)}, ""))[0].Get()
 			chartError(t, err, "does not load")
 		})
 	}

@@ -1,0 +1,342 @@
+// Package baseline is what the commit that a change starts from has of each cluster,
+// and what the step from there to the wanted files does to one that runs.
+package baseline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+
+	"sigs.k8s.io/yaml"
+
+	"kasou/pipelines/argocd"
+	"kasou/pipelines/chart"
+	"kasou/pipelines/finding"
+	"kasou/pipelines/fleet"
+	"kasou/pipelines/history"
+	"kasou/pipelines/layout"
+	"kasou/pipelines/lockfile"
+	"kasou/pipelines/manifest"
+	"kasou/pipelines/report"
+	"kasou/pipelines/toolchain"
+	"kasou/pipelines/transition"
+	"kasou/pipelines/tree"
+	"kasou/pipelines/workspace"
+)
+
+const (
+	// RuleStep: what a change does to a cluster that runs, which needs no word.
+	RuleStep finding.Rule = "plan-step"
+	// RuleRefused: a change that breaks a cluster, which nobody has accepted.
+	RuleRefused finding.Rule = "plan-refused"
+	// RuleUnusedAccept: spec.accept names a change that is not pending.
+	RuleUnusedAccept finding.Rule = "plan-unused-accept"
+	// RuleBaseUnknown: the commit that a change starts from is not in the clone.
+	RuleBaseUnknown finding.Rule = "plan-base-unknown"
+)
+
+// Baseline is a commit. The nil one has no cluster.
+type Baseline struct {
+	*workspace.Workspace
+	tree *history.Tree
+	// moved are the clusters whose locks are another there than on disk.
+	moved map[string]bool
+}
+
+// Open returns the commit that a change starts from; nil where the repository has
+// none. Where it is not in the clone, it is HEAD, with a warning. The caller closes it.
+func Open(ctx context.Context, w *workspace.Workspace) (b *Baseline, findings finding.List, err error) {
+	base, err := history.Base(ctx, w.Root, w.Against, w.BeforeMerge)
+	if errors.Is(err, history.ErrNoCommit) {
+		findings = finding.List{w.Fleet.Finding(finding.Warning, RuleBaseUnknown, nil,
+			"what the whole change does to clusters that run is not known: "+err.Error(), "Fetch more of its history (fetch-depth: 0).")}
+		base, err = history.Base(ctx, w.Root, "", w.BeforeMerge)
+	}
+	if err != nil || base == nil {
+		return nil, findings, err
+	}
+	names, err := base.Differs(ctx, history.Literal(w.Dir)+"/*/"+layout.Lock)
+	if err != nil {
+		base.Close()
+		return nil, findings, err
+	}
+	b = &Baseline{Workspace: w, tree: base, moved: map[string]bool{}}
+	for _, name := range names {
+		b.moved[path.Base(path.Dir(name))] = true
+	}
+	return b, findings, nil
+}
+
+// Close ends git.
+func (b *Baseline) Close() {
+	if b != nil {
+		b.tree.Close()
+	}
+}
+
+// Steps returns what the way from the committed state of a cluster to the wanted files,
+// which p writes, does, and what is to be told of it. Without a commit, and for a
+// cluster that the commit does not have, there is nothing to say.
+func (b *Baseline) Steps(ctx context.Context, c fleet.Cluster, ch toolchain.Chart, files manifest.Set, p tree.Plan) ([]report.Transition, finding.List, error) {
+	if b == nil || p.Empty() && !b.moved[c.Name] {
+		return nil, unusedAccepts(c, nil), nil
+	}
+	before, there, err := b.before(ctx, c)
+	if err != nil || !there {
+		return nil, unusedAccepts(c, nil), err
+	}
+	after, err := b.after(c, ch, files)
+	if err != nil {
+		return nil, nil, err
+	}
+	cause, err := b.cause(ctx, c)
+	if err != nil {
+		return nil, nil, err
+	}
+	changes := transition.Compare(before, after)
+	var steps []report.Transition
+	var findings finding.List
+	for _, change := range changes {
+		steps = append(steps, report.Transition{
+			Effect: change.Effect.String(), Change: change.Name, From: change.From, To: change.To, Message: change.Message, Hint: change.Hint,
+			Accepted: change.Refused() && accepted(c, change),
+		})
+		if f, ok := judged(c, change, cause); ok {
+			findings = append(findings, f)
+		}
+	}
+	return steps, append(findings, unusedAccepts(c, changes)...), nil
+}
+
+// judged returns the finding about a change: an error where it is refused and
+// nobody accepted it, a warning for what a person has to know, none for the rest.
+func judged(c fleet.Cluster, change transition.Change, cause []string) (finding.Finding, bool) {
+	where, known := causes[change.About]
+	if !known {
+		where = cause
+	}
+	switch {
+	case change.Refused() && !accepted(c, change):
+		hint := change.Hint + fmt.Sprintf(" To do it all the same, write {change: %s, from: %s, to: %s} into spec.accept.", quoted(change.Name), quoted(change.From), quoted(change.To))
+		return c.Finding(finding.Error, RuleRefused, where, change.Message, hint), true
+	case change.Refused(), change.Effect <= transition.Restart && change.Effect != transition.Left:
+		return c.Finding(finding.Warning, RuleStep, where, change.Message, change.Hint), true
+	}
+	return finding.Finding{}, false
+}
+
+// cause returns where the spec differs first from the committed one; its whole where
+// it does not, as where the fleet or the chart's content has changed.
+func (b *Baseline) cause(ctx context.Context, c fleet.Cluster) ([]string, error) {
+	old, err := b.tree.File(ctx, c.File)
+	if err != nil {
+		return nil, err
+	}
+	now, err := b.Repository().ReadFile(c.File)
+	if err != nil {
+		return nil, err
+	}
+	var before, after map[string]any
+	if yaml.Unmarshal(old, &before) != nil || yaml.Unmarshal(now, &after) != nil {
+		return []string{"spec"}, nil
+	}
+	if at := transition.FirstDifference(before["spec"], after["spec"]); len(at) > 0 {
+		return append([]string{"spec"}, at...), nil
+	}
+	return []string{"spec"}, nil
+}
+
+// causes are where in a spec a change comes from, where that is known.
+var causes = map[transition.Cause][]string{
+	transition.ByChart: {"spec", "chart"}, transition.ByNamespace: {"spec", "namespace"},
+	transition.ByServer: {"spec", "server"}, transition.ByServiceCIDR: {"spec", "serviceCIDR"}, transition.ByValues: {"spec", "values"},
+}
+
+// quoted returns a text as YAML would have it in a flow mapping.
+func quoted(text string) string {
+	if text == "" || strings.ContainsAny(text, `{}[],"':#&*!|>%@`) {
+		data, _ := yaml.Marshal(text)
+		return strings.TrimSpace(string(data))
+	}
+	return text
+}
+
+// fits reports whether what a spec accepts is exactly the change.
+func fits(a fleet.AcceptedChange, change transition.Change) bool {
+	return a.Change == change.Name && a.From == change.From && a.To == change.To
+}
+
+func accepted(c fleet.Cluster, change transition.Change) bool {
+	return slices.ContainsFunc(c.Spec.Accept, func(a fleet.AcceptedChange) bool { return fits(a, change) })
+}
+
+// unusedAccepts warns of what the spec accepts and is not pending: it would let a
+// later change through that nobody looked at.
+func unusedAccepts(c fleet.Cluster, changes []transition.Change) finding.List {
+	var findings finding.List
+	for i, a := range c.Spec.Accept {
+		if !slices.ContainsFunc(changes, func(change transition.Change) bool { return fits(a, change) }) {
+			findings = append(findings, c.Finding(finding.Warning, RuleUnusedAccept, []string{"spec", "accept", fmt.Sprint(i)},
+				fmt.Sprintf("spec.accept names a change that is not pending: %s from %s to %s", a.Change, a.From, a.To), "Take it out."))
+		}
+	}
+	return findings
+}
+
+// before returns a cluster as the commit has it, and whether it has it.
+func (b *Baseline) before(ctx context.Context, c fleet.Cluster) (transition.Side, bool, error) {
+	lock, err := b.Lock(ctx, c.Name)
+	if err != nil || lock == nil {
+		return transition.Side{}, false, err
+	}
+	files, err := b.committedFiles(ctx, lock, "")
+	if err != nil {
+		return transition.Side{}, false, err
+	}
+	s, err := b.side(c.Name, files)
+	if err != nil {
+		return s, true, err
+	}
+	ch := b.chartBefore(ctx, c, lock)
+	s.Chart = transition.Chart{Name: ch.Name, Version: ch.Version}
+	if ch.Archive == nil {
+		s.Chart = transition.ChartOf(s.Objects)
+	}
+	s.Values, s.ServiceCIDR = effective(ch, files[b.Paths(c.Name).Values()].Bytes)
+	// Without a signed statement nobody knows of which server the credential is.
+	s.Server = lock.Sealed[b.Inside(b.Paths(c.Name).Registration())].Server
+	s.Registered = s.Registered && s.Server != ""
+	return s, true, nil
+}
+
+// Lock returns the lock of a cluster; nil where there is none that this kasou reads.
+func (b *Baseline) Lock(ctx context.Context, cluster string) (*lockfile.Lock, error) {
+	if b == nil {
+		return nil, nil
+	}
+	text, err := b.tree.File(ctx, b.Paths(cluster).Lock())
+	if err != nil || text == nil {
+		return nil, err
+	}
+	lock, err := lockfile.Parse(text)
+	if err != nil {
+		return nil, nil // another kasou's: it says nothing to this one
+	}
+	return lock, nil
+}
+
+// committedFiles returns the files of the same commit that a lock lists below a folder,
+// from the clusters folder; all where that is empty.
+func (b *Baseline) committedFiles(ctx context.Context, lock *lockfile.Lock, below string) (manifest.Set, error) {
+	files := manifest.Set{}
+	for name := range lock.Files {
+		// A committed lock may have been edited: git would end at such a name.
+		if !strings.HasPrefix(name, below) || !fs.ValidPath(name) || strings.Contains(name, "\n") {
+			continue
+		}
+		file := path.Join(b.Dir, name)
+		data, err := b.tree.File(ctx, file)
+		if err != nil {
+			return nil, err
+		}
+		if data != nil {
+			files.Add(manifest.Other, file, data)
+		}
+	}
+	return files, nil
+}
+
+// chartBefore returns the chart that a lock pins; empty where it is not at hand.
+func (b *Baseline) chartBefore(ctx context.Context, c fleet.Cluster, lock *lockfile.Lock) toolchain.Chart {
+	c.Spec.Chart = &fleet.Chart{Repository: lock.Chart.Repository, Name: lock.Chart.Name, Version: lock.Chart.Version}
+	if lock.Chart.Path != "" {
+		c.Spec.Chart = &fleet.Chart{Path: lock.Chart.Path}
+	}
+	ch, _, found, err := b.Charts.Fetch(ctx, c, &lock.Chart)
+	if err != nil || found.Failed() {
+		return toolchain.Chart{}
+	}
+	return ch
+}
+
+// after returns a cluster as it is wanted.
+func (b *Baseline) after(c fleet.Cluster, ch toolchain.Chart, files manifest.Set) (transition.Side, error) {
+	s, err := b.side(c.Name, files)
+	s.Chart = transition.Chart{Name: ch.Name, Version: ch.Version}
+	s.Server = c.Spec.Server
+	s.Values, s.ServiceCIDR = effective(ch, files[b.Paths(c.Name).Values()].Bytes)
+	return s, err
+}
+
+// side reads what the generated files say.
+func (b *Baseline) side(cluster string, files manifest.Set) (transition.Side, error) {
+	var s transition.Side
+	application := b.Paths(cluster).Application()
+	for _, name := range files.Paths() {
+		switch {
+		case name == application:
+			a := argocd.Read(files[name].Bytes)
+			s.Namespace, s.Cascade = a.Namespace, a.Cascade
+		case name == b.Paths(cluster).Registration():
+			s.Registered = true
+		case strings.HasPrefix(name, b.Paths(cluster).Manifest()+"/"):
+			for _, d := range files[name].Documents {
+				if d.Err != nil {
+					return s, fmt.Errorf("%s: %w", name, d.Err)
+				}
+				if d.Object != nil {
+					s.Objects = append(s.Objects, d.Object)
+				}
+			}
+		}
+	}
+	return s, nil
+}
+
+// effective returns the chart's defaults with the cluster's values over them, nil
+// where there is no chart, and the service range among the values.
+func effective(ch toolchain.Chart, values []byte) (map[string]any, string) {
+	var own map[string]any
+	if yaml.Unmarshal(values, &own) != nil {
+		return nil, ""
+	}
+	if ch.Archive == nil {
+		return nil, transition.ServiceCIDR(own)
+	}
+	text, err := chart.Defaults(ch)
+	var all map[string]any
+	if err != nil || yaml.Unmarshal(text, &all) != nil {
+		return nil, transition.ServiceCIDR(own)
+	}
+	return transition.Merge(all, own), transition.ServiceCIDR(own)
+}
+
+// Distro returns the distro that is committed; empty where the cluster does not
+// run yet.
+func (b *Baseline) Distro(ctx context.Context, cluster string) (string, error) {
+	lock, err := b.Lock(ctx, cluster)
+	if err != nil || lock == nil {
+		return "", err
+	}
+	files, err := b.committedFiles(ctx, lock, path.Join(cluster, layout.Manifests)+"/")
+	if err != nil {
+		return "", err
+	}
+	side, err := b.side(cluster, files)
+	side.Chart = transition.Chart{Name: lock.Chart.Name, Version: lock.Chart.Version}
+	return transition.Distro(side), err
+}
+
+// Version returns the chart's version that is committed, or that of the spec
+// where none is.
+func (b *Baseline) Version(ctx context.Context, c fleet.Cluster) (string, error) {
+	lock, err := b.Lock(ctx, c.Name)
+	if err != nil || lock == nil || lock.Chart.Version == "" {
+		return c.Spec.Chart.Version, err
+	}
+	return lock.Chart.Version, nil
+}

@@ -1,0 +1,136 @@
+package cluster
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"maps"
+	"slices"
+
+	"kasou/pipelines/cache"
+	"kasou/pipelines/finding"
+	"kasou/pipelines/fleet"
+	"kasou/pipelines/manifest"
+	"kasou/pipelines/seal"
+)
+
+// openCache makes the builder leave out what this program has built before, unless the
+// run says otherwise.
+func (b *Builder) openCache() {
+	if !b.NoCache {
+		b.built = cache.OpenBuilt(b.Cache, b.Root, b.Dir, b.base(), b.Fleet.Names())
+	}
+}
+
+// base returns the digest of what all clusters are built with.
+func (b *Builder) base() string {
+	h := sha256.New()
+	field := func(text string) { fmt.Fprintf(h, "%d %s\n", len(text), text) }
+	field(b.Toolchain.Name())
+	versions := b.Toolchain.Versions()
+	for _, name := range slices.Sorted(maps.Keys(versions)) {
+		field(name + " " + versions[name])
+	}
+	for _, location := range b.Schemas.Locations() {
+		field(location) // its folder is named by its content
+	}
+	if b.Certificate != nil {
+		field(b.Certificate.Fingerprint)
+	}
+	field(b.SealKey)
+	if b.Fleet.Spec.Sealing != nil {
+		field(b.Fleet.Spec.Sealing.PublicKey)
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// sourceDigest returns the digest of what the inputs are read from.
+func (w *work) sourceDigest() string {
+	return manifest.Digest([]byte(w.cluster.TextDigest() + "\n" + w.chart.Digest + "\n" + w.extras.Digest()))
+}
+
+// inputsDigest returns the digest of everything that the files are made from.
+func (w *work) inputsDigest() (string, error) {
+	spec, err := w.cluster.Digest()
+	if err != nil {
+		return "", err
+	}
+	return manifest.Digest([]byte(spec + "\n" + w.chart.Digest + "\n" + w.extras.Digest())), nil
+}
+
+// ownInputs reports whether a cluster's outcome depends on nothing but its inputs: not
+// on other clusters, or on values that only the run has.
+func ownInputs(c fleet.Cluster) bool { return !c.Spec.ShareNamespace && len(c.Spec.ValuesFrom) == 0 }
+
+// unchanged reports whether the cluster is as this program built it: from the same
+// inputs, with every file that its lock lists there and as it was. The findings
+// are those of that build.
+func (b *Builder) unchanged(w *work) (finding.List, bool) {
+	if b.built == nil || w.lock == nil || !ownInputs(w.cluster) || b.Trust.RolledBack(w.cluster.Name, w.lock) {
+		return nil, false
+	}
+	known, ok := b.built.Get(w.cluster.Name)
+	if !ok || known.Digest != b.built.Digest(w.lock) || len(known.Findings) > 0 && known.Text != w.cluster.TextDigest() {
+		return nil, false
+	}
+	source := w.sourceDigest()
+	if source != known.Source {
+		// Other texts may mean the same.
+		if inputs, err := w.inputsDigest(); err != nil || inputs != w.lock.Inputs {
+			return nil, false
+		}
+	}
+	intact, err := b.Disk.Intact(w.cluster.Name, *w.lock)
+	if err != nil || !intact {
+		return nil, false
+	}
+	if source != known.Source {
+		known.Source = source
+		b.built.Put(w.cluster.Name, known)
+	}
+	if known.Sealed {
+		b.sealed.Store(true)
+	}
+	return known.Findings, true
+}
+
+// remember notes that the cluster was built, is on disk as its lock says, and
+// would be built the same again.
+func (b *Builder) remember(c fleet.Cluster, w *Built) {
+	if b.built == nil || !w.Usable() || !w.lasting || !ownInputs(c) ||
+		slices.ContainsFunc(w.Findings, func(f finding.Finding) bool { return !repeats(f) }) {
+		return
+	}
+	lock, findings, err := b.Disk.ReadLock(c.Name)
+	if err != nil || lock == nil || len(findings) > 0 || lock.Inputs != w.inputs {
+		return
+	}
+	e := cache.Entry{Source: w.source, Digest: b.built.Digest(lock), Findings: w.Findings, Sealed: w.sealed}
+	if len(e.Findings) > 0 {
+		e.Text = c.TextDigest()
+	}
+	b.built.Put(c.Name, e)
+}
+
+// repeats reports whether a stage will find the same again as long as its inputs
+// are the same. What sealing, the cache or the disk gives rise to is found once.
+func repeats(f finding.Finding) bool {
+	stage, _ := f.Rule.Stage()
+	return stage.Repeats()
+}
+
+// lasting reports whether no sealed value among the files is due to be sealed anew
+// one day, which is so while all are sealed with today's certificate.
+func (b *Builder) lasting(files manifest.Set) bool {
+	for _, f := range files {
+		if f.Role != manifest.Sealed && f.Role != manifest.Registration {
+			continue
+		}
+		for _, certificate := range seal.Certificates(f.Documents) {
+			if b.Certificate == nil || certificate != b.Certificate.Fingerprint {
+				return false
+			}
+		}
+	}
+	return true
+}

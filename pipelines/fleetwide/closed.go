@@ -1,0 +1,39 @@
+package fleetwide
+
+import (
+	"slices"
+
+	"kasou/pipelines/finding"
+	"kasou/pipelines/layout"
+	"kasou/pipelines/tree"
+)
+
+// UnknownInRoot returns a finding for each file in root/ that belongs neither to a
+// cluster of the fleet nor to one of the removals, gone; said are the findings that
+// there are. What stands in the place of
+// a cluster's own files, the cluster's comparison judges.
+func (s Shared) UnknownInRoot(gone []tree.Plan, said finding.List) (finding.List, error) {
+	if !s.WholeFleet() {
+		return nil, nil
+	}
+	known := map[string]bool{}
+	for _, c := range s.Fleet.Clusters {
+		known[s.Paths(c.Name).Application()], known[s.Paths(c.Name).Registration()] = true, true
+	}
+	for _, plan := range gone {
+		for _, change := range plan.Changes {
+			known[change.Path] = true
+		}
+	}
+	return s.Disk.UnknownShared(layout.Root, func(p string) bool {
+		return known[p] || slices.ContainsFunc(said, func(f finding.Finding) bool { return f.File == p && f.Severity == finding.Error })
+	})
+}
+
+// FailedOtherwise reports whether an error is about anything but a file that is
+// not kasou's. Such a file fails the run, and keeps no cluster from being written.
+func FailedOtherwise(findings finding.List) bool {
+	return slices.ContainsFunc(findings, func(f finding.Finding) bool {
+		return f.Severity == finding.Error && f.Rule != tree.RuleUnknownFile && f.Rule != tree.RuleOrphanEdited
+	})
+}

@@ -1,0 +1,143 @@
+package workspace
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+
+	"kasou/pipelines/finding"
+	"kasou/pipelines/fleet"
+	"kasou/pipelines/report"
+	"kasou/pipelines/tree"
+)
+
+// Outcome is what a pipeline made of one cluster.
+type Outcome struct {
+	Cluster string
+	Plan    tree.Plan
+	// Diff shows the plan, where the run asks for that.
+	Diff     string
+	Reasons  []report.Reason
+	Steps    []report.Transition
+	Findings finding.List
+	// Unknown are errors about files that are not kasou's. They fail the run and
+	// keep nothing of kasou's from being written.
+	Unknown finding.List
+	// Err is why the cluster could not be finished.
+	Err error
+}
+
+// Usable reports whether the plan may be applied.
+func (o *Outcome) Usable() bool { return o.Err == nil && !o.Findings.Failed() }
+
+// Keep takes what a stage found, and why it failed. It reports whether to go on.
+func (o *Outcome) Keep(ctx context.Context, found finding.List, err error) bool {
+	o.Findings, o.Err = append(o.Findings, found...), err
+	return o.Usable() && ctx.Err() == nil
+}
+
+// Forget lets go of the plan's contents, which are on disk or shown: there may be
+// thousands of clusters.
+func (o *Outcome) Forget() {
+	for i := range o.Plan.Changes {
+		o.Plan.Changes[i].Old, o.Plan.Changes[i].New = nil, nil
+	}
+}
+
+// ForAll does the work for every cluster, jobs at a time, and enters what comes
+// of it into the report.
+func (w *Workspace) ForAll(ctx context.Context, out *report.Report, jobs int, work func(context.Context, fleet.Cluster) Outcome) {
+	for i, o := range Each(ctx, jobs, w.Clusters, work, w.Step(len(w.Clusters))) {
+		AddCluster(out, w.Clusters[i], o)
+	}
+}
+
+// Write applies a cluster's plan, and shows it where the run asks for that.
+func (w *Workspace) Write(ctx context.Context, o *Outcome) {
+	if w.Diff {
+		o.Diff, o.Err = w.Difference(o.Plan)
+	}
+	if !w.DryRun && o.Err == nil {
+		o.Err = w.Disk.Apply(ctx, o.Plan)
+	}
+}
+
+// WriteFleet applies a plan that belongs to no cluster, and adds it to the report's,
+// with the difference where show says so.
+func (w *Workspace) WriteFleet(ctx context.Context, out *report.Report, p tree.Plan, show bool) error {
+	out.Fleet = append(out.Fleet, Changes(p)...)
+	if show {
+		diff, err := w.Difference(p)
+		if err != nil {
+			return err
+		}
+		out.FleetDiff += diff
+	}
+	if w.DryRun {
+		return nil
+	}
+	return w.Disk.Apply(ctx, p)
+}
+
+// Rewrite writes edits of files that people wrote, by their paths from the repo's
+// root, and shows them in the report.
+func (w *Workspace) Rewrite(ctx context.Context, out *report.Report, edits map[string]fleet.Edit) error {
+	for _, file := range slices.Sorted(maps.Keys(edits)) {
+		if err := w.WriteFleet(ctx, out, w.Disk.Rewrite(file, edits[file].Old, edits[file].New), true); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Difference shows a plan as text.
+func (w *Workspace) Difference(p tree.Plan) (string, error) {
+	var b strings.Builder
+	err := tree.WriteDiff(&b, p, tree.DiffOptions{Color: w.Color, Visible: true, Semantic: true})
+	return b.String(), err
+}
+
+// AddCluster enters one cluster's outcome into the report.
+func AddCluster(out *report.Report, c fleet.Cluster, o Outcome) {
+	out.Findings = append(append(out.Findings, o.Findings...), o.Unknown...)
+	Unfinished(out, c.Name, o.Err)
+	entry := report.Cluster{Name: c.Name, Status: report.Unchanged, Diff: o.Diff, Steps: o.Steps}
+	switch {
+	case o.Err != nil || o.Cluster == "":
+		entry.Status = report.Failed
+	case o.Plan.Empty() && (o.Findings.Failed() || o.Unknown.Failed()):
+		entry.Status = report.Failed
+	case !o.Plan.Empty():
+		entry.Status, entry.Changes, entry.Reasons = report.Changed, Changes(o.Plan), o.Reasons
+	}
+	out.Clusters = append(out.Clusters, entry)
+}
+
+// Changes returns a plan's changes as a report has them.
+func Changes(p tree.Plan) []report.Change {
+	var all []report.Change
+	for _, c := range p.Changes {
+		all = append(all, report.Change{Path: c.Path, Kind: string(c.Kind), Cause: string(c.Cause)})
+	}
+	return all
+}
+
+// Sorted puts the report's parts into their order, and returns it.
+func Sorted(r *report.Report) *report.Report {
+	r.Findings.Sort()
+	r.Findings = tree.OneCheckout(r.Findings)
+	slices.SortFunc(r.Clusters, func(a, b report.Cluster) int { return cmp.Compare(a.Name, b.Name) })
+	return r
+}
+
+// Unfinished notes in the report why a cluster could not be finished; empty for what
+// belongs to none. No error is nothing, and an interrupt is no cluster's own.
+func Unfinished(into *report.Report, cluster string, err error) {
+	if err == nil || errors.Is(err, context.Canceled) {
+		return
+	}
+	into.Unfinished = append(into.Unfinished, report.Unfinished{Cluster: cluster, Message: err.Error()})
+}

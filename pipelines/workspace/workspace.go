@@ -1,0 +1,245 @@
+package workspace
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"kasou/pipelines/conform"
+	"kasou/pipelines/finding"
+	"kasou/pipelines/fleet"
+	"kasou/pipelines/layout"
+	"kasou/pipelines/lockfile"
+	"kasou/pipelines/manifest"
+	"kasou/pipelines/seal"
+	"kasou/pipelines/tree"
+	"kasou/pipelines/trust"
+)
+
+// Workspace is one run's view of a repository.
+type Workspace struct {
+	Options
+	Fleet *fleet.Fleet
+	Disk  *tree.Disk
+	// Clusters are those that the run works on.
+	Clusters []fleet.Cluster
+	// Retired are the names of the clusters to take away, those of other shards too.
+	Retired []string
+	// Schemas, Certificate, Key and Trust are there after Prepare. Certificate and Key
+	// are nil where there is none.
+	Schemas     *conform.Set
+	Certificate *seal.Certificate
+	Key         *seal.Key
+	Trust       *trust.Book
+	// ServiceRange is the host's service range, for specs that say auto.
+	ServiceRange ServiceRange
+	// Host is lost once the host could not be reached.
+	Host Breaker
+	// OnlyLooks lets a run go on without the values of valuesFrom: it compares
+	// what it can.
+	OnlyLooks bool
+
+	repo *os.Root
+}
+
+// Open reads the fleet and picks the clusters that Options.Names name; all where it
+// is empty. With a finding that is an error, nothing may be done and the workspace is
+// nil. The caller closes it. A name that no cluster has is an *UnknownClusterError.
+func Open(o Options) (*Workspace, finding.List, error) {
+	f, findings, err := fleet.Load(o.Root, o.Dir)
+	if err != nil || findings.Failed() {
+		return nil, findings, err
+	}
+	repo, err := os.OpenRoot(o.Root)
+	if err != nil {
+		return nil, nil, fmt.Errorf("open the repo: %w", err)
+	}
+	w := &Workspace{Options: o, Fleet: f, repo: repo, Disk: tree.At(o.Root, o.Dir)}
+	if err := w.choose(); err != nil {
+		w.Close()
+		return nil, nil, err
+	}
+	return w, findings, nil
+}
+
+// Start is Open and Prepare, with the certificate as it is now.
+func Start(ctx context.Context, o Options) (*Workspace, finding.List, error) {
+	w, findings, err := Open(o)
+	if err != nil || w == nil {
+		return nil, findings, err
+	}
+	certificate, found, err := w.Prepare(ctx, time.Now())
+	if findings = append(append(findings, certificate...), found...); err != nil || findings.Failed() {
+		w.Close()
+		return nil, findings, err
+	}
+	return w, findings, nil
+}
+
+// Prepare brings what all clusters need for a build. What is found about the sealing
+// certificate at the time now comes apart from the rest.
+func (w *Workspace) Prepare(ctx context.Context, now time.Time) (certificate, findings finding.List, err error) {
+	if w.Key, err = sealKey(w.SealKey); err != nil {
+		return nil, nil, err
+	}
+	w.Certificate, certificate = seal.LoadCertificate(w.Fleet, now)
+	w.Trust, findings, err = trust.Open(ctx, trust.Options{
+		Fleet: w.Fleet, Key: w.Key, Certificate: w.Certificate, Against: w.Against, BeforeMerge: w.BeforeMerge,
+		Looks: func() bool { return w.OnlyLooks }, Committed: w.Committed,
+	})
+	if err != nil {
+		return certificate, findings, err
+	}
+	schemas, found, err := conform.Find(w.Fleet, w.Cache)
+	w.Schemas = schemas
+	return certificate, append(findings, found...), err
+}
+
+// Close lets go of the repository.
+func (w *Workspace) Close() { _, _ = w.Disk.Close(), w.repo.Close() }
+
+// Sweep removes what earlier runs left in the repository half written. A dry run
+// removes nothing.
+func Sweep(ctx context.Context, o Options) error {
+	if o.DryRun {
+		return nil
+	}
+	disk := tree.At(o.Root, o.Dir)
+	defer disk.Close()
+	return disk.Sweep(ctx, func(cluster string) bool {
+		return len(o.Names) == 0 && o.Shard.Has(cluster) || slices.Contains(o.Names, cluster)
+	})
+}
+
+func sealKey(value string) (*seal.Key, error) {
+	if value == "" {
+		return nil, nil
+	}
+	key, err := seal.ParseKey(value)
+	if err != nil {
+		return nil, &SettingError{Name: seal.KeyEnv, Err: err}
+	}
+	return key, nil
+}
+
+// SettingError is an environment variable that makes no sense. It never holds
+// the variable's value.
+type SettingError struct {
+	Name string
+	Err  error
+}
+
+func (e *SettingError) Error() string { return e.Name + ": " + e.Err.Error() }
+func (e *SettingError) Unwrap() error { return e.Err }
+
+// choose picks the clusters that Options.Names name, each once; all where it is
+// empty.
+func (w *Workspace) choose() error {
+	if len(w.Names) == 0 {
+		w.Clusters = w.Shard.of(w.Fleet.Clusters)
+		w.Retired = w.Fleet.Retired
+		return nil
+	}
+	named := map[string]bool{}
+	for _, name := range w.Names {
+		named[name] = true
+	}
+	for _, c := range w.Fleet.Clusters {
+		if named[c.Name] {
+			w.Clusters = append(w.Clusters, c)
+			delete(named, c.Name)
+		}
+	}
+	for _, name := range w.Fleet.Retired {
+		if named[name] {
+			w.Retired = append(w.Retired, name)
+			delete(named, name)
+		}
+	}
+	for _, name := range w.Names {
+		if named[name] {
+			return &UnknownClusterError{Name: name, Known: append(w.Fleet.Names(), w.Fleet.Retired...)}
+		}
+	}
+	return nil
+}
+
+// Sealer returns the sealer for one cluster, which knows what its lock says. change
+// changes its options.
+func (w *Workspace) Sealer(cluster string, lock *lockfile.Lock, change ...func(*seal.Options)) *seal.Sealer {
+	o := seal.Options{
+		Tool: w.Toolchain, Certificate: w.Certificate, Key: w.Key, Now: time.Now(),
+		MaxAge:   w.MaxAge(),
+		Recorded: func(file string) string { return w.Recorded(lock, file) },
+	}
+	if w.Trust.Signs() {
+		o.Unsigned = func(file string, data []byte) bool {
+			_, why := w.Trust.Vouched(cluster, file, lock, data)
+			return why != ""
+		}
+	}
+	for _, c := range change {
+		c(&o)
+	}
+	return seal.New(o)
+}
+
+// Recorded returns the digest that a lock has for a file, whose path is from the
+// repo's root; empty where it has none. lock may be nil.
+func (w *Workspace) Recorded(lock *lockfile.Lock, file string) string {
+	if lock == nil {
+		return ""
+	}
+	return lock.Files[w.Inside(file)]
+}
+
+// Paths returns the paths of a cluster's files, from the repo's root.
+func (w *Workspace) Paths(cluster string) layout.Cluster { return layout.Of(w.Dir, cluster) }
+
+// Inside returns a path from the repo's root as one from the clusters folder.
+func (w *Workspace) Inside(file string) string { return strings.TrimPrefix(file, w.Dir+"/") }
+
+// Committed returns a file of the repo as it stands on disk; nil where it cannot be
+// read. Its path is from the repo's root.
+func (w *Workspace) Committed(file string) []byte {
+	data, err := w.repo.ReadFile(path.Clean(file))
+	if err != nil {
+		return nil
+	}
+	return data
+}
+
+// Repository returns the repo's root, which nothing that is opened by it leaves.
+func (w *Workspace) Repository() *os.Root { return w.repo }
+
+// MaxAge returns sealing.maxAge; the fleet's checks have made sure that it parses.
+func (w *Workspace) MaxAge() time.Duration {
+	if w.Fleet.Spec.Sealing == nil {
+		return 0
+	}
+	age, _ := fleet.ParseDuration(w.Fleet.Spec.Sealing.MaxAge)
+	return age
+}
+
+// Step returns what to call when one of total clusters is done.
+func (w *Workspace) Step(total int) func(done int, c fleet.Cluster) {
+	return func(done int, c fleet.Cluster) {
+		if w.Progress != nil {
+			w.Progress(done, total, c.Name)
+		}
+	}
+}
+
+// Conform validates files, by schemas that are made ready when the first cluster
+// needs them.
+func (w *Workspace) Conform(ctx context.Context, c fleet.Cluster, files manifest.Set) (finding.List, error) {
+	schemas, err := w.Schemas.Ready()
+	if err != nil {
+		return nil, err
+	}
+	return conform.Check(ctx, w.Toolchain, schemas, conform.Job{Cluster: c, Files: files})[0].Get()
+}
