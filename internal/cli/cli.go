@@ -71,6 +71,12 @@ func Main(args []string, env Env) int {
 	return exitCode(root.ExecuteContext(ctx), f.env.Stderr)
 }
 
+// Command returns kasou's command, for what is generated of it: it is not to be run.
+func Command() *cobra.Command {
+	root, _ := newRoot(System())
+	return root
+}
+
 func exitCode(err error, stderr io.Writer) int {
 	var usage usageError
 	switch {
