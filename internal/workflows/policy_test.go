@@ -21,12 +21,19 @@ func TestActionlint(t *testing.T) {
 // Permissions of all jobs: a new one has to be argued for here.
 func TestPermissionsAreTheLeast(t *testing.T) {
 	want := map[string]map[string]string{
-		"build.yaml/build":       {"contents": "write"},
-		"check.yaml/shard":       {"contents": "read"},
-		"check.yaml/check":       {},
-		"drift.yaml/drift":       {"contents": "read", "issues": "write"},
-		"register.yaml/register": {"contents": "write"},
-		"upgrade.yaml/upgrade":   {"contents": "write", "pull-requests": "write"},
+		"build.yaml/build":          {"contents": "write"},
+		"check.yaml/shard":          {"contents": "read"},
+		"check.yaml/check":          {},
+		"drift.yaml/drift":          {"contents": "read", "issues": "write"},
+		"register.yaml/register":    {"contents": "write"},
+		"release.yaml/release":      {"contents": "write", "packages": "write", "id-token": "write", "attestations": "write"},
+		"test.yaml/containers":      {"contents": "read"},
+		"test.yaml/elsewhere":       {"contents": "read"},
+		"test.yaml/fuzz":            {"contents": "read"},
+		"test.yaml/race":            {"contents": "read"},
+		"test.yaml/test":            {"contents": "read"},
+		"test.yaml/vulnerabilities": {"contents": "read"},
+		"upgrade.yaml/upgrade":      {"contents": "write", "pull-requests": "write"},
 	}
 	got := map[string]map[string]string{}
 	for file, w := range load(t) {
@@ -91,6 +98,8 @@ func TestEvents(t *testing.T) {
 		"check.yaml":    {"pull_request", "merge_group"},
 		"drift.yaml":    {"schedule", "workflow_dispatch"},
 		"register.yaml": {"workflow_dispatch"},
+		"release.yaml":  {"push"},
+		"test.yaml":     {"pull_request", "push", "schedule", "workflow_dispatch"},
 		"upgrade.yaml":  {"schedule", "workflow_dispatch"},
 	}
 	got := map[string][]string{}
@@ -113,7 +122,8 @@ func TestPullRequestsHaveNoCredentials(t *testing.T) {
 				if !strings.HasPrefix(s.Uses.Value, "actions/checkout@") {
 					continue
 				}
-				keeps, pushes := s.With["persist-credentials"], j.Permissions["contents"] == "write"
+				// A release is made by the API: git pushes nothing.
+				keeps, pushes := s.With["persist-credentials"], j.Permissions["contents"] == "write" && file != "release.yaml"
 				if keeps != map[bool]string{true: "true", false: "false"}[pushes] {
 					t.Errorf("%s/%s: persist-credentials is %q, pushing is %v", file, name, keeps, pushes)
 				}
@@ -164,11 +174,29 @@ func TestNoExpressionInScripts(t *testing.T) {
 	}
 }
 
+// What a release is made of must not come from a run that somebody else could write to.
+func TestAReleaseTakesNoCache(t *testing.T) {
+	w, ok := load(t)["release.yaml"]
+	if !ok {
+		t.Fatal("there is no release.yaml")
+	}
+	for _, s := range w.Jobs["release"].Steps {
+		switch action, _, _ := strings.Cut(s.Uses.Value, "@"); action {
+		case "actions/cache":
+			t.Error("a cache is restored")
+		case "actions/setup-go":
+			if s.With["cache"] != "false" {
+				t.Errorf("setup-go restores a cache: %v", s.With)
+			}
+		}
+	}
+}
+
 func TestRunsEndAndDontPileUp(t *testing.T) {
 	for file, w := range load(t) {
 		if w.Concurrency.Group == "" || w.Concurrency.Cancel == nil {
 			t.Errorf("%s: no concurrency group, or nothing said about cancelling", file)
-		} else if *w.Concurrency.Cancel != (file == "check.yaml") {
+		} else if *w.Concurrency.Cancel != (file == "check.yaml" || file == "test.yaml") {
 			t.Errorf("%s: cancel-in-progress is %v", file, *w.Concurrency.Cancel)
 		}
 		for name, j := range w.Jobs {
