@@ -14,6 +14,8 @@ import (
 	"kasou/pipelines/lockfile"
 	"kasou/pipelines/report"
 	"kasou/pipelines/workspace"
+
+	"kasou/pipelines/toolchain"
 )
 
 // RuleDoctor: something that a build needs is not here.
@@ -25,7 +27,6 @@ func Doctor(ctx context.Context, o Options) (*report.Report, error) {
 	d := &doctor{Options: o, out: &report.Report{Command: "doctor"}}
 	d.git(ctx)
 	d.cache()
-	d.tools()
 	r, err := start(ctx, o, d.out)
 	if err == nil && r != nil {
 		_, err = r.Schemas.Ready()
@@ -39,6 +40,7 @@ func Doctor(ctx context.Context, o Options) (*report.Report, error) {
 		return workspace.Sorted(d.out), nil
 	}
 	defer r.Close()
+	d.tools(r.Fleet.Spec.Helm)
 	d.probe("fleet", nil, fmt.Sprintf("%d clusters in %s, Kubernetes %s", len(r.Fleet.Clusters), o.Dir, r.Fleet.Spec.Host.KubernetesVersion))
 	d.sealing(r)
 	d.charts(ctx, r)
@@ -81,8 +83,8 @@ func (d *doctor) cache() {
 	d.probe("cache", err, d.Cache)
 }
 
-func (d *doctor) tools() {
-	versions := d.Toolchain.Versions()
+func (d *doctor) tools(helm toolchain.HelmMajor) {
+	versions := d.Toolchain.Versions(helm)
 	for _, name := range slices.Sorted(maps.Keys(versions)) {
 		d.probe(name, nil, versions[name]+" ("+d.Toolchain.Name()+")")
 	}

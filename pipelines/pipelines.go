@@ -30,7 +30,7 @@ func start(ctx context.Context, o Options, out *report.Report) (*workspace.Works
 	w, findings, err := workspace.Start(ctx, o)
 	out.Findings = append(out.Findings, findings...)
 	if w != nil {
-		out.Text = w.Fleet.Text
+		out.Text, out.Tools = w.Fleet.Text, w.Toolchain.Versions(w.Fleet.Spec.Helm)
 	}
 	return w, err
 }

@@ -203,3 +203,29 @@ func TestAStepFromAnEditedLock(t *testing.T) {
 		t.Errorf("the plan is %q", effects(r, "one"))
 	}
 }
+
+// Where there is no git, a checkout of the commit stands in for it.
+func TestAPlanAgainstAFolder(t *testing.T) {
+	repo, options := planned(t, map[string]string{"one": "vcluster-0.30.0", "two": "vcluster-0.30.0"})
+	checkout := t.TempDir()
+	if err := os.CopyFS(filepath.Join(checkout, "clusters"), os.DirFS(filepath.Join(repo.Root, "clusters"))); err != nil {
+		t.Fatal(err)
+	}
+	planSpec(t, repo, "one", "vcluster-0.30.0", "  namespace: elsewhere\n")
+	want := effects(pipe(t, pipelines.Plan, options), "one")
+	if err := os.RemoveAll(filepath.Join(repo.Root, ".git")); err != nil {
+		t.Fatal(err)
+	}
+	if got := effects(pipe(t, pipelines.Plan, options), "one"); got != "" {
+		t.Errorf("without anything to compare with: %s", got)
+	}
+	options.AgainstFolder = checkout
+	r := pipe(t, pipelines.Plan, options)
+	if got := effects(r, "one"); got != want || want == "" || effects(r, "two") != "" {
+		t.Errorf("%s, by git %s", got, want)
+	}
+	options.AgainstFolder = filepath.Join(checkout, "none")
+	if _, err := pipelines.Plan(t.Context(), options); err == nil {
+		t.Error("a checkout that is not there is no error")
+	}
+}

@@ -223,7 +223,7 @@ func (c *ciCommand) writeAndPublish(ctx context.Context, s *session, write pipel
 // publishBuilt publishes what write gave, and says so. The errors are those of
 // publish.
 func (c *ciCommand) publishBuilt(ctx context.Context, s *session, p *publish.Publisher, r *report.Report, write pipelines.Pipeline) error {
-	result, err := p.Publish(ctx, built(s, r), func(ctx context.Context, root string) (publish.Built, error) {
+	result, err := p.Publish(ctx, built(r), func(ctx context.Context, root string) (publish.Built, error) {
 		return s.rebuild(ctx, root, write)
 	})
 	if err == nil {

@@ -179,7 +179,7 @@ func (p *proposer) ring(ctx context.Context, o pipelines.Options, ring string) (
 	if len(moving(seen)) == 0 {
 		return seen, p.close(ctx, b, report.Stale(seen, p.runURL()))
 	}
-	message := publish.Message{Title: report.ProposalTitle(seen, ring), Tools: p.session.tools.Versions()}
+	message := publish.Message{Title: report.ProposalTitle(seen, ring), Tools: seen.Tools}
 	for _, u := range seen.Upgrades {
 		if u.To != "" {
 			message.Changes = append(message.Changes, publish.Change{Cluster: u.Cluster, Reasons: []publish.Reason{{Cause: publish.Chart, From: u.From, To: u.To}}})

@@ -4,10 +4,12 @@ import (
 	"github.com/spf13/cobra"
 
 	"kasou/pipelines"
+	"kasou/pipelines/toolchain"
 )
 
 func newPlan(f *flags) *cobra.Command {
-	var against string
+	var against, folder string
+	var helm int
 	c := &cobra.Command{
 		Use:   "plan [NAME...]",
 		Short: "Say what a change does to the clusters that run",
@@ -18,7 +20,8 @@ refused by the API server or by vcluster, another, empty cluster, data that is
 lost. The last of these are errors of build and check until spec.accept names
 exactly that step. Nothing is written.`,
 		Example: `  kasou plan
-  kasou plan staging --against origin/main`,
+  kasou plan staging --against origin/main
+  kasou plan --helm 4`,
 		ValidArgsFunction: f.completeClusters,
 		RunE: func(c *cobra.Command, names []string) error {
 			s, err := f.open(c, names)
@@ -26,10 +29,19 @@ exactly that step. Nothing is written.`,
 				return err
 			}
 			defer s.close()
-			s.options.Against = against
+			switch helm {
+			case 0, 3, 4:
+				s.options.Against, s.options.Helm = against, toolchain.HelmMajor(helm)
+				s.options.AgainstFolder = folder
+			default:
+				return usagef("--helm is 3 or 4, not %d", helm)
+			}
 			return s.run(c, "planning", pipelines.Plan)
 		},
 	}
 	c.Flags().StringVar(&against, "against", "", "compare with the commit that HEAD has in common with this `REF`; default: HEAD")
+	c.Flags().StringVar(&folder, "against-folder", "", "compare with the checkout in this `FOLDER`, for where there is no git")
+	c.MarkFlagsMutuallyExclusive("against", "against-folder")
+	c.Flags().IntVar(&helm, "helm", 0, "render with this `MAJOR` version of Helm, 3 or 4; default: fleet.yaml's")
 	return c
 }

@@ -64,8 +64,8 @@ func (s *session) inputs() []string {
 }
 
 // built gives what the publisher needs to know of a build.
-func built(s *session, r *report.Report) publish.Built {
-	b := publish.Built{Findings: r.Findings, Message: publish.Message{Tools: s.tools.Versions()}}
+func built(r *report.Report) publish.Built {
+	b := publish.Built{Findings: r.Findings, Message: publish.Message{Tools: r.Tools}}
 	for _, c := range r.Clusters {
 		if len(c.Changes) == 0 {
 			continue
@@ -101,7 +101,7 @@ func (s *session) rebuild(ctx context.Context, root string, write pipelines.Pipe
 	for _, u := range r.Unfinished {
 		err = errors.Join(err, errors.New(u.String()))
 	}
-	return built(s, r), err
+	return built(r), err
 }
 
 // unpublished prints what kept a tree from being published, and gives the

@@ -92,7 +92,7 @@ func newVersion(f *flags) *cobra.Command {
 				fmt.Fprintf(f.env.Stdout, "source %s\n", b.source)
 			}
 			fmt.Fprintf(f.env.Stdout, "go %s %s/%s\n", strings.TrimPrefix(runtime.Version(), "go"), runtime.GOOS, runtime.GOARCH)
-			tools := embedded.Versions()
+			tools := embedded.Versions(0)
 			for _, name := range slices.Sorted(maps.Keys(tools)) {
 				fmt.Fprintf(f.env.Stdout, "%s %s\n", name, tools[name])
 			}

@@ -64,7 +64,7 @@ func Remove() {
 // release, or an error with what it said.
 func HelmTemplate(t testing.TB, r toolchain.Release) (manifest.Files, error) {
 	t.Helper()
-	helm := Build(t, "helm.sh/helm/v3/cmd/helm")
+	helm := Build(t, r.Helm.Module()+"/cmd/helm")
 	// Not t.TempDir: helm splits what -f names at commas, and test names have
 	// them.
 	dir, err := os.MkdirTemp("", "kasou-helm-")

@@ -42,7 +42,7 @@ const (
 // Baseline is a commit. The nil one has no cluster.
 type Baseline struct {
 	*workspace.Workspace
-	tree *history.Tree
+	tree history.Files
 	// moved are the clusters whose locks are another there than on disk.
 	moved map[string]bool
 }
@@ -50,6 +50,14 @@ type Baseline struct {
 // Open returns the commit that a change starts from; nil where the repository has
 // none. Where it is not in the clone, it is HEAD, with a warning. The caller closes it.
 func Open(ctx context.Context, w *workspace.Workspace) (b *Baseline, findings finding.List, err error) {
+	if w.AgainstFolder != "" {
+		folder, err := history.OpenFolder(w.AgainstFolder, w.Root)
+		if err != nil {
+			return nil, nil, err
+		}
+		b, err = compared(ctx, w, folder)
+		return b, nil, err
+	}
 	base, err := history.Base(ctx, w.Root, w.Against, w.BeforeMerge)
 	if errors.Is(err, history.ErrNoCommit) {
 		findings = finding.List{w.Fleet.Finding(finding.Warning, RuleBaseUnknown, nil,
@@ -59,16 +67,23 @@ func Open(ctx context.Context, w *workspace.Workspace) (b *Baseline, findings fi
 	if err != nil || base == nil {
 		return nil, findings, err
 	}
-	names, err := base.Differs(ctx, history.Literal(w.Dir)+"/*/"+layout.Lock)
+	b, err = compared(ctx, w, base)
+	return b, findings, err
+}
+
+// compared returns the baseline with what differs from it. It closes files where that
+// fails.
+func compared(ctx context.Context, w *workspace.Workspace, files history.Files) (*Baseline, error) {
+	names, err := files.Differs(ctx, history.Literal(w.Dir)+"/*/"+layout.Lock)
 	if err != nil {
-		base.Close()
-		return nil, findings, err
+		files.Close()
+		return nil, err
 	}
-	b = &Baseline{Workspace: w, tree: base, moved: map[string]bool{}}
+	b := &Baseline{Workspace: w, tree: files, moved: map[string]bool{}}
 	for _, name := range names {
 		b.moved[path.Base(path.Dir(name))] = true
 	}
-	return b, findings, nil
+	return b, nil
 }
 
 // Close ends git.

@@ -179,7 +179,7 @@ func (w *work) valued(f *fleet.Fleet, willValidate bool) (finding.List, error) {
 	w.values, w.objects = plan.Values, plan.Objects
 	w.release = toolchain.Release{
 		Name: w.cluster.Name, Namespace: w.cluster.Spec.Namespace, Chart: w.chart,
-		KubeVersion: f.Spec.Host.KubernetesVersion, Values: values, WillValidate: willValidate,
+		KubeVersion: f.Spec.Host.KubernetesVersion, Values: values, Helm: f.Spec.Helm, WillValidate: willValidate,
 	}
 	return found, err
 }

@@ -27,7 +27,7 @@ func (b *Builder) base() string {
 	h := sha256.New()
 	field := func(text string) { fmt.Fprintf(h, "%d %s\n", len(text), text) }
 	field(b.Toolchain.Name())
-	versions := b.Toolchain.Versions()
+	versions := b.Toolchain.Versions(b.Fleet.Spec.Helm)
 	for _, name := range slices.Sorted(maps.Keys(versions)) {
 		field(name + " " + versions[name])
 	}

@@ -5,6 +5,8 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+
+	"kasou/pipelines/toolchain"
 )
 
 // Digest gives "sha256:" and the hex SHA-256 of everything that people wrote
@@ -24,12 +26,17 @@ func (c Cluster) Digest() (string, error) {
 		KubernetesVersion string      `json:"kubernetesVersion"`
 		// Sharers decide who writes the namespace that they share.
 		Sharers []string `json:"sharers,omitempty"`
+		// Helm is left out where it is 3, as before there was another.
+		Helm toolchain.HelmMajor `json:"helm,omitempty"`
 	}{Name: c.Name, Spec: c.Spec}
 	if c.fleet != nil {
 		shared := c.fleet.Spec
 		inputs.Repository = shared.Repository
 		inputs.Namespace, inputs.Destination = shared.ArgoCD.Namespace, shared.ArgoCD.Destination
 		inputs.KubernetesVersion = shared.Host.KubernetesVersion
+		if inputs.Helm = shared.Helm; inputs.Helm != toolchain.Helm4 {
+			inputs.Helm = 0
+		}
 		if c.Spec.ShareNamespace {
 			inputs.Sharers = c.fleet.sharers[c.Spec.Namespace]
 		}

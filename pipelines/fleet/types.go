@@ -3,7 +3,11 @@
 // against each other.
 package fleet
 
-import "encoding/json"
+import (
+	"encoding/json"
+
+	"kasou/pipelines/toolchain"
+)
 
 // The apiVersion and kinds of the files that a person writes.
 const (
@@ -216,6 +220,9 @@ type FleetSpec struct {
 	Sealing *Sealing `json:"sealing,omitempty"`
 	// Toolchain says what the containers of `--toolchain dagger` are made of.
 	Toolchain *Toolchain `json:"toolchain,omitempty"`
+	// Helm is the major version of Helm that renders the charts. Default: 3. Before
+	// moving, see what would change: kasou plan --helm 4.
+	Helm toolchain.HelmMajor `json:"helm,omitempty" jsonschema:"enum=3,enum=4"`
 	// ValuesFrom says where specs may take values from, beside places of their own.
 	ValuesFrom *FleetValuesFrom `json:"valuesFrom,omitempty"`
 	// Drift says what `kasou drift --live` lets others do on the host.

@@ -37,7 +37,7 @@ func (s Shared) Plan(ctx context.Context) (tree.Plan, finding.List, error) {
 	if err != nil {
 		return tree.Plan{}, nil, err
 	}
-	lock := lockfile.FleetLock{Tools: s.Toolchain.Versions()}
+	lock := lockfile.FleetLock{Tools: s.Toolchain.Versions(s.Fleet.Spec.Helm)}
 	if lock.Schemas, err = conform.Versions(s.Fleet.Spec.Host.KubernetesVersion); err != nil {
 		return tree.Plan{}, nil, err
 	}

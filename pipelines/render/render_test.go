@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"kasou/internal/charttest"
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
@@ -35,12 +37,27 @@ func releaseOf(c fleet.Cluster, ch toolchain.Chart, values string) toolchain.Rel
 
 func render(t *testing.T, helm toolchain.Helm, ch toolchain.Chart, values string) (manifest.Files, finding.List) {
 	t.Helper()
+	return renderBy(t, helm, ch, values, 3)
+}
+
+func renderBy(t *testing.T, helm toolchain.Helm, ch toolchain.Chart, values string, major toolchain.HelmMajor) (manifest.Files, finding.List) {
+	t.Helper()
 	c := fleet.Cluster{Name: "dev", File: "clusters/dev/spec.yaml", Spec: fleet.ClusterSpec{Namespace: "team"}}
-	r := Manifests(t.Context(), helm, Job{c, releaseOf(c, ch, values)})[0]
+	release := releaseOf(c, ch, values)
+	release.Helm = major
+	r := Manifests(t.Context(), helm, Job{c, release})[0]
 	if r.Err != nil {
 		t.Fatal(r.Err)
 	}
 	return r.Files, r.Findings
+}
+
+// sameByHelm4 wants what Helm 4 renders to be judged as what Helm 3 does.
+func sameByHelm4(t *testing.T, helm toolchain.Helm, ch toolchain.Chart, values string, want finding.List) {
+	t.Helper()
+	if _, found := renderBy(t, helm, ch, values, toolchain.Helm4); !cmp.Equal(want, found) {
+		t.Errorf("Helm 4 is judged otherwise (-3 +4):\n%s", cmp.Diff(want, found))
+	}
 }
 
 func TestChartErrorsBecomeFindings(t *testing.T) {

@@ -16,6 +16,8 @@ type Planned struct {
 	Names []string
 	// Steps have NAME in the place of the cluster's name.
 	Steps []Transition
+	// BytesAlone says that files change, and nothing that is deployed does.
+	BytesAlone bool
 }
 
 // placeholder stands for a cluster's name in the steps of several.
@@ -28,10 +30,11 @@ func (r *Report) Planned() []Planned {
 	at := map[string]int{}
 	for _, c := range r.Clusters {
 		steps := c.likeOthers()
-		key := fmt.Sprint(steps)
+		bytes := len(steps) == 0 && len(c.Changes) > 0
+		key := fmt.Sprint(bytes, steps)
 		if _, known := at[key]; !known {
 			at[key] = len(groups)
-			groups = append(groups, Planned{Steps: steps})
+			groups = append(groups, Planned{Steps: steps, BytesAlone: bytes})
 		}
 		g := &groups[at[key]]
 		g.Names = append(g.Names, c.Name)
@@ -94,6 +97,14 @@ func severityOf(p Planned) int {
 	return slices.Index(effects, p.Steps[0].Effect)
 }
 
+// nothing says that the change does nothing.
+func (p Planned) nothing() string {
+	if p.BytesAlone {
+		return "the bytes of files change, and nothing that is deployed does"
+	}
+	return "nothing that is deployed changes"
+}
+
 // title names the clusters: one by its name, several by their number and three
 // names.
 func (p Planned) title() string {
@@ -110,7 +121,7 @@ func (p Planned) title() string {
 func (t *textWriter) plan(groups []Planned) {
 	for _, g := range groups {
 		if len(g.Steps) == 0 {
-			fmt.Fprintf(t, "%s: nothing that is deployed changes\n", t.paint(bold, Inert(g.title())))
+			fmt.Fprintf(t, "%s: %s\n", t.paint(bold, Inert(g.title())), g.nothing())
 			continue
 		}
 		fmt.Fprintf(t, "%s:\n", t.paint(bold, Inert(g.title())))

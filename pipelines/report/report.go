@@ -42,6 +42,8 @@ type Report struct {
 	// Text gives the text of a file as it was when it was read, by its path; nil
 	// where it was not. It saves reading thousands of files again.
 	Text func(file string) []byte `json:"-"`
+	// Tools are the versions of what the run works with, by the tools' names.
+	Tools map[string]string `json:"-"`
 	// FleetDiff of the fleet's own changes, where one was asked for.
 	FleetDiff string `json:"fleetDiff,omitempty"`
 }

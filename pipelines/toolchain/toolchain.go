@@ -31,6 +31,8 @@ type Release struct {
 	KubeVersion string
 	// Values is a values.yaml.
 	Values []byte
+	// Helm is the major version of Helm that renders.
+	Helm HelmMajor
 	// WillValidate says that every document is validated afterwards, and the
 	// release rendered again without it where one is not valid. A toolchain may
 	// then leave it to that to say what is no YAML, and need not parse what plainly
@@ -38,6 +40,20 @@ type Release struct {
 	WillValidate bool
 	// Determinism makes Template see whether the chart renders the same every time.
 	Determinism bool
+}
+
+// HelmMajor is a major version of Helm; the zero value is Helm 3.
+type HelmMajor int
+
+// Helm4 is Helm 4. Helm 3 gets security fixes until 10 February 2027.
+const Helm4 HelmMajor = 4
+
+// Module returns the path of the Go module.
+func (m HelmMajor) Module() string {
+	if m == Helm4 {
+		return "helm.sh/helm/v4"
+	}
+	return "helm.sh/helm/v3"
 }
 
 // Helm renders charts.
@@ -163,8 +179,9 @@ type Toolchain interface {
 	Kubeseal
 	// Name is embedded or dagger.
 	Name() string
-	// Versions gives each tool's module version: helm, kubeseal, kubeconform.
-	Versions() map[string]string
+	// Versions returns each tool's module version: helm, of that major version,
+	// kubeseal, kubeconform.
+	Versions(helm HelmMajor) map[string]string
 	// Close ends what the toolchain started.
 	Close() error
 }

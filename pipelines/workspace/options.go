@@ -43,10 +43,16 @@ type Options struct {
 	SealKey string
 	// Against is the commit that a change starts from; empty for HEAD's parents.
 	Against string
+	// AgainstFolder is a checkout of that commit, for where there is no git; empty to
+	// ask git. Signatures are not held against it.
+	AgainstFolder string
 	// BeforeMerge says that the run is about a change that nobody has merged yet:
 	// a rendered Secret without a signature is then a warning, as the build after
 	// the merge signs it.
 	BeforeMerge bool
+	// Helm renders with another major version of Helm than fleet.yaml names; 0 for
+	// that one.
+	Helm toolchain.HelmMajor
 	// NoCache builds every cluster in full, whatever was built before.
 	NoCache bool
 	// DryRun keeps Build from writing.

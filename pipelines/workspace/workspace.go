@@ -54,6 +54,9 @@ func Open(o Options) (*Workspace, finding.List, error) {
 	if err != nil || findings.Failed() {
 		return nil, findings, err
 	}
+	if o.Helm != 0 {
+		f.Spec.Helm = o.Helm
+	}
 	repo, err := os.OpenRoot(o.Root)
 	if err != nil {
 		return nil, nil, fmt.Errorf("open the repo: %w", err)

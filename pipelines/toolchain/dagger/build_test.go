@@ -14,6 +14,8 @@ import (
 	sdk "dagger.io/dagger"
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sync/errgroup"
+
+	"kasou/pipelines/toolchain"
 )
 
 func TestTheCopiesOfTheModuleAreTrue(t *testing.T) {
@@ -34,15 +36,15 @@ func TestVersionsAreThoseOfTheEmbeddedToolchain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var want map[string]string
+	var want []map[string]string
 	if err := json.Unmarshal(out, &want); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(want, (&Toolchain{}).Versions()); diff != "" {
+	if diff := cmp.Diff(want, []map[string]string{(&Toolchain{}).Versions(0), (&Toolchain{}).Versions(toolchain.Helm4)}); diff != "" {
 		t.Errorf("versions (-embedded +dagger):\n%s", diff)
 	}
 	pinned := &Toolchain{opts: Options{Images: map[string]string{"helm": "a@sha256:0"}}}
-	if got := pinned.Versions()["helm"]; got != "a@sha256:0" {
+	if got := pinned.Versions(0)["helm"]; got != "a@sha256:0" {
 		t.Errorf("with an image: %s", got)
 	}
 	if got := required("dagger.io/dagger"); got != SDKVersion {

@@ -29,7 +29,9 @@ import (
 // TestVersionsAreThoseOfTheEmbeddedToolchain holds them to a program's.
 type linked struct{ *embedded.Toolchain }
 
-func (linked) Versions() map[string]string { return (&Toolchain{}).Versions() }
+func (linked) Versions(helm toolchain.HelmMajor) map[string]string {
+	return (&Toolchain{}).Versions(helm)
+}
 
 // conform builds one fleet through both toolchains and wants the same findings
 // and the same trees, with Secrets that unseal to the same.

@@ -92,9 +92,13 @@ func (t *Toolchain) prepare(ctx context.Context) error {
 		if t.opts.Images[name] != "" {
 			continue
 		}
+		if name == helm4Tool {
+			t.built[name] = true // where it is asked for: few fleets need it
+			continue
+		}
 		err := t.builder.prepare(ctx, name)
 		// With images for all tools, no Go is needed: each call has a container.
-		if err != nil && (name != batchTool || len(t.opts.Images) < len(tools)) {
+		if err != nil && (name != batchTool || !t.opts.allImages()) {
 			return err
 		}
 		t.built[name] = err == nil

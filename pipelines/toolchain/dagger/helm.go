@@ -32,11 +32,37 @@ const (
 	notStarted, killed = 127, 137
 )
 
-// Template runs `helm template` for each release, in one container for many. What the chart does wrong is a
-// *toolchain.ChartError; so is a render that takes more time or output than
-// allowed. Memory is the engine's to bound. Whether the chart renders the same every
+// Template runs `helm template` for each release, in one container for many. What the
+// chart does wrong is a *toolchain.ChartError; so is a render that takes more time or
+// output than allowed. Memory is the engine's to bound. Whether the chart renders the same every
 // time a worker on this machine sees meanwhile.
 func (t *Toolchain) Template(ctx context.Context, releases ...toolchain.Release) []toolchain.Result[manifest.Files] {
+	results := make([]toolchain.Result[manifest.Files], len(releases))
+	for _, major := range []toolchain.HelmMajor{0, toolchain.Helm4} {
+		var some []toolchain.Release
+		var at []int
+		for i, r := range releases {
+			if (r.Helm == toolchain.Helm4) == (major == toolchain.Helm4) {
+				some, at = append(some, r), append(at, i)
+			}
+		}
+		for n, result := range t.templateBy(ctx, some) {
+			results[at[n]] = result
+		}
+	}
+	return results
+}
+
+// helmTool returns the name of the tool that renders the release.
+func helmTool(r toolchain.Release) string {
+	if r.Helm == toolchain.Helm4 {
+		return helm4Tool
+	}
+	return "helm"
+}
+
+// templateBy is Template for releases of one Helm.
+func (t *Toolchain) templateBy(ctx context.Context, releases []toolchain.Release) []toolchain.Result[manifest.Files] {
 	helm := callable[toolchain.Release, manifest.Files]{
 		Toolchain: t, name: "helm template", shared: t.templates, alone: t.templateAlone,
 		check: func(r toolchain.Release) error {
@@ -96,7 +122,7 @@ func (t *Toolchain) templates(ctx context.Context, releases []toolchain.Release)
 		}
 		commands[i] = batch.Command{Args: append(templateArgs(r, "out"), more...), Files: map[string][]byte{valuesFile: r.Values}, Output: "out"}
 	}
-	results, err := t.batch(ctx, "helm", commands, func(c *sdk.Container) *sdk.Container {
+	results, err := t.batch(ctx, helmTool(releases[0]), commands, func(c *sdk.Container) *sdk.Container {
 		for _, file := range slices.Sorted(maps.Keys(charts)) {
 			c = c.WithMountedFile(file, charts[file])
 		}
@@ -118,7 +144,7 @@ func (t *Toolchain) templates(ctx context.Context, releases []toolchain.Release)
 // gives what waits for each. It is nil where helm does that: one from an image may be
 // older than 3.16, which has the flag to pass by schemas.
 func (t *Toolchain) conform(ctx context.Context, releases []toolchain.Release) []func() bool {
-	if !t.built["helm"] {
+	if !t.built[helmTool(releases[0])] {
 		return nil
 	}
 	verdicts := make([]func() bool, len(releases))
@@ -174,7 +200,7 @@ func templateArgs(r toolchain.Release, output string) []string {
 
 // template gives the folder that helm writes.
 func (t *Toolchain) template(ctx context.Context, r toolchain.Release) (*sdk.Directory, error) {
-	helm, err := t.base(ctx, "helm")
+	helm, err := t.base(ctx, helmTool(r))
 	if err != nil {
 		return nil, err
 	}

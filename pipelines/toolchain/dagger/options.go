@@ -60,10 +60,15 @@ func (o Options) check() error {
 			return fmt.Errorf("toolchain.%s.image %q has no digest: write NAME@sha256: and 64 hex digits", name, o.Images[name])
 		}
 	}
-	if o.Cache == "" && len(o.Images) < len(tools) {
+	if o.Cache == "" && !o.allImages() {
 		return errors.New("no place to build the tools in: the cache folder is not set")
 	}
 	return nil
+}
+
+// allImages reports whether no tool that every fleet needs is to be built.
+func (o Options) allImages() bool {
+	return !slices.ContainsFunc(toolNames(), func(name string) bool { return name != helm4Tool && o.Images[name] == "" })
 }
 
 // Available says whether getenv, such as os.Getenv, names a Dagger session

@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"kasou/pipelines/toolchain"
 )
 
 // The tools are built in a module that is kasou's own without its packages, so
@@ -50,9 +52,13 @@ type tool struct{ module, command string }
 
 var tools = map[string]tool{
 	"helm":        {"helm.sh/helm/v3", "helm.sh/helm/v3/cmd/helm"},
+	helm4Tool:     {"helm.sh/helm/v4", "helm.sh/helm/v4/cmd/helm"},
 	"kubeconform": {"github.com/yannh/kubeconform", "github.com/yannh/kubeconform/cmd/kubeconform"},
 	"kubeseal":    {"github.com/bitnami-labs/sealed-secrets", "github.com/bitnami-labs/sealed-secrets/cmd/kubeseal"},
 }
+
+// helm4Tool renders where fleet.yaml says helm: 4.
+const helm4Tool = "helm4"
 
 // batchTool is the program of package batch, built like the tools and beside
 // them.
@@ -73,11 +79,15 @@ func required(module string) string {
 
 // Versions gives each tool's module version, the same as the embedded
 // toolchain's; for a tool with an image, the image.
-func (t *Toolchain) Versions() map[string]string {
+func (t *Toolchain) Versions(helm toolchain.HelmMajor) map[string]string {
 	versions := map[string]string{}
 	for name, tool := range tools {
 		versions[name] = required(tool.module)
 	}
 	maps.Copy(versions, t.opts.Images)
+	if helm == toolchain.Helm4 {
+		versions["helm"] = versions[helm4Tool]
+	}
+	delete(versions, helm4Tool)
 	return versions
 }

@@ -32,8 +32,8 @@ func New(opts Options) (*Toolchain, error) {
 // Name is "embedded".
 func (t *Toolchain) Name() string { return "embedded" }
 
-// Versions gives each tool's module version: helm, kubeseal, kubeconform.
-func (t *Toolchain) Versions() map[string]string { return Versions() }
+// Versions returns each tool's module version: helm, kubeseal, kubeconform.
+func (t *Toolchain) Versions(helm toolchain.HelmMajor) map[string]string { return Versions(helm) }
 
 // Close ends the workers. Renders still running fail.
 func (t *Toolchain) Close() error { return t.close() }

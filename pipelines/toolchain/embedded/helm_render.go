@@ -57,9 +57,9 @@ type prepared struct {
 // held are what the last render under the real clock was made with, and the first
 // in an environment after it: as long as they are there, others have other
 // addresses.
-var held []*prepared
+var held []any
 
-func hold(p *prepared, e environment) {
+func hold(p any, e environment) {
 	if e.Number == 0 {
 		held = nil
 	}
@@ -107,14 +107,21 @@ func prepareRelease(c *loadedChart, r toolchain.Release, e environment) (*prepar
 func capabilities(v chartutil.KubeVersion, e environment) *chartutil.Capabilities {
 	caps := chartutil.DefaultCapabilities.Copy()
 	caps.KubeVersion = v
-	caps.APIVersions = slices.DeleteFunc(slices.Clone(caps.APIVersions), func(apiVersion string) bool {
+	caps.APIVersions = withoutForeign(caps.APIVersions, e)
+	return caps
+}
+
+// withoutForeign returns the API versions that are of Kubernetes itself, in the order
+// that an environment has them in.
+func withoutForeign(all []string, e environment) []string {
+	own := slices.DeleteFunc(slices.Clone(all), func(apiVersion string) bool {
 		group, _, grouped := strings.Cut(apiVersion, "/")
 		return grouped && strings.Contains(group, ".") && !strings.HasSuffix(group, ".k8s.io")
 	})
 	if number := e.at(0); number != 0 {
-		newSource(number, 0).arrange(caps.APIVersions)
+		newSource(number, 0).arrange(own)
 	}
-	return caps
+	return own
 }
 
 // installable says what Helm refuses before it looks at values.
@@ -123,9 +130,13 @@ func installable(ch *chart.Chart) error {
 		return fmt.Errorf("%s charts are not installable", kind)
 	}
 	if missing := missingDependencies(ch); len(missing) > 0 {
-		return fmt.Errorf("the chart's archive lacks dependencies: found in Chart.yaml, but missing in charts/ directory: %s", strings.Join(missing, ", "))
+		return lacksDependencies(missing)
 	}
 	return nil
+}
+
+func lacksDependencies(missing []string) error {
+	return fmt.Errorf("the chart's archive lacks dependencies: found in Chart.yaml, but missing in charts/ directory: %s", strings.Join(missing, ", "))
 }
 
 // missingDependencies gives the names of the charts that Chart.yaml wants and
@@ -153,7 +164,7 @@ func (c *loadedChart) renderValues(ch *chart.Chart, values map[string]any, r too
 	if !ok {
 		return nil, fmt.Errorf("helm gives the values as %T", top["Values"])
 	}
-	if err := c.schemas.validate(ch, coalesced); err != nil {
+	if err := c.schemas.validate(schemaChart3(ch), coalesced); err != nil {
 		return nil, err
 	}
 	return top, nil

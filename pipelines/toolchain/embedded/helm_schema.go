@@ -31,9 +31,24 @@ type compiledSchema struct {
 
 func newSchemas() *schemas { return &schemas{compiled: map[string]*compiledSchema{}} }
 
+// schemaChart is what the schemas of a chart hang on, whichever Helm loaded it.
+type schemaChart struct {
+	name, path   string
+	schema       []byte
+	dependencies []schemaChart
+}
+
+func schemaChart3(ch *chart.Chart) schemaChart {
+	s := schemaChart{name: ch.Name(), path: ch.ChartFullPath(), schema: ch.Schema}
+	for _, sub := range ch.Dependencies() {
+		s.dependencies = append(s.dependencies, schemaChart3(sub))
+	}
+	return s
+}
+
 // validate says what Helm's ValidateAgainstSchema says, with the same verdict
 // for every schema that stays inside its file.
-func (s *schemas) validate(ch *chart.Chart, values map[string]any) error {
+func (s *schemas) validate(ch schemaChart, values map[string]any) error {
 	problems, err := s.problems(ch, values, nil)
 	if err != nil {
 		return err
@@ -45,21 +60,21 @@ func (s *schemas) validate(ch *chart.Chart, values map[string]any) error {
 }
 
 // problems goes down into the subcharts; path is the one to the chart's values.
-func (s *schemas) problems(ch *chart.Chart, values map[string]any, path []string) ([]toolchain.Problem, error) {
+func (s *schemas) problems(ch schemaChart, values map[string]any, path []string) ([]toolchain.Problem, error) {
 	var found []toolchain.Problem
-	if ch.Schema != nil {
-		own, err := s.validateOne(ch.Schema, values, path)
+	if ch.schema != nil {
+		own, err := s.validateOne(ch.schema, values, path)
 		if err != nil {
-			return nil, &toolchain.ChartError{Message: fmt.Sprintf("%s/values.schema.json: %v", ch.ChartFullPath(), err)}
+			return nil, &toolchain.ChartError{Message: fmt.Sprintf("%s/values.schema.json: %v", ch.path, err)}
 		}
 		found = append(found, own...)
 	}
-	for _, sub := range ch.Dependencies() {
-		raw, ok := values[sub.Name()]
+	for _, sub := range ch.dependencies {
+		raw, ok := values[sub.name]
 		if !ok || raw == nil {
 			continue
 		}
-		below := append(append([]string{}, path...), sub.Name())
+		below := append(append([]string{}, path...), sub.name)
 		table, ok := raw.(map[string]any)
 		if !ok {
 			found = append(found, toolchain.Problem{Path: below, Message: fmt.Sprintf("got %T, want the subchart's values", raw)})

@@ -60,21 +60,29 @@ func release(ch toolchain.Chart, values string) toolchain.Release {
 	return toolchain.Release{Name: "dev", Namespace: "team", Chart: ch, KubeVersion: "1.34.1", Values: []byte(values)}
 }
 
-// sameAsHelm renders with both and wants the same files, or an error of both.
-// It gives what was rendered.
+// sameAsHelm renders with both and wants the same files, or an error of both, by
+// Helm 3 and by Helm 4. It returns what Helm 3 rendered.
 func sameAsHelm(t *testing.T, tc toolchain.Helm, r toolchain.Release) (manifest.Files, error) {
+	t.Helper()
+	four := r
+	four.Helm = toolchain.Helm4
+	_, _ = sameAs(t, tc, four)
+	return sameAs(t, tc, r)
+}
+
+func sameAs(t *testing.T, tc toolchain.Helm, r toolchain.Release) (manifest.Files, error) {
 	t.Helper()
 	want, wantErr := realtool.HelmTemplate(t, r)
 	got, gotErr := tc.Template(context.Background(), r)[0].Get()
 	if (wantErr == nil) != (gotErr == nil) {
-		t.Fatalf("helm says: %v\nkasou says: %v", wantErr, gotErr)
+		t.Fatalf("%s says: %v\nkasou says: %v", r.Helm.Module(), wantErr, gotErr)
 	}
 	if diff := cmp.Diff(want.Paths(), got.Paths()); diff != "" {
-		t.Fatalf("files differ (-helm +kasou):\n%s", diff)
+		t.Fatalf("files of %s differ (-helm +kasou):\n%s", r.Helm.Module(), diff)
 	}
 	for _, name := range want.Paths() {
 		if !bytes.Equal(want[name], got[name]) {
-			t.Errorf("%s differs (-helm +kasou):\n%s", name, cmp.Diff(string(want[name]), string(got[name])))
+			t.Errorf("%s of %s differs (-helm +kasou):\n%s", name, r.Helm.Module(), cmp.Diff(string(want[name]), string(got[name])))
 		}
 	}
 	if r.WillValidate = true; wantErr == nil {

@@ -3,6 +3,8 @@ package embedded
 import (
 	"runtime/debug"
 	"sync"
+
+	"kasou/pipelines/toolchain"
 )
 
 var buildInfo = sync.OnceValue(func() map[string]string {
@@ -29,11 +31,11 @@ func moduleVersion(path string) string {
 	return "unknown"
 }
 
-// Versions gives the module version of each tool that is linked into the
-// binary: helm, kubeseal, kubeconform.
-func Versions() map[string]string {
+// Versions returns the module version of each tool that is linked into the
+// binary: helm, which is Helm 3 or 4, kubeseal, kubeconform.
+func Versions(helm toolchain.HelmMajor) map[string]string {
 	return map[string]string{
-		"helm":        moduleVersion("helm.sh/helm/v3"),
+		"helm":        moduleVersion(helm.Module()),
 		"kubeconform": moduleVersion("github.com/yannh/kubeconform"),
 		"kubeseal":    moduleVersion("github.com/bitnami-labs/sealed-secrets"),
 	}

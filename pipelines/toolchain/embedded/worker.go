@@ -55,6 +55,7 @@ func WorkerMain() {
 	answers := os.Stdout
 	os.Stdout = os.Stderr
 	silenceHelm(io.Discard)
+	silenceHelm4()
 	replaceFunctions()
 	// To wait for a job must not hold a thread in the system, for which the
 	// runtime would look again and again; where it cannot be helped, it does.
@@ -108,11 +109,16 @@ func render(charts map[string]*loadedChart, j job) (files manifest.Files, seen o
 		}
 		charts[r.Chart.Digest] = c
 	}
-	if j.ValuesOnly {
+	switch {
+	case j.ValuesOnly && r.Helm == toolchain.Helm4:
+		_, err = prepareRelease4(c, r, j.Environment)
+	case j.ValuesOnly:
 		_, err = prepareRelease(c, r, j.Environment)
-		return nil, seen, err
+	case r.Helm == toolchain.Helm4:
+		files, err = renderRelease4(c, r, j.Environment)
+	default:
+		files, err = renderRelease(c, r, j.Environment)
 	}
-	files, err = renderRelease(c, r, j.Environment)
 	return files, seen, err
 }
 
