@@ -62,8 +62,8 @@ func TestRenovateFindsWhatItUpdates(t *testing.T) {
 			}
 			found += len(pattern(t, m.MatchStrings[0]).FindAllSubmatch(data, -1))
 		}
-		if found != 1 {
-			t.Errorf("%s: found %d times", m.Description, found)
+		if found == 0 {
+			t.Errorf("%s: nothing is found", m.Description)
 		}
 	}
 	mod, err := os.ReadFile(filepath.Join(root, "go.mod"))

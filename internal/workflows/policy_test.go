@@ -21,19 +21,19 @@ func TestActionlint(t *testing.T) {
 // Permissions of all jobs: a new one has to be argued for here.
 func TestPermissionsAreTheLeast(t *testing.T) {
 	want := map[string]map[string]string{
-		"build.yaml/build":          {"contents": "write"},
-		"check.yaml/shard":          {"contents": "read"},
-		"check.yaml/check":          {},
-		"drift.yaml/drift":          {"contents": "read", "issues": "write"},
-		"register.yaml/register":    {"contents": "write"},
-		"release.yaml/release":      {"contents": "write", "packages": "write", "id-token": "write", "attestations": "write"},
-		"test.yaml/containers":      {"contents": "read"},
-		"test.yaml/elsewhere":       {"contents": "read"},
-		"test.yaml/fuzz":            {"contents": "read"},
-		"test.yaml/race":            {"contents": "read"},
-		"test.yaml/test":            {"contents": "read"},
-		"test.yaml/vulnerabilities": {"contents": "read"},
-		"upgrade.yaml/upgrade":      {"contents": "write", "pull-requests": "write"},
+		"build.yaml/build":             {"contents": "write"},
+		"check.yaml/shard":             {"contents": "read"},
+		"check.yaml/check":             {},
+		"drift.yaml/drift":             {"contents": "read", "issues": "write"},
+		"register.yaml/register":       {"contents": "write"},
+		"release.yaml/release":         {"contents": "write", "packages": "write", "id-token": "write", "attestations": "write"},
+		"conformance.yaml/conformance": {"contents": "read"},
+		"test.yaml/elsewhere":          {"contents": "read"},
+		"test.yaml/fuzz":               {"contents": "read"},
+		"test.yaml/race":               {"contents": "read"},
+		"test.yaml/test":               {"contents": "read"},
+		"test.yaml/vulnerabilities":    {"contents": "read"},
+		"upgrade.yaml/upgrade":         {"contents": "write", "pull-requests": "write"},
 	}
 	got := map[string]map[string]string{}
 	for file, w := range load(t) {
@@ -94,13 +94,14 @@ func isPinned(t *testing.T, where string, s step, versions map[string]string) {
 
 func TestEvents(t *testing.T) {
 	want := map[string][]string{
-		"build.yaml":    {"push"},
-		"check.yaml":    {"pull_request", "merge_group"},
-		"drift.yaml":    {"schedule", "workflow_dispatch"},
-		"register.yaml": {"workflow_dispatch"},
-		"release.yaml":  {"push"},
-		"test.yaml":     {"pull_request", "push", "schedule", "workflow_dispatch"},
-		"upgrade.yaml":  {"schedule", "workflow_dispatch"},
+		"build.yaml":       {"push"},
+		"check.yaml":       {"pull_request", "merge_group"},
+		"drift.yaml":       {"schedule", "workflow_dispatch"},
+		"register.yaml":    {"workflow_dispatch"},
+		"release.yaml":     {"push"},
+		"conformance.yaml": {"schedule", "workflow_dispatch"},
+		"test.yaml":        {"pull_request", "push", "schedule", "workflow_dispatch"},
+		"upgrade.yaml":     {"schedule", "workflow_dispatch"},
 	}
 	got := map[string][]string{}
 	for file, w := range load(t) {
@@ -226,5 +227,8 @@ func TestDaggerIsTheSDKsVersion(t *testing.T) {
 	}
 	if !seen {
 		t.Error("the action installs no dagger")
+	}
+	if got, want := load(t)["conformance.yaml"].Jobs["conformance"].Env["DAGGER"], strings.TrimSpace(string(out)); got != want {
+		t.Errorf("conformance.yaml: the engine is %s, its SDK in go.mod %s", got, want)
 	}
 }
