@@ -1,6 +1,6 @@
 tools := go tool -modfile=tools/go.mod
 
-.PHONY: help test e2e loop lint bench bench-stages generate
+.PHONY: help test quick golden e2e loop lint bench bench-stages generate release module charts race fuzz vulnerabilities
 help: ## list the targets
 	@grep -E '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
 
@@ -20,7 +20,7 @@ quick: ## what is fast: build, vet, and the packages of values and rules; under 
 	go run . check
 
 golden: ## rewrite what tests compare with: golden files, JSON schemas, the reference of fields, digests
-	go test ./pipelines/argocd ./pipelines/fleet ./pipelines/report ./pipelines/tree -update
+	go test ./pipelines/argocd ./pipelines/fleet ./pipelines/report ./pipelines/scaffold ./pipelines/tree -update
 	go generate ./pipelines/fleet ./pipelines/toolchain/dagger
 
 # Not from Go's cache: it does not see the charts, which lie outside the module.
@@ -47,3 +47,34 @@ bench-stages: ## what a cluster of a fleet costs in kasou's own stages
 
 generate: ## JSON schemas and schema bundles, from types and upstream definitions
 	go generate ./...
+
+# SNAPSHOT= is for a tag that is checked out, in a clean working copy.
+SNAPSHOT ?= --snapshot
+KASOU_REPOSITORY ?= $(shell go list -m)
+release: ## all that a release is made of, into dist/; it publishes nothing
+	KASOU_REPOSITORY=$(KASOU_REPOSITORY) KASOU_RELEASE_TOOLS=$(CURDIR)/tools/release/go.mod \
+		go tool -modfile=tools/release/go.mod goreleaser release --clean --skip=publish,announce $(SNAPSHOT)
+
+module: ## move kasou to MODULE=github.com/OWNER/kasou, where it is released from
+	go run ./internal/module set $(MODULE)
+	go generate ./pipelines/toolchain/dagger
+	go mod tidy
+
+# For whoever has a network. Tests find them by KASOU_UPSTREAM_CHARTS=$PWD/.charts.
+CHARTS ?= $(CURDIR)/.charts
+charts: ## the upstream vcluster charts that tests run on, by pinned digest, into CHARTS
+	go run ./internal/upstream/fetch $(CHARTS)
+
+race: ## all tests with the race detector
+	go test -race -timeout 60m ./...
+
+FUZZTIME ?= 60s
+fuzz: ## each fuzz target for FUZZTIME
+	set -e; for package in $$(go list ./...); do \
+		for target in $$(go test -list '^Fuzz' $$package | grep '^Fuzz' || true); do \
+			echo "$$package $$target"; go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package; \
+		done; \
+	done
+
+vulnerabilities: ## known vulnerabilities in what kasou calls; it asks vuln.go.dev
+	go tool -modfile=tools/govulncheck/go.mod govulncheck ./...

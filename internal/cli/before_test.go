@@ -32,3 +32,29 @@ func TestTheCommitBeforeAPush(t *testing.T) {
 		})
 	}
 }
+
+// GitLab tells the same by other names.
+func TestTheEventOnGitLab(t *testing.T) {
+	commit, none := strings.Repeat("ab", 20), strings.Repeat("0", 40)
+	for _, test := range []struct {
+		source, before, base string
+		event, against       string
+	}{
+		{"push", commit, "", "push", commit},
+		{"push", none, "", "push", ""},
+		{"merge_request_event", none, commit, "pull_request", commit},
+		{"schedule", commit, "", "schedule", ""},
+		{"web", commit, "", "web", ""},
+	} {
+		env := map[string]string{"GITLAB_CI": "true", "CI_PIPELINE_SOURCE": test.source, "CI_COMMIT_BEFORE_SHA": test.before, "CI_MERGE_REQUEST_DIFF_BASE_SHA": test.base}
+		c := &ciCommand{flags: &flags{env: Env{Getenv: func(name string) string { return env[name] }}}}
+		against, err := c.before()
+		if c.event() != test.event || against != test.against || err != nil {
+			t.Errorf("%s: %s, %s, %v", test.source, c.event(), against, err)
+		}
+		env["GITLAB_CI"] = ""
+		if c.event() != "" {
+			t.Errorf("outside of GitLab there is the event %q", c.event())
+		}
+	}
+}

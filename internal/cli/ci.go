@@ -2,10 +2,8 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 
@@ -16,36 +14,38 @@ import (
 	"kasou/pipelines/report"
 )
 
-// CI runs a pipeline as CI does, with the arguments of `go run ./ci`, and gives
-// the exit code. With none, the GitHub event decides; outside GitHub it builds
-// and publishes nothing.
+// CI runs `kasou ci` with the arguments and returns the exit code.
 func CI(args []string, env Env) int {
-	github, env := onGitHub(env)
-	return execute(newCI(env, github), args, env)
+	return Main(append([]string{ciName}, args...), env)
 }
+
+// ciName is the name of the command.
+const ciName = "ci"
 
 // ciPipelines are what `ci` can run.
 var ciPipelines = []string{"build", "check", "register", "drift", "upgrade"}
 
-func newCI(env Env, github *report.GitHub) *cobra.Command {
-	c := &ciCommand{github: github, publish: choice{value: "", allowed: []string{"commit", "fail", "none"}}}
-	root := newCommand(env, &cobra.Command{
-		Use:   "ci [" + strings.Join(ciPipelines, "|") + "]",
+func newCI(f *flags) *cobra.Command {
+	c := &ciCommand{flags: f, publish: choice{value: "", allowed: []string{"commit", "fail", "none"}}}
+	root := &cobra.Command{
+		Use:   ciName + " [" + strings.Join(ciPipelines, "|") + "]",
 		Short: "Run a pipeline as CI does: commit what it writes, or fail",
 		Long: `Run a pipeline over the whole fleet.
 
-With no argument the GitHub event decides: a push builds and commits, a pull
-request is checked, a schedule looks for drift. Elsewhere the fleet is built and nothing is published.
+With no argument the event of GitHub Actions or GitLab CI decides: a push builds and
+commits, a pull request or merge request is checked, a schedule looks for drift.
+Elsewhere the fleet is built and nothing is published.
 
 ci upgrade builds the next hop of each ring on a branch and keeps one pull request for
 each, where a schedule or a person starts the workflow.`,
 		Args:      c.args,
 		ValidArgs: ciPipelines,
 		RunE:      func(cmd *cobra.Command, args []string) error { return c.failed(c.run(cmd, args)) },
-	})
-	c.flags = addCommonFlags(root, env)
+	}
 	root.Flags().Var(&c.publish, "publish", "commit: commit and push; fail: fail where anything would change; none: only write")
 	root.Flags().StringVar(&c.shard, "shard", "", "i/n: only the i-th of n parts of the fleet")
+	root.Flags().StringVar(&c.handOver, "hand-over", "", "build: write what the shard built to this file, for --join")
+	root.Flags().StringVar(&c.join, "join", "", "build: take what shards handed over from this folder, in place of building")
 	root.Flags().StringVar(&c.author, "author", "", "author of the commit, as in \"Name <mail>\"; default: git's configuration")
 	root.Flags().BoolVar(&c.allowPrune, "allow-prune", false, "allow the files of more than one cluster to be removed")
 	c.drift.flags(root)
@@ -57,13 +57,13 @@ each, where a schedule or a person starts the workflow.`,
 
 type ciCommand struct {
 	*flags
-	// github is nil outside its Actions.
-	github     *report.GitHub
-	publish    choice
-	shard      string
-	author     string
-	allowPrune bool
-	drift      driftFlags
+	publish choice
+	shard   string
+	// handOver is the file that a shard's tree goes to, join the folder with all of them.
+	handOver, join string
+	author         string
+	allowPrune     bool
+	drift          driftFlags
 	// issue asks for the GitHub issue, comment for that on the pull request.
 	issue, comments bool
 }
@@ -75,25 +75,9 @@ func (c *ciCommand) args(_ *cobra.Command, args []string) error {
 	return nil
 }
 
-// byEvent gives the pipeline and the way to publish that a GitHub event asks
-// for.
-func byEvent(event string) (pipeline, publish string, err error) {
-	switch event {
-	case "push":
-		return "build", "commit", nil
-	case "pull_request", "merge_group":
-		return "check", "none", nil
-	case "schedule":
-		return "drift", "none", nil
-	case "":
-		return "build", "none", nil
-	}
-	return "", "", usagef("nothing is to be run by itself on the event %q: say build, check, register, drift or upgrade", event)
-}
-
 // decide gives the pipeline and the way to publish: as said, else by the event.
 func (c *ciCommand) decide(args []string) (pipeline, publish string, err error) {
-	event := c.env.Getenv("GITHUB_EVENT_NAME")
+	event := c.event()
 	if len(args) == 0 {
 		if pipeline, publish, err = byEvent(event); err != nil {
 			return "", "", err
@@ -116,39 +100,13 @@ func (c *ciCommand) decide(args []string) (pipeline, publish string, err error) 
 	return pipeline, publish, c.contradiction(pipeline, publish)
 }
 
-// beforeMerge reports whether a GitHub event is about a change that is not merged:
-// whoever proposes one would have kasou push what it builds from that, with the
-// token of pull_request_target into the base branch.
-func beforeMerge(event string) bool {
-	return strings.HasPrefix(event, "pull_request") || event == "merge_group"
-}
-
-// before returns the commit that a push starts from, as GitHub tells it; empty
-// where it does not, and for a branch that is new. A pull request's merge commit
-// has the tip of its base for a parent, which kasou finds by itself.
-func (c *ciCommand) before() (string, error) {
-	file := c.env.Getenv("GITHUB_EVENT_PATH")
-	if c.env.Getenv("GITHUB_EVENT_NAME") != "push" || file == "" {
-		return "", nil
-	}
-	data, err := os.ReadFile(file)
-	if err != nil {
-		return "", fmt.Errorf("GITHUB_EVENT_PATH: %w", err)
-	}
-	var event struct {
-		Before string `json:"before"`
-	}
-	if err := json.Unmarshal(data, &event); err != nil {
-		return "", fmt.Errorf("GITHUB_EVENT_PATH: %w", err)
-	}
-	if strings.Trim(event.Before, "0") == "" {
-		return "", nil
-	}
-	return event.Before, nil
-}
-
 // contradiction says which of the flags do not go together.
 func (c *ciCommand) contradiction(pipeline, publish string) error {
+	if c.handOver != "" || c.join != "" {
+		if err := c.shardContradiction(pipeline, publish); err != nil {
+			return err
+		}
+	}
 	switch {
 	case c.comments && pipeline != "check":
 		return usagef("--comment is for check, not for %s", pipeline)
@@ -184,10 +142,9 @@ func (c *ciCommand) run(cmd *cobra.Command, args []string) error {
 		return err
 	}
 	defer s.close()
-	s.github = c.github
 	fmt.Fprintf(c.env.Stderr, "kasou: ci %s, toolchain %s, publish %s\n", pipeline, s.tools.Name(), mode)
 	s.options.Shard, s.options.AllowPrune, s.options.Diff = part, c.allowPrune, true
-	s.options.BeforeMerge = beforeMerge(c.env.Getenv("GITHUB_EVENT_NAME"))
+	s.options.BeforeMerge = beforeMerge(c.event())
 	if s.options.Against, err = c.before(); err != nil {
 		return err
 	}
@@ -200,12 +157,21 @@ func (c *ciCommand) run(cmd *cobra.Command, args []string) error {
 	if pipeline == "check" || mode == "fail" {
 		return c.check(cmd, s)
 	}
-	write, err := s.writer(pipeline)
+	again, err := s.writer(pipeline)
 	if err != nil {
 		return err
 	}
+	write := again
+	switch {
+	case c.handOver != "":
+		write = c.handingOver(s, again)
+	case c.join != "":
+		if write, err = c.joining(s); err != nil {
+			return err
+		}
+	}
 	if mode == "commit" {
-		return c.writeAndPublish(cmd.Context(), s, write)
+		return c.writeAndPublish(cmd.Context(), s, write, again)
 	}
 	return s.run(cmd, "building", write)
 }
@@ -251,7 +217,9 @@ func (s *session) writer(name string) (pipelines.Pipeline, error) {
 	}, err
 }
 
-func (c *ciCommand) writeAndPublish(ctx context.Context, s *session, write pipelines.Pipeline) error {
+// writeAndPublish publishes what write gives; again builds it anew where others pushed
+// meanwhile.
+func (c *ciCommand) writeAndPublish(ctx context.Context, s *session, write, again pipelines.Pipeline) error {
 	p, err := c.publisher(ctx, s)
 	if err != nil {
 		return err
@@ -266,7 +234,7 @@ func (c *ciCommand) writeAndPublish(ctx context.Context, s *session, write pipel
 	if err := s.print(r); err != nil {
 		return err
 	}
-	if err := c.publishBuilt(ctx, s, p, r, write); err != nil {
+	if err := c.publishBuilt(ctx, s, p, r, again); err != nil {
 		return c.unpublished(s, err)
 	}
 	return nil

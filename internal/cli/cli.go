@@ -59,10 +59,8 @@ func usagef(format string, args ...any) error {
 // the exit code. An interrupt or SIGTERM ends the work between two files, never
 // within one; a second one ends the process.
 func Main(args []string, env Env) int {
-	return execute(newRoot(env), args, env)
-}
-
-func execute(root *cobra.Command, args []string, env Env) int {
+	root, f := newRoot(env)
+	f.onGitHub(root, args)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	go func() {
@@ -70,7 +68,13 @@ func execute(root *cobra.Command, args []string, env Env) int {
 		stop()
 	}()
 	root.SetArgs(args)
-	return exitCode(root.ExecuteContext(ctx), env.Stderr)
+	return exitCode(root.ExecuteContext(ctx), f.env.Stderr)
+}
+
+// Command returns kasou's command, for what is generated of it: it is not to be run.
+func Command() *cobra.Command {
+	root, _ := newRoot(System())
+	return root
 }
 
 func exitCode(err error, stderr io.Writer) int {
@@ -95,7 +99,7 @@ func exitCode(err error, stderr io.Writer) int {
 	}
 }
 
-func newRoot(env Env) *cobra.Command {
+func newRoot(env Env) (*cobra.Command, *flags) {
 	root := newCommand(env, &cobra.Command{
 		Use:     "kasou",
 		Version: version(),
@@ -112,11 +116,11 @@ that virtual cluster, keeps it true, and fails the build when it is not.`,
 	})
 	f := addCommonFlags(root, env)
 	root.AddCommand(
-		newNew(f), newValues(f), newBuild(f), newCheck(f), newLock(f), newRegister(f), newRetire(f), newPlan(f), newUpgrade(f), newDrift(f), newDoctor(f), newExplain(f), newVersion(f),
+		newInit(f), newNew(f), newImport(f), newValues(f), newBuild(f), newCheck(f), newLock(f), newRegister(f), newRetire(f), newPlan(f), newUpgrade(f), newDrift(f), newCI(f), newDoctor(f), newExplain(f), newVersion(f),
 	)
 	completeFilesWhereWanted(root)
 	root.InitDefaultCompletionCmd("completion")
-	return root
+	return root, f
 }
 
 // newCommand ties a top command to its world.

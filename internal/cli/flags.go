@@ -26,7 +26,9 @@ import (
 
 // flags are those that all commands share.
 type flags struct {
-	env       Env
+	env Env
+	// github is nil for every command but ci, and outside of GitHub's Actions.
+	github    *report.GitHub
 	clusters  string
 	toolchain choice
 	output    report.Format
@@ -97,15 +99,20 @@ func (f *flags) locate(c *cobra.Command) (location, error) {
 
 // open gathers what a pipeline needs. The caller closes it.
 func (f *flags) open(c *cobra.Command, names []string) (*session, error) {
+	where, err := f.locate(c)
+	if err != nil {
+		return nil, err
+	}
+	return f.openAt(c, where, names)
+}
+
+// openAt is open for a place that was found before.
+func (f *flags) openAt(c *cobra.Command, where location, names []string) (*session, error) {
 	if f.jobs < 1 {
 		return nil, usagef("--jobs %d: at least 1", f.jobs)
 	}
 	if f.hostQPS <= 0 {
 		return nil, usagef("--host-qps %v: more than 0", f.hostQPS)
-	}
-	where, err := f.locate(c)
-	if err != nil {
-		return nil, err
 	}
 	cache := chart.CacheDir()
 	if cache == "" {
@@ -138,8 +145,6 @@ func (f *flags) open(c *cobra.Command, names []string) (*session, error) {
 type session struct {
 	*flags
 	location
-	// github is nil for kasou itself, and outside Actions.
-	github  *report.GitHub
 	tools   toolchain.Toolchain
 	options pipelines.Options
 	helm    ownHelm
@@ -305,6 +310,7 @@ func asUsage(err error) error {
 	var unknown *pipelines.UnknownClusterError
 	var setting *pipelines.SettingError
 	var ring *pipelines.UnknownRingError
+	var join *pipelines.JoinError
 	switch {
 	case errors.As(err, &ring) && len(ring.Known) == 0:
 		return usagef("there is no ring %q: spec.rings of fleet.yaml has none", ring.Name)
@@ -312,7 +318,7 @@ func asUsage(err error) error {
 		return usagef("there is no ring %q; there are %s", ring.Name, quoted(ring.Known))
 	case errors.As(err, &unknown):
 		return usagef("there is no cluster %q%s; there are %s", unknown.Name, meant(unknown.Name, unknown.Known), quotedFew(unknown.Known))
-	case errors.As(err, &setting):
+	case errors.As(err, &setting), errors.As(err, &join):
 		return usageError{err}
 	}
 	return err

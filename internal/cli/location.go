@@ -38,6 +38,39 @@ func locate(workDir, clusters string, isDefault bool) (location, error) {
 	return location{root: root, dir: filepath.ToSlash(dir)}, nil
 }
 
+// locateNew is locate for commands that make the clusters folder where there is none:
+// below the git top level by its default name, else where --clusters says.
+func locateNew(workDir, clusters string, isDefault bool) (location, error) {
+	where, err := locate(workDir, clusters, isDefault)
+	var usage usageError
+	if !errors.As(err, &usage) && !errors.Is(err, fs.ErrNotExist) {
+		return where, err
+	}
+	start, err := filepath.EvalSymlinks(workDir)
+	if err != nil {
+		return location{}, err
+	}
+	root := gitTop(start)
+	if root == "" {
+		root = start
+	}
+	folder := filepath.Join(start, clusters)
+	switch {
+	case filepath.IsAbs(clusters):
+		folder = clusters
+	case isDefault:
+		folder = filepath.Join(root, clusters)
+	}
+	if _, err := os.Lstat(folder); err == nil {
+		return location{}, usagef("%q is not a folder; --clusters takes the folder with fleet.yaml", clusters)
+	}
+	dir, err := filepath.Rel(root, folder)
+	if err != nil || !filepath.IsLocal(dir) || dir == "." {
+		return location{}, usagef("--clusters %q: it takes a folder below %s", clusters, root)
+	}
+	return location{root: root, dir: filepath.ToSlash(dir)}, nil
+}
+
 func findFolder(start, clusters string, isDefault bool) (string, error) {
 	if filepath.IsAbs(clusters) {
 		return clusters, isFolder(clusters, clusters)

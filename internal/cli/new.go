@@ -23,7 +23,11 @@ func newNew(f *flags) *cobra.Command {
 		Args:              oneCluster,
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(c *cobra.Command, args []string) error {
-			s, err := f.open(c, nil)
+			where, err := locateNew(f.env.Dir, f.clusters, !c.Flags().Changed("clusters"))
+			if err != nil {
+				return err
+			}
+			s, err := f.openAt(c, where, nil)
 			if err != nil {
 				return err
 			}
@@ -39,7 +43,9 @@ func newNew(f *flags) *cobra.Command {
 			case err != nil:
 				return err
 			}
-			fmt.Fprintf(f.env.Stderr, "Next: kasou build %s\n", wanted.Name)
+			if !r.Failed() {
+				fmt.Fprintf(f.env.Stderr, "Next: kasou build %s\n", wanted.Name)
+			}
 			return s.print(r)
 		},
 	}

@@ -30,7 +30,7 @@ func TestScripts(t *testing.T) {
 		t.Fatal(err)
 	}
 	bin := t.TempDir()
-	build := exec.Command("go", "build", "-o", bin, "kasou", "kasou/ci")
+	build := exec.Command("go", "build", "-o", bin+string(os.PathSeparator), "../..", "../../ci")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}

@@ -52,6 +52,9 @@ var below = map[string][]string{
 	"upgrade": {"baseline", "chart", "history", "report", "transition", "workspace"},
 }
 
+// own begins the paths of kasou's packages, as packages returns them.
+const own = "kasou/"
+
 type pkg struct {
 	ImportPath                         string
 	Imports, TestImports, XTestImports []string
@@ -59,10 +62,19 @@ type pkg struct {
 
 func packages(t *testing.T) []pkg {
 	t.Helper()
-	out, err := exec.Command("go", "list", "-json=ImportPath,Imports,TestImports,XTestImports", "kasou/...").Output()
+	list := exec.Command("go", "list", "-json=ImportPath,Imports,TestImports,XTestImports", "./...")
+	list.Dir = "../.."
+	out, err := list.Output()
 	if err != nil {
 		t.Fatalf("go list: %v", err)
 	}
+	// Whatever the module's path is, its packages are kasou here.
+	module, err := exec.Command("go", "list", "-m").Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	path := `"` + strings.TrimSpace(string(module))
+	out = []byte(strings.NewReplacer(path+`"`, `"kasou"`, path+"/", `"kasou/`).Replace(string(out)))
 	var all []pkg
 	for d := json.NewDecoder(strings.NewReader(string(out))); ; {
 		var p pkg
@@ -87,7 +99,7 @@ func within(name string, prefixes ...string) bool {
 
 func TestHeavyLibrariesStayBehindTheirDoors(t *testing.T) {
 	for _, p := range packages(t) {
-		name := strings.TrimPrefix(p.ImportPath, "kasou/")
+		name := strings.TrimPrefix(p.ImportPath, own)
 		for _, imported := range slices.Concat(p.Imports, p.TestImports, p.XTestImports) {
 			for library, doors := range heavy {
 				if within(imported, library) && !within(name, doors...) {
@@ -100,13 +112,13 @@ func TestHeavyLibrariesStayBehindTheirDoors(t *testing.T) {
 
 func TestStagesDoNotImportEachOther(t *testing.T) {
 	for _, p := range packages(t) {
-		rest, ok := strings.CutPrefix(p.ImportPath, "kasou/pipelines/")
+		rest, ok := strings.CutPrefix(p.ImportPath, own+"pipelines/")
 		if !ok {
 			continue
 		}
 		stage, _, _ := strings.Cut(rest, "/")
 		for _, imported := range p.Imports {
-			other, ok := strings.CutPrefix(imported, "kasou/pipelines/")
+			other, ok := strings.CutPrefix(imported, own+"pipelines/")
 			if !ok {
 				continue
 			}
@@ -119,10 +131,10 @@ func TestStagesDoNotImportEachOther(t *testing.T) {
 }
 
 func TestImportsGoDown(t *testing.T) {
-	ranks := []string{"kasou", "kasou/ci", "kasou/internal/cli", "kasou/pipelines"}
+	ranks := []string{"kasou", own + "ci", own + "internal/cli", own + "pipelines"}
 	for _, p := range packages(t) {
 		rank := slices.Index(ranks, p.ImportPath)
-		if rank < 0 && within(p.ImportPath, "kasou/pipelines") {
+		if rank < 0 && within(p.ImportPath, own+"pipelines") {
 			rank = len(ranks)
 		}
 		for _, imported := range p.Imports {

@@ -2,10 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime/debug"
 )
 
 // tools are the paths of the programs that are timed.
@@ -15,7 +17,11 @@ type tools struct{ kasou, helm, kubeseal, kubeconform string }
 // the same versions as those that are linked into kasou, and all without cgo, as
 // their projects release them: a program that loads no libraries starts faster.
 func buildTools(ctx context.Context, dir string) (tools, error) {
-	cmd := exec.CommandContext(ctx, "go", "build", "-o", dir+string(filepath.Separator), "kasou",
+	own, ok := debug.ReadBuildInfo()
+	if !ok {
+		return tools{}, errors.New("this program does not say which module it is of")
+	}
+	cmd := exec.CommandContext(ctx, "go", "build", "-o", dir+string(filepath.Separator), own.Main.Path,
 		"helm.sh/helm/v3/cmd/helm", "github.com/bitnami-labs/sealed-secrets/cmd/kubeseal", "github.com/yannh/kubeconform/cmd/kubeconform")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {

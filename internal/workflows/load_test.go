@@ -33,13 +33,25 @@ type job struct {
 	Timeout     int               `yaml:"timeout-minutes"`
 	Permissions map[string]string `yaml:"permissions"`
 	Strategy    struct {
-		Matrix map[string][]string `yaml:"matrix"`
+		Matrix map[string]list `yaml:"matrix"`
 	} `yaml:"strategy"`
 	Env   map[string]string `yaml:"env"`
 	Steps []step            `yaml:"steps"`
 }
 
+// list is a list of texts; an expression in its place is none.
+type list []string
+
+// UnmarshalYAML reads either.
+func (l *list) UnmarshalYAML(n *yaml.Node) error {
+	if n.Kind == yaml.ScalarNode {
+		return nil
+	}
+	return n.Decode((*[]string)(l))
+}
+
 type step struct {
+	ID   string            `yaml:"id"`
 	Name string            `yaml:"name"`
 	Uses yaml.Node         `yaml:"uses"`
 	With map[string]string `yaml:"with"`
@@ -48,10 +60,44 @@ type step struct {
 	Run  string            `yaml:"run"`
 }
 
+// action is action.yml, which the workflows use.
+type action struct {
+	Inputs map[string]struct {
+		Description string `yaml:"description"`
+		Default     string `yaml:"default"`
+	} `yaml:"inputs"`
+	Outputs map[string]struct {
+		Description string `yaml:"description"`
+		Value       string `yaml:"value"`
+	} `yaml:"outputs"`
+	Runs struct {
+		Using string `yaml:"using"`
+		Steps []step `yaml:"steps"`
+	} `yaml:"runs"`
+}
+
+func loadAction(t *testing.T) action {
+	t.Helper()
+	var a action
+	data, err := os.ReadFile(filepath.Join(root, "action.yml"))
+	if err == nil {
+		err = yaml.Unmarshal(data, &a)
+	}
+	if err != nil || len(a.Runs.Steps) == 0 {
+		t.Fatalf("action.yml: %v", err)
+	}
+	return a
+}
+
 // load reads all workflows, by file name.
 func load(t *testing.T) map[string]workflow {
 	t.Helper()
-	files, err := filepath.Glob(filepath.Join(root, ".github/workflows/*.y*ml"))
+	return loadFrom(t, root)
+}
+
+func loadFrom(t *testing.T, repo string) map[string]workflow {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(repo, ".github/workflows/*.y*ml"))
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no workflows: %v", err)
 	}

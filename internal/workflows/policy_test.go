@@ -21,11 +21,21 @@ func TestActionlint(t *testing.T) {
 // Permissions of all jobs: a new one has to be argued for here.
 func TestPermissionsAreTheLeast(t *testing.T) {
 	want := map[string]map[string]string{
-		"build.yaml/build":     {"contents": "write"},
-		"check.yaml/shard":     {"contents": "read"},
-		"check.yaml/check":     {},
-		"drift.yaml/drift":     {"contents": "read", "issues": "write"},
-		"upgrade.yaml/upgrade": {"contents": "write", "pull-requests": "write"},
+		"build.yaml/build":             {"contents": "write"},
+		"check.yaml/shard":             {"contents": "read"},
+		"check.yaml/check":             {},
+		"drift.yaml/drift":             {"contents": "read", "issues": "write"},
+		"fleet-build.yaml/shard":       {"contents": "read"},
+		"fleet-build.yaml/publish":     {"contents": "write"},
+		"register.yaml/register":       {"contents": "write"},
+		"release.yaml/release":         {"contents": "write", "packages": "write", "id-token": "write", "attestations": "write"},
+		"conformance.yaml/conformance": {"contents": "read"},
+		"test.yaml/elsewhere":          {"contents": "read"},
+		"test.yaml/fuzz":               {"contents": "read"},
+		"test.yaml/race":               {"contents": "read"},
+		"test.yaml/test":               {"contents": "read"},
+		"test.yaml/vulnerabilities":    {"contents": "read"},
+		"upgrade.yaml/upgrade":         {"contents": "write", "pull-requests": "write"},
 	}
 	got := map[string]map[string]string{}
 	for file, w := range load(t) {
@@ -54,32 +64,47 @@ func TestActionsArePinned(t *testing.T) {
 	for file, w := range load(t) {
 		for name, j := range w.Jobs {
 			for _, s := range j.Steps {
-				uses, comment := s.Uses.Value, s.Uses.LineComment
-				if uses == "" {
-					continue
-				}
-				if !pinned.MatchString(uses) || !version.MatchString(comment) {
-					t.Errorf("%s/%s: %q %q: want a full commit SHA and # vX.Y.Z", file, name, uses, comment)
-				}
-				action, _, _ := strings.Cut(uses, "@")
-				if other, ok := versions[action]; ok && other != uses+comment {
-					t.Errorf("%s/%s: %s %s is elsewhere %s", file, name, uses, comment, other)
-				}
-				versions[action] = uses + comment
+				isPinned(t, file+"/"+name, s, versions)
 			}
 		}
+	}
+	for _, s := range loadAction(t).Runs.Steps {
+		isPinned(t, "action.yml", s, versions)
 	}
 	if len(versions) == 0 {
 		t.Error("no action was seen")
 	}
 }
 
+// isPinned wants a commit, and one version of each action. The action of this repository
+// is of the same commit as the workflow.
+func isPinned(t *testing.T, where string, s step, versions map[string]string) {
+	t.Helper()
+	uses, comment := s.Uses.Value, s.Uses.LineComment
+	if uses == "" || uses == "./" || uses == "./.kasou" {
+		return
+	}
+	if !pinned.MatchString(uses) || !version.MatchString(comment) {
+		t.Errorf("%s: %q %q: want a full commit SHA and # vX.Y.Z", where, uses, comment)
+	}
+	action, _, _ := strings.Cut(uses, "@")
+	if other, ok := versions[action]; ok && other != uses+comment {
+		t.Errorf("%s: %s %s is elsewhere %s", where, uses, comment, other)
+	}
+	versions[action] = uses + comment
+}
+
 func TestEvents(t *testing.T) {
 	want := map[string][]string{
-		"build.yaml":   {"push"},
-		"check.yaml":   {"pull_request", "merge_group"},
-		"drift.yaml":   {"schedule", "workflow_dispatch"},
-		"upgrade.yaml": {"schedule", "workflow_dispatch"},
+		"build.yaml":       {"push"},
+		"check.yaml":       {"pull_request", "merge_group"},
+		"drift.yaml":       {"schedule", "workflow_dispatch"},
+		"register.yaml":    {"workflow_dispatch"},
+		"release.yaml":     {"push"},
+		"fleet-build.yaml": {"workflow_call"},
+		"conformance.yaml": {"schedule", "workflow_dispatch"},
+		"test.yaml":        {"pull_request", "push", "schedule", "workflow_dispatch"},
+		"upgrade.yaml":     {"schedule", "workflow_dispatch"},
 	}
 	got := map[string][]string{}
 	for file, w := range load(t) {
@@ -101,11 +126,42 @@ func TestPullRequestsHaveNoCredentials(t *testing.T) {
 				if !strings.HasPrefix(s.Uses.Value, "actions/checkout@") {
 					continue
 				}
-				keeps, pushes := s.With["persist-credentials"], j.Permissions["contents"] == "write"
+				// A release is made by the API, and beside the fleet stands kasou itself: git
+				// pushes neither.
+				keeps, pushes := s.With["persist-credentials"], j.Permissions["contents"] == "write" && file != "release.yaml" && s.With["path"] == ""
 				if keeps != map[bool]string{true: "true", false: "false"}[pushes] {
 					t.Errorf("%s/%s: persist-credentials is %q, pushing is %v", file, name, keeps, pushes)
 				}
 			}
+		}
+	}
+}
+
+// What the workflow does not give, the action does not take: an input's default would
+// reach a pull request, too.
+func TestTheActionTakesNoCredentialsByItself(t *testing.T) {
+	a := loadAction(t)
+	for name, input := range a.Inputs {
+		if input.Description == "" {
+			t.Errorf("the input %s is not described", name)
+		}
+		if strings.Contains(input.Default, "${{") {
+			t.Errorf("the input %s has the default %s", name, input.Default)
+		}
+	}
+	for name, output := range a.Outputs {
+		if output.Description == "" {
+			t.Errorf("the output %s is not described", name)
+		}
+	}
+	for _, s := range a.Runs.Steps {
+		for name, value := range s.Env {
+			if strings.Contains(value, "github.token") || strings.Contains(value, "secrets.") {
+				t.Errorf("the action gives a step %s: %s", name, value)
+			}
+		}
+		if strings.Contains(s.Run, "${{") {
+			t.Errorf("an expression in a script: %s", s.Run)
 		}
 	}
 }
@@ -123,11 +179,29 @@ func TestNoExpressionInScripts(t *testing.T) {
 	}
 }
 
+// What a release is made of must not come from a run that somebody else could write to.
+func TestAReleaseTakesNoCache(t *testing.T) {
+	w, ok := load(t)["release.yaml"]
+	if !ok {
+		t.Fatal("there is no release.yaml")
+	}
+	for _, s := range w.Jobs["release"].Steps {
+		switch action, _, _ := strings.Cut(s.Uses.Value, "@"); action {
+		case "actions/cache":
+			t.Error("a cache is restored")
+		case "actions/setup-go":
+			if s.With["cache"] != "false" {
+				t.Errorf("setup-go restores a cache: %v", s.With)
+			}
+		}
+	}
+}
+
 func TestRunsEndAndDontPileUp(t *testing.T) {
 	for file, w := range load(t) {
 		if w.Concurrency.Group == "" || w.Concurrency.Cancel == nil {
 			t.Errorf("%s: no concurrency group, or nothing said about cancelling", file)
-		} else if *w.Concurrency.Cancel != (file == "check.yaml") {
+		} else if *w.Concurrency.Cancel != (file == "check.yaml" || file == "test.yaml") {
 			t.Errorf("%s: cancel-in-progress is %v", file, *w.Concurrency.Cancel)
 		}
 		for name, j := range w.Jobs {
@@ -146,20 +220,19 @@ func TestDaggerIsTheSDKsVersion(t *testing.T) {
 		t.Fatal(err)
 	}
 	seen := false
-	for file, w := range load(t) {
-		for name, j := range w.Jobs {
-			for _, s := range j.Steps {
-				if !strings.HasPrefix(s.Uses.Value, "dagger/dagger-for-github@") {
-					continue
-				}
-				seen = true
-				if got, want := s.With["version"], strings.TrimSpace(string(out)); got != want {
-					t.Errorf("%s/%s: Dagger's command is %s, its SDK in go.mod %s", file, name, got, want)
-				}
-			}
+	for _, s := range loadAction(t).Runs.Steps {
+		if !strings.HasPrefix(s.Uses.Value, "dagger/dagger-for-github@") {
+			continue
+		}
+		seen = true
+		if got, want := s.With["version"], strings.TrimSpace(string(out)); got != want {
+			t.Errorf("action.yml: Dagger's command is %s, its SDK in go.mod %s", got, want)
 		}
 	}
 	if !seen {
-		t.Error("no workflow installs dagger")
+		t.Error("the action installs no dagger")
+	}
+	if got, want := load(t)["conformance.yaml"].Jobs["conformance"].Env["DAGGER"], strings.TrimSpace(string(out)); got != want {
+		t.Errorf("conformance.yaml: the engine is %s, its SDK in go.mod %s", got, want)
 	}
 }

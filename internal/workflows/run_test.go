@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -102,9 +103,9 @@ func (h *hub) edit(branch, file, from, to string) {
 
 func (h *hub) refs() string { return h.git(h.origin, "for-each-ref") }
 
-// withDagger gives what scripts need to run `dagger run`, and the toolchain that
-// they get. Where no engine is named, a command of that name runs the rest as it
-// is: without a session, ci says that it runs embedded, and does.
+// withDagger returns what scripts need to run `dagger run`, and the toolchain that
+// there is. Where no engine is named, a command of that name runs the rest as it
+// is, without a session.
 func withDagger(t *testing.T) (env []string, toolchain string) {
 	t.Helper()
 	const host, cli = "_EXPERIMENTAL_DAGGER_RUNNER_HOST", "_EXPERIMENTAL_DAGGER_CLI_BIN"
@@ -159,7 +160,7 @@ func TestRun(t *testing.T) {
 		w := workflows["check.yaml"]
 		w.Jobs = maps.Clone(w.Jobs)
 		sharded := w.Jobs["shard"]
-		sharded.Strategy.Matrix = map[string][]string{"shard": {"1/2", "2/2"}}
+		sharded.Strategy.Matrix = map[string]list{"shard": {"1/2", "2/2"}}
 		w.Jobs["shard"] = sharded
 		r := newRunner(t, h.checkout("stale", true), "pull_request")
 		expect(t, r, r.run(w), "shard", "failure", "check", "failure")
@@ -170,21 +171,38 @@ func TestRun(t *testing.T) {
 	t.Run("a push is built and committed, once", func(t *testing.T) {
 		h.edit("main", spec, "dev.k8s", "pushed.k8s")
 		pushed := h.git(h.origin, "rev-parse", "main")
-		env, toolchain := withDagger(t)
-		r := newRunner(t, h.checkout("main", false), "push", env...)
+		r := newRunner(t, h.checkout("main", false), "push")
 		expect(t, r, r.run(workflows["build.yaml"]), "build", "success")
-		contains(t, r.log.String(), "toolchain "+toolchain)
+		contains(t, r.log.String(), "toolchain embedded", "ci build")
+		if r.outputs["changed"] != "true" || r.outputs["clusters"] != `["development"]` || r.outputs["findings"] == "" {
+			t.Errorf("the action's outputs: %v", r.outputs)
+		}
 		contains(t, r.summary, "| `development` | built |")
 		contains(t, h.git(h.origin, "log", "-1", "--format=%an %ae%n%B", "main"), "github-actions[bot]", "development")
 		if parent := h.git(h.origin, "rev-parse", "main~1"); parent != pushed {
 			t.Errorf("the commit is on %s, not on the pushed %s\n%s", parent, pushed, r.log.String())
 		}
 		committed := h.refs()
-		r = newRunner(t, h.checkout("main", false), "push", env...)
+		r = newRunner(t, h.checkout("main", false), "push")
 		expect(t, r, r.run(workflows["build.yaml"]), "build", "success")
+		if r.outputs["changed"] != "false" {
+			t.Errorf("the action's outputs: %v", r.outputs)
+		}
 		if after := h.refs(); after != committed {
 			t.Errorf("the second build committed again:\n%s", r.log.String())
 		}
+	})
+	t.Run("the upstream commands give the same", func(t *testing.T) {
+		env, toolchain := withDagger(t)
+		r := newRunner(t, h.checkout("main", true), "pull_request", env...)
+		results := r.run(workflows["check.yaml"].with("toolchain", "dagger"))
+		if toolchain == "embedded" { // no engine: the action does not fall back
+			expect(t, r, results, "shard", "failure")
+			contains(t, r.log.String(), "the Dagger engine at no address cannot be reached")
+			return
+		}
+		expect(t, r, results, "shard", "success")
+		contains(t, r.log.String(), "toolchain dagger")
 	})
 	t.Run("drift is reported", func(t *testing.T) {
 		fake := githubtest.Start(t)
@@ -211,6 +229,24 @@ func TestRun(t *testing.T) {
 			t.Errorf("there is no hop, and it changed something:\n%s", r.log.String())
 		}
 	})
+}
+
+// with returns the workflow with another input of the action.
+func (w workflow) with(name, value string) workflow {
+	jobs := maps.Clone(w.Jobs)
+	for key, j := range jobs {
+		j.Steps = slices.Clone(j.Steps)
+		for i, s := range j.Steps {
+			if s.isKasou() {
+				s.With = maps.Clone(s.With)
+				s.With[name] = value
+				j.Steps[i] = s
+			}
+		}
+		jobs[key] = j
+	}
+	w.Jobs = jobs
+	return w
 }
 
 func expect(t *testing.T, r *runner, got map[string]string, pairs ...string) {

@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"os"
@@ -19,12 +20,18 @@ import (
 type runner struct {
 	t     *testing.T
 	clone string
-	event string
-	files string
-	env   []string
+	// actionPath is the folder of kasou's action: the clone's own, or one beside it.
+	actionPath string
+	event      string
+	files      string
+	env        []string
 
 	log             strings.Builder
 	summary, output string
+	// outputs are those of the action that ran last.
+	outputs map[string]string
+	// values are of further expressions.
+	values map[string]string
 }
 
 // newRunner gives a runner for an event, in a clone that is as checkout leaves
@@ -32,7 +39,7 @@ type runner struct {
 func newRunner(t *testing.T, clone, event string, env ...string) *runner {
 	t.Helper()
 	files := t.TempDir()
-	r := &runner{t: t, clone: clone, event: event, files: files, env: env}
+	r := &runner{t: t, clone: clone, actionPath: clone, event: event, files: files, env: env}
 	for _, name := range []string{"GITHUB_STEP_SUMMARY", "GITHUB_OUTPUT", "GITHUB_ENV", "GITHUB_PATH"} {
 		if err := os.WriteFile(filepath.Join(files, name), nil, 0o600); err != nil {
 			t.Fatal(err)
@@ -63,6 +70,7 @@ func (r *runner) run(w workflow) map[string]string {
 
 func (r *runner) job(w workflow, j job, results map[string]string) string {
 	values := map[string]string{"runner.temp": r.files, "runner.os": "Linux", "github.token": githubtest.Token}
+	maps.Copy(values, r.values)
 	if j.Needs != "" {
 		values["needs."+j.Needs+".result"] = results[j.Needs]
 		if results[j.Needs] != "success" && j.If != "always()" {
@@ -84,11 +92,76 @@ func (r *runner) job(w workflow, j job, results map[string]string) string {
 func (r *runner) steps(w workflow, j job, values map[string]string) bool {
 	ok := true
 	for _, s := range j.Steps {
-		if s.Run != "" && (ok || s.If != "") {
-			ok = r.step(w, j, s, values) && ok
+		switch {
+		case !ok && s.If == "":
+		case s.isKasou():
+			ok = r.action(w, j, s, values) && ok
+		case s.Run != "":
+			ok = r.step(w, j, s, values, "GITHUB_OUTPUT") && ok
 		}
 	}
 	return ok
+}
+
+// isKasou reports whether the step uses kasou's action.
+func (s step) isKasou() bool {
+	return s.Uses.Value == "./" || s.Uses.Value == "./.kasou" || strings.Contains(s.Uses.Value, "/kasou@")
+}
+
+// action runs the scripts of this repository's own action, with the inputs of the step
+// that uses it, up to one that fails.
+func (r *runner) action(w workflow, j job, use step, outer map[string]string) bool {
+	a := loadAction(r.t)
+	values := maps.Clone(outer)
+	for name, input := range a.Inputs {
+		values["inputs."+name] = input.Default
+	}
+	for name, value := range use.With {
+		if _, known := a.Inputs[name]; !known {
+			r.t.Errorf("the action has no input %s", name)
+		}
+		values["inputs."+name] = r.expand(value, outer)
+	}
+	values["github.action_path"] = r.actionPath
+	values["github.action_repository"], values["github.action_ref"], _ = strings.Cut(strings.TrimPrefix(strings.TrimPrefix(use.Uses.Value, "./"), ".kasou"), "@")
+	for i, s := range a.Runs.Steps {
+		if s.If != "" && r.expand(s.If, values) == "" || s.Run == "" {
+			continue
+		}
+		file := fmt.Sprintf("output-%d", i)
+		r.write(file, "")
+		ok := r.step(w, j, s, values, file)
+		for name, value := range outputs(r.read(file)) {
+			values["steps."+s.ID+".outputs."+name] = value
+		}
+		r.write("GITHUB_OUTPUT", r.read("GITHUB_OUTPUT")+r.read(file))
+		if !ok {
+			return false
+		}
+	}
+	r.outputs = map[string]string{}
+	for name, output := range a.Outputs {
+		r.outputs[name] = r.expand(output.Value, values)
+	}
+	return true
+}
+
+// outputs reads what a step wrote to GITHUB_OUTPUT.
+func outputs(text string) map[string]string {
+	all := map[string]string{}
+	lines := strings.Split(text, "\n")
+	for i := 0; i < len(lines); i++ {
+		if name, end, ok := strings.Cut(lines[i], "<<"); ok {
+			var value []string
+			for i++; i < len(lines) && lines[i] != end; i++ {
+				value = append(value, lines[i])
+			}
+			all[name] = strings.Join(value, "\n")
+		} else if name, value, ok := strings.Cut(lines[i], "="); ok {
+			all[name] = value
+		}
+	}
+	return all
 }
 
 // orOne gives one empty value for a job without a matrix.
@@ -99,8 +172,9 @@ func orOne(values []string) []string {
 	return values
 }
 
-// step runs a script and says whether it went well.
-func (r *runner) step(w workflow, j job, s step, values map[string]string) bool {
+// step runs a script, whose outputs go to a file of the runner's, and says whether it
+// went well.
+func (r *runner) step(w workflow, j job, s step, values map[string]string, output string) bool {
 	r.t.Helper()
 	script := filepath.Join(r.files, "script.sh")
 	if err := os.WriteFile(script, []byte(s.Run), 0o600); err != nil {
@@ -113,6 +187,7 @@ func (r *runner) step(w workflow, j job, s step, values map[string]string) bool 
 			c.Env = append(c.Env, name+"="+r.expand(value, values))
 		}
 	}
+	c.Env = append(c.Env, "GITHUB_OUTPUT="+filepath.Join(r.files, output))
 	c.Env = append(c.Env, r.env...)
 	out, err := c.CombinedOutput()
 	fmt.Fprintf(&r.log, "$ %s\n%s", s.Run, out)
@@ -126,6 +201,8 @@ func (r *runner) environment() []string {
 		"GITHUB_ACTIONS=true", "CI=true", "GITHUB_EVENT_NAME=" + r.event, "GITHUB_WORKSPACE=" + r.clone,
 		"GITHUB_REPOSITORY=acme/platform", "RUNNER_TEMP=" + r.files, "GIT_CONFIG_GLOBAL=" + os.DevNull,
 		"KASOU_CACHE=" + filepath.Join(r.files, "cache"), "HOME=" + r.files,
+		"GITHUB_ACTION_PATH=" + r.actionPath, "RUNNER_OS=Linux", "RUNNER_ARCH=X64",
+		"GITHUB_SERVER_URL=https://127.0.0.1:1", // nothing is fetched in a test
 	}
 	for _, name := range []string{"GITHUB_STEP_SUMMARY", "GITHUB_OUTPUT", "GITHUB_ENV", "GITHUB_PATH"} {
 		env = append(env, name+"="+filepath.Join(r.files, name))
@@ -151,19 +228,44 @@ func goEnv(t *testing.T, names ...string) []string {
 	return env
 }
 
-var expression = regexp.MustCompile(`\$\{\{\s*([\w.-]+)\s*\}\}`)
+var expression = regexp.MustCompile(`\$\{\{\s*(.+?)\s*\}\}`)
 
-// expand puts values in the place of expressions. Secrets and variables are
-// unset, as on a fork.
+// expand puts values in the place of expressions.
 func (r *runner) expand(s string, values map[string]string) string {
 	return expression.ReplaceAllStringFunc(s, func(e string) string {
-		name := expression.FindStringSubmatch(e)[1]
-		value, ok := values[name]
-		if !ok && !strings.HasPrefix(name, "secrets.") && !strings.HasPrefix(name, "vars.") {
-			r.t.Errorf("no value for %s", e)
-		}
-		return value
+		return r.evaluate(expression.FindStringSubmatch(e)[1], values)
 	})
+}
+
+// evaluate returns what an expression gives, empty for false: names, texts, comparisons
+// and or. Secrets and variables are unset, as on a fork.
+func (r *runner) evaluate(e string, values map[string]string) string {
+	e = strings.TrimSpace(e)
+	if left, right, ok := strings.Cut(e, "||"); ok {
+		return cmp.Or(r.evaluate(left, values), r.evaluate(right, values))
+	}
+	for _, operator := range []string{"==", "!="} {
+		if left, right, ok := strings.Cut(e, operator); ok {
+			if (r.evaluate(left, values) == r.evaluate(right, values)) == (operator == "==") {
+				return "true"
+			}
+			return ""
+		}
+	}
+	if text, ok := strings.CutPrefix(e, "'"); ok {
+		return strings.TrimSuffix(text, "'")
+	}
+	value, ok := values[e]
+	if !ok && !strings.HasPrefix(e, "secrets.") && !strings.HasPrefix(e, "vars.") && !strings.HasPrefix(e, "steps.") {
+		r.t.Errorf("no value for %s", e)
+	}
+	return value
+}
+
+func (r *runner) write(name, text string) {
+	if err := os.WriteFile(filepath.Join(r.files, name), []byte(text), 0o600); err != nil {
+		r.t.Fatal(err)
+	}
 }
 
 func (r *runner) read(name string) string {

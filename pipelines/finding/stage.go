@@ -27,6 +27,7 @@ const (
 	Retire     Stage = "retire"
 	Drift      Stage = "drift"
 	Doctor     Stage = "doctor"
+	Import     Stage = "import"
 )
 
 // repeating are the stages that find the same again as long as the inputs are the
@@ -34,7 +35,7 @@ const (
 var repeating = map[Stage]bool{
 	Fleet: false, Chart: false, VCluster: true, Render: true, ArgoCD: true, Seal: false, Values: false,
 	Conform: true, Extra: false, Policy: false, Plan: false, Upgrade: false, Tree: false, Credential: false, Register: false,
-	Host: false, Lock: false, Retire: false, Drift: false, Doctor: false,
+	Host: false, Lock: false, Retire: false, Drift: false, Doctor: false, Import: false,
 }
 
 // Stage returns the stage that the rule is of, whose name it begins with. It is not

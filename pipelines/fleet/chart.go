@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"errors"
 	"fmt"
 	"net/url"
 	"regexp"
@@ -103,4 +104,13 @@ func hasSecret(u *url.URL) bool {
 		}
 	}
 	return false
+}
+
+// CheckRepository returns an error that says why Argo CD cannot read a repository at the
+// URL, or nil. It never repeats the URL, which can hold a password.
+func CheckRepository(raw string) error {
+	if p := checkGitURL(raw); p != nil {
+		return errors.New(p.message)
+	}
+	return nil
 }

@@ -92,7 +92,7 @@ func (l *loader) report(severity finding.Severity, rule finding.Rule, name, mess
 func (l *loader) fleetFile(entries []fs.DirEntry) *source {
 	similar := lookalike(entries, layout.Fleet)
 	if !has(entries, layout.Fleet) {
-		hint := "write it: apiVersion, kind: Fleet, spec.repository.url and spec.host.kubernetesVersion"
+		hint := "Run kasou init."
 		if similar != "" {
 			hint = fmt.Sprintf("rename %s to %s", similar, layout.Fleet)
 		}

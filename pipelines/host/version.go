@@ -2,19 +2,31 @@ package host
 
 import (
 	"context"
+	"fmt"
+	"regexp"
 
 	"k8s.io/client-go/tools/clientcmd"
 )
 
-// Version returns the Kubernetes version that the host says it has, such as v1.34.1. The
-// error is one of this package's.
+var versionStart = regexp.MustCompile(`^v(1\.[0-9]+\.[0-9]+)`)
+
+// Version returns the Kubernetes version of the host, such as 1.34.1, without what a
+// provider adds to it. The errors are those of a host that cannot be asked, and one for
+// an answer that has no version.
 func (h *Host) Version(ctx context.Context) (string, error) {
 	var version struct {
 		GitVersion string `json:"gitVersion"`
 	}
 	err := h.decode(ctx, call{doing: "asking the host for its version", path: "/version",
 		needs: Permission{Verb: "get", URL: "/version"}}, &version)
-	return version.GitVersion, err
+	if err != nil {
+		return "", err
+	}
+	m := versionStart.FindStringSubmatch(version.GitVersion)
+	if m == nil {
+		return "", fmt.Errorf("the host says that its version is %q: write host.kubernetesVersion by hand", version.GitVersion)
+	}
+	return m[1], nil
 }
 
 // Context returns the name of the kubeconfig's context that leads to the host; empty

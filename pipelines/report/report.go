@@ -31,7 +31,8 @@ type Report struct {
 	Unfinished []Unfinished `json:"unfinished,omitempty"`
 	// Probes are what doctor looked at, in its order.
 	Probes []Probe `json:"probes,omitempty"`
-	// Steps are what kasou retire found done and left to do, in order.
+	// Steps are what kasou retire found done and left to do, and what kasou init and
+	// import leave to do, in order.
 	Steps []Step `json:"steps,omitempty"`
 	// Upgrades are what kasou upgrade found for each cluster that has a newer chart.
 	Upgrades []Upgrade `json:"upgrades,omitempty"`

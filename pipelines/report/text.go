@@ -47,8 +47,8 @@ func writeText(w io.Writer, r *Report, o Options) error {
 	}
 	t.unfinished(r.Unfinished)
 	t.probes(r.Probes)
-	for _, s := range r.Steps {
-		fmt.Fprintf(t, "%-7s %-12s %s\n", s.State, Inert(s.Name), indented(s.Detail))
+	if r.Command != "init" {
+		t.steps(r.Steps)
 	}
 	if r.Command == "plan" {
 		t.plan(r.Planned())
@@ -60,7 +60,16 @@ func writeText(w io.Writer, r *Report, o Options) error {
 		t.changes(r)
 	}
 	t.summary(r)
+	if r.Command == "init" {
+		t.steps(r.Steps)
+	}
 	return t.Flush()
+}
+
+func (t *textWriter) steps(steps []Step) {
+	for _, s := range steps {
+		fmt.Fprintf(t, "%-7s %-12s %s\n", s.State, Inert(s.Name), indented(s.Detail))
+	}
 }
 
 func (t *textWriter) paint(color, s string) string {

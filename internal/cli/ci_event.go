@@ -1,0 +1,88 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"strings"
+)
+
+// event returns what started the run, by GitHub's names; empty outside of GitHub's
+// Actions and GitLab CI.
+func (c *ciCommand) event() string {
+	if event := c.env.Getenv("GITHUB_EVENT_NAME"); event != "" || c.env.Getenv("GITLAB_CI") != "true" {
+		return event
+	}
+	source := c.env.Getenv("CI_PIPELINE_SOURCE")
+	if source == "merge_request_event" {
+		return "pull_request"
+	}
+	return source
+}
+
+// byEvent gives the pipeline and the way to publish that a GitHub event asks
+// for.
+func byEvent(event string) (pipeline, publish string, err error) {
+	switch event {
+	case "push":
+		return "build", "commit", nil
+	case "pull_request", "merge_group":
+		return "check", "none", nil
+	case "schedule":
+		return "drift", "none", nil
+	case "":
+		return "build", "none", nil
+	}
+	return "", "", usagef("nothing is to be run by itself on the event %q: say build, check, register, drift or upgrade", event)
+}
+
+// beforeMerge reports whether a GitHub event is about a change that is not merged:
+// whoever proposes one would have kasou push what it builds from that, with the
+// token of pull_request_target into the base branch.
+func beforeMerge(event string) bool {
+	return strings.HasPrefix(event, "pull_request") || event == "merge_group"
+}
+
+// before returns the commit that a push starts from, as GitHub tells it; empty
+// where it does not, and for a branch that is new. A pull request's merge commit
+// has the tip of its base for a parent, which kasou finds by itself.
+func (c *ciCommand) before() (string, error) {
+	if c.env.Getenv("GITHUB_EVENT_NAME") == "" && c.env.Getenv("GITLAB_CI") == "true" {
+		return c.beforeOnGitLab(), nil
+	}
+	file := c.env.Getenv("GITHUB_EVENT_PATH")
+	if c.env.Getenv("GITHUB_EVENT_NAME") != "push" || file == "" {
+		return "", nil
+	}
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return "", fmt.Errorf("GITHUB_EVENT_PATH: %w", err)
+	}
+	var event struct {
+		Before string `json:"before"`
+	}
+	if err := json.Unmarshal(data, &event); err != nil {
+		return "", fmt.Errorf("GITHUB_EVENT_PATH: %w", err)
+	}
+	return commitOrNone(event.Before), nil
+}
+
+// beforeOnGitLab returns the commit that a push or a merge request starts from
+// (https://docs.gitlab.com/ci/variables/predefined_variables/).
+func (c *ciCommand) beforeOnGitLab() string {
+	switch c.event() {
+	case "push":
+		return commitOrNone(c.env.Getenv("CI_COMMIT_BEFORE_SHA"))
+	case "pull_request":
+		return c.env.Getenv("CI_MERGE_REQUEST_DIFF_BASE_SHA")
+	}
+	return ""
+}
+
+// commitOrNone returns nothing for the commit of zeros, from which a new branch starts.
+func commitOrNone(commit string) string {
+	if strings.Trim(commit, "0") == "" {
+		return ""
+	}
+	return commit
+}

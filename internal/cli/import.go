@@ -1,0 +1,77 @@
+package cli
+
+import (
+	"context"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"kasou/pipelines"
+	"kasou/pipelines/report"
+)
+
+func newImport(f *flags) *cobra.Command {
+	var charts string
+	var dryRun bool
+	c := &cobra.Command{
+		Use:   "import FOLDER",
+		Short: "Make specs of a tree that was made by hand",
+		Long: `Write a spec.yaml for each virtual cluster in a folder that holds what helm template
+wrote, a values file, an Argo CD Application and a sealed cluster Secret, under whatever
+names. Then report what the build will write otherwise than it stands there.
+
+It removes and overwrites nothing, and says what is left to do, in order.`,
+		Example: `  kasou import old/ --dry-run
+  kasou import . --charts charts`,
+		Args: func(c *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return usagef("%s takes one folder", c.CommandPath())
+			}
+			return nil
+		},
+		RunE: func(c *cobra.Command, args []string) error {
+			s, err := f.open(c, nil)
+			if err != nil {
+				return err
+			}
+			defer s.close()
+			i := pipelines.Import{}
+			if i.From, err = s.below(args[0]); err != nil {
+				return err
+			}
+			if charts != "" {
+				if i.ChartArchives, err = s.below(charts); err != nil {
+					return err
+				}
+			}
+			s.options.DryRun = dryRun
+			return s.run(c, "importing", func(ctx context.Context, o pipelines.Options) (*report.Report, error) {
+				return pipelines.ImportTree(ctx, o, i)
+			})
+		},
+	}
+	c.Flags().StringVar(&charts, "charts", "", "folder in the repo with archives NAME-VERSION.tgz or charts NAME, taken in place of the chart's repository")
+	c.Flags().BoolVar(&dryRun, "dry-run", false, "report and write nothing")
+	return c
+}
+
+// below returns a folder that was named on the command line by its path from the repo's
+// root, slash-separated.
+func (s *session) below(name string) (string, error) {
+	full := name
+	if !filepath.IsAbs(full) {
+		full = filepath.Join(s.env.Dir, full)
+	}
+	full, err := filepath.EvalSymlinks(full)
+	if err != nil {
+		return "", usageError{err}
+	}
+	if err := isFolder(full, name); err != nil {
+		return "", usagef("%q is not a folder", name)
+	}
+	rel, err := filepath.Rel(s.root, full)
+	if err != nil || !filepath.IsLocal(rel) {
+		return "", usagef("%q is not in the repository %s", name, s.root)
+	}
+	return filepath.ToSlash(rel), nil
+}
