@@ -80,7 +80,7 @@ func TestSet(t *testing.T) {
 	if out := goCommand(t, filepath.Join(dir, "e2e"), "list", "-f", "{{join .Imports \"\\n\"}}", "./internal/..."); !strings.Contains(out, place+"/") || strings.Contains(out, "\nkasou/") {
 		t.Errorf("e2e imports\n%s", out)
 	}
-	unchanged, err := os.ReadFile(filepath.Join(dir, "pipelines", "seal", "record.go"))
+	unchanged, err := os.ReadFile(filepath.Join(dir, "pipelines", "manifest", "record.go"))
 	if err != nil || !strings.Contains(string(unchanged), `"kasou/tag"`) {
 		t.Errorf("an annotation was taken for a package: %v", err)
 	}

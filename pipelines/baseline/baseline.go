@@ -46,10 +46,10 @@ type Baseline struct {
 	tree history.Files
 	// moved are the clusters whose locks are another there than on disk.
 	moved map[string]bool
-	// defaultsAt is where the fleet's defaults differ first from the committed ones.
-	defaults    sync.Once
-	defaultsAt  []string
-	defaultsErr error
+	// shared has where a part of fleet.yaml differs first from the committed one, by the
+	// part's keys.
+	mu     sync.Mutex
+	shared map[string][]string
 }
 
 // Open returns the commit that a change starts from; nil where the repository has
@@ -149,16 +149,37 @@ func judged(c fleet.Cluster, change transition.Change, cause []string) (finding.
 	return finding.Finding{}, false
 }
 
-// cause returns where the spec differs first from the committed one, or the fleet's
-// defaults, which stand at the same path; the whole spec where neither does, as where the
+// cause returns where the spec differs first from the committed one, or its class or the
+// fleet's defaults, which stand at the same path; the whole spec where neither does, as where the
 // chart's content has changed.
 func (b *Baseline) cause(ctx context.Context, c fleet.Cluster) ([]string, error) {
 	at, err := b.firstDifference(ctx, c.File, "spec")
-	if err == nil && len(at) == 0 {
-		b.defaults.Do(func() { b.defaultsAt, b.defaultsErr = b.firstDifference(ctx, b.Fleet.File, "spec", "defaults") })
-		at, err = b.defaultsAt, b.defaultsErr
+	for _, place := range c.Inherits() {
+		if err != nil || len(at) > 0 {
+			break
+		}
+		at, err = b.sharedDifference(ctx, place)
 	}
 	return append([]string{"spec"}, at...), err
+}
+
+// sharedDifference is firstDifference of a part of fleet.yaml, which many clusters ask
+// for.
+func (b *Baseline) sharedDifference(ctx context.Context, keys []string) ([]string, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	part := strings.Join(keys, ".")
+	if at, known := b.shared[part]; known {
+		return at, nil
+	}
+	at, err := b.firstDifference(ctx, b.Fleet.File, keys...)
+	if err == nil {
+		if b.shared == nil {
+			b.shared = map[string][]string{}
+		}
+		b.shared[part] = at
+	}
+	return at, err
 }
 
 // firstDifference returns where what a file has below the keys differs first from what the

@@ -24,6 +24,7 @@ func (f *Fleet) assemble(shared *source, specs []*source) finding.List {
 	remarshal(f.File, object(shared.raw, "spec"), &f.Spec)
 	report := fleetReporter(f, shared, &findings)
 	checkFleet(f.Spec, report)
+	checkClasses(shared, f.Spec, report)
 	f.applyDefaults()
 
 	slices.SortFunc(specs, func(a, b *source) int { return strings.Compare(a.cluster, b.cluster) })
@@ -56,7 +57,13 @@ func (f *Fleet) assembleCluster(src, shared *source) *check {
 	}
 	c := Cluster{Name: src.cluster, File: src.file, document: src.document, text: src.text, fleet: f}
 	k := &check{own: src, shared: shared}
-	remarshal(src.file, mergeSpecs(object(shared.raw, "spec", "defaults"), object(src.raw, "spec")), &c.Spec)
+	own := object(src.raw, "spec")
+	k.class = classOf(own, object(shared.raw, "spec", "defaults"))
+	merged := map[string]any{}
+	for _, layer := range append(f.layers(shared, k.class), own) {
+		merged = mergeSpecs(merged, layer)
+	}
+	remarshal(src.file, merged, &c.Spec)
 	k.name, _ = object(src.raw, "metadata")["name"].(string)
 	c.Spec.fillName(src.cluster)
 	k.given = c.Spec

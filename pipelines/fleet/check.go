@@ -46,6 +46,8 @@ type check struct {
 	given       ClusterSpec
 	own, shared *source
 	findings    finding.List
+	// class is the one that the spec, or the defaults, name.
+	class string
 	// server is the normal form of spec.server; empty where it has none.
 	server string
 }
@@ -57,17 +59,25 @@ func (k *check) report(dotted string, p *problem) {
 		return
 	}
 	path := strings.Split(dotted, ".")
-	inherited := append([]string{"spec", "defaults"}, path[1:]...)
-	if k.own.isRefused(path) || k.shared.isRefused(inherited) && !k.own.document.Has(path...) {
+	if k.own.isRefused(path) || !k.own.document.Has(path...) && k.inheritsRefused(path) {
 		return
 	}
 	message := strings.TrimPrefix(dotted, "spec.") + " " + p.message
 	k.findings = append(k.findings, k.cluster.Finding(p.severity, p.rule, path, message, p.hint))
 }
 
+// inheritsRefused reports whether what the spec leaves out at path has a finding in
+// fleet.yaml already.
+func (k *check) inheritsRefused(path []string) bool {
+	return slices.ContainsFunc(k.cluster.fleet.Spec.inherited(k.class, path), k.shared.isRefused)
+}
+
 // one checks everything that a spec says by itself.
 func (k *check) one(fleet FleetSpec) {
 	spec := k.cluster.Spec
+	if _, known := fleet.Classes[k.class]; k.class != "" && !known && !k.shared.isRefused([]string{"spec", "classes"}) {
+		k.report("spec.class", noClass(fleet, k.class))
+	}
 	k.report("metadata.name", checkName(k.name, k.cluster.Name, fleet.ArgoCD.Name))
 	k.report("spec.namespace", checkReserved(spec.Namespace, fleet.ArgoCD.Namespace))
 	if k.given.Namespace != "" {

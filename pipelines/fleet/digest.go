@@ -29,6 +29,7 @@ func (c Cluster) Digest() (string, error) {
 		// Helm is left out where it is 3, as before there was another.
 		Helm toolchain.HelmMajor `json:"helm,omitempty"`
 	}{Name: c.Name, Spec: c.Spec}
+	inputs.Spec.Class = "" // what it brought is in the rest
 	if c.fleet != nil {
 		shared := c.fleet.Spec
 		inputs.Repository = shared.Repository

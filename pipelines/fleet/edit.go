@@ -18,25 +18,45 @@ type Edit struct {
 }
 
 // OwnChartVersion reports whether the chart's version stands in the cluster's own
-// spec.yaml, and not in the fleet's defaults.
-func (c Cluster) OwnChartVersion() bool { return c.document.Unfolded().Has("spec", "chart", "version") }
+// spec.yaml, and not in fleet.yaml.
+func (c Cluster) OwnChartVersion() bool { return c.document.Unfolded().Has(chartVersion...) }
+
+var chartVersion = []string{"spec", "chart", "version"}
+
+// SharedChartVersion returns where in fleet.yaml the chart's version stands that the
+// cluster shares with others, such as spec.defaults.chart.version; empty where it stands
+// in its spec.yaml or nowhere.
+func (c Cluster) SharedChartVersion() string {
+	if c.OwnChartVersion() {
+		return ""
+	}
+	for _, place := range c.fleet.Spec.inherited(c.Spec.Class, chartVersion) {
+		if c.fleet.document.Has(place...) {
+			return strings.Join(place, ".")
+		}
+	}
+	return ""
+}
 
 // SetChartVersion returns the edit that makes c's chart version another, where
-// it is written: in its spec.yaml or in the defaults of fleet.yaml. Comments,
+// it is written: in its spec.yaml, or in its class or the defaults of fleet.yaml. Comments,
 // order and quotes stay. It fails where the version does not stand as a plain
-// text, such as behind an alias, and says which file to edit by hand.
-func (c Cluster) SetChartVersion(version string) (Edit, error) {
-	keys := []string{"spec", "chart", "version"}
-	edit := Edit{File: c.File}
-	if !c.OwnChartVersion() {
-		keys = []string{"spec", "defaults", "chart", "version"}
-		edit.File = c.fleet.File
+// text, such as behind an alias, and says which file to edit by hand. It goes on from the
+// edit of the same file in before, where there is one.
+func (c Cluster) SetChartVersion(version string, before map[string]Edit) (Edit, error) {
+	keys, edit := chartVersion, Edit{File: c.File}
+	if shared := c.SharedChartVersion(); shared != "" {
+		keys, edit.File = strings.Split(shared, "."), c.fleet.File
 	}
 	var err error
-	if edit.Old, err = c.fleet.read(edit.File); err != nil {
-		return edit, err
+	earlier, begun := before[edit.File]
+	if edit.Old = earlier.Old; !begun {
+		if edit.Old, err = c.fleet.read(edit.File); err != nil {
+			return edit, err
+		}
+		earlier.New = edit.Old
 	}
-	edit.New, err = replaceScalar(edit.Old, keys, c.Spec.Chart.Version, version)
+	edit.New, err = replaceScalar(earlier.New, keys, c.Spec.Chart.Version, version)
 	if err != nil {
 		return edit, fmt.Errorf("%s: %w: set chart.version to %s by hand", edit.File, err, version)
 	}
@@ -86,7 +106,7 @@ func (c Cluster) SetRetire() (Edit, error) {
 }
 
 // AddChartVersion returns the edit that gives c's spec.yaml a chart version of its
-// own, over that of the fleet's defaults. It fails where the spec says something of
+// own, over that of its class or the fleet's defaults. It fails where the spec says something of
 // the chart already, or is not a block of lines, and says what to write by hand.
 func (c Cluster) AddChartVersion(version string) (Edit, error) {
 	line := "chart: {version: " + version + "}"

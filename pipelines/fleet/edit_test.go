@@ -23,7 +23,7 @@ func TestSetChartVersion(t *testing.T) {
 			if findings.Failed() {
 				t.Fatal(text(findings))
 			}
-			edit, err := f.Clusters[0].SetChartVersion("0.5.0")
+			edit, err := f.Clusters[0].SetChartVersion("0.5.0", nil)
 			if test.want == "" {
 				if err == nil {
 					t.Errorf("edited %s", edit.New)
@@ -54,7 +54,7 @@ spec:
 	if findings.Failed() {
 		t.Fatal(text(findings))
 	}
-	edit, err := f.Clusters[0].SetChartVersion("0.5.0")
+	edit, err := f.Clusters[0].SetChartVersion("0.5.0", nil)
 	if err != nil || edit.File != "clusters/fleet.yaml" {
 		t.Fatalf("%v, %s", err, edit.File)
 	}

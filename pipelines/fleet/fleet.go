@@ -65,8 +65,8 @@ func (c Cluster) TextDigest() string {
 }
 
 // Finding gives a finding at path, such as "spec", "ingress", "host", in the
-// cluster's spec.yaml. Where the spec has no such value and the fleet's
-// defaults have it, it stands at the default in fleet.yaml.
+// cluster's spec.yaml. Where the spec has no such value, and its class or the fleet's
+// defaults have it, it stands there in fleet.yaml.
 func (c Cluster) Finding(severity finding.Severity, rule finding.Rule, path []string, message, hint string) finding.Finding {
 	f := finding.Finding{
 		File: c.File, Cluster: c.Name,
@@ -77,11 +77,12 @@ func (c Cluster) Finding(severity finding.Severity, rule finding.Rule, path []st
 	}
 	own := c.document.Unfolded()
 	if c.fleet != nil && c.fleet.document != nil && len(path) > 1 && path[0] == "spec" && !own.Has(path...) {
-		inherited := append([]string{"spec", "defaults"}, path[1:]...)
-		if c.fleet.document.Has(inherited...) {
-			f.File = c.fleet.File
-			f.Line, f.Column = c.fleet.document.KeyAt(inherited...)
-			return f
+		for _, inherited := range c.fleet.Spec.inherited(c.Spec.Class, path) {
+			if c.fleet.document.Has(inherited...) {
+				f.File = c.fleet.File
+				f.Line, f.Column = c.fleet.document.KeyAt(inherited...)
+				return f
+			}
 		}
 	}
 	f.Line, f.Column = nearestKey(own, path)

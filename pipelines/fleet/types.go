@@ -38,6 +38,9 @@ type ClusterFile struct {
 
 // ClusterSpec is what one virtual cluster is to be.
 type ClusterSpec struct {
+	// Class of fleet.yaml, whose fields hold for what the spec leaves out. Default: the
+	// fleet's defaults alone.
+	Class string `json:"class,omitempty" jsonschema:"minLength=1,example=small"`
 	// Chart is the vcluster chart to render. Default: the chart in
 	// charts/vcluster of this repository.
 	Chart *Chart `json:"chart,omitempty"`
@@ -236,8 +239,18 @@ type FleetSpec struct {
 	// Rings say in which order kasou upgrade moves the clusters to a newer chart.
 	// Default: all at once.
 	Rings []Ring `json:"rings,omitempty" jsonschema:"minItems=1"`
-	// Defaults hold for any field that a cluster's spec leaves out.
+	// Defaults hold for any field that a cluster's spec leaves out, and its class, too.
 	Defaults *ClusterSpec `json:"defaults,omitempty"`
+	// Classes are parts of specs by their names: a spec takes one by spec.class.
+	Classes map[string]Class `json:"classes,omitempty"`
+}
+
+// Class is what the clusters of one class have in common, for any field that their
+// specs leave out.
+type Class struct {
+	// Extends is the class that this one is laid over.
+	Extends string `json:"extends,omitempty" jsonschema:"minLength=1"`
+	ClusterSpec
 }
 
 // FleetDrift says what `kasou drift --live` lets others do on the host.

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -237,22 +236,28 @@ func unreachable(c fleet.Cluster, step report.Upgrade, to string, versions []str
 }
 
 // versionEdits returns the edits that write each cluster's version where it stands:
-// in its spec, or in the fleet's defaults where all that share them go to the same
-// one. Where they do not, those that move get a version of their own.
+// in its spec, or in its class or the fleet's defaults where all that share that place
+// go to the same one. Where they do not, those that move get a version of their own.
 func (r *mover) versionEdits(to map[string]string) (map[string]fleet.Edit, finding.List) {
 	together := r.moveTogether(to)
-	edits := map[string]fleet.Edit{}
+	edits, written := map[string]fleet.Edit{}, map[string]bool{}
 	var findings finding.List
 	for _, c := range r.Clusters {
 		version := to[c.Name]
 		if version == "" {
 			continue
 		}
-		set := c.SetChartVersion
-		if !c.OwnChartVersion() && !together {
-			set = c.AddChartVersion
+		place := c.SharedChartVersion()
+		if place != "" && written[place] {
+			continue
 		}
-		edit, err := set(version)
+		edit, err := fleet.Edit{}, error(nil)
+		if place != "" && !together[place] {
+			edit, err = c.AddChartVersion(version)
+		} else {
+			edit, err = c.SetChartVersion(version, edits)
+			written[place] = place != ""
+		}
 		if err != nil {
 			findings = append(findings, c.Finding(finding.Error, RuleVersionByHand, atVersion, err.Error(), "Run kasou upgrade again after that."))
 			continue
@@ -262,16 +267,20 @@ func (r *mover) versionEdits(to map[string]string) (map[string]fleet.Edit, findi
 	return edits, findings
 }
 
-// moveTogether reports whether all clusters that take their version from the fleet's
-// defaults go to one version.
-func (r *mover) moveTogether(to map[string]string) bool {
-	var versions []string
+// moveTogether reports of each place in fleet.yaml whether all clusters that take their
+// version from it go to one version.
+func (r *mover) moveTogether(to map[string]string) map[string]bool {
+	versions := map[string][]string{}
 	for _, c := range r.Fleet.Clusters {
-		if !c.OwnChartVersion() && c.Spec.Chart.Path == "" {
-			versions = append(versions, to[c.Name])
+		if place := c.SharedChartVersion(); place != "" && c.Spec.Chart.Path == "" {
+			versions[place] = append(versions[place], to[c.Name])
 		}
 	}
-	slices.Sort(versions)
-	versions = slices.Compact(versions)
-	return len(versions) == 1 && strings.TrimSpace(versions[0]) != ""
+	together := map[string]bool{}
+	for place, all := range versions {
+		slices.Sort(all)
+		all = slices.Compact(all)
+		together[place] = len(all) == 1 && all[0] != ""
+	}
+	return together
 }
