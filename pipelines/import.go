@@ -282,7 +282,7 @@ func deployed(o Options, cluster string) ([]manifest.Document, error) {
 func (im *importing) values(ctx context.Context, o Options, c handmade.Cluster, spec *fleet.ClusterSpec) (finding.List, error) {
 	var both [2]map[string]any
 	for i, defaults := range []bool{true, false} {
-		text, found, err := Values(ctx, o, defaults)
+		text, found, err := Values(ctx, o, ValuesOptions{Defaults: defaults})
 		if err != nil || found.Failed() {
 			return found, err
 		}

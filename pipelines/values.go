@@ -1,26 +1,35 @@
 package pipelines
 
 import (
+	"cmp"
 	"context"
 
 	"kasou/pipelines/chart"
 	"kasou/pipelines/cluster"
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
+	"kasou/pipelines/position"
 	"kasou/pipelines/toolchain"
 	"kasou/pipelines/vcluster"
 	"kasou/pipelines/workspace"
 )
 
-// Values gives the values.yaml of the one cluster in Options.Names: the
-// effective values, or with defaults the chart's own. Where a finding is an
-// error there is no text.
-func Values(ctx context.Context, o Options, defaults bool) ([]byte, finding.List, error) {
+// ValuesOptions say which values Values shows.
+type ValuesOptions struct {
+	// Defaults shows the chart's own values, in place of the effective ones.
+	Defaults bool
+	// Origin adds to each effective value where it was written.
+	Origin bool
+}
+
+// Values returns the values.yaml of the one cluster in Options.Names. Where a finding is
+// an error there is no text.
+func Values(ctx context.Context, o Options, v ValuesOptions) ([]byte, finding.List, error) {
 	c, ch, findings, err := oneChart(ctx, o)
 	if err != nil || findings.Failed() {
 		return nil, findings, err
 	}
-	if defaults {
+	if v.Defaults {
 		text, err := chart.Defaults(ch)
 		return text, findings, err
 	}
@@ -29,6 +38,9 @@ func Values(ctx context.Context, o Options, defaults bool) ([]byte, finding.List
 		return nil, findings, nil
 	}
 	text, err := vcluster.MarshalValues(result.Values)
+	if err == nil && v.Origin {
+		text, err = position.Annotate(text, func(path []string) string { return cmp.Or(c.ValueOrigin(path), "kasou") })
+	}
 	return text, findings, err
 }
 

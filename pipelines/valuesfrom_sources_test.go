@@ -127,14 +127,14 @@ func TestAnEngineNeverGetsAValue(t *testing.T) {
 func TestValuesShowsThePlaceholder(t *testing.T) {
 	_, options, _ := hiding(t, map[string]string{"config.yaml": configSecret})
 	options.Names = []string{"one"}
-	fresh, _, err := pipelines.Values(context.Background(), options, false)
+	fresh, _, err := pipelines.Values(context.Background(), options, pipelines.ValuesOptions{})
 	if err != nil || !strings.Contains(string(fresh), "source: '(sealed: env KASOU_VALUE_DATABASE)'") {
 		t.Errorf("%v\n%s", err, fresh)
 	}
 	options.Names = nil
 	fleettest.MustPass(t, pipe(t, pipelines.Build, options), nil)
 	options.Names = []string{"one"}
-	built, _, err := pipelines.Values(context.Background(), options, false)
+	built, _, err := pipelines.Values(context.Background(), options, pipelines.ValuesOptions{})
 	if err != nil || !strings.Contains(string(built), "(sealed: env KASOU_VALUE_DATABASE ") {
 		t.Errorf("%v\n%s", err, built)
 	}

@@ -25,7 +25,7 @@ func valuesOf(text []byte) (map[string]any, error) {
 }
 
 func newValues(f *flags) *cobra.Command {
-	var defaults bool
+	var v pipelines.ValuesOptions
 	c := &cobra.Command{
 		Use:               "values NAME",
 		Short:             "Print the effective values of a cluster",
@@ -37,7 +37,7 @@ func newValues(f *flags) *cobra.Command {
 				return err
 			}
 			defer s.close()
-			text, findings, err := pipelines.Values(c.Context(), s.options, defaults)
+			text, findings, err := pipelines.Values(c.Context(), s.options, v)
 			if err != nil {
 				return asUsage(err)
 			}
@@ -51,6 +51,8 @@ func newValues(f *flags) *cobra.Command {
 			return s.complain(findings)
 		},
 	}
-	c.Flags().BoolVar(&defaults, "defaults", false, "print the chart's own values instead (helm show values)")
+	c.Flags().BoolVar(&v.Defaults, "defaults", false, "print the chart's own values instead (helm show values)")
+	c.Flags().BoolVar(&v.Origin, "origin", false, "say of each value where it was written: the spec, its class, the fleet's defaults, or by kasou")
+	c.MarkFlagsMutuallyExclusive("defaults", "origin")
 	return c
 }

@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -39,6 +40,33 @@ func (s FleetSpec) inherited(class string, path []string) [][]string {
 // Inherits returns the parts of fleet.yaml that the cluster's spec is laid over, the one
 // that counts first: its classes, then the defaults.
 func (c Cluster) Inherits() [][]string { return c.fleet.Spec.inherited(c.Spec.Class, []string{"spec"}) }
+
+// ValueOrigin returns where a chart value at path was written: FILE:LINE, and which part
+// of fleet.yaml that is; empty where no person wrote it.
+func (c Cluster) ValueOrigin(path []string) string {
+	for _, v := range c.Spec.ValuesFrom {
+		if slices.Equal(v.Keys(), path) {
+			return "valuesFrom: " + v.Source()
+		}
+	}
+	at := append([]string{"spec", "values"}, path...)
+	if own := c.document.Unfolded(); own.Has(at...) {
+		line, _ := own.At(at...)
+		return fmt.Sprintf("%s:%d", c.File, line)
+	}
+	for _, place := range c.Inherits() {
+		inherited := append(slices.Clone(place), at[1:]...)
+		if c.fleet.document.Has(inherited...) {
+			line, _ := c.fleet.document.At(inherited...)
+			part := "the defaults"
+			if place[1] == "classes" {
+				part = "class " + place[2]
+			}
+			return fmt.Sprintf("%s:%d, %s", c.fleet.File, line, part)
+		}
+	}
+	return ""
+}
 
 // layers returns what a spec is laid over, the lowest first: the defaults, then the
 // chain of its class.
