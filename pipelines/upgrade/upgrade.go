@@ -251,7 +251,8 @@ func (r *mover) versionEdits(to map[string]string) (map[string]fleet.Edit, findi
 		if place != "" && written[place] {
 			continue
 		}
-		edit, err := fleet.Edit{}, error(nil)
+		var edit fleet.Edit
+		var err error
 		if place != "" && !together[place] {
 			edit, err = c.AddChartVersion(version)
 		} else {
