@@ -37,7 +37,7 @@ func (d *doctor) around(ctx context.Context, r *workspace.Workspace) {
 
 // warn adds a probe that failed, and a warning at its place.
 func (d *doctor) warn(name string, at finding.Finding) {
-	d.out.Probes = append(d.out.Probes, report.Probe{Name: name, Detail: at.Message})
+	d.out.Probes = append(d.out.Probes, report.Probe{Name: name, Beside: true, Detail: at.Message})
 	at.Rule, at.Severity, at.Message = RuleDoctor, finding.Warning, name+": "+at.Message
 	d.out.Findings = append(d.out.Findings, at)
 }

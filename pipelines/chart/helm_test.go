@@ -15,7 +15,7 @@ import (
 // helm runs the helm command that go.mod pins.
 func helm(t *testing.T, args ...string) []byte {
 	t.Helper()
-	command := exec.Command("go", append([]string{"tool", "helm"}, args...)...)
+	command := exec.Command("go", append([]string{"tool", "helm.sh/helm/v3/cmd/helm"}, args...)...)
 	var stderr bytes.Buffer
 	command.Stderr = &stderr
 	out, err := command.Output()

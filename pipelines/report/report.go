@@ -66,8 +66,10 @@ type Rule struct {
 
 // Probe is one thing that doctor looked at.
 type Probe struct {
-	Name   string `json:"name"`
-	OK     bool   `json:"ok"`
+	Name string `json:"name"`
+	OK   bool   `json:"ok"`
+	// Beside says that what is not ok is nothing that a build needs.
+	Beside bool   `json:"beside,omitempty"`
 	Detail string `json:"detail,omitempty"`
 }
 

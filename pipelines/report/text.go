@@ -82,7 +82,10 @@ func (t *textWriter) paint(color, s string) string {
 func (t *textWriter) probes(probes []Probe) {
 	for _, p := range probes {
 		mark := t.paint(green, "ok  ")
-		if !p.OK {
+		switch {
+		case !p.OK && p.Beside:
+			mark = t.paint(yellow, "warn")
+		case !p.OK:
 			mark = t.paint(red, "fail")
 		}
 		fmt.Fprintf(t, "%s %-12s %s\n", mark, Inert(p.Name), indented(p.Detail))

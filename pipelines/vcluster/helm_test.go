@@ -19,7 +19,7 @@ type object map[string]any
 
 // helmCommand gives the path of the helm command of this module's go.mod.
 var helmCommand = sync.OnceValues(func() (string, error) {
-	out, err := exec.Command("go", "tool", "-n", "helm").Output()
+	out, err := exec.Command("go", "tool", "-n", "helm.sh/helm/v3/cmd/helm").Output()
 	return strings.TrimSpace(string(out)), err
 })
 
