@@ -31,19 +31,19 @@ type Job struct {
 // says that an object went unchecked.
 func Check(ctx context.Context, kc toolchain.Kubeconform, schemas toolchain.Schemas, jobs ...Job) []toolchain.Result[finding.List] {
 	checks := make([]*checker, len(jobs))
-	documents := make([][]manifest.Document, len(jobs))
+	manifests := make([]toolchain.Manifests, len(jobs))
 	for i, j := range jobs {
 		checks[i] = &checker{cluster: j.Cluster, version: schemas.KubernetesVersion}
 		for _, path := range j.Files.Paths() {
 			checks[i].read(j.Files[path])
 		}
 		checks[i].duplicates()
-		documents[i] = checks[i].documents()
+		manifests[i] = toolchain.Manifests{Cluster: j.Cluster.Name, Documents: checks[i].documents()}
 	}
 	results := make([]toolchain.Result[finding.List], len(jobs))
-	for i, validated := range kc.Validate(ctx, schemas, documents...) {
+	for i, validated := range kc.Validate(ctx, schemas, manifests...) {
 		c := checks[i]
-		if err := c.validated(documents[i], validated); err != nil {
+		if err := c.validated(manifests[i].Documents, validated); err != nil {
 			results[i].Err = err
 			continue
 		}

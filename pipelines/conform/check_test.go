@@ -141,7 +141,7 @@ func TestValuesStayOutOfMessages(t *testing.T) {
 // dropping forgets a document.
 type dropping struct{ toolchain.Kubeconform }
 
-func (d dropping) Validate(ctx context.Context, s toolchain.Schemas, of ...[]manifest.Document) []toolchain.Result[[]toolchain.Validation] {
+func (d dropping) Validate(ctx context.Context, s toolchain.Schemas, of ...toolchain.Manifests) []toolchain.Result[[]toolchain.Validation] {
 	results := d.Kubeconform.Validate(ctx, s, of...)
 	results[0].Value = results[0].Value[1:]
 	return results

@@ -47,7 +47,7 @@ func TestVerdictsEqualTheCommands(t *testing.T) {
 	binary := realtool.Build(t, "github.com/yannh/kubeconform/cmd/kubeconform")
 	for name, test := range documents {
 		t.Run(name, func(t *testing.T) {
-			results, err := kubeconform.Validate(context.Background(), schemas, []manifest.Document{manifest.NewDocument(manifest.Other, "a.yaml", 1, []byte(test.data))})[0].Get()
+			results, err := kubeconform.Validate(context.Background(), schemas, toolchain.Manifests{Documents: []manifest.Document{manifest.NewDocument(manifest.Other, "a.yaml", 1, []byte(test.data))}})[0].Get()
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -99,7 +99,7 @@ func BenchmarkValidate(b *testing.B) {
 		documents = append(documents, manifest.NewDocument(manifest.Other, "a.yaml", 1, []byte(fmt.Sprintf(workload, i))))
 	}
 	for b.Loop() {
-		if _, err := kubeconform.Validate(context.Background(), schemas, documents)[0].Get(); err != nil {
+		if _, err := kubeconform.Validate(context.Background(), schemas, toolchain.Manifests{Documents: documents})[0].Get(); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -129,7 +129,7 @@ func (s *Set) builtin(cacheDir string) (*problem, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, name := range []string{name, bundle.Custom} {
+	for _, name := range []string{name, bundle.Custom, bundle.Extensions} {
 		at := s.add(cacheDir, folder{digest: entries[name].Files, files: func() (manifest.Files, error) {
 			b, err := bundle.Load(name)
 			if err != nil {

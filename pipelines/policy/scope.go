@@ -32,7 +32,8 @@ type Scopes map[Kind]bool
 
 // clusterScoped are Kubernetes' own kinds whose objects have no namespace, by
 // their group: `kubectl api-resources --namespaced=false` of 1.28 to 1.34 with
-// every alpha and beta API on.
+// every alpha and beta API on; and those of the custom resources that kasou itself has
+// schemas for.
 var clusterScoped = map[string][]string{
 	"":                             {"ComponentStatus", "Namespace", "Node", "PersistentVolume"},
 	"admissionregistration.k8s.io": {"MutatingAdmissionPolicy", "MutatingAdmissionPolicyBinding", "MutatingWebhookConfiguration", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding", "ValidatingWebhookConfiguration"},
@@ -40,8 +41,10 @@ var clusterScoped = map[string][]string{
 	"apiregistration.k8s.io":       {"APIService"},
 	"authentication.k8s.io":        {"SelfSubjectReview", "TokenReview"},
 	"authorization.k8s.io":         {"SelfSubjectAccessReview", "SelfSubjectRulesReview", "SubjectAccessReview"},
+	"cert-manager.io":              {"ClusterIssuer"},
 	"certificates.k8s.io":          {"CertificateSigningRequest", "ClusterTrustBundle"},
 	"flowcontrol.apiserver.k8s.io": {"FlowSchema", "PriorityLevelConfiguration"},
+	"gateway.networking.k8s.io":    {"GatewayClass"},
 	"internal.apiserver.k8s.io":    {"StorageVersion"},
 	"networking.k8s.io":            {"IPAddress", "IngressClass", "ServiceCIDR"},
 	"node.k8s.io":                  {"RuntimeClass"},
@@ -57,7 +60,7 @@ var clusterScoped = map[string][]string{
 // namespace.
 var namespacedGroups = []string{
 	"apps", "argoproj.io", "autoscaling", "batch", "bitnami.com", "coordination.k8s.io", "discovery.k8s.io",
-	"events.k8s.io", "extensions", "policy",
+	"events.k8s.io", "extensions", "externaldns.k8s.io", "monitoring.coreos.com", "policy",
 }
 
 // scopeOf reports whether objects of the kind have no namespace; it is not known

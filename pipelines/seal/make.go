@@ -38,7 +38,7 @@ func (j *job) seal(ctx context.Context) ([]byte, error) {
 	}
 	certificate := j.sealer.options.Certificate
 	output, err := j.sealer.options.Tool.Seal(ctx, toolchain.SealRequest{
-		Secret: input, Certificate: certificate.PEM, Scope: j.scope.String(),
+		Cluster: j.request.Cluster.Name, Secret: input, Certificate: certificate.PEM, Scope: j.scope.String(),
 	})[0].Get()
 	if err != nil {
 		return nil, fmt.Errorf("seal %s/%s: %w", j.want.namespace, j.want.name, err)

@@ -139,11 +139,18 @@ type Problem struct {
 	Message string
 }
 
+// Manifests are the documents of one cluster. Its name is for people, such as in a
+// trace: no result depends on it.
+type Manifests struct {
+	Cluster   string
+	Documents []manifest.Document
+}
+
 // Kubeconform validates documents against a set of schemas, strictly.
 type Kubeconform interface {
-	// Validate returns, for each list of documents, a result for each of them, all in
+	// Validate returns, for each cluster's documents, a result for each of them, all in
 	// their order.
-	Validate(ctx context.Context, schemas Schemas, of ...[]manifest.Document) []Result[[]Validation]
+	Validate(ctx context.Context, schemas Schemas, of ...Manifests) []Result[[]Validation]
 }
 
 // Schemas are the JSON schemas to validate with.
@@ -157,6 +164,8 @@ type Schemas struct {
 
 // SealRequest is what one `kubeseal` is called with.
 type SealRequest struct {
+	// Cluster is for people, such as in a trace: the result does not depend on it.
+	Cluster string
 	// Secret is a v1 Secret in YAML or JSON, with name and namespace.
 	Secret []byte
 	// Certificate is the sealing certificate in PEM.

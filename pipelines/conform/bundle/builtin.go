@@ -29,11 +29,17 @@ type Entry struct {
 	Files string `json:"files"`
 }
 
-// Custom names the bundle of Argo CD and Sealed Secrets kinds.
-const Custom = "custom"
+const (
+	// Custom names the bundle of Argo CD and Sealed Secrets kinds.
+	Custom = "custom"
+	// Extensions names the bundle of kinds that charts and extras render beside
+	// Kubernetes' own: of the Gateway API, cert-manager, ExternalDNS and the Prometheus
+	// Operator.
+	Extensions = "extensions"
+)
 
 // Manifest gives every bundle in this binary by name: a Kubernetes minor
-// version such as 1.34, or Custom.
+// version such as 1.34, Custom or Extensions.
 func Manifest() (map[string]Entry, error) {
 	text, err := data.ReadFile("data/manifest.json")
 	if err != nil {

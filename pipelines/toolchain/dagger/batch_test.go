@@ -248,10 +248,10 @@ func TestDocumentsOfABatchAreJudgedAlone(t *testing.T) {
 	a := func(file, text string) manifest.Document {
 		return manifest.NewDocument(manifest.Other, file, 1, []byte(text))
 	}
-	of := [][]manifest.Document{
-		{a("a.yaml", configMap("a", "x: y")), a("b.yaml", configMap("b", "x: 1"))},
-		{a("a.yaml", "kind: A\na: [\n")},
-		{a("a.yaml", "apiVersion: a/v1\nkind: Unknown\nmetadata: {name: a}\n")},
+	of := []toolchain.Manifests{
+		{Documents: []manifest.Document{a("a.yaml", configMap("a", "x: y")), a("b.yaml", configMap("b", "x: 1"))}},
+		{Documents: []manifest.Document{a("a.yaml", "kind: A\na: [\n")}},
+		{Documents: []manifest.Document{a("a.yaml", "apiVersion: a/v1\nkind: Unknown\nmetadata: {name: a}\n")}},
 	}
 	want := e.Validate(t.Context(), schemas, of...)
 	for i, got := range d.Validate(t.Context(), schemas, of...) {

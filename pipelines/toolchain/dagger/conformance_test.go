@@ -8,6 +8,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -113,7 +114,7 @@ func compareTrees(t *testing.T, keys sealtest.KeyPair, want, got manifest.Files)
 	}
 	var sealed []string
 	for _, name := range want.Paths() {
-		if bytes.Contains(want[name], []byte("kind: SealedSecret")) {
+		if isSealed(want[name]) {
 			sealed = append(sealed, name)
 			compareSealed(t, keys, name, want[name], got[name])
 		}
@@ -143,7 +144,7 @@ func compareSealed(t *testing.T, keys sealtest.KeyPair, name string, want, got [
 		return
 	}
 	for i := range a {
-		if !bytes.Contains(a[i], []byte("kind: SealedSecret")) {
+		if !isSealed(a[i]) {
 			if !bytes.Equal(a[i], b[i]) {
 				t.Errorf("%s: document %d differs", name, i)
 			}
@@ -154,6 +155,11 @@ func compareSealed(t *testing.T, keys sealtest.KeyPair, name string, want, got [
 		}
 	}
 }
+
+// isSealed reports whether a document is a SealedSecret; an AppProject names the kind.
+func isSealed(document []byte) bool { return sealedKind.Match(document) }
+
+var sealedKind = regexp.MustCompile(`(?m)^kind: SealedSecret$`)
 
 func documents(file []byte) [][]byte {
 	return bytes.Split(bytes.TrimPrefix(file, []byte("---\n")), []byte("\n---\n"))

@@ -1,6 +1,7 @@
 package dagger
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -25,30 +26,30 @@ import (
 // Validate runs `kubeconform` in one container for all documents. It returns the
 // command's verdicts; the reasons come from package explain, as in the embedded
 // toolchain, for kubeconform's quote values.
-func (t *Toolchain) Validate(ctx context.Context, schemas toolchain.Schemas, of ...[]manifest.Document) []toolchain.Result[[]toolchain.Validation] {
+func (t *Toolchain) Validate(ctx context.Context, schemas toolchain.Schemas, of ...toolchain.Manifests) []toolchain.Result[[]toolchain.Validation] {
 	local := verdict.LocalSchemas(schemas.Locations)
-	kubeconform := callable[[]manifest.Document, []*verdictLine]{
+	kubeconform := callable[toolchain.Manifests, []*verdictLine]{
 		Toolchain: t, name: "kubeconform",
-		shared: func(ctx context.Context, of [][]manifest.Document) ([]*answer[[]*verdictLine], error) {
+		shared: func(ctx context.Context, of []toolchain.Manifests) ([]*answer[[]*verdictLine], error) {
 			return t.validateAll(ctx, schemas, of)
 		},
-		alone: func(ctx context.Context, documents []manifest.Document) ([]*verdictLine, error) {
-			return t.validateAlone(ctx, schemas, documents)
+		alone: func(ctx context.Context, m toolchain.Manifests) ([]*verdictLine, error) {
+			return t.validateAlone(ctx, schemas, m.Documents)
 		},
-		span: func(documents []manifest.Document) string {
-			return "kubeconform " + strings.TrimPrefix(shownAs(documents), "/in/")
+		span: func(m toolchain.Manifests) string {
+			return "kubeconform " + cmp.Or(m.Cluster, strings.TrimPrefix(shownAs(m.Documents), "/in/"))
 		},
 	}
 	results := make([]toolchain.Result[[]toolchain.Validation], len(of))
-	var some [][]manifest.Document
+	var some []toolchain.Manifests
 	var at []int
-	for i, documents := range of {
-		if results[i].Err = local; len(documents) > 0 && local == nil {
-			some, at = append(some, documents), append(at, i)
+	for i, m := range of {
+		if results[i].Err = local; len(m.Documents) > 0 && local == nil {
+			some, at = append(some, m), append(at, i)
 		}
 	}
 	for n, reports := range kubeconform.each(ctx, some) {
-		results[at[n]] = t.judged(schemas, some[n], reports)
+		results[at[n]] = t.judged(schemas, some[n].Documents, reports)
 	}
 	return results
 }
@@ -63,14 +64,14 @@ func (t *Toolchain) judged(schemas toolchain.Schemas, documents []manifest.Docum
 }
 
 // validateAll validates the documents of several calls by one command.
-func (t *Toolchain) validateAll(ctx context.Context, schemas toolchain.Schemas, of [][]manifest.Document) ([]*answer[[]*verdictLine], error) {
+func (t *Toolchain) validateAll(ctx context.Context, schemas toolchain.Schemas, of []toolchain.Manifests) ([]*answer[[]*verdictLine], error) {
 	base, args, err := t.withSchemas(ctx, schemas)
 	if err != nil {
 		return nil, err
 	}
 	command := batch.Command{Args: append(args, "-n", batch.Processors, "in"), Files: map[string][]byte{}}
-	for i, documents := range of {
-		for j, d := range documents {
+	for i, m := range of {
+		for j, d := range m.Documents {
 			command.Files[path.Join("in", strconv.Itoa(i), documentFile(j))] = d.Bytes
 		}
 	}
@@ -86,8 +87,8 @@ func (t *Toolchain) validateAll(ctx context.Context, schemas toolchain.Schemas, 
 	if err != nil {
 		return answers, nil // a container for each says whose fault it is
 	}
-	for i, documents := range of {
-		if sorted, err := readReports(reports[strconv.Itoa(i)], len(documents)); err == nil {
+	for i, m := range of {
+		if sorted, err := readReports(reports[strconv.Itoa(i)], len(m.Documents)); err == nil {
 			answers[i] = &answer[[]*verdictLine]{value: sorted}
 		}
 	}

@@ -54,11 +54,11 @@ func TestValidationsAreTheSame(t *testing.T) {
 		documents = append(documents, manifest.NewDocument(manifest.Other, fmt.Sprintf("clusters/dev/manifests/%d.yaml", i%3), 1, []byte(data)))
 	}
 	schemas := thingSchemas(t)
-	want, err := e.Validate(t.Context(), schemas, documents)[0].Get()
+	want, err := e.Validate(t.Context(), schemas, toolchain.Manifests{Documents: documents})[0].Get()
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := d.Validate(t.Context(), schemas, documents)[0].Get()
+	got, err := d.Validate(t.Context(), schemas, toolchain.Manifests{Documents: documents})[0].Get()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,8 +72,8 @@ func TestValidationsAreTheSame(t *testing.T) {
 func TestABrokenSchemaIsNoFinding(t *testing.T) {
 	e, d := both(t)
 	document := manifest.Parse(manifest.Other, "a.yaml", []byte("apiVersion: example.com/v1\nkind: Broken\n")).Documents
-	want, wantErr := e.Validate(t.Context(), thingSchemas(t), document)[0].Get()
-	got, gotErr := d.Validate(t.Context(), thingSchemas(t), document)[0].Get()
+	want, wantErr := e.Validate(t.Context(), thingSchemas(t), toolchain.Manifests{Documents: document})[0].Get()
+	got, gotErr := d.Validate(t.Context(), thingSchemas(t), toolchain.Manifests{Documents: document})[0].Get()
 	if (wantErr == nil) != (gotErr == nil) || !cmp.Equal(want, got) {
 		t.Errorf("embedded: %v, %v; dagger: %v, %v", want, wantErr, got, gotErr)
 	}
@@ -89,7 +89,7 @@ func TestThousandsOfDocumentsKeepTheirOrder(t *testing.T) {
 		}
 		documents[i] = manifest.NewDocument(manifest.Other, "a.yaml", 1, fmt.Appendf(nil, "apiVersion: example.com/v1\nkind: Thing\nmetadata: {name: n%d}\nspec: {size: %s}\n", i, size))
 	}
-	results, err := d.Validate(t.Context(), thingSchemas(t), documents)[0].Get()
+	results, err := d.Validate(t.Context(), thingSchemas(t), toolchain.Manifests{Documents: documents})[0].Get()
 	if err != nil || len(results) != len(documents) {
 		t.Fatalf("%d results, %v", len(results), err)
 	}
@@ -106,7 +106,7 @@ func TestSchemasAreLocalFiles(t *testing.T) {
 		"none": nil, "default": {"default"}, "http": {"http://127.0.0.1/{{ .ResourceKind }}.json"}, "the root": {"/{{ .ResourceKind }}.json"},
 	} {
 		document := manifest.Parse(manifest.Other, "a.yaml", []byte("a: b\n")).Documents
-		if _, err := d.Validate(t.Context(), toolchain.Schemas{Locations: locations, KubernetesVersion: "1.34.1"}, document)[0].Get(); err == nil {
+		if _, err := d.Validate(t.Context(), toolchain.Schemas{Locations: locations, KubernetesVersion: "1.34.1"}, toolchain.Manifests{Documents: document})[0].Get(); err == nil {
 			t.Errorf("%s: no error", name)
 		}
 	}

@@ -1,6 +1,7 @@
 package dagger
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -35,7 +36,7 @@ func (t *Toolchain) Seal(ctx context.Context, requests ...toolchain.SealRequest)
 		},
 		span: func(r toolchain.SealRequest) string {
 			secret, _, _, _ := verdict.SealRequest(r) // it was checked
-			return "kubeseal " + secret.Namespace + " " + secret.Name
+			return "kubeseal " + cmp.Or(r.Cluster, secret.Namespace) + " " + secret.Name
 		},
 	}
 	results := kubeseal.each(ctx, requests)

@@ -63,7 +63,9 @@ func (c callable[Q, A]) each(ctx context.Context, calls []Q) []toolchain.Result[
 		}
 	}
 	for n, a := range c.answers(ctx, good) {
-		results[at[n]] = toolchain.Result[A]{Value: a.value, Err: a.err}
+		if results[at[n]].Err = a.err; a.err == nil {
+			results[at[n]].Value = a.value
+		}
 	}
 	return results
 }

@@ -36,14 +36,14 @@ type session struct {
 
 // Validate holds each document against its schema. An error is an I/O error,
 // or a schema location that is not a local file.
-func (t *kubeconformTool) Validate(ctx context.Context, schemas toolchain.Schemas, of ...[]manifest.Document) []toolchain.Result[[]toolchain.Validation] {
+func (t *kubeconformTool) Validate(ctx context.Context, schemas toolchain.Schemas, of ...toolchain.Manifests) []toolchain.Result[[]toolchain.Validation] {
 	s, failed := t.session(schemas)
-	return toolchain.Each(ctx, of, func(ctx context.Context, documents []manifest.Document) ([]toolchain.Validation, error) {
+	return toolchain.Each(ctx, of, func(ctx context.Context, m toolchain.Manifests) ([]toolchain.Validation, error) {
 		if failed != nil {
 			return nil, failed
 		}
-		results := make([]toolchain.Validation, len(documents))
-		if err := s.batch(ctx, documents, results); err != nil {
+		results := make([]toolchain.Validation, len(m.Documents))
+		if err := s.batch(ctx, m.Documents, results); err != nil {
 			return nil, err
 		}
 		return results, nil

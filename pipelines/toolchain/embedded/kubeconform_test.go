@@ -46,7 +46,7 @@ func TestProblemsNameTheFieldAndNoValue(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			data := "apiVersion: example.com/v1\nkind: Thing\nspec: " + test.spec + "\n"
-			results, err := embedded.NewKubeconform().Validate(context.Background(), schemas, manifest.Parse(manifest.Other, "", []byte(data)).Documents)[0].Get()
+			results, err := embedded.NewKubeconform().Validate(context.Background(), schemas, toolchain.Manifests{Documents: manifest.Parse(manifest.Other, "", []byte(data)).Documents})[0].Get()
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -67,7 +67,7 @@ func TestValidateKeepsTheOrder(t *testing.T) {
 		}
 		documents = append(documents, manifest.Parse(manifest.Other, "", []byte("apiVersion: example.com/v1\nkind: Thing\nspec: {size: "+size+"}\n")).Documents...)
 	}
-	results, err := embedded.NewKubeconform().Validate(context.Background(), thingSchemas(t), documents)[0].Get()
+	results, err := embedded.NewKubeconform().Validate(context.Background(), thingSchemas(t), toolchain.Manifests{Documents: documents})[0].Get()
 	if err != nil || len(results) != len(documents) {
 		t.Fatalf("%d results, %v", len(results), err)
 	}
@@ -82,7 +82,7 @@ func TestSchemasAreLocalFiles(t *testing.T) {
 	for name, locations := range map[string][]string{
 		"none": nil, "default": {"default"}, "http": {"http://127.0.0.1/{{ .ResourceKind }}.json"}, "file address": {"file:///x.json"},
 	} {
-		if _, err := embedded.NewKubeconform().Validate(context.Background(), toolchain.Schemas{Locations: locations, KubernetesVersion: "1.34.1"}, nil)[0].Get(); err == nil {
+		if _, err := embedded.NewKubeconform().Validate(context.Background(), toolchain.Schemas{Locations: locations, KubernetesVersion: "1.34.1"}, toolchain.Manifests{Documents: nil})[0].Get(); err == nil {
 			t.Errorf("%s: no error", name)
 		}
 	}
@@ -91,7 +91,7 @@ func TestSchemasAreLocalFiles(t *testing.T) {
 func TestValidateStopsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	_, err := embedded.NewKubeconform().Validate(ctx, thingSchemas(t), manifest.Parse(manifest.Other, "", []byte("a: 1")).Documents)[0].Get()
+	_, err := embedded.NewKubeconform().Validate(ctx, thingSchemas(t), toolchain.Manifests{Documents: manifest.Parse(manifest.Other, "", []byte("a: 1")).Documents})[0].Get()
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v", err)
 	}

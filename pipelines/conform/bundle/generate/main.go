@@ -1,7 +1,7 @@
 // Command generate makes the schema bundles in ../data: one for each Kubernetes
-// minor version, from the OpenAPI document in the Go module k8s.io/kubernetes
-// (checked by the Go checksum database), and one from a folder of
-// CustomResourceDefinitions.
+// minor version, from the OpenAPI document in the Go module k8s.io/kubernetes, one from
+// the CustomResourceDefinitions of other modules (all checked by the Go checksum
+// database), and one from a folder of CustomResourceDefinitions.
 package main
 
 import (
@@ -50,6 +50,13 @@ func run(crds, out string) error {
 			return err
 		}
 	}
+	extensions, err := fromModules()
+	if err != nil {
+		return err
+	}
+	if entries[bundle.Extensions], err = write(out, bundle.Extensions, extensions); err != nil {
+		return err
+	}
 	if crds != "" {
 		b, err := fromCRDs(crds)
 		if err != nil {
@@ -65,21 +72,74 @@ func run(crds, out string) error {
 // fromModule reads the OpenAPI document of one Kubernetes version.
 func fromModule(version string) (*bundle.Bundle, error) {
 	module := "k8s.io/kubernetes@v" + version
-	command := exec.Command("go", "mod", "download", "-json", module)
-	command.Stderr = os.Stderr
-	text, err := command.Output()
+	dir, err := download(module)
 	if err != nil {
-		return nil, fmt.Errorf("go mod download %s: %w: %s", module, err, text)
+		return nil, err
 	}
-	var info struct{ Dir string }
-	if err := json.Unmarshal(text, &info); err != nil {
-		return nil, fmt.Errorf("go mod download %s: %w", module, err)
-	}
-	swagger, err := os.ReadFile(filepath.Join(info.Dir, "api", "openapi-spec", "swagger.json"))
+	swagger, err := os.ReadFile(filepath.Join(dir, "api", "openapi-spec", "swagger.json"))
 	if err != nil {
 		return nil, err
 	}
 	return bundle.FromOpenAPI(module, swagger)
+}
+
+// download brings a Go module, and returns its folder.
+func download(module string) (string, error) {
+	command := exec.Command("go", "mod", "download", "-json", module)
+	command.Dir = os.TempDir() // of no module: the folder it is called in says nothing of versions
+	command.Stderr = os.Stderr
+	text, err := command.Output()
+	if err != nil {
+		return "", fmt.Errorf("go mod download %s: %w: %s", module, err, text)
+	}
+	var info struct{ Dir string }
+	if err := json.Unmarshal(text, &info); err != nil {
+		return "", fmt.Errorf("go mod download %s: %w", module, err)
+	}
+	return info.Dir, nil
+}
+
+// extensions are the modules that have definitions of what charts and extras render,
+// and where. The Gateway API's experimental channel has all that its standard one has,
+// and TLSRoute's versions before v1, too.
+var extensions = []struct {
+	module string
+	files  []string
+}{
+	{"github.com/cert-manager/cert-manager@v1.19.2", []string{"deploy/crds/cert-manager.io_certificates.yaml"}},
+	{"github.com/prometheus-operator/prometheus-operator@v0.93.0", []string{"example/prometheus-operator-crd/monitoring.coreos.com_servicemonitors.yaml"}},
+	{"sigs.k8s.io/external-dns@v0.20.0", []string{"config/crd/standard/dnsendpoints.externaldns.k8s.io.yaml"}},
+	{"sigs.k8s.io/gateway-api@v1.5.1", []string{
+		"config/crd/experimental/gateway.networking.k8s.io_backendtlspolicies.yaml",
+		"config/crd/experimental/gateway.networking.k8s.io_gateways.yaml",
+		"config/crd/experimental/gateway.networking.k8s.io_httproutes.yaml",
+		"config/crd/experimental/gateway.networking.k8s.io_tlsroutes.yaml",
+	}},
+}
+
+// fromModules reads the definitions of extensions.
+func fromModules() (*bundle.Bundle, error) {
+	b := &bundle.Bundle{}
+	var modules []string
+	for _, e := range extensions {
+		dir, err := download(e.module)
+		if err != nil {
+			return nil, err
+		}
+		modules = append(modules, e.module)
+		for _, file := range e.files {
+			data, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(file)))
+			if err != nil {
+				return nil, err
+			}
+			if err := b.AddCRD(data); err != nil {
+				return nil, fmt.Errorf("%s: %w", file, err)
+			}
+		}
+	}
+	b.Source = strings.Join(modules, ", ")
+	b.Sort()
+	return b, nil
 }
 
 func fromCRDs(folder string) (*bundle.Bundle, error) {
