@@ -22,23 +22,12 @@ type commit struct {
 // commitFiles makes a commit on base that has the built files as they are
 // below dir; nil where that changes nothing.
 func (p *Publisher) commitFiles(ctx context.Context, dir string, built Built, base string) (*commit, error) {
-	temp, err := os.MkdirTemp("", "kasou-index-*")
+	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return nil, err
 	}
-	defer os.RemoveAll(temp)
-	index := p.git.with("GIT_INDEX_FILE=" + filepath.Join(temp, "index"))
-	entries, err := p.store(ctx, dir, built.Files, len(base))
-	if err != nil {
-		return nil, err
-	}
-	if _, err := index.run(ctx, nil, "read-tree", base); err != nil {
-		return nil, err
-	}
-	if err := index.setEntries(ctx, entries); err != nil {
-		return nil, err
-	}
-	tree, err := index.line(ctx, "write-tree")
+	defer root.Close()
+	entries, tree, err := p.importFiles(ctx, root, built.Files, base)
 	if err != nil {
 		return nil, err
 	}
@@ -68,35 +57,50 @@ func (g git) setEntries(ctx context.Context, entries []string) error {
 	return err
 }
 
-// store puts the files into the object store byte for byte, whatever filters
-// and line ends are configured: the locks hold their digests. It gives their
-// index entries. idLength is that of the repository's ids.
-func (p *Publisher) store(ctx context.Context, dir string, files []string, idLength int) ([]string, error) {
+// onDisk returns the index entries of the files as they are below dir. idLength is that
+// of the repository's ids.
+func (p *Publisher) onDisk(ctx context.Context, dir string, files []string, idLength int) ([]string, error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return nil, err
 	}
 	defer root.Close()
-	files = slices.Compact(slices.Sorted(slices.Values(files)))
-	var entries, there []string
-	for _, file := range files {
-		switch present, err := present(root, file); {
-		case err != nil:
-			return nil, err
-		case present:
-			there = append(there, file)
-		default:
-			entries = append(entries, entry("0", strings.Repeat("0", idLength), file))
-		}
+	there, gone, err := sorted(root, files)
+	if err != nil {
+		return nil, err
 	}
 	ids, err := p.hash(ctx, dir, there)
 	if err != nil {
 		return nil, err
 	}
-	for i, file := range there {
-		entries = append(entries, entry("100644", ids[i], file))
+	return entries(there, ids, gone, idLength), nil
+}
+
+// sorted returns the files that are there, and those that are not, each sorted and once.
+func sorted(root *os.Root, files []string) (there, gone []string, err error) {
+	for _, file := range slices.Compact(slices.Sorted(slices.Values(files))) {
+		switch present, err := present(root, file); {
+		case err != nil:
+			return nil, nil, err
+		case present:
+			there = append(there, file)
+		default:
+			gone = append(gone, file)
+		}
 	}
-	return entries, nil
+	return there, gone, nil
+}
+
+// entries returns the index entries of files by their ids, and of those that are gone.
+func entries(there, ids, gone []string, idLength int) []string {
+	all := make([]string, 0, len(there)+len(gone))
+	for _, file := range gone {
+		all = append(all, entry("0", strings.Repeat("0", idLength), file))
+	}
+	for i, file := range there {
+		all = append(all, entry("100644", ids[i], file))
+	}
+	return all
 }
 
 func entry(mode, id, file string) string { return mode + " " + id + "\t" + file + "\x00" }
@@ -123,7 +127,7 @@ func (p *Publisher) hash(ctx context.Context, dir string, files []string) ([]str
 	for _, file := range files {
 		list.WriteString(filepath.Join(dir, filepath.FromSlash(file)) + "\n")
 	}
-	out, err := p.git.run(ctx, []byte(list.String()), "hash-object", "-w", "--no-filters", "--stdin-paths")
+	out, err := p.git.run(ctx, []byte(list.String()), "hash-object", "--no-filters", "--stdin-paths")
 	if err != nil {
 		return nil, err
 	}

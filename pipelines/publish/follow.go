@@ -54,7 +54,7 @@ func (j *job) written(ctx context.Context) ([]string, error) {
 	for _, e := range j.ready.entries {
 		published[e] = true
 	}
-	onDisk, err := j.store(ctx, j.Root, j.built.Files, len(j.head))
+	onDisk, err := j.onDisk(ctx, j.Root, j.built.Files, len(j.head))
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"regexp"
@@ -75,18 +76,36 @@ func (f *failure) Error() string {
 
 func (f *failure) Unwrap() error { return f.err }
 
-// run gives what git prints. The error is a *failure, or ctx's.
+// run returns what git prints. The error is a *failure, or ctx's.
 func (g git) run(ctx context.Context, stdin []byte, args ...string) (string, error) {
+	return g.stream(ctx, func(w io.Writer) error { _, err := w.Write(stdin); return err }, args...)
+}
+
+// stream is run for a command that is fed while it runs. An error of feed's counts for more
+// than git's answer to what it got.
+func (g git) stream(ctx context.Context, feed func(io.Writer) error, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, "git", slices.Concat(always, args)...)
-	cmd.Dir, cmd.Env, cmd.Stdin = g.dir, g.env, bytes.NewReader(stdin)
+	in, out := io.Pipe()
+	cmd.Dir, cmd.Env, cmd.Stdin = g.dir, g.env, in
+	fed := make(chan error, 1)
+	go func() {
+		err := feed(out)
+		_ = out.CloseWithError(err)
+		fed <- err
+	}()
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	// A gentle signal first: git takes its lock files away.
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = 5 * time.Second
 	err := cmd.Run()
+	_ = in.Close() // a git that ended early reads no more
+	wrong := <-fed
 	if ctx.Err() != nil && err != nil {
 		return "", ctx.Err()
+	}
+	if wrong != nil && !errors.Is(wrong, io.ErrClosedPipe) {
+		return "", wrong
 	}
 	if err != nil {
 		return stdout.String(), &failure{command: args[0], stdout: stdout.String(), stderr: stderr.String(), err: err}
