@@ -44,6 +44,8 @@ each, where a schedule or a person starts the workflow.`,
 	}
 	root.Flags().Var(&c.publish, "publish", "commit: commit and push; fail: fail where anything would change; none: only write")
 	root.Flags().StringVar(&c.shard, "shard", "", "i/n: only the i-th of n parts of the fleet")
+	root.Flags().StringVar(&c.handOver, "hand-over", "", "build: write what the shard built to this file, for --join")
+	root.Flags().StringVar(&c.join, "join", "", "build: take what shards handed over from this folder, in place of building")
 	root.Flags().StringVar(&c.author, "author", "", "author of the commit, as in \"Name <mail>\"; default: git's configuration")
 	root.Flags().BoolVar(&c.allowPrune, "allow-prune", false, "allow the files of more than one cluster to be removed")
 	c.drift.flags(root)
@@ -55,11 +57,13 @@ each, where a schedule or a person starts the workflow.`,
 
 type ciCommand struct {
 	*flags
-	publish    choice
-	shard      string
-	author     string
-	allowPrune bool
-	drift      driftFlags
+	publish choice
+	shard   string
+	// handOver is the file that a shard's tree goes to, join the folder with all of them.
+	handOver, join string
+	author         string
+	allowPrune     bool
+	drift          driftFlags
 	// issue asks for the GitHub issue, comment for that on the pull request.
 	issue, comments bool
 }
@@ -98,6 +102,11 @@ func (c *ciCommand) decide(args []string) (pipeline, publish string, err error) 
 
 // contradiction says which of the flags do not go together.
 func (c *ciCommand) contradiction(pipeline, publish string) error {
+	if c.handOver != "" || c.join != "" {
+		if err := c.shardContradiction(pipeline, publish); err != nil {
+			return err
+		}
+	}
 	switch {
 	case c.comments && pipeline != "check":
 		return usagef("--comment is for check, not for %s", pipeline)
@@ -148,12 +157,21 @@ func (c *ciCommand) run(cmd *cobra.Command, args []string) error {
 	if pipeline == "check" || mode == "fail" {
 		return c.check(cmd, s)
 	}
-	write, err := s.writer(pipeline)
+	again, err := s.writer(pipeline)
 	if err != nil {
 		return err
 	}
+	write := again
+	switch {
+	case c.handOver != "":
+		write = c.handingOver(s, again)
+	case c.join != "":
+		if write, err = c.joining(s); err != nil {
+			return err
+		}
+	}
 	if mode == "commit" {
-		return c.writeAndPublish(cmd.Context(), s, write)
+		return c.writeAndPublish(cmd.Context(), s, write, again)
 	}
 	return s.run(cmd, "building", write)
 }
@@ -199,7 +217,9 @@ func (s *session) writer(name string) (pipelines.Pipeline, error) {
 	}, err
 }
 
-func (c *ciCommand) writeAndPublish(ctx context.Context, s *session, write pipelines.Pipeline) error {
+// writeAndPublish publishes what write gives; again builds it anew where others pushed
+// meanwhile.
+func (c *ciCommand) writeAndPublish(ctx context.Context, s *session, write, again pipelines.Pipeline) error {
 	p, err := c.publisher(ctx, s)
 	if err != nil {
 		return err
@@ -214,7 +234,7 @@ func (c *ciCommand) writeAndPublish(ctx context.Context, s *session, write pipel
 	if err := s.print(r); err != nil {
 		return err
 	}
-	if err := c.publishBuilt(ctx, s, p, r, write); err != nil {
+	if err := c.publishBuilt(ctx, s, p, r, again); err != nil {
 		return c.unpublished(s, err)
 	}
 	return nil

@@ -273,6 +273,7 @@ func asUsage(err error) error {
 	var unknown *pipelines.UnknownClusterError
 	var setting *pipelines.SettingError
 	var ring *pipelines.UnknownRingError
+	var join *pipelines.JoinError
 	switch {
 	case errors.As(err, &ring) && len(ring.Known) == 0:
 		return usagef("there is no ring %q: spec.rings of fleet.yaml has none", ring.Name)
@@ -280,7 +281,7 @@ func asUsage(err error) error {
 		return usagef("there is no ring %q; there are %s", ring.Name, quoted(ring.Known))
 	case errors.As(err, &unknown):
 		return usagef("there is no cluster %q%s; there are %s", unknown.Name, meant(unknown.Name, unknown.Known), quotedFew(unknown.Known))
-	case errors.As(err, &setting):
+	case errors.As(err, &setting), errors.As(err, &join):
 		return usageError{err}
 	}
 	return err

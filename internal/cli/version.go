@@ -54,6 +54,14 @@ func thisBuild() build {
 // String returns the version, or the commit.
 func (b build) String() string { return cmp.Or(b.version, b.commit, "devel") }
 
+// id tells one build of kasou from another, as far as it knows.
+func (b build) id() string {
+	if b.modified {
+		return b.commit + "+edited"
+	}
+	return cmp.Or(b.commit, b.version, "devel")
+}
+
 // action returns what a workflow's uses: takes, pinned; empty where the commit of a
 // repository on GitHub is not known.
 func (b build) action() string {

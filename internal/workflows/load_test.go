@@ -33,10 +33,21 @@ type job struct {
 	Timeout     int               `yaml:"timeout-minutes"`
 	Permissions map[string]string `yaml:"permissions"`
 	Strategy    struct {
-		Matrix map[string][]string `yaml:"matrix"`
+		Matrix map[string]list `yaml:"matrix"`
 	} `yaml:"strategy"`
 	Env   map[string]string `yaml:"env"`
 	Steps []step            `yaml:"steps"`
+}
+
+// list is a list of texts; an expression in its place is none.
+type list []string
+
+// UnmarshalYAML reads either.
+func (l *list) UnmarshalYAML(n *yaml.Node) error {
+	if n.Kind == yaml.ScalarNode {
+		return nil
+	}
+	return n.Decode((*[]string)(l))
 }
 
 type step struct {

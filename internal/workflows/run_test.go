@@ -160,7 +160,7 @@ func TestRun(t *testing.T) {
 		w := workflows["check.yaml"]
 		w.Jobs = maps.Clone(w.Jobs)
 		sharded := w.Jobs["shard"]
-		sharded.Strategy.Matrix = map[string][]string{"shard": {"1/2", "2/2"}}
+		sharded.Strategy.Matrix = map[string]list{"shard": {"1/2", "2/2"}}
 		w.Jobs["shard"] = sharded
 		r := newRunner(t, h.checkout("stale", true), "pull_request")
 		expect(t, r, r.run(w), "shard", "failure", "check", "failure")

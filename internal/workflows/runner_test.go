@@ -30,6 +30,8 @@ type runner struct {
 	summary, output string
 	// outputs are those of the action that ran last.
 	outputs map[string]string
+	// values are of further expressions.
+	values map[string]string
 }
 
 // newRunner gives a runner for an event, in a clone that is as checkout leaves
@@ -68,6 +70,7 @@ func (r *runner) run(w workflow) map[string]string {
 
 func (r *runner) job(w workflow, j job, results map[string]string) string {
 	values := map[string]string{"runner.temp": r.files, "runner.os": "Linux", "github.token": githubtest.Token}
+	maps.Copy(values, r.values)
 	if j.Needs != "" {
 		values["needs."+j.Needs+".result"] = results[j.Needs]
 		if results[j.Needs] != "success" && j.If != "always()" {
@@ -102,7 +105,7 @@ func (r *runner) steps(w workflow, j job, values map[string]string) bool {
 
 // isKasou reports whether the step uses kasou's action.
 func (s step) isKasou() bool {
-	return s.Uses.Value == "./" || strings.Contains(s.Uses.Value, "/kasou@")
+	return s.Uses.Value == "./" || s.Uses.Value == "./.kasou" || strings.Contains(s.Uses.Value, "/kasou@")
 }
 
 // action runs the scripts of this repository's own action, with the inputs of the step
@@ -120,7 +123,7 @@ func (r *runner) action(w workflow, j job, use step, outer map[string]string) bo
 		values["inputs."+name] = r.expand(value, outer)
 	}
 	values["github.action_path"] = r.actionPath
-	values["github.action_repository"], values["github.action_ref"], _ = strings.Cut(strings.TrimPrefix(use.Uses.Value, "./"), "@")
+	values["github.action_repository"], values["github.action_ref"], _ = strings.Cut(strings.TrimPrefix(strings.TrimPrefix(use.Uses.Value, "./"), ".kasou"), "@")
 	for i, s := range a.Runs.Steps {
 		if s.If != "" && r.expand(s.If, values) == "" || s.Run == "" {
 			continue

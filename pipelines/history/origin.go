@@ -50,3 +50,9 @@ func withoutUser(raw string) string {
 	u.User = nil
 	return u.String()
 }
+
+// Commit returns the id of the commit that is checked out at root, the top of a working
+// copy. The error is git's.
+func Commit(ctx context.Context, root string) (string, error) {
+	return repository{root}.git(ctx, "rev-parse", "--verify", "HEAD^{commit}")
+}
