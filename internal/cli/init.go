@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"errors"
-	"path/filepath"
 	"regexp"
 	"strings"
 
@@ -30,33 +29,7 @@ half.`,
   kasou init --live
   kasou init --url https://github.com/OWNER/platform.git --certificate sealed-secrets.pem`,
 		Args: noArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			reference, err := actionReference(b.Action)
-			if err != nil {
-				return err
-			}
-			where, err := locateNew(f.env.Dir, f.clusters, !c.Flags().Changed("clusters"))
-			if err != nil {
-				return err
-			}
-			s, err := f.openAt(c, where, nil)
-			if err != nil {
-				return err
-			}
-			defer s.close()
-			b.Action = reference
-			if b.Certificate != "" && !strings.Contains(b.Certificate, "://") && !filepath.IsAbs(b.Certificate) {
-				b.Certificate = filepath.Join(f.env.Dir, b.Certificate)
-			}
-			return s.run(c, "beginning", func(ctx context.Context, o pipelines.Options) (*report.Report, error) {
-				r, err := pipelines.Init(ctx, o, b)
-				var unknown *pipelines.NoRemoteError
-				if errors.As(err, &unknown) {
-					err = usageError{err}
-				}
-				return r, err
-			})
-		},
+		RunE: func(c *cobra.Command, _ []string) error { return f.begin(c, b) },
 	}
 	c.Flags().StringVar(&b.URL, "url", "", "git repository that Argo CD reads (default: the git remote)")
 	c.Flags().StringVar(&b.Branch, "branch", "", "branch that Argo CD follows (default: the remote's, else the one checked out)")
@@ -66,6 +39,34 @@ half.`,
 	c.Flags().BoolVar(&b.Live, "live", false, "ask the host cluster for what is not given")
 	c.Flags().StringVar(&b.Action, "action", "", "kasou's action for the workflows, OWNER/REPOSITORY@COMMIT; default: the place this program is from; none: no workflows")
 	return c
+}
+
+// begin runs kasou init.
+func (f *flags) begin(c *cobra.Command, b pipelines.Beginning) error {
+	var err error
+	if b.Action, err = actionReference(b.Action); err != nil {
+		return err
+	}
+	where, err := locateNew(f.env.Dir, f.clusters, !c.Flags().Changed("clusters"))
+	if err != nil {
+		return err
+	}
+	s, err := f.openAt(c, where, nil)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	if b.Certificate != "" && !strings.Contains(b.Certificate, "://") {
+		b.Certificate = s.path(b.Certificate)
+	}
+	return s.run(c, "beginning", func(ctx context.Context, o pipelines.Options) (*report.Report, error) {
+		r, err := pipelines.Init(ctx, o, b)
+		var unknown *pipelines.NoRemoteError
+		if errors.As(err, &unknown) {
+			err = usageError{err}
+		}
+		return r, err
+	})
 }
 
 var pinnedAction = regexp.MustCompile(`^[A-Za-z0-9-]+/[A-Za-z0-9._-]+@[0-9a-f]{40}( # v[0-9][0-9A-Za-z.+-]*)?$`)

@@ -83,7 +83,7 @@ func findFolder(start, clusters string, isDefault bool) (string, error) {
 			return candidate, err
 		}
 		if !isDefault || at == top || top == "" {
-			return "", usagef("there is no folder %q here; go to the repository, or name the folder with --clusters", clusters)
+			return "", usagef("there is no folder %q here; go to the repository, name the folder with --clusters, or begin one with kasou init", clusters)
 		}
 	}
 }

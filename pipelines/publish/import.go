@@ -17,9 +17,10 @@ import (
 // line ends are configured: the locks hold their digests. It returns their index entries,
 // and the tree that base has with them.
 //
-// git fast-import writes one pack, of contents, folders and all. As single objects, by
-// hash-object and write-tree, those of 10,000 new clusters took 49 s and 443 MB; so they
-// take 5 s and 35 MB, and the push takes the pack as it is.
+// git fast-import writes one pack, of contents, folders and all, which the push takes as it
+// is. For 10,000 new clusters (70,000 files in 40,000 folders) hash-object and write-tree,
+// which make a file of each, took 49 s, the push 17 s, and the repository grew by 440 MB;
+// fast-import took 35 s, its push 7 s, and 37 MB (docs/performance.md).
 func (p *Publisher) importFiles(ctx context.Context, root *os.Root, files []string, base string) (all []string, tree string, err error) {
 	there, gone, err := sorted(root, files)
 	if err != nil {
