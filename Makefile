@@ -22,6 +22,7 @@ quick: ## what is fast: build, vet, and the packages of values and rules; under 
 golden: ## rewrite what tests compare with: golden files, JSON schemas, the reference of fields, digests
 	go test ./pipelines/argocd ./pipelines/fleet ./pipelines/report ./pipelines/scaffold ./pipelines/tree -update
 	go generate ./pipelines/fleet ./pipelines/toolchain/dagger
+	go run . lock # the example's schemas for editors
 
 # Not from Go's cache: it does not see the charts, which lie outside the module.
 e2e: ## against kube-apiserver, etcd, the Sealed Secrets controller and Argo CD's sync engine, built on first use

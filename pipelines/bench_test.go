@@ -31,7 +31,7 @@ func fleetOf(b *testing.B, n int, archive string) fleettest.Repo {
 	return repo
 }
 
-// BenchmarkFleet gives the cost of one cluster in a fleet of 200: cold (written
+// BenchmarkFleet measures the cost of one cluster in a fleet of 200: cold (written
 // for the first time), with nothing changed, and checked.
 func BenchmarkFleet(b *testing.B) {
 	const clusters = 200

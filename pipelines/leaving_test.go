@@ -166,14 +166,14 @@ func TestRetiringLiftsTheGuardOfARegistration(t *testing.T) {
 
 const secretTypeLabel = "argocd.argoproj.io/secret-type"
 
-// listing gives the contents of a cluster's files.
+// listing returns the contents of a cluster's files.
 func listing(t *testing.T, repo fleettest.Repo, cluster string) string {
 	t.Helper()
 	all := snapshot(t, filepath.Join(repo.Root, "clusters", cluster))
 	return all + string(repo.Read(t, "clusters/root/"+cluster+".yaml"))
 }
 
-// head gives what stands before a document's spec.
+// head returns what stands before a document's spec.
 func head(document string) string {
 	before, _, _ := strings.Cut(document, "\nspec:")
 	return before

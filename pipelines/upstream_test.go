@@ -116,7 +116,7 @@ func compareWithHelm(t *testing.T, repo fleettest.Repo, name string) (sealed int
 	return sealed
 }
 
-// snapshot gives paths and contents of everything below root but the cache.
+// snapshot returns paths and contents of everything below root but the cache.
 func snapshot(t testing.TB, root string) string {
 	t.Helper()
 	var b strings.Builder

@@ -52,7 +52,7 @@ func Open(path, owner string) *File {
 	return f
 }
 
-// Get gives the value of the key, which is not to be changed.
+// Get returns the value of the key, which is not to be changed.
 func (f *File) Get(key string) ([]byte, bool) {
 	if f == nil {
 		return nil, false
@@ -67,7 +67,7 @@ func (f *File) Get(key string) ([]byte, bool) {
 	return e.value, true
 }
 
-// Put gives the key a value, which is not to be changed afterwards.
+// Put returns the key a value, which is not to be changed afterwards.
 func (f *File) Put(key string, value []byte) {
 	if f == nil {
 		return

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// filled gives the path of a file with two entries.
+// filled returns the path of a file with two entries.
 func filled(t *testing.T) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "below", "file")

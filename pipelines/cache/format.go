@@ -14,7 +14,7 @@ func appendField(to, text []byte) []byte {
 	return append(binary.AppendUvarint(to, uint64(len(text))), text...)
 }
 
-// cutField gives the first text, and what follows it.
+// cutField returns the first text, and what follows it.
 func cutField(from []byte) (text, rest []byte, ok bool) {
 	length, n := binary.Uvarint(from)
 	if n <= 0 || length > uint64(len(from)-n) {
@@ -42,7 +42,7 @@ func decode(records []byte) map[string]*entry {
 	return entries
 }
 
-// encode gives the whole file: its head, the entries in use by their keys, and
+// encode returns the whole file: its head, the entries in use by their keys, and
 // the SHA-256 of all that.
 func (f *File) encode() []byte {
 	f.mu.RLock()

@@ -165,7 +165,7 @@ func (r hider) placeholder(c fleet.Cluster, v hiddenValue) string {
 	return fmt.Sprintf("(sealed: %s)", v.Source())
 }
 
-// withValue gives values with one more at keys. It changes none of the maps.
+// withValue returns values with one more at keys. It changes none of the maps.
 func withValue(values map[string]any, value any, keys ...string) map[string]any {
 	out := maps.Clone(values)
 	if out == nil {

@@ -196,7 +196,7 @@ func rows(name string, found finding.List) []report.Row {
 	return all
 }
 
-// unknown gives the row for what could not be found out.
+// unknown returns the row for what could not be found out.
 func unknown(cluster string, kind report.DriftKind, why string) report.Row {
 	return report.Row{
 		Finding: finding.Finding{Cluster: cluster, Rule: RuleUnknown, Severity: finding.Warning, Message: why},
@@ -237,7 +237,7 @@ func (w *watch) fleetWide(ctx context.Context) error {
 	return w.toolRows(ctx, shared)
 }
 
-// finish gives the report, whole and in order.
+// finish returns the report, whole and in order.
 func (w *watch) finish(ctx context.Context) *report.Report {
 	for i := range w.out.Drift {
 		w.since(ctx, &w.out.Drift[i])
@@ -255,7 +255,7 @@ func (w *watch) finish(ctx context.Context) *report.Report {
 	return workspace.Sorted(w.out)
 }
 
-// settle gives each cluster the status that its rows ask for.
+// settle sets the status of each cluster to what its rows ask for.
 func settle(out *report.Report) {
 	drifted, dark := map[string]bool{}, map[string]bool{}
 	for _, row := range out.Drift {

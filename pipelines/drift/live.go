@@ -164,7 +164,7 @@ func (l *liveWatch) argoCDIsHere() bool {
 	return l.Fleet.Spec.ArgoCD.Destination == fleet.DefaultDestination
 }
 
-// leftovers gives rows for the objects that Argo CD counts to a cluster's
+// leftovers returns rows for the objects that Argo CD counts to a cluster's
 // Application and git does not have.
 func (l *liveWatch) leftovers(ctx context.Context, found map[string]onHost) []report.Row {
 	kinds := map[schema.GroupKind]schema.GroupVersionKind{}

@@ -23,7 +23,7 @@ import (
 	"kasou/pipelines/seal"
 )
 
-// controllerRows says whether the Sealed Secrets controller has another
+// controllerRows reports whether the Sealed Secrets controller has another
 // certificate today than the pinned one.
 func (l *liveWatch) controllerRows(ctx context.Context) []report.Row {
 	if l.Certificate == nil || l.Host.Lost() != nil {

@@ -90,7 +90,7 @@ func keyOf(o live.Object) objectKey {
 	return objectKey{kind: o.GroupVersionKind().GroupKind(), namespace: o.GetNamespace(), name: o.GetName()}
 }
 
-// place gives an object the namespace that Argo CD deploys it to.
+// place sets the namespace that Argo CD deploys an object to.
 func (l *objects) place(ctx context.Context, o live.Object) error {
 	namespaced, err := l.asked.Namespaced(ctx, o.GroupVersionKind())
 	switch {

@@ -56,7 +56,7 @@ func repair(ctx context.Context, o workspace.Options, d Options) (*report.Report
 	return workspace.Sorted(after), nil
 }
 
-// repairsFor gives the pipelines that make rows true again.
+// repairsFor returns the pipelines that make rows true again.
 func repairsFor(r *report.Report, d Options) []workspace.Pipeline {
 	var repairs []workspace.Pipeline
 	var unregistered, unbuilt []string
@@ -93,7 +93,7 @@ func repairsFor(r *report.Report, d Options) []workspace.Pipeline {
 	return repairs
 }
 
-// repairable says whether a pipeline makes the row true again without a person
+// repairable reports whether a pipeline makes the row true again without a person
 // who asked why. A registration takes the host.
 func repairable(r report.Row, d Options) bool {
 	return r.Drifted() && (r.Repair == report.ByBuild || r.Repair == report.ByRegister && d.Live && r.Cluster != "")

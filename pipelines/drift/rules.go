@@ -80,7 +80,7 @@ var origins = map[finding.Rule]origin{
 	cluster.RuleValuesUnknown:        {report.DriftTrust, report.ByPerson},
 }
 
-// originOf gives what is known of the rule, else where its stage stands, for a
+// originOf returns what is known of the rule, else where its stage stands, for a
 // person to repair.
 func originOf(rule finding.Rule) origin {
 	if known, ok := origins[rule]; ok {

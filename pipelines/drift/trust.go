@@ -21,7 +21,7 @@ func day(t time.Time) string { return t.UTC().Format(time.DateOnly) }
 
 func stamped(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
-// soon says whether t is nearer than Options.Within, or past.
+// soon reports whether t is nearer than Options.Within, or past.
 func (w *watch) soon(t time.Time) bool { return t.Sub(w.options.Now) < w.options.Within }
 
 // ends says when something ends, or that it has.

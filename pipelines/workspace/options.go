@@ -28,14 +28,14 @@ type Options struct {
 	Cache     string
 	Toolchain toolchain.Toolchain
 	Charts    *chart.Store
-	// OpenHost gives the host cluster. It is called only where a stage has to ask
+	// OpenHost returns the host cluster. It is called only where a stage has to ask
 	// it something that neither the spec nor the lock says; nil where there is
 	// none.
 	OpenHost func() (*host.Host, error)
-	// Getenv gives the environment of the run to valuesFrom; nil where it gets
+	// Getenv returns the environment of the run to valuesFrom; nil where it gets
 	// none.
 	Getenv func(string) string
-	// InProcess gives the helm that renders with the values of valuesFrom, where
+	// InProcess returns the helm that renders with the values of valuesFrom, where
 	// Toolchain would hand them to an engine that keeps what it is given; nil
 	// where Toolchain itself runs in this process.
 	InProcess func() (toolchain.Helm, error)

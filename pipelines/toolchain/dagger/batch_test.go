@@ -147,7 +147,7 @@ func message(err error) string {
 	return fmt.Sprint(err)
 }
 
-// dying gives a toolchain whose batches end as a container does that takes too
+// dying returns a toolchain whose batches end as a container does that takes too
 // much memory, where a release of the name is among them.
 func dying(t *testing.T, guilty string) *Toolchain {
 	t.Helper()

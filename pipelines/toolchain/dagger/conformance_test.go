@@ -81,7 +81,7 @@ func built(t *testing.T, repo fleettest.Repo, tools toolchain.Toolchain, fill fu
 	return r
 }
 
-// said gives a report's findings as text.
+// said returns a report's findings as text.
 func said(r *report.Report) []string {
 	var all []string
 	for _, f := range r.Findings {

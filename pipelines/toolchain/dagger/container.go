@@ -44,7 +44,7 @@ func (b *base) exec(c *sdk.Container, opts sdk.ContainerWithExecOpts, args ...st
 	return c.WithExec(append(append([]string{}, b.command...), args...), opts)
 }
 
-// base gives a tool's container, which is made once.
+// base returns a tool's container, which is made once.
 func (t *Toolchain) base(ctx context.Context, name string) (*base, error) {
 	return t.bases.get(name, func() (*base, error) {
 		if image := t.opts.Images[name]; image != "" {

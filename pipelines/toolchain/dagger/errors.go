@@ -43,7 +43,7 @@ func (e *EngineError) Error() string {
 		e.Engine, runnerHostEnv, e.cause())
 }
 
-// cause gives the reason in one line, cut where the engine talks long.
+// cause returns the reason in one line, cut where the engine talks long.
 func (e *EngineError) cause() string {
 	if e.Err == nil {
 		return ""
@@ -65,7 +65,7 @@ type exited struct {
 
 func (e *exited) Error() string { return fmt.Sprintf("exit code %d", e.code) }
 
-// failed gives the error of a command that ran and said no; nil where it is
+// failed returns the error of a command that ran and said no; nil where it is
 // another error.
 func failed(err error) *exited {
 	var own *exited

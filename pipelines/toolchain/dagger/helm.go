@@ -198,7 +198,7 @@ func templateArgs(r toolchain.Release, output string) []string {
 		"--include-crds", "--skip-tests", "--kube-version", r.KubeVersion, "-f", valuesFile, "--output-dir", output}
 }
 
-// template gives the folder that helm writes.
+// template returns the folder that helm writes.
 func (t *Toolchain) template(ctx context.Context, r toolchain.Release) (*sdk.Directory, error) {
 	helm, err := t.base(ctx, helmTool(r))
 	if err != nil {
@@ -243,7 +243,7 @@ func (t *Toolchain) export(ctx context.Context, from *sdk.Directory) (manifest.F
 	return files, nil
 }
 
-// readFiles gives the plain files below dir.
+// readFiles returns the plain files below dir.
 func readFiles(dir string) (manifest.Files, error) {
 	files, total := manifest.Files{}, int64(0)
 	err := filepath.WalkDir(dir, func(file string, entry fs.DirEntry, err error) error {
@@ -300,7 +300,7 @@ func (t *Toolchain) helmError(r toolchain.Release, err error) error {
 	return &toolchain.ChartError{Message: fmt.Sprintf("the process that rendered the chart died with exit code %d", e.code)}
 }
 
-// refusesArguments says whether helm speaks of how it was called.
+// refusesArguments reports whether helm speaks of how it was called.
 func refusesArguments(message string) bool {
 	return strings.HasPrefix(message, "invalid kube version") || strings.HasPrefix(message, "release name ")
 }

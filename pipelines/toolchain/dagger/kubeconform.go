@@ -135,7 +135,7 @@ func (t *Toolchain) documents(documents []manifest.Document) (string, error) {
 // documentFile names the document at a place of the list.
 func documentFile(i int) string { return strconv.Itoa(i) + ".yaml" }
 
-// shownAs gives the folder that holds all documents, so that the trace says
+// shownAs returns the folder that holds all documents, so that the trace says
 // whose they are.
 func shownAs(documents []manifest.Document) string {
 	common := path.Dir(path.Clean("/" + documents[0].File))
@@ -167,7 +167,7 @@ func (t *Toolchain) kubeconform(ctx context.Context, schemas toolchain.Schemas, 
 	return c.Stdout(ctx)
 }
 
-// withSchemas gives what mounts the schemas, and the arguments to use them.
+// withSchemas returns what mounts the schemas, and the arguments to use them.
 func (t *Toolchain) withSchemas(ctx context.Context, schemas toolchain.Schemas) (func(*sdk.Container) *sdk.Container, []string, error) {
 	mounts := map[string]*sdk.Directory{}
 	args := []string{"-strict", "-verbose", "-output", "json", "-kubernetes-version", schemas.KubernetesVersion}
@@ -216,7 +216,7 @@ type verdictLine struct {
 	Filename, Kind, Version, Status, Msg string
 }
 
-// reportsOf gives the command's output, by the name of the folder that the
+// reportsOf returns the command's output, by the name of the folder that the
 // document lies in.
 func reportsOf(stdout string) (map[string][]*verdictLine, error) {
 	var out struct{ Resources []*verdictLine }

@@ -68,7 +68,7 @@ func TestWhatCannotBeSealed(t *testing.T) {
 	}
 }
 
-// forms gives how a secret text can look on disk or in a log: as it is, in hex,
+// forms returns how a secret text can look on disk or in a log: as it is, in hex,
 // and in base64 at the three offsets that it can have in a longer text.
 func forms(canary string) [][]byte {
 	var all [][]byte

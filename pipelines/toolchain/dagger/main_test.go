@@ -46,7 +46,7 @@ var (
 	sharedErr  error
 )
 
-// connected gives the toolchain that most tests share.
+// connected returns the toolchain that most tests share.
 func connected(t testing.TB) *Toolchain {
 	t.Helper()
 	needEngine(t)

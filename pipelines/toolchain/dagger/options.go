@@ -71,7 +71,7 @@ func (o Options) allImages() bool {
 	return !slices.ContainsFunc(toolNames(), func(name string) bool { return name != helm4Tool && o.Images[name] == "" })
 }
 
-// Available says whether getenv, such as os.Getenv, names a Dagger session
+// Available reports whether getenv, such as os.Getenv, names a Dagger session
 // (`dagger run` does) or an engine to open one with.
 func Available(getenv func(string) string) bool {
 	return inSession(getenv) || getenv(runnerHostEnv) != ""

@@ -66,7 +66,7 @@ const batchTool = "batch"
 
 func toolNames() []string { return slices.Sorted(maps.Keys(tools)) }
 
-// required gives a module's version in go.mod.
+// required returns a module's version in go.mod.
 func required(module string) string {
 	for line := range strings.Lines(goMod) {
 		fields := strings.Fields(strings.TrimPrefix(strings.TrimSpace(line), "require "))
@@ -77,7 +77,7 @@ func required(module string) string {
 	return "unknown"
 }
 
-// Versions gives each tool's module version, the same as the embedded
+// Versions returns each tool's module version, the same as the embedded
 // toolchain's; for a tool with an image, the image.
 func (t *Toolchain) Versions(helm toolchain.HelmMajor) map[string]string {
 	versions := map[string]string{}

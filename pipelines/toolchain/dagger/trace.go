@@ -38,7 +38,7 @@ type tracing struct {
 	parent propagation.MapCarrier
 }
 
-// openTrace gives nil where `dagger run` does not listen.
+// openTrace returns nil where `dagger run` does not listen.
 func openTrace(ctx context.Context, getenv func(string) string) *tracing {
 	if !inSession(getenv) || getenv(traceParentEnv) == "" || getenv(tracesEnv) == "" {
 		return nil

@@ -79,7 +79,7 @@ func quiet(t *testing.T, printed string) {
 	}
 }
 
-// traceOf gives the lines that `dagger run` prints of spans: what ci prints
+// traceOf returns the lines that `dagger run` prints of spans: what ci prints
 // itself has no number before it.
 func traceOf(printed string) string {
 	return strings.Join(regexp.MustCompile(`(?m)^\d+ +: .*$`).FindAllString(printed, -1), "\n")

@@ -19,7 +19,7 @@ type Toolchain struct {
 	kubesealTool
 }
 
-// New gives a toolchain. It starts nothing yet. It fails where WorkerMain was
+// New returns a toolchain. It starts nothing yet. It fails where WorkerMain was
 // not called, or the running binary's path is unknown.
 func New(opts Options) (*Toolchain, error) {
 	helm, err := newHelmTool(opts)

@@ -124,7 +124,7 @@ func (s *turn) do(ctx context.Context, j job) (outcome, error) {
 	return got, err
 }
 
-// take gives an idle worker, best one that has the chart, else a new one.
+// take returns an idle worker, best one that has the chart, else a new one.
 func (h *helmTool) take(digest string) (*worker, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -42,7 +42,7 @@ func loadChart(archive []byte) (*loadedChart, error) {
 	return c, nil
 }
 
-// load gives a chart of its own. The files are copied because the loader
+// load returns a chart of its own. The files are copied because the loader
 // renames those of subcharts in place.
 func (c *loadedChart) load() (*chart.Chart, error) {
 	files := make([]*loader.BufferedFile, len(c.raw))
@@ -52,7 +52,7 @@ func (c *loadedChart) load() (*chart.Chart, error) {
 	return loader.LoadFiles(files)
 }
 
-// fresh gives a chart that the next render may do with as Helm does.
+// fresh returns a chart that the next render may do with as Helm does.
 func (c *loadedChart) fresh(e environment) (*chart.Chart, error) {
 	if c.shared != nil && e.Apart == 0 {
 		return c.shared, nil
@@ -60,7 +60,7 @@ func (c *loadedChart) fresh(e environment) (*chart.Chart, error) {
 	return c.load()
 }
 
-// execute gives the text of each template, as Helm's engine does.
+// execute returns the text of each template, as Helm's engine does.
 func (c *loadedChart) execute(ch *chart.Chart, top chartutil.Values, caps *chartutil.Capabilities) (map[string]string, error) {
 	if ch == c.shared {
 		if c.templates == nil {

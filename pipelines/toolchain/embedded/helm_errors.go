@@ -7,7 +7,7 @@ import (
 	"kasou/pipelines/toolchain/verdict"
 )
 
-// chartError gives the error as the chart's fault.
+// chartError returns the error as the chart's fault.
 func chartError(err error) error {
 	var already *toolchain.ChartError
 	if errors.As(err, &already) {

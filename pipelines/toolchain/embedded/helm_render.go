@@ -139,7 +139,7 @@ func lacksDependencies(missing []string) error {
 	return fmt.Errorf("the chart's archive lacks dependencies: found in Chart.yaml, but missing in charts/ directory: %s", strings.Join(missing, ", "))
 }
 
-// missingDependencies gives the names of the charts that Chart.yaml wants and
+// missingDependencies returns the names of the charts that Chart.yaml wants and
 // the archive does not have: the rule, and above it the words, of Helm's
 // action.CheckDependencies. That package links all of Helm's client, kubectl and
 // three databases among it, which every start of a worker pays for.
@@ -153,7 +153,7 @@ func missingDependencies(ch *chart.Chart) []string {
 	return missing
 }
 
-// renderValues gives what the templates see, after the schemas agreed.
+// renderValues returns what the templates see, after the schemas agreed.
 func (c *loadedChart) renderValues(ch *chart.Chart, values map[string]any, r toolchain.Release, caps *chartutil.Capabilities) (chartutil.Values, error) {
 	options := chartutil.ReleaseOptions{Name: r.Name, Namespace: r.Namespace, Revision: 1, IsInstall: true}
 	top, err := chartutil.ToRenderValuesWithSchemaValidation(ch, values, options, caps, true)
@@ -170,7 +170,7 @@ func (c *loadedChart) renderValues(ch *chart.Chart, values map[string]any, r too
 	return top, nil
 }
 
-// renderTemplates gives the text of each template but the notes.
+// renderTemplates returns the text of each template but the notes.
 func (c *loadedChart) renderTemplates(ch *chart.Chart, top chartutil.Values, caps *chartutil.Capabilities) (map[string]string, error) {
 	if want := ch.Metadata.KubeVersion; want != "" && !chartutil.IsCompatibleRange(want, caps.KubeVersion.String()) {
 		return nil, fmt.Errorf("chart requires kubeVersion: %s which is incompatible with Kubernetes %s", want, caps.KubeVersion.String())

@@ -14,7 +14,7 @@ import (
 
 var english = message.NewPrinter(language.English)
 
-// schemaProblems gives the innermost reasons, each at its value, sorted: the
+// schemaProblems returns the innermost reasons, each at its value, sorted: the
 // validator walks maps in no order.
 func schemaProblems(e *jsonschema.ValidationError, prefix []string) []toolchain.Problem {
 	return verdict.Tidy(leaves(e, prefix))

@@ -81,7 +81,7 @@ func (k *keptTemplates) serve(driven *chart.Chart, caps *chartutil.Capabilities)
 	}) // whoever waits for a release renders it again without us, and gets the error
 }
 
-// work gives the templates' names, each with what it is to see, of one release
+// work returns the templates' names, each with what it is to see, of one release
 // after the other.
 func (k *keptTemplates) work(base map[string]any, yield func(string, map[string]any) bool) {
 	for k.now = range k.jobs {
@@ -107,7 +107,7 @@ func (k *keptTemplates) take(text string) string {
 	return ""
 }
 
-// execute gives the text of each template for the values in top. It is not ok
+// execute returns the text of each template for the values in top. It is not ok
 // where a template fails, and then the templates are not kept any longer.
 func (k *keptTemplates) execute(top chartutil.Values) (rendered map[string]string, ok bool) {
 	e := &execution{top: top, rendered: make(map[string]string, len(k.names)), done: make(chan struct{})}

@@ -22,7 +22,7 @@ type kubeconformTool struct {
 	sessions map[string]*session
 }
 
-// NewKubeconform gives the validator alone, without the other tools.
+// NewKubeconform returns the validator alone, without the other tools.
 func NewKubeconform() toolchain.Kubeconform { return &kubeconformTool{} }
 
 // session is one set of schemas, compiled as its kinds come along.
@@ -76,7 +76,7 @@ func (s *session) each(ctx context.Context, documents []manifest.Document, resul
 	return nil
 }
 
-// session gives the validator for a set of schemas, made once.
+// session returns the validator for a set of schemas, made once.
 func (t *kubeconformTool) session(schemas toolchain.Schemas) (*session, error) {
 	if err := verdict.LocalSchemas(schemas.Locations); err != nil {
 		return nil, err

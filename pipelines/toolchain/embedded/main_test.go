@@ -24,14 +24,14 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// newToolchain gives a toolchain that ends with the test.
+// newToolchain returns a toolchain that ends with the test.
 func newToolchain(t testing.TB, opts embedded.Options) *embedded.Toolchain {
 	t.Helper()
 	tc, err := embedded.New(opts)
 	return closing(t, tc, err)
 }
 
-// closing gives what was made, and closes it with the test.
+// closing returns what was made, and closes it with the test.
 func closing[C io.Closer](t testing.TB, made C, err error) C {
 	t.Helper()
 	if err != nil {

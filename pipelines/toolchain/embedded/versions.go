@@ -22,7 +22,7 @@ var buildInfo = sync.OnceValue(func() map[string]string {
 	return versions
 })
 
-// moduleVersion gives the version that was linked, or "unknown" where the
+// moduleVersion returns the version that was linked, or "unknown" where the
 // binary was built without that information, as a Bazel build may be.
 func moduleVersion(path string) string {
 	if v, ok := buildInfo()[path]; ok {

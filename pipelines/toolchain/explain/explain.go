@@ -28,13 +28,13 @@ type Explainer struct {
 	known   map[string]*jsonschema.Schema
 }
 
-// New gives an explainer for documents that kubeconform found invalid
+// New returns an explainer for documents that kubeconform found invalid
 // with these schemas.
 func New(schemas toolchain.Schemas) *Explainer {
 	return &Explainer{schemas: schemas, known: map[string]*jsonschema.Schema{}}
 }
 
-// Explain gives every problem of an invalid document, sorted by path; none of
+// Explain returns every problem of an invalid document, sorted by path; none of
 // them quotes a value. It is empty where no problem is found.
 func (e *Explainer) Explain(document manifest.Document) ([]toolchain.Problem, error) {
 	schema, err := e.schema(document.Head.APIVersion, document.Head.Kind)
@@ -93,7 +93,7 @@ func (e *Explainer) schema(apiVersion, kindName string) (*jsonschema.Schema, err
 	return nil, nil
 }
 
-// leaves gives the problems at the ends of the tree of causes.
+// leaves returns the problems at the ends of the tree of causes.
 func leaves(e *jsonschema.ValidationError) []toolchain.Problem {
 	switch e.ErrorKind.(type) {
 	case *kind.AnyOf, *kind.OneOf:

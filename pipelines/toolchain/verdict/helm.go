@@ -29,7 +29,7 @@ var (
 	lineBreaks = regexp.MustCompile(`\s*\n\s*`)
 )
 
-// Chart gives Helm's error text as the chart's fault, with its place as far as
+// Chart returns Helm's error text as the chart's fault, with its place as far as
 // the text names one. The last place is the innermost template.
 func Chart(text string) *toolchain.ChartError {
 	text = lineBreaks.ReplaceAllString(strings.TrimSpace(text), " ")
@@ -66,7 +66,7 @@ const (
 	schemas   = "values don't meet the specifications of the schema(s) in the following chart(s):\n"
 )
 
-// HelmStderr gives what the helm command printed when it failed on the chart
+// HelmStderr returns what the helm command printed when it failed on the chart
 // named. It is nil where the text holds no error of Helm's.
 func HelmStderr(chart, stderr string) *toolchain.ChartError {
 	_, text, found := strings.Cut("\n"+stderr, "\nError: ")

@@ -18,7 +18,7 @@ const (
 	NoForm       = "fits none of the allowed forms: "
 )
 
-// Schema gives the error of values that break their schema.
+// Schema returns the error of values that break their schema.
 func Schema(problems []toolchain.Problem) *toolchain.ChartError {
 	lines := make([]string, len(problems))
 	for i, p := range problems {
@@ -132,7 +132,7 @@ func (n *node) leaves(prefix []string) []toolchain.Problem {
 	return below
 }
 
-// pointer gives the keys of a JSON pointer as the schema library quotes it.
+// pointer returns the keys of a JSON pointer as the schema library quotes it.
 func pointer(text string) []string {
 	var path []string
 	for i, key := range strings.Split(unquote(text), "/") {
