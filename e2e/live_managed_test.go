@@ -35,7 +35,7 @@ type handMade struct {
 // does not see, because its own field manager does not have it, drift-live-added.
 var handMades = []handMade{
 	{"a field is changed", "StatefulSet/live", `[{"op":"replace","path":"/spec/replicas","value":0}]`, drift.RuleLiveChanged, "spec.replicas is 0, git has 1"},
-	{"an image is changed", "StatefulSet/live", `[{"op":"replace","path":"/spec/template/spec/containers/0/image","value":"evil"}]`, drift.RuleLiveChanged, `is "evil"`},
+	{"an image is changed", "StatefulSet/live", `[{"op":"replace","path":"/spec/template/spec/containers/0/image","value":"evil"}]`, drift.RuleLiveChanged, `is evil`},
 	{"a field is removed", "StatefulSet/live", `[{"op":"remove","path":"/metadata/labels/app"}]`, drift.RuleLiveChanged, "metadata.labels.app is missing"},
 	{"a list item is removed", "StatefulSet/live", `[{"op":"remove","path":"/spec/template/spec/containers/0/args/0"}]`, drift.RuleLiveChanged, "args"},
 	{"an item of a plain list is added", "StatefulSet/live", `[{"op":"add","path":"/spec/template/spec/containers/0/args/-","value":"--evil"}]`, drift.RuleLiveChanged, "args"},

@@ -243,7 +243,7 @@ func TestDriftOnTheHost(t *testing.T) {
 			w.repo.Write(t, file, []byte(labelled))
 			w.sync(t, "live", track)
 			w.repo.Write(t, file, before)
-			if row := want(t, w.drift(t), drift.RuleLiveChanged); !strings.Contains(row.Message, `"example.com/once" is "git", git has none`) {
+			if row := want(t, w.drift(t), drift.RuleLiveChanged); !strings.Contains(row.Message, `"example.com/once" is git, git has none`) {
 				t.Errorf("%+v", row)
 			}
 			w.sync(t, "live", track)
