@@ -17,6 +17,17 @@ import (
 // fleet file that does not check, or a removal that nobody asked for, stops it
 // before anything is written.
 func Build(ctx context.Context, o Options) (*report.Report, error) {
+	return buildBy(ctx, o, func(context.Context, *workspace.Workspace) (writer, error) {
+		return func(ctx context.Context, b *cluster.Builder, out *report.Report) error { return b.Build(ctx, out) }, nil
+	})
+}
+
+// writer writes the clusters of a build, and enters them into the report.
+type writer func(ctx context.Context, b *cluster.Builder, out *report.Report) error
+
+// buildBy is Build with the clusters written by what begin returns. It is called before
+// anything is looked at beside the specs, and its error ends the build.
+func buildBy(ctx context.Context, o Options, begin func(context.Context, *workspace.Workspace) (writer, error)) (*report.Report, error) {
 	out := &report.Report{Command: "build", DryRun: o.DryRun}
 	if err := workspace.Sweep(ctx, o); err != nil {
 		return nil, err
@@ -26,6 +37,10 @@ func Build(ctx context.Context, o Options) (*report.Report, error) {
 		return workspace.Sorted(out), err
 	}
 	defer w.Close()
+	write, err := begin(ctx, w)
+	if err != nil {
+		return nil, err
+	}
 	b := cluster.New(w, func(p tree.Plan) finding.List { return p.HandEdits(finding.Warning) })
 	shared := fleetwide.Shared{Workspace: w, Kinds: b.Kinds}
 	gone, err := retire.Plan(ctx, w)
@@ -42,7 +57,7 @@ func Build(ctx context.Context, o Options) (*report.Report, error) {
 		return nil, err
 	}
 	out.Findings = append(out.Findings, unknown...)
-	if err := b.Build(ctx, out); err != nil {
+	if err := write(ctx, b, out); err != nil {
 		return nil, err
 	}
 	for _, one := range gone.Own {

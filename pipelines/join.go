@@ -14,14 +14,12 @@ import (
 
 	"kasou/pipelines/cluster"
 	"kasou/pipelines/finding"
-	"kasou/pipelines/fleetwide"
 	"kasou/pipelines/handover"
 	"kasou/pipelines/history"
 	"kasou/pipelines/layout"
 	"kasou/pipelines/lockfile"
 	"kasou/pipelines/manifest"
 	"kasou/pipelines/report"
-	"kasou/pipelines/retire"
 	"kasou/pipelines/tree"
 	"kasou/pipelines/workspace"
 )
@@ -44,7 +42,9 @@ func HandOver(ctx context.Context, o Options, r *report.Report, program string, 
 		return err
 	}
 	defer root.Close()
-	part := handover.Part{Commit: commit, Shard: o.Shard.Index, Shards: o.Shard.Count, Tools: tools(o, program)}
+	tools := maps.Clone(r.Tools)
+	tools["kasou"], tools["toolchain"] = program, o.Toolchain.Name()
+	part := handover.Part{Commit: commit, Shard: o.Shard.Index, Shards: o.Shard.Count, Tools: tools}
 	for _, c := range r.Clusters {
 		if c.Status == report.Removed {
 			continue // the run that joins takes it away itself
@@ -57,13 +57,6 @@ func HandOver(ctx context.Context, o Options, r *report.Report, program string, 
 	}
 	slices.SortFunc(part.Clusters, func(a, b handover.Cluster) int { return strings.Compare(a.Name, b.Name) })
 	return handover.Write(to, o.Dir, part)
-}
-
-// tools are the versions of what builds.
-func tools(o Options, program string) map[string]string {
-	versions := maps.Clone(o.Toolchain.Versions(0))
-	versions["kasou"], versions["toolchain"] = program, o.Toolchain.Name()
-	return versions
 }
 
 // handedOver returns a cluster with its files, where they changed.
@@ -97,46 +90,12 @@ func handedOver(root *os.Root, dir string, c report.Cluster) (handover.Cluster, 
 // reports like Build. Parts that are not the shards of the commit checked out, built by
 // this program, are a *JoinError, and nothing is written.
 func Join(ctx context.Context, o Options, parts []handover.Part, program string) (*report.Report, error) {
-	out := &report.Report{Command: "build", DryRun: o.DryRun}
-	if err := workspace.Sweep(ctx, o); err != nil {
-		return nil, err
-	}
-	w, err := start(ctx, o, out)
-	if err != nil || w == nil {
-		return workspace.Sorted(out), err
-	}
-	defer w.Close()
-	clusters, err := joined(ctx, w, parts, program)
-	if err != nil {
-		return nil, err
-	}
-	b := cluster.New(w, func(p tree.Plan) finding.List { return p.HandEdits(finding.Warning) })
-	shared := fleetwide.Shared{Workspace: w, Kinds: b.Kinds}
-	gone, err := retire.Plan(ctx, w)
-	if err != nil {
-		return nil, err
-	}
-	out.Findings = append(append(out.Findings, gone.Findings...), gone.Renamed...)
-	out.Findings = append(out.Findings, tree.GuardPrune(gone.Fleet, o.AllowPrune)...)
-	if fleetwide.FailedOtherwise(out.Findings) {
-		return workspace.Sorted(out), nil
-	}
-	unknown, err := shared.UnknownInRoot(gone.Fleet, out.Findings)
-	if err != nil {
-		return nil, err
-	}
-	out.Findings = append(out.Findings, unknown...)
-	if err := place(ctx, w, out, clusters); err != nil {
-		return nil, err
-	}
-	for _, one := range gone.Own {
-		retire.Remove(ctx, w, out, one)
-	}
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	err = shared.Write(ctx, out)
-	return finished(b, out), err
+	return buildBy(ctx, o, func(ctx context.Context, w *workspace.Workspace) (writer, error) {
+		clusters, err := joined(ctx, w, parts, program)
+		return func(ctx context.Context, _ *cluster.Builder, out *report.Report) error {
+			return place(ctx, w, out, clusters)
+		}, err
+	})
 }
 
 // joined returns the clusters of all parts.
@@ -146,8 +105,8 @@ func joined(ctx context.Context, w *workspace.Workspace, parts []handover.Part, 
 		return nil, fmt.Errorf("which commit is checked out: %w", err)
 	}
 	for _, p := range parts {
-		if here := tools(w.Options, program); p.Tools["kasou"] != here["kasou"] {
-			return nil, &JoinError{fmt.Errorf("the shard %d/%d was built by kasou %s, and this is %s", p.Shard, p.Shards, p.Tools["kasou"], here["kasou"])}
+		if p.Tools["kasou"] != program {
+			return nil, &JoinError{fmt.Errorf("the shard %d/%d was built by kasou %s, and this is %s", p.Shard, p.Shards, p.Tools["kasou"], program)}
 		}
 	}
 	clusters, err := handover.Together(parts, commit, w.Fleet.Names())
@@ -157,12 +116,9 @@ func joined(ctx context.Context, w *workspace.Workspace, parts []handover.Part, 
 	return clusters, nil
 }
 
-// placeAtOnce is how many clusters are written together, as in a build.
-const placeAtOnce = 128
-
 // place writes the clusters that changed, and reports all.
 func place(ctx context.Context, w *workspace.Workspace, out *report.Report, clusters []handover.Cluster) error {
-	for some := range slices.Chunk(clusters, placeAtOnce) {
+	for some := range slices.Chunk(clusters, cluster.BatchSize) {
 		entries := make([]report.Cluster, len(some))
 		var plans []tree.Plan
 		var of []int
