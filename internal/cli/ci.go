@@ -217,7 +217,7 @@ func (s *session) writer(name string) (pipelines.Pipeline, error) {
 	}, err
 }
 
-// writeAndPublish publishes what write gives; again builds it anew where others pushed
+// writeAndPublish publishes what write returns; again builds it anew where others pushed
 // meanwhile.
 func (c *ciCommand) writeAndPublish(ctx context.Context, s *session, write, again pipelines.Pipeline) error {
 	p, err := c.publisher(ctx, s)

@@ -20,7 +20,7 @@ func (c *ciCommand) event() string {
 	return source
 }
 
-// byEvent gives the pipeline and the way to publish that a GitHub event asks
+// byEvent returns the pipeline and the way to publish that a GitHub event asks
 // for.
 func byEvent(event string) (pipeline, publish string, err error) {
 	switch event {

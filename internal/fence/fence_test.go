@@ -35,7 +35,7 @@ var values = []string{"difference", "finding", "position", "fleet", "tree", "man
 // below says what a package may import of kasou beyond the values: a stage nothing
 // but its own parts, toolchain what runs the tools, and the rooms between pipelines
 // and the stages those that they bring together. A room stands below those that
-// import it: there is no way back.
+// import it: no import leads back.
 var below = map[string][]string{
 	"toolchain": {"render", "seal", "conform"},
 	"trust":     {"argocd", "history", "seal"},

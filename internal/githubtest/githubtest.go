@@ -209,7 +209,7 @@ func (g *GitHub) comment(number, i int) comment {
 	return c
 }
 
-// list gives those of a state, the newest first, a page at a time; of the pull
+// list returns those of a state, the newest first, a page at a time; of the pull
 // requests those of a branch.
 func (g *GitHub) list(w http.ResponseWriter, r *http.Request, kind string) {
 	state, head := r.URL.Query().Get("state"), r.URL.Query().Get("head")

@@ -53,7 +53,7 @@ func run(root string, args []string) error {
 	return rename(root, now, wanted)
 }
 
-// rename gives the module, and those below it, another path.
+// rename writes another path for the module, and for those below it.
 func rename(root, from, to string) error {
 	return filepath.WalkDir(root, func(file string, d fs.DirEntry, err error) error {
 		switch {

@@ -172,7 +172,7 @@ func orOne(values []string) []string {
 	return values
 }
 
-// step runs a script, whose outputs go to a file of the runner's, and says whether it
+// step runs a script, whose outputs go to a file of the runner's, and reports whether it
 // went well.
 func (r *runner) step(w workflow, j job, s step, values map[string]string, output string) bool {
 	r.t.Helper()
