@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"kasou/pipelines/argocd"
+	"kasou/pipelines/credential"
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
 	"kasou/pipelines/host"
@@ -58,15 +59,23 @@ type registered struct {
 	files   manifest.Files
 	// proved says that the seal was: the plaintext is there.
 	proved bool
+	// cred is what the host has today; nil where it was not told.
+	cred *credential.Credential
+	// through is what leads to the server, for messages; empty where nothing in git does.
+	through string
 }
 
 // rows follows the credential from the host's kubeconfig to what was sealed, to Argo
 // CD's Secret, to the virtual cluster's answer.
 func (l *registered) rows(ctx context.Context) []report.Row {
-	if l.files[l.file()] == nil || l.lock == nil || l.Host.Lost() != nil {
+	if l.Host.Lost() != nil {
 		return nil
 	}
+	if l.files[l.file()] == nil || l.lock == nil {
+		return l.endpoint(ctx)
+	}
 	all := l.rotation(ctx)
+	all = append(all, l.endpoint(ctx)...)
 	if !l.argoCDIsHere() {
 		return all
 	}
@@ -75,6 +84,17 @@ func (l *registered) rows(ctx context.Context) []report.Row {
 	if secret != nil {
 		all = append(all, l.answer(ctx, secret)...)
 	}
+	return all
+}
+
+// endpoint looks at the way to the server, and keeps what it leads through.
+func (l *registered) endpoint(ctx context.Context) []report.Row {
+	e := l.endpointOf(l.cluster, l.cred)
+	if e == nil || l.Host.Lost() != nil || ctx.Err() != nil {
+		return nil
+	}
+	all := e.rows(ctx, l.files)
+	l.through = e.through
 	return all
 }
 
@@ -106,6 +126,7 @@ func (l *registered) rotation(ctx context.Context) []report.Row {
 		}
 		return []report.Row{unknown(l.cluster.Name, report.DriftTrust, "whether the credential was rotated: "+why)}
 	}
+	l.cred = cred
 	if found := (register.Registrar{Workspace: l.Workspace}).SameIdentity(l.cluster, *cred, l.lock); len(found) > 0 {
 		return rows(l.cluster.Name, found)
 	}
@@ -212,7 +233,11 @@ func (l *registered) answer(ctx context.Context, secret *corev1.Secret) []report
 		// Not unknownRow: it is not the host that is out of reach.
 		return []report.Row{unknown(l.cluster.Name, report.DriftLive, err.Error())}
 	}
-	f := finding.Finding{File: l.file(), Cluster: l.cluster.Name, Rule: RuleLiveSilent, Severity: finding.Error, Message: silent.Error(),
+	message := silent.Error()
+	if l.through != "" {
+		message += ", through " + l.through
+	}
+	f := finding.Finding{File: l.file(), Cluster: l.cluster.Name, Rule: RuleLiveSilent, Severity: finding.Error, Message: message,
 		Hint: "Look whether the virtual cluster runs and its address leads to it. If it has another credential, register it anew."}
 	return []report.Row{{Finding: f, Kind: report.DriftLive, Object: secret.Namespace + "/" + secret.Name, Repair: report.ByPerson}}
 }
