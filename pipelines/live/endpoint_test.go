@@ -64,7 +64,9 @@ func TestRoutes(t *testing.T) {
 		"listener":     {`[{type: Programmed, status: "True"}]`, `[{type: Programmed, status: "False"}]`, "the listener tls of Gateway infra/public has not set Programmed"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			edit := func(text string) *unstructured.Unstructured { return object(t, strings.ReplaceAll(text, test.old, test.new)) }
+			edit := func(text string) *unstructured.Unstructured {
+				return object(t, strings.ReplaceAll(text, test.old, test.new))
+			}
 			if test.old == "" {
 				edit = func(text string) *unstructured.Unstructured { return object(t, text) }
 			}
