@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -34,6 +35,8 @@ type endpoint struct {
 	cred *credential.Credential
 	// published are the addresses in the status of the objects that lead there.
 	published []string
+	// leading are the host's objects that can lead to the server.
+	leading map[objectKey]*unstructured.Unstructured
 	// proved says that the server showed a certificate of the cluster's own.
 	proved bool
 }
@@ -81,13 +84,13 @@ func (e *endpoint) routeRows(ctx context.Context, files manifest.Files) (all []r
 	if err != nil {
 		return nil, false // the objects' comparison says so
 	}
-	leading := e.leading(objects)
-	there = len(leading) == 0 // somebody else's endpoint
-	for _, o := range leading {
+	routes := e.routes(objects)
+	there = len(routes) == 0 // somebody else's endpoint
+	for _, o := range routes {
 		if o.GetNamespace() == "" {
 			o.SetNamespace(e.cluster.Spec.Namespace)
 		}
-		have, beside, err := e.read(ctx, o.Unstructured)
+		have, beside, err := e.read(ctx, o)
 		switch {
 		case err != nil:
 			all = append(all, e.unknownRow(ctx, e.cluster.Name, err)...)
@@ -107,9 +110,9 @@ func (e *endpoint) routeRows(ctx context.Context, files manifest.Files) (all []r
 	return all, there
 }
 
-// leading returns the objects that lead to the host name: Services alone where no route
+// routes returns the objects in git that lead to the host name: Services alone where no route
 // has the name.
-func (e *endpoint) leading(objects []live.Object) []live.Object {
+func (e *endpoint) routes(objects []live.Object) []live.Object {
 	var routes, services []live.Object
 	for _, o := range objects {
 		switch {
@@ -126,23 +129,46 @@ func (e *endpoint) leading(objects []live.Object) []live.Object {
 	return services
 }
 
-// read returns the host's object, nil where it has none, and those beside it.
-func (e *endpoint) read(ctx context.Context, o *unstructured.Unstructured) (have *unstructured.Unstructured, beside []*unstructured.Unstructured, err error) {
-	var noKind *host.NoKindError
-	if have, err = e.asked.Object(ctx, o); err != nil || have == nil {
-		if errors.As(err, &noKind) {
-			err = nil
-		}
-		return nil, nil, err
+// read returns the host's object, as the objects' comparison found it, nil where there is
+// none, and those beside it.
+func (e *endpoint) read(ctx context.Context, o live.Object) (have *unstructured.Unstructured, beside []*unstructured.Unstructured, err error) {
+	if have = e.leading[keyOf(o)]; have == nil {
+		return nil, nil, nil
 	}
 	for _, needed := range live.Needs(have) {
-		found, err := e.asked.Object(ctx, needed)
+		found, err := e.shared.get(ctx, e.asked, needed)
+		var noKind *host.NoKindError
 		if err != nil && !errors.As(err, &noKind) {
 			return nil, nil, err
 		}
 		beside = append(beside, found)
 	}
 	return have, beside, nil
+}
+
+// sharedObjects keeps the host's answers about objects that many clusters need.
+type sharedObjects struct {
+	mu    sync.Mutex
+	known map[objectKey]*unstructured.Unstructured
+}
+
+// get asks the host once for an object; nil where it has none. The errors are those of
+// host.Object, and are not kept.
+func (s *sharedObjects) get(ctx context.Context, h *host.Host, o *unstructured.Unstructured) (*unstructured.Unstructured, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	key := objectKey{kind: o.GroupVersionKind().GroupKind(), namespace: o.GetNamespace(), name: o.GetName()}
+	if have, ok := s.known[key]; ok {
+		return have, nil
+	}
+	have, err := h.Object(ctx, o)
+	if err == nil {
+		if s.known == nil {
+			s.known = map[objectKey]*unstructured.Unstructured{}
+		}
+		s.known[key] = have
+	}
+	return have, err
 }
 
 // certificateRows looks at the certificate that the server shows for its name.

@@ -8,7 +8,10 @@ import (
 	"path/filepath"
 	"testing"
 
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
 	"kasou/pipelines/host"
+	"kasou/pipelines/live"
 	"kasou/pipelines/manifest"
 	"kasou/pipelines/workspace"
 )
@@ -61,6 +64,10 @@ spec: {hostnames: [dev.example.com], parentRefs: [{name: public, namespace: infr
 			e := at(t, "https://dev.example.com", nil)
 			e.Workspace = &workspace.Workspace{}
 			e.asked, e.cluster.Spec.Namespace = asking(t, test.answers), "dev"
+			e.shared = &sharedObjects{}
+			if have, err := e.asked.Object(t.Context(), wantOf(t, inGit)); err == nil && have != nil {
+				e.leading = map[objectKey]*unstructured.Unstructured{keyOf(live.Object{Unstructured: have}): have}
+			}
 			rows, there := e.routeRows(t.Context(), inGit)
 			if there != test.there {
 				t.Errorf("there %t", there)
@@ -68,4 +75,13 @@ spec: {hostnames: [dev.example.com], parentRefs: [{name: public, namespace: infr
 			expect(t, rows, RuleEndpointRoute, test.want)
 		})
 	}
+}
+
+// wantOf is the one object of the files, in its namespace.
+func wantOf(t *testing.T, files manifest.Files) *unstructured.Unstructured {
+	t.Helper()
+	objects, err := live.Objects(files)
+	must(t, err)
+	objects[0].SetNamespace("dev")
+	return objects[0].Unstructured
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"kasou/pipelines/finding"
@@ -26,6 +27,8 @@ const liveJobs = 16
 type liveWatch struct {
 	*watch
 	asked *host.Host
+	// shared are the Gateways and IngressClasses that many clusters have in common.
+	shared *sharedObjects
 }
 
 // objectKey names an object on the host, whatever version of its kind.
@@ -40,7 +43,9 @@ type onHost struct {
 	// diff of the objects, from the host to git.
 	diff string
 	// objects are those that its Application deploys; kinds are theirs.
-	objects  map[objectKey]bool
+	objects map[objectKey]bool
+	// leading are the host's objects of the kinds that can lead to the cluster's server.
+	leading  map[objectKey]*unstructured.Unstructured
 	kinds    map[schema.GroupVersionKind]bool
 	tracking live.Tracking
 	// marks are how the objects in git are tracked.
@@ -56,7 +61,7 @@ type onHost struct {
 // liveRows compares the fleet with the host. A host that does not answer makes
 // every cluster unknown.
 func (w *watch) liveRows(ctx context.Context) {
-	l := &liveWatch{watch: w}
+	l := &liveWatch{watch: w, shared: &sharedObjects{}}
 	if err := l.open(ctx); err != nil {
 		l.Host.Lose(err)
 	}
@@ -121,7 +126,7 @@ func (l *liveWatch) unknownRow(ctx context.Context, cluster string, err error) [
 
 // look compares one cluster with the host.
 func (l *liveWatch) look(ctx context.Context, c fleet.Cluster) onHost {
-	on := onHost{objects: map[objectKey]bool{}, kinds: map[schema.GroupVersionKind]bool{}, managers: map[int]bool{}}
+	on := onHost{objects: map[objectKey]bool{}, leading: map[objectKey]*unstructured.Unstructured{}, kinds: map[schema.GroupVersionKind]bool{}, managers: map[int]bool{}}
 	if lost := l.Host.Lost(); lost != nil {
 		on.rows = l.unknownRow(ctx, c.Name, lost)
 		return on
@@ -141,7 +146,7 @@ func (l *liveWatch) look(ctx context.Context, c fleet.Cluster) onHost {
 	compared := (&objects{liveWatch: l, cluster: c, on: &on}).objectRows(ctx, files)
 	on.compared = !slices.ContainsFunc(compared, func(r report.Row) bool { return r.Unknown })
 	on.rows = append(on.rows, compared...)
-	r := registered{liveWatch: l, cluster: c, lock: lock, files: files}
+	r := registered{liveWatch: l, cluster: c, lock: lock, files: files, leading: on.leading}
 	on.rows = append(on.rows, r.rows(ctx)...)
 	on.proved = r.proved
 	on.rows = once(on.rows)

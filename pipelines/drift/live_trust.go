@@ -63,6 +63,8 @@ type registered struct {
 	cred *credential.Credential
 	// through is what leads to the server, for messages; empty where nothing in git does.
 	through string
+	// leading are the host's objects that can lead to the server.
+	leading map[objectKey]*unstructured.Unstructured
 }
 
 // rows follows the credential from the host's kubeconfig to what was sealed, to Argo
@@ -93,6 +95,7 @@ func (l *registered) endpoint(ctx context.Context) []report.Row {
 	if e == nil || l.Host.Lost() != nil || ctx.Err() != nil {
 		return nil
 	}
+	e.leading = l.leading
 	all := e.rows(ctx, l.files)
 	l.through = e.through
 	return all

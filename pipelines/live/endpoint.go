@@ -42,6 +42,16 @@ func LeadsTo(o *unstructured.Unstructured, hostname string) bool {
 	return false
 }
 
+// MayLead reports whether the object is of a kind by which clients can reach a virtual
+// cluster: TLSRoute, Ingress, Service.
+func MayLead(o *unstructured.Unstructured) bool {
+	switch kind := o.GroupVersionKind().GroupKind(); kind {
+	case schema.GroupKind{Group: gatewayGroup, Kind: "TLSRoute"}, schema.GroupKind{Group: "networking.k8s.io", Kind: "Ingress"}, schema.GroupKind{Kind: "Service"}:
+		return true
+	}
+	return false
+}
+
 // covers reports whether a host name of a route is a name, or the wildcard above it.
 func covers(pattern, name string) bool {
 	pattern, name = strings.ToLower(pattern), strings.ToLower(name)
