@@ -297,8 +297,8 @@ func (im *importing) values(ctx context.Context, o Options, c handmade.Cluster, 
 // copyShared copies what a build of one cluster reads beside its spec.
 func (im *importing) copyShared(dir string, local *fleet.Chart) error {
 	files := []string{im.fleet.File}
-	if im.fleet.Spec.Sealing != nil {
-		files = append(files, path.Join(im.Dir, im.fleet.Spec.Sealing.Certificate))
+	for _, c := range im.fleet.Spec.Certificates() {
+		files = append(files, path.Join(im.Dir, c.File))
 	}
 	files = append(files, im.fleet.Spec.Schemas...)
 	if local != nil && local.Path != "" {

@@ -211,10 +211,9 @@ func (s *session) writer(name string) (pipelines.Pipeline, error) {
 	if name == "build" {
 		return pipelines.Build, nil
 	}
-	asked, err := s.options.OpenHost()
 	return func(ctx context.Context, o pipelines.Options) (*report.Report, error) {
-		return pipelines.Register(ctx, o, pipelines.Registration{Host: asked})
-	}, err
+		return pipelines.Register(ctx, o, pipelines.Registration{})
+	}, nil
 }
 
 // writeAndPublish publishes what write returns; again builds it anew where others pushed

@@ -18,7 +18,7 @@ const fromHost = "host"
 
 func newLock(f *flags) *cobra.Command {
 	var upgrade, dryRun, sealKey bool
-	var certificate string
+	var certificate, into string
 	c := &cobra.Command{
 		Use:   "lock [NAME...]",
 		Short: "Pin the digests of charts; with --upgrade, move to newer versions",
@@ -31,16 +31,21 @@ With --seal-key, make a new key to sign what is sealed with, and show it with it
 public half; where KASOU_SEAL_KEY is set, show the public half of that one.
 
 With --certificate, pin the sealing certificate instead: the one that the host's
-Sealed Secrets controller has now, or that of a file or an https URL.`,
+Sealed Secrets controller has now, or that of a file or an https URL. In a fleet with
+several, each is asked of its own host, and --into names one.`,
 		Example: `  kasou lock --upgrade --dry-run
   kasou lock --certificate
   kasou lock --certificate sealed-secrets.pem
+  kasou lock --certificate eu-1.pem --into eu-1.crt
   kasou lock --seal-key
   kasou lock --certificate=https://seal.example.com/v1/cert.pem`,
 		ValidArgsFunction: f.completeClusters,
 		RunE: func(c *cobra.Command, names []string) error {
 			if sealKey {
 				return f.showSealKey(c, names, upgrade || certificate != "" || dryRun)
+			}
+			if into != "" && certificate == "" {
+				return usagef("--into is for --certificate")
 			}
 			source, names, err := f.certificateSource(certificate, names, upgrade)
 			if err != nil {
@@ -54,7 +59,7 @@ Sealed Secrets controller has now, or that of a file or an https URL.`,
 			s.options.DryRun, s.options.Diff = dryRun, dryRun
 			return s.run(c, "locking", func(ctx context.Context, o pipelines.Options) (*report.Report, error) {
 				if certificate != "" {
-					return pipelines.LockCertificate(ctx, o, source)
+					return pipelines.LockCertificate(ctx, o, source, into)
 				}
 				return pipelines.Lock(ctx, o, upgrade)
 			})
@@ -63,6 +68,7 @@ Sealed Secrets controller has now, or that of a file or an https URL.`,
 	c.Flags().BoolVar(&upgrade, "upgrade", false, "make the next hop to a newer version of each chart")
 	c.Flags().StringVar(&certificate, "certificate", "", "pin the sealing certificate of the host, a file or an https URL")
 	c.Flags().Lookup("certificate").NoOptDefVal = fromHost
+	c.Flags().StringVar(&into, "into", "", "with --certificate: of the files that fleet.yaml names, pin this one; default: all that the controllers have")
 	c.Flags().BoolVar(&sealKey, "seal-key", false, "make and show a key to sign what is sealed with")
 	c.Flags().BoolVar(&dryRun, "dry-run", false, "show what would change and write nothing")
 	return c

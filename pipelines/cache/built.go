@@ -37,6 +37,8 @@ const keepEvery = 5 * time.Second
 type Entry struct {
 	// Source is of the texts and the chart: while it is the same, so are the inputs.
 	Source string `json:"source"`
+	// Host is the digest of what the clusters of its host are built with.
+	Host string `json:"host"`
 	// Digest is Built.Digest of the lock that the build wrote.
 	Digest string `json:"digest"`
 	// Sealed says that there is something sealed among its files.
