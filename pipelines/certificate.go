@@ -90,13 +90,10 @@ func pinnedFrom(ctx context.Context, r *workspace.Workspace, named fleet.Certifi
 	}
 	h, err := asked.Open()
 	if err != nil {
-		return nil, "", fmt.Errorf("%s: %w", named.File, err)
+		return nil, "", r.By(asked, err)
 	}
 	data, err := h.SealingCertificate(ctx, "", "")
-	if err != nil && len(r.Fleet.Spec.Certificates()) > 1 {
-		err = fmt.Errorf("%s of %s: %w", named.File, asked.Title, err)
-	}
-	return data, "the Sealed Secrets controller of " + asked.Title, err
+	return data, "the Sealed Secrets controller of " + asked.Title, r.By(asked, err)
 }
 
 // certificateFrom reads the certificate, and says in words from where.

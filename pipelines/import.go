@@ -130,7 +130,7 @@ func (im *importing) spec(c handmade.Cluster) fleet.ClusterSpec {
 	if c.Namespace != c.Name {
 		s.Namespace = c.Namespace
 	}
-	if c.ServiceCIDR != "" && c.ServiceCIDR != im.fleet.Spec.Host.ServiceCIDR {
+	if c.ServiceCIDR != "" && c.ServiceCIDR != im.fleet.Spec.HostOf(im.host()).ServiceCIDR {
 		s.ServiceCIDR = c.ServiceCIDR
 	}
 	if c.Host != "" {
@@ -292,6 +292,14 @@ func (im *importing) values(ctx context.Context, o Options, c handmade.Cluster, 
 	}
 	spec.Values = handmade.Beyond(c.Values, handmade.Over(both[0], both[1]), both[1])
 	return nil, nil
+}
+
+// host returns the name of the host of a spec that names none.
+func (im *importing) host() string {
+	if im.fleet.Spec.Defaults == nil {
+		return ""
+	}
+	return im.fleet.Spec.Defaults.Host
 }
 
 // copyShared copies what a build of one cluster reads beside its spec.

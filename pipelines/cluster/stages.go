@@ -291,18 +291,19 @@ func (b batch) prove(_ context.Context, w *work) (finding.List, error) {
 // validate holds every document to its schema. An extra is validated as the person
 // wrote it, so that findings stand there.
 func (b batch) validate(ctx context.Context, works []*work) {
-	byHost := map[string][]*work{}
+	byVersion := map[string][]*work{}
 	for _, w := range works {
-		byHost[w.cluster.Spec.Host] = append(byHost[w.cluster.Spec.Host], w)
+		version := w.release.KubeVersion
+		byVersion[version] = append(byVersion[version], w)
 	}
-	for _, host := range slices.Sorted(maps.Keys(byHost)) {
-		b.validateOn(ctx, host, byHost[host])
+	for _, version := range slices.Sorted(maps.Keys(byVersion)) {
+		b.validateFor(ctx, byVersion[version])
 	}
 }
 
-// validateOn is validate for the clusters of one host.
-func (b batch) validateOn(ctx context.Context, host string, works []*work) {
-	schemas, err := b.Schemas.Ready(host)
+// validateFor is validate for clusters whose hosts have one version of Kubernetes.
+func (b batch) validateFor(ctx context.Context, works []*work) {
+	schemas, err := b.Schemas.Ready(works[0].cluster.Spec.Host)
 	if err != nil {
 		for _, w := range works {
 			w.Err = err

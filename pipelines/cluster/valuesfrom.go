@@ -140,14 +140,14 @@ func (r hider) read(ctx context.Context, c fleet.Cluster, v fleet.ValueFrom) (st
 	}
 	at := r.HostOf(c)
 	if lost := at.Lost(); lost != nil {
-		return "", lost
+		return "", r.By(at, lost)
 	}
 	asked, err := at.Open()
 	if err != nil {
-		return "", err
+		return "", r.By(at, err)
 	}
 	value, err := asked.SecretValue(ctx, v.Secret.Namespace, v.Secret.Name, v.Secret.Key)
-	return string(value), at.Note(err)
+	return string(value), r.By(at, at.Note(err))
 }
 
 // placeholder says where the value comes from, with a fingerprint that only the

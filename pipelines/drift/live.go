@@ -136,19 +136,7 @@ func (l *liveWatch) unknownRow(ctx context.Context, a *workspace.Asked, cluster 
 	if a.Note(err) == nil || ctx.Err() != nil {
 		return nil
 	}
-	why := err.Error()
-	if len(l.Fleet.Spec.Hosts) > 0 || a != l.hostOrArgoCD() {
-		why = a.Title + ": " + why
-	}
-	return []report.Row{unknown(cluster, report.DriftLive, why)}
-}
-
-// hostOrArgoCD returns the one cluster of a fleet that is on one; nil of another fleet.
-func (l *liveWatch) hostOrArgoCD() *workspace.Asked {
-	if hosts := l.Hosts(); len(hosts) == 1 && hosts[0] == l.argocd {
-		return l.argocd
-	}
-	return nil
+	return []report.Row{unknown(cluster, report.DriftLive, l.By(a, err).Error())}
 }
 
 // look compares one cluster with the host.
@@ -231,13 +219,19 @@ func (l *liveWatch) leftoversOn(ctx context.Context, a *workspace.Asked, asked *
 				on, ours := found[app]
 				key := objectKey{kind: kind.GroupKind(), namespace: o.Namespace, name: o.Name}
 				// What a cluster that moved has left behind is on a host that is not its own.
-				if ours && len(on.objects) > 0 && (!on.objects[key] || on.host != a) && on.tracking.Claims(app, kind, o) {
+				if ours && len(on.objects) > 0 && (!on.objects[key] || !same(on.host, asked)) && on.tracking.Claims(app, kind, o) {
 					all = append(all, leftover(app, key))
 				}
 			}
 		}
 	}
-	return all
+	return once(all) // two hosts may be one cluster
+}
+
+// same reports whether a cluster is the one that was asked, maybe by another context.
+func same(a *workspace.Asked, asked *host.Host) bool {
+	other := at(a)
+	return other != nil && other.Server() == asked.Server()
 }
 
 func leftover(cluster string, key objectKey) report.Row {

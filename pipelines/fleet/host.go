@@ -213,8 +213,11 @@ func checkHosts(shared *source, spec FleetSpec, report reporter) {
 	if spec.ArgoCD.Sealing != nil {
 		checkHostSealing("spec.argocd.sealing", *spec.ArgoCD.Sealing, report)
 	}
-	if single {
+	switch {
+	case single:
 		checkHost(spec, "", report)
+	case spec.ArgoCD.Destination != "":
+		report("spec.argocd.destination", fail(RuleHosts, "is of the single host, and there is none", "Write the destination of each host in spec.hosts."))
 	}
 	for _, name := range slices.Sorted(maps.Keys(spec.Hosts)) {
 		report("spec.hosts."+name, checkLabel(RuleHosts, name))

@@ -73,7 +73,7 @@ func (r Registrar) Cluster(ctx context.Context, c fleet.Cluster, from Source) (o
 		return o
 	}
 	cred, found, err := r.Credential(ctx, c, asked, from)
-	if !keep(found, at.Note(err)) || cred == nil {
+	if !keep(found, r.By(at, at.Note(err))) || cred == nil {
 		return o
 	}
 	lock, found, err := r.Disk.ReadLock(c.Name)
@@ -138,13 +138,13 @@ func (r Registrar) ask(c fleet.Cluster, from Source) (*workspace.Asked, *host.Ho
 		return at, nil, nil
 	}
 	if lost := at.Lost(); lost != nil {
-		return at, nil, lost
+		return at, nil, r.By(at, lost)
 	}
 	asked, err := at.Open()
 	if err != nil {
 		at.Lose(err)
 	}
-	return at, asked, err
+	return at, asked, r.By(at, err)
 }
 
 // Credential returns the cluster's credential, which its host has unless from does,

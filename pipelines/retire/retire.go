@@ -117,16 +117,17 @@ func (l *leaving) ask(ctx context.Context) (*onTheHost, error) {
 	}
 	asked, err := argocds.Open()
 	if err != nil {
-		return nil, err
+		return nil, l.By(argocds, err)
 	}
 	seen := &onTheHost{}
 	namespace := l.Fleet.Spec.ArgoCD.Namespace
 	server := ""
 	if l.known {
 		server, _ = argocd.ClusterServer(l.cluster)
-		host, err := l.HostOf(l.cluster).Open()
+		on := l.HostOf(l.cluster)
+		host, err := on.Open()
 		if err != nil {
-			return nil, err
+			return nil, l.By(on, err)
 		}
 		if seen.namespace, err = object(ctx, host, "v1", "Namespace", "", l.cluster.Spec.Namespace); err != nil {
 			return nil, err

@@ -31,6 +31,8 @@ var errNoHost = errors.New("there is no host cluster to ask")
 type hosts struct {
 	byName map[string]*Asked
 	argocd *Asked
+	// several says that there is more than one.
+	several bool
 }
 
 // openHosts returns the clusters, each of which is asked by its own context.
@@ -53,7 +55,17 @@ func openHosts(f *fleet.Fleet, o Options) hosts {
 	if context, known := f.Spec.ArgoCDContext(); known {
 		all.argocd = open(context, "Argo CD's cluster")
 	}
+	all.several = len(byContext) > 1
 	return all
+}
+
+// By returns an error of a cluster that was asked, with the cluster's title where the
+// fleet is on more than one.
+func (w *Workspace) By(a *Asked, err error) error {
+	if err == nil || !w.hosts.several {
+		return err
+	}
+	return fmt.Errorf("%s: %w", a.Title, err)
 }
 
 // HostOf returns the host that a cluster of the fleet is on.
@@ -123,24 +135,26 @@ func (w *Workspace) ArgoCDCertificate() *seal.Certificate {
 // RenderedSealer returns what seals the Secrets that the cluster's chart renders, for its
 // host. What was sealed for another host is sealed anew.
 func (w *Workspace) RenderedSealer(c fleet.Cluster, lock *lockfile.Lock, change ...func(*seal.Options)) *seal.Sealer {
-	moved := func(o *seal.Options) { o.Reseal = lock != nil && lock.Host.Name != c.Spec.Host }
-	return w.sealer(c, lock, w.Fleet.Spec.CertificateOf(c.Spec.Host), append([]func(*seal.Options){moved}, change...))
+	moved := lock != nil && lock.Host.Name != c.Spec.Host
+	return w.sealer(c, lock, w.Fleet.Spec.CertificateOf(c.Spec.Host), moved, change)
 }
 
 // RegistrationSealer returns what seals the cluster's registration, for the cluster that
 // Argo CD runs in.
 func (w *Workspace) RegistrationSealer(c fleet.Cluster, lock *lockfile.Lock, change ...func(*seal.Options)) *seal.Sealer {
-	return w.sealer(c, lock, w.Fleet.Spec.ArgoCDCertificate(), change)
+	return w.sealer(c, lock, w.Fleet.Spec.ArgoCDCertificate(), false, change)
 }
 
-func (w *Workspace) sealer(c fleet.Cluster, lock *lockfile.Lock, named fleet.CertificateFile, change []func(*seal.Options)) *seal.Sealer {
+// sealer returns what seals with the named certificate. moved says that the lock is of
+// another host: whatever certificate it knows is none of this cluster's.
+func (w *Workspace) sealer(c fleet.Cluster, lock *lockfile.Lock, named fleet.CertificateFile, moved bool, change []func(*seal.Options)) *seal.Sealer {
 	own := w.Certificates[named.File]
 	o := seal.Options{
 		Tool: w.Toolchain, Certificate: own, Named: named, Key: w.Key, Now: time.Now(), MaxAge: named.MaxAge,
 		Recorded: func(file string) string { return w.Recorded(lock, file) },
 		Foreign: func(fingerprint string) bool {
-			if own == nil || own.Fingerprint == fingerprint {
-				return false
+			if own == nil || own.Fingerprint == fingerprint || moved {
+				return own != nil && own.Fingerprint != fingerprint
 			}
 			for _, other := range w.Certificates {
 				if other.Fingerprint == fingerprint {

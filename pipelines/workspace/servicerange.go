@@ -76,7 +76,7 @@ func (w *Workspace) Resolve(ctx context.Context, c *fleet.Cluster, lock *lockfil
 	case errors.Is(err, errNoHost):
 		return known, nil, fmt.Errorf("serviceCIDR is auto, and %w", err)
 	case err != nil:
-		return known, nil, err
+		return known, nil, w.By(asked, err)
 	}
 	c.Spec.ServiceCIDR, known.ServiceCIDR = cidrs.CIDR, cidrs.CIDR
 	return known, cidrs.Findings(*c), nil
