@@ -116,12 +116,26 @@ func (p *programs) make(ctx context.Context) error {
 			return err
 		}
 	}
-	if p.Kubernetes, err = server.Version(); err != nil {
+	for _, v := range []struct {
+		version *string
+		part    build.Part
+	}{{&p.Kubernetes, server}, {&p.OldKubernetes, old}, {&p.Before, build.VClusterBefore}} {
+		if *v.version, err = v.part.Version(); err != nil {
+			return err
+		}
+	}
+	if err := p.folders(ctx); err != nil {
 		return err
 	}
-	if p.OldKubernetes, err = old.Version(); err != nil {
-		return err
+	if newer := os.Getenv("KASOU_E2E_ARGOCD"); newer != "" {
+		p.ArgoCD, p.ArgoCDFolder = filepath.Join(newer, "argocd"), newer
 	}
+	p.Kasou, err = build.Kasou(ctx)
+	return err
+}
+
+// folders finds what comes with the programs in their modules.
+func (p *programs) folders(ctx context.Context) (err error) {
 	if p.SealedSecretsFolder, err = build.Controller.Folder(ctx); err != nil {
 		return err
 	}
@@ -133,15 +147,8 @@ func (p *programs) make(ctx context.Context) error {
 		return err
 	}
 	p.ChartBefore = filepath.Join(before, "chart")
-	if p.Before, err = build.VClusterBefore.Version(); err != nil {
-		return err
-	}
 	p.Before = strings.TrimPrefix(p.Before, "v")
-	if newer := os.Getenv("KASOU_E2E_ARGOCD"); newer != "" {
-		p.ArgoCD, p.ArgoCDFolder = filepath.Join(newer, "argocd"), newer
-	}
-	p.Kasou, err = build.Kasou(ctx)
-	return err
+	return nil
 }
 
 func must(err error) {

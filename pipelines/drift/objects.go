@@ -40,15 +40,7 @@ func (l *objects) objectRows(ctx context.Context, files manifest.Files) []report
 	if err != nil {
 		return []report.Row{unknown(l.cluster.Name, report.DriftLive, err.Error())}
 	}
-	var all []report.Row
-	var ignored []live.Ignored
-	for _, o := range objects {
-		if o.GetKind() == "Application" && o.File == l.Paths(l.cluster.Name).Application() {
-			if ignored, err = live.IgnoredBy(o.Unstructured); err != nil {
-				all = append(all, unknown(l.cluster.Name, report.DriftLive, err.Error()))
-			}
-		}
-	}
+	ignored, all := l.ignored(objects)
 	gone := map[string]bool{}
 	// A namespace that is not there explains all that should be in it.
 	slices.SortStableFunc(objects, func(a, b live.Object) int { return cmp.Compare(rank(a), rank(b)) })
@@ -86,6 +78,21 @@ func (l *objects) objectRows(ctx context.Context, files manifest.Files) []report
 		}
 	}
 	return all
+}
+
+// ignored returns what the cluster's Application leaves out of the comparison.
+func (l *objects) ignored(objects []live.Object) ([]live.Ignored, []report.Row) {
+	for _, o := range objects {
+		if o.GetKind() != "Application" || o.File != l.Paths(l.cluster.Name).Application() {
+			continue
+		}
+		ignored, err := live.IgnoredBy(o.Unstructured)
+		if err != nil {
+			return nil, []report.Row{unknown(l.cluster.Name, report.DriftLive, err.Error())}
+		}
+		return ignored, nil
+	}
+	return nil, nil
 }
 
 func rank(o live.Object) int {
