@@ -37,8 +37,6 @@ const keepEvery = 5 * time.Second
 type Entry struct {
 	// Source is of the texts and the chart: while it is the same, so are the inputs.
 	Source string `json:"source"`
-	// Host is the digest of what the clusters of its host are built with.
-	Host string `json:"host"`
 	// Digest is Built.Digest of the lock that the build wrote.
 	Digest string `json:"digest"`
 	// Sealed says that there is something sealed among its files.
@@ -99,10 +97,11 @@ func (b *Built) Keep() {
 	}
 }
 
-// Digest returns the digest of what all clusters are built with and of the
-// lock's own bytes: one with a comment more is not the lock that a build wrote.
-func (b *Built) Digest(lock *lockfile.Lock) string {
-	return manifest.Digest([]byte(b.base + "\n" + lock.Text))
+// Digest returns the digest of what all clusters are built with, of what those of its
+// host are, and of the lock's own bytes: one with a comment more is not the lock that a
+// build wrote.
+func (b *Built) Digest(lock *lockfile.Lock, host string) string {
+	return manifest.Digest([]byte(b.base + "\n" + host + "\n" + lock.Text))
 }
 
 // program tells this program from any other build of it: by the build ID

@@ -15,7 +15,7 @@ func TestEntriesAreOfTheLocksBytes(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		digest := b.Digest(lock)
+		digest := b.Digest(lock, "host")
 		if other, taken := seen[digest]; taken {
 			t.Errorf("%s and %s are the same to the cache", what, other)
 		}

@@ -83,7 +83,7 @@ func (b *Builder) unchanged(w *work) (finding.List, bool) {
 		return nil, false
 	}
 	known, ok := b.built.Get(w.cluster.Name)
-	if !ok || known.Digest != b.built.Digest(w.lock) || known.Host != b.onHosts[w.cluster.Spec.Host] || len(known.Findings) > 0 && known.Text != w.cluster.TextDigest() {
+	if !ok || known.Digest != b.built.Digest(w.lock, b.onHosts[w.cluster.Spec.Host]) || len(known.Findings) > 0 && known.Text != w.cluster.TextDigest() {
 		return nil, false
 	}
 	source := w.sourceDigest()
@@ -118,7 +118,7 @@ func (b *Builder) remember(c fleet.Cluster, w *Built) {
 	if err != nil || lock == nil || len(findings) > 0 || lock.Inputs != w.inputs {
 		return
 	}
-	e := cache.Entry{Source: w.source, Host: b.onHosts[c.Spec.Host], Digest: b.built.Digest(lock), Findings: w.Findings, Sealed: w.sealed}
+	e := cache.Entry{Source: w.source, Digest: b.built.Digest(lock, b.onHosts[c.Spec.Host]), Findings: w.Findings, Sealed: w.sealed}
 	if len(e.Findings) > 0 {
 		e.Text = c.TextDigest()
 	}
