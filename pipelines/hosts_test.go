@@ -257,3 +257,71 @@ func TestHostContextWithSeveralHosts(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// Once Argo CD's cluster has a certificate of its own, a registration that was sealed for
+// a host does not unseal there.
+func TestRegistrationsAreSealedForArgoCD(t *testing.T) {
+	s := spreadFleet(t)
+	shared := strings.Replace(severalHosts, "sealing: {certificate: mgmt.crt}, ", "", 1) + "  sealing: {certificate: eu-1.crt}\n"
+	s.repo.Write(t, "clusters/fleet.yaml", []byte(shared))
+	fleettest.MustPass(t, pipe(t, pipelines.Build, s.options), nil)
+	r, err := pipelines.Register(t.Context(), s.options, pipelines.Registration{})
+	fleettest.MustPass(t, r, err)
+	s.eu.Unseal(t, s.repo.Read(t, "clusters/root/b.cluster.yaml"))
+	s.repo.Write(t, "clusters/fleet.yaml", []byte(severalHosts))
+	rendered := string(s.secret(t, "a"))
+	r, err = pipelines.Register(t.Context(), s.options, pipelines.Registration{})
+	fleettest.MustPass(t, r, err)
+	for _, name := range []string{"a", "b"} {
+		s.mgmt.Unseal(t, s.repo.Read(t, "clusters/root/"+name+".cluster.yaml"))
+	}
+	fleettest.MustPass(t, pipe(t, pipelines.Build, s.options), nil)
+	if string(s.secret(t, "a")) != rendered {
+		t.Error("a Secret of the chart was sealed anew, too")
+	}
+}
+
+// A host that gets a name, or another one, is the same cluster: nothing is sealed anew.
+func TestAHostIsRenamed(t *testing.T) {
+	s := spreadFleet(t)
+	fleettest.MustPass(t, pipe(t, pipelines.Build, s.options), nil)
+	s.repo.Commit(t)
+	rendered := string(s.secret(t, "a"))
+	s.repo.Write(t, "clusters/fleet.yaml", []byte(strings.Replace(severalHosts, "    eu-1: {", "    frankfurt: {", 1)))
+	s.on(t, "a", "frankfurt", "")
+	r := pipe(t, pipelines.Build, s.options)
+	fleettest.MustPass(t, r, nil)
+	if effects(r, "a") != "" || string(s.secret(t, "a")) != rendered {
+		t.Errorf("steps %q, or sealed anew", effects(r, "a"))
+	}
+	lock := string(s.repo.Read(t, "clusters/a/lock.yaml"))
+	if !strings.Contains(lock, "name: frankfurt") {
+		t.Error("the lock does not name it")
+	}
+	s.repo.Write(t, "clusters/a/lock.yaml", []byte(strings.Replace(lock, "name: frankfurt", "name: us-1", 1)))
+	if r := pipe(t, pipelines.Check, s.options); !r.Failed() {
+		t.Error("an edited lock passes")
+	}
+}
+
+func TestDoctorAsksEachHost(t *testing.T) {
+	s := spreadFleet(t)
+	r := pipe(t, pipelines.Doctor, s.options)
+	said := map[string]string{}
+	for _, p := range r.Probes {
+		said[p.Name] += fmt.Sprintln(p.OK, p.Detail)
+	}
+	for name, want := range map[string]string{
+		"host eu-1": "true host https://", "host us-1": "has Kubernetes 1.34.1, and fleet.yaml says 1.30.14",
+		"argocd": `context "mgmt" does not exist`, "sealing": "mgmt.crt good until",
+	} {
+		if !strings.Contains(said[name], want) {
+			t.Errorf("%s: %q, want %q", name, said[name], want)
+		}
+	}
+	for _, f := range r.Findings {
+		if strings.Contains(f.Message, "1.30.14") && (f.Line != 8 || !strings.Contains(f.Hint, "spec.hosts.us-1.kubernetesVersion")) {
+			t.Errorf("%s %s", f.String(), f.Hint)
+		}
+	}
+}

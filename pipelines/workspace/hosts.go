@@ -75,7 +75,7 @@ func (w *Workspace) HostOf(c fleet.Cluster) *Asked { return w.hosts.byName[c.Spe
 // way to it.
 func (w *Workspace) ArgoCD() (*Asked, error) {
 	if w.hosts.argocd == nil {
-		return nil, errors.New("Argo CD runs on another cluster than the hosts, and spec.argocd.context of fleet.yaml does not say how it is reached")
+		return nil, errors.New("spec.argocd.context of fleet.yaml is missing, and Argo CD runs on another cluster than the hosts")
 	}
 	return w.hosts.argocd, nil
 }
