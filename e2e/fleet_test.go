@@ -50,7 +50,7 @@ func newFleet(t *testing.T, env *environment) (fleettest.Repo, pipelines.Options
 	must(t, err)
 	t.Cleanup(func() { _ = tools.Close() })
 	options := repo.Options(t, tools)
-	options.OpenHost = func() (*host.Host, error) { return asked(t, env.host), nil }
+	options.OpenHost = func(string) (*host.Host, error) { return asked(t, env.host), nil }
 	return repo, options
 }
 

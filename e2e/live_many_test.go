@@ -38,7 +38,7 @@ func TestTheHostIsNotAskedTooOften(t *testing.T) {
 	must(t, err)
 	asked, err := host.Open(host.Options{Kubeconfig: kubeconfig, QPS: qps, Burst: burst})
 	must(t, err)
-	options.OpenHost = func() (*host.Host, error) { return asked, nil }
+	options.OpenHost = func(string) (*host.Host, error) { return asked, nil }
 	before, start := requests(t, env), time.Now()
 	r, err = pipelines.Drift(t.Context(), options, pipelines.DriftOptions{Live: true})
 	elapsed, n := time.Since(start), requests(t, env)-before

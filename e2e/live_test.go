@@ -65,7 +65,7 @@ func (w watched) register(t *testing.T) {
 	t.Helper()
 	o := w.options
 	o.Names = []string{"live"}
-	r, err := pipelines.Register(t.Context(), o, pipelines.Registration{Host: asked(t, w.env.host)})
+	r, err := pipelines.Register(t.Context(), o, pipelines.Registration{})
 	fleettest.MustPass(t, r, err)
 	w.sync(t, "live", track)
 	w.unsealed(t)
@@ -446,7 +446,7 @@ func TestDriftThatTheHostDoesNotTell(t *testing.T) {
 	w.repo.Cluster(t, "other", "  ingress: {enabled: true, host: other.example.com}\n")
 	w.build(t)
 	o := w
-	o.options.OpenHost = func() (*host.Host, error) { return nobody(t, env.host, "nobody-asks-for-drift"), nil }
+	o.options.OpenHost = func(string) (*host.Host, error) { return nobody(t, env.host, "nobody-asks-for-drift"), nil }
 	r := o.drift(t)
 	if r.Failed() || r.Count(report.Unknown) != 2 {
 		fleettest.Print(t, r)
@@ -466,7 +466,7 @@ func TestDriftThatTheHostDoesNotTell(t *testing.T) {
 	w.repo.Write(t, "clusters/fleet.yaml", []byte(fleetFile))
 	elsewhere.build(t)
 
-	o.options.OpenHost = func() (*host.Host, error) { return nil, errors.New("there is no kubeconfig here") }
+	o.options.OpenHost = func(string) (*host.Host, error) { return nil, errors.New("there is no kubeconfig here") }
 	if r = o.drift(t); r.Failed() || r.Count(report.Unknown) != 2 {
 		fleettest.Print(t, r)
 		t.Error("without a host both clusters are unknown")

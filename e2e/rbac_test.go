@@ -96,7 +96,7 @@ func TestTheDocumentedRolesAreEnoughForLiveDrift(t *testing.T) {
 		pair, err := env.host.Credential(user, nil, time.Hour)
 		must(t, err)
 		file := kubeconfigFile(t, env.host, pair)
-		w.options.OpenHost = func() (*host.Host, error) { return open(t, file), nil }
+		w.options.OpenHost = func(string) (*host.Host, error) { return open(t, file), nil }
 		w.clean(t)
 		patch(t, w, "apps/v1", "StatefulSet", "live", "live", `{"spec":{"replicas":0}}`)
 		want(t, w.drift(t), drift.RuleLiveChanged)

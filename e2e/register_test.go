@@ -114,7 +114,7 @@ func whoami(t *testing.T, config *rest.Config) (string, error) {
 func registered(t *testing.T, env *environment, o pipelines.Options) (r *report.Report, changed bool) {
 	t.Helper()
 	o.Names = []string{"dev"}
-	r, err := pipelines.Register(t.Context(), o, pipelines.Registration{Host: asked(t, env.host)})
+	r, err := pipelines.Register(t.Context(), o, pipelines.Registration{})
 	fleettest.MustPass(t, r, err)
 	return r, r.Count(report.Changed) == 1
 }
@@ -180,7 +180,7 @@ func TestRegistration(t *testing.T) {
 		// Until someone asks for it: then the new key seals, and unseals.
 		before := string(repo.Read(t, registration))
 		options.Names = []string{"dev"}
-		r, err = pipelines.Register(t.Context(), options, pipelines.Registration{Host: asked(t, env.host), Reseal: true})
+		r, err = pipelines.Register(t.Context(), options, pipelines.Registration{Reseal: true})
 		fleettest.MustPass(t, r, err)
 		if string(repo.Read(t, registration)) == before {
 			t.Error("asked to reseal, it kept the old sealing")

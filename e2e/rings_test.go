@@ -32,7 +32,7 @@ func TestARingWaitsForTheHealthOfTheOneBefore(t *testing.T) {
 	writeKubeconfig(t, env.host, "ringed", "ringed", syncerKubeconfig(t, w.there, "ringed"))
 	o := w.options
 	o.Names = []string{"ringed"}
-	r, err := pipelines.Register(t.Context(), o, pipelines.Registration{Host: asked(t, env.host)})
+	r, err := pipelines.Register(t.Context(), o, pipelines.Registration{})
 	fleettest.MustPass(t, r, err)
 	w.sync(t, "ringed", track)
 	w.unsealed(t)

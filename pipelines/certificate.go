@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"strings"
 	"time"
 
 	"kasou/pipelines/finding"
+	"kasou/pipelines/fleet"
 	"kasou/pipelines/host"
 	"kasou/pipelines/report"
 	"kasou/pipelines/seal"
@@ -24,28 +26,74 @@ const (
 )
 
 // LockCertificate pins the sealing certificate that source has now, in the file
-// that fleet.yaml names. source is a file, an https URL, or empty for the host's
-// controller. A certificate that cannot seal is a finding and changes nothing.
-// With DryRun it says what it would do. A source that cannot be read leaves the
-// report unfinished.
-func LockCertificate(ctx context.Context, o Options, source string) (*report.Report, error) {
+// that fleet.yaml names. source is a file, an https URL, or empty for the
+// controllers: then each file of the fleet that one serves is pinned anew. into is the
+// one file to pin; empty for all. A certificate that cannot seal is a finding and
+// changes nothing. With DryRun it says what it would do. A source that cannot be read
+// leaves the report unfinished.
+func LockCertificate(ctx context.Context, o Options, source, into string) (*report.Report, error) {
 	out := &report.Report{Command: "lock", DryRun: o.DryRun}
 	r, err := open(o, out)
 	if err != nil || r == nil {
 		return workspace.Sorted(out), err
 	}
 	defer r.Close()
-	if r.Fleet.Spec.Sealing == nil {
+	named, err := chosen(r.Fleet.Spec.Certificates(), source, into)
+	if err != nil {
+		return nil, err
+	}
+	if len(named) == 0 {
 		out.Findings = append(out.Findings, r.Fleet.Finding(finding.Error, RuleNoCertificateFile, []string{"spec"},
 			"fleet.yaml names no file for the sealing certificate", "write spec.sealing.certificate: sealed-secrets.crt"))
-		return workspace.Sorted(out), nil
 	}
-	data, from, err := certificateFrom(ctx, o, source)
-	if err != nil {
+	for _, n := range named {
+		data, from, err := pinnedFrom(ctx, r, n, source)
+		if err == nil {
+			err = pinCertificate(ctx, r, out, n, data, from)
+		}
+		if ctx.Err() != nil {
+			return workspace.Sorted(out), ctx.Err()
+		}
 		workspace.Unfinished(out, "", err)
-		return workspace.Sorted(out), ctx.Err()
 	}
-	return workspace.Sorted(out), pinCertificate(ctx, r, out, data, from)
+	return workspace.Sorted(out), nil
+}
+
+// chosen returns the certificate files to pin.
+func chosen(named []fleet.CertificateFile, source, into string) ([]fleet.CertificateFile, error) {
+	var files []string
+	for _, n := range named {
+		if n.File == into {
+			return []fleet.CertificateFile{n}, nil
+		}
+		files = append(files, n.File)
+	}
+	switch {
+	case into != "":
+		return nil, &SettingError{Name: "--into", Err: fmt.Errorf("fleet.yaml does not name %s; it names %s", into, strings.Join(files, ", "))}
+	case source != "" && len(named) > 1:
+		return nil, &SettingError{Name: "--certificate", Err: fmt.Errorf("fleet.yaml names several certificates: say which file is meant with --into, one of %s", strings.Join(files, ", "))}
+	}
+	return named, nil
+}
+
+// pinnedFrom reads a certificate from the source, or from the first cluster in fleet.yaml
+// that has it, and says in words from where.
+func pinnedFrom(ctx context.Context, r *workspace.Workspace, named fleet.CertificateFile, source string) ([]byte, string, error) {
+	if source != "" {
+		data, err := host.SealingCertificateFrom(ctx, source)
+		return data, "the given source", err
+	}
+	asked, err := r.CertificateAt(named)
+	if err != nil {
+		return nil, "", err
+	}
+	h, err := asked.Open()
+	if err != nil {
+		return nil, "", r.By(asked, err)
+	}
+	data, err := h.SealingCertificate(ctx, "", "")
+	return data, "the Sealed Secrets controller of " + asked.Title, r.By(asked, err)
 }
 
 // certificateFrom reads the certificate, and says in words from where.
@@ -57,7 +105,7 @@ func certificateFrom(ctx context.Context, o Options, source string) (data []byte
 	if o.OpenHost == nil {
 		return nil, "", errors.New("there is no host cluster to ask for its sealing certificate")
 	}
-	asked, err := o.OpenHost()
+	asked, err := o.OpenHost(o.HostContext)
 	if err != nil {
 		return nil, "", err
 	}
@@ -67,17 +115,17 @@ func certificateFrom(ctx context.Context, o Options, source string) (data []byte
 
 // pinCertificate writes the certificate where it is good, and another one than
 // the pinned one.
-func pinCertificate(ctx context.Context, r *workspace.Workspace, out *report.Report, data []byte, from string) error {
-	file := path.Join(r.Dir, r.Fleet.Spec.Sealing.Certificate)
+func pinCertificate(ctx context.Context, r *workspace.Workspace, out *report.Report, named fleet.CertificateFile, data []byte, from string) error {
+	file := path.Join(r.Dir, named.File)
 	fresh, problems := seal.ParseCertificate(data, time.Now())
 	for _, p := range problems {
-		out.Findings = append(out.Findings, r.Fleet.Finding(p.Severity, p.Rule, seal.CertificateField, from+": "+p.Message, p.Hint))
+		out.Findings = append(out.Findings, r.Fleet.Finding(p.Severity, p.Rule, named.Field, from+": "+p.Message, p.Hint))
 	}
 	old := r.Committed(file)
 	if problems.Failed() || bytes.Equal(old, data) {
 		return nil
 	}
-	out.Findings = append(out.Findings, r.Fleet.Finding(finding.Note, RuleNewCertificate, seal.CertificateField,
+	out.Findings = append(out.Findings, r.Fleet.Finding(finding.Note, RuleNewCertificate, named.Field,
 		fmt.Sprintf("%s: %s replaces %s", file, fresh, described(old)),
 		"look whether the controller's log names this certificate; kasou build then seals what is older than sealing.maxAge anew"))
 	return r.WriteFleet(ctx, out, r.Disk.Rewrite(file, old, data), r.Diff)

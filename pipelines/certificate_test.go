@@ -22,7 +22,7 @@ const pinned = "clusters/sealed-secrets.crt"
 
 func lockCertificate(t *testing.T, o pipelines.Options, source string) *report.Report {
 	t.Helper()
-	r, err := pipelines.LockCertificate(context.Background(), o, source)
+	r, err := pipelines.LockCertificate(context.Background(), o, source, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,7 +132,7 @@ func TestLockCertificateRefuses(t *testing.T) {
 	if r := lockCertificate(t, options, ""); len(r.Unfinished) != 1 {
 		t.Error("without a host there is nothing to ask")
 	}
-	options.OpenHost = func() (*host.Host, error) { return nil, &host.ConfigError{Reason: "no kubeconfig"} }
+	options.OpenHost = func(string) (*host.Host, error) { return nil, &host.ConfigError{Reason: "no kubeconfig"} }
 	if r := lockCertificate(t, options, ""); len(r.Unfinished) != 1 {
 		t.Error("without a kubeconfig there is nothing to ask")
 	}

@@ -29,7 +29,7 @@ func Doctor(ctx context.Context, o Options) (*report.Report, error) {
 	d.cache()
 	r, err := start(ctx, o, d.out)
 	if err == nil && r != nil {
-		_, err = r.Schemas.Ready()
+		_, err = r.Schemas.Ready(r.Fleet.Spec.HostNames()[0])
 	}
 	if err != nil {
 		workspace.Unfinished(d.out, "", err)
@@ -41,7 +41,7 @@ func Doctor(ctx context.Context, o Options) (*report.Report, error) {
 	}
 	defer r.Close()
 	d.tools(r.Fleet.Spec.Helm)
-	d.probe("fleet", nil, fmt.Sprintf("%d clusters in %s, Kubernetes %s", len(r.Fleet.Clusters), o.Dir, r.Fleet.Spec.Host.KubernetesVersion))
+	d.probe("fleet", nil, fmt.Sprintf("%d clusters in %s, Kubernetes %s", len(r.Fleet.Clusters), o.Dir, strings.Join(slices.Compact(r.Fleet.Spec.KubernetesVersions()), ", ")))
 	d.sealing(r)
 	d.charts(ctx, r)
 	d.around(ctx, r)
@@ -92,11 +92,17 @@ func (d *doctor) tools(helm toolchain.HelmMajor) {
 }
 
 func (d *doctor) sealing(r *workspace.Workspace) {
-	if r.Certificate == nil {
+	named := r.Fleet.Spec.Certificates()
+	if len(named) == 0 {
 		d.probe("sealing", nil, "no certificate: charts that render a Secret will not build")
-		return
 	}
-	d.probe("sealing", nil, "certificate good until "+r.Certificate.NotAfter.UTC().Format("2006-01-02"))
+	for _, n := range named {
+		what := "certificate "
+		if len(named) > 1 {
+			what += n.File + " "
+		}
+		d.probe("sealing", nil, what+"good until "+r.Certificates[n.File].NotAfter.UTC().Format("2006-01-02"))
+	}
 }
 
 // charts says how many charts are pinned and at hand, which is what an offline

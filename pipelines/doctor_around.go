@@ -20,6 +20,8 @@ import (
 
 	"kasou/pipelines/conform"
 	"kasou/pipelines/finding"
+	"kasou/pipelines/fleet"
+	"kasou/pipelines/host"
 	"kasou/pipelines/position"
 	"kasou/pipelines/report"
 	"kasou/pipelines/workspace"
@@ -32,7 +34,7 @@ func (d *doctor) around(ctx context.Context, r *workspace.Workspace) {
 	d.permissions(r)
 	d.remote(ctx, r)
 	d.workflows()
-	d.host(ctx, r)
+	d.hosts(ctx, r)
 }
 
 // warn adds a probe that failed, and a warning at its place.
@@ -43,7 +45,7 @@ func (d *doctor) warn(name string, at finding.Finding) {
 }
 
 func (d *doctor) schemas(r *workspace.Workspace) {
-	versions, err := conform.Versions(r.Fleet.Spec.Host.KubernetesVersion)
+	versions, err := conform.Versions(r.Fleet.Spec.KubernetesVersions()...)
 	detail := strings.Join(slices.Sorted(maps.Keys(versions)), ", ")
 	if n := len(r.Fleet.Spec.Schemas); n > 0 {
 		detail += fmt.Sprintf(", and %d of fleet.yaml", n)
@@ -181,38 +183,89 @@ func mayWrite(permissions any) bool {
 	return each["contents"] == "write"
 }
 
-// host looks whether the host cluster answers. Only specs with serviceCIDR: auto,
-// register and drift --live need it.
-func (d *doctor) host(ctx context.Context, r *workspace.Workspace) {
-	const patience = 20 * time.Second
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
+// hosts looks whether the hosts and Argo CD's cluster answer, side by side. Only specs with
+// serviceCIDR: auto, register and drift --live need them.
+func (d *doctor) hosts(ctx context.Context, r *workspace.Workspace) {
 	if d.OpenHost == nil {
 		return
 	}
-	asked, err := d.OpenHost()
-	if err != nil {
-		d.probe("host", nil, "kasou register and drift --live will not run: "+err.Error())
-		return
+	type probe struct {
+		name   string
+		detail string
+		wrong  *finding.Finding
 	}
-	name := strings.TrimSpace(cmp.Or(asked.Context(), "no context") + " " + asked.Server())
+	names := r.Fleet.Spec.HostNames()
+	probes := workspace.Each(ctx, len(names), names, func(ctx context.Context, name string) probe {
+		detail, wrong := answers(ctx, r, name)
+		return probe{strings.TrimPrefix(fleet.HostTitle(name), "the "), detail, wrong}
+	}, nil)
+	argocd, err := r.ArgoCD()
+	switch own := r.HostOf(fleet.Cluster{Spec: fleet.ClusterSpec{Host: names[0]}}); {
+	case err != nil:
+		at := r.Fleet.Finding(finding.Warning, RuleDoctor, []string{"spec", "argocd"}, err.Error(), "Write spec.argocd.context; without it kasou drift --live and retire --live do not see Argo CD.")
+		probes = append(probes, probe{name: "argocd", wrong: &at})
+	case len(names) > 1 || argocd != own:
+		version, err := versionOf(ctx, argocd)
+		p := probe{name: "argocd", detail: "Argo CD's cluster answers, Kubernetes " + version}
+		if err != nil {
+			p.wrong = &finding.Finding{Message: err.Error(), Hint: "Correct spec.argocd.context; without it kasou drift --live and retire --live do not see Argo CD."}
+		}
+		probes = append(probes, p)
+	}
+	for _, p := range probes {
+		if p.wrong != nil {
+			d.warn(p.name, *p.wrong)
+			continue
+		}
+		d.probe(p.name, nil, p.detail)
+	}
+}
+
+// versionOf asks a cluster for its version. The error says that it does not answer.
+func versionOf(ctx context.Context, a *workspace.Asked) (string, error) {
+	const patience = 20 * time.Second
+	asked, err := a.Open()
+	if err != nil {
+		return "", err
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	version, err := asked.Version(ctx)
 	if errors.Is(err, context.DeadlineExceeded) {
 		err = fmt.Errorf("no answer within %s", patience)
 	}
 	if err != nil {
-		d.warn("host", finding.Finding{Message: name + " does not answer: " + err.Error(),
-			Hint: "Choose the host with --host-context; without it only kasou register and drift --live fail."})
-		return
+		return "", fmt.Errorf("%s does not answer: %w", shown(asked), err)
 	}
-	if wanted := r.Fleet.Spec.Host.KubernetesVersion; minor(version) != minor(wanted) {
-		at := r.Fleet.Finding(finding.Warning, RuleDoctor, []string{"spec", "host", "kubernetesVersion"}, "", "")
-		at.Message = fmt.Sprintf("%s has Kubernetes %s, and fleet.yaml says %s", name, version, wanted)
-		at.Hint = "Correct spec.host.kubernetesVersion, or choose the host with --host-context."
-		d.warn("host", at)
-		return
+	return version, nil
+}
+
+func shown(asked *host.Host) string {
+	return strings.TrimSpace(cmp.Or(asked.Context(), "no context") + " " + asked.Server())
+}
+
+// answers asks the host of a name whether it is the one that fleet.yaml describes.
+func answers(ctx context.Context, r *workspace.Workspace, name string) (detail string, wrong *finding.Finding) {
+	a := r.HostOf(fleet.Cluster{Spec: fleet.ClusterSpec{Host: name}})
+	field, choose := fleet.HostField(name, "kubernetesVersion"), "--host-context"
+	if name != "" {
+		choose = strings.Join(fleet.HostField(name, "context"), ".")
 	}
-	d.probe("host", nil, name+" answers, Kubernetes "+version)
+	asked, err := a.Open()
+	if err != nil {
+		return "kasou register and drift --live will not run: " + err.Error(), nil
+	}
+	version, err := versionOf(ctx, a)
+	if err != nil {
+		return "", &finding.Finding{Message: err.Error(), Hint: "Choose the host with " + choose + "; without it only kasou register and drift --live fail."}
+	}
+	if wanted := r.Fleet.Spec.HostOf(name).KubernetesVersion; minor(version) != minor(wanted) {
+		at := r.Fleet.Finding(finding.Warning, RuleDoctor, field,
+			fmt.Sprintf("%s has Kubernetes %s, and fleet.yaml says %s", shown(asked), version, wanted),
+			"Correct "+strings.Join(field, ".")+", or choose the host with "+choose+".")
+		return "", &at
+	}
+	return shown(asked) + " answers, Kubernetes " + version, nil
 }
 
 // minor returns a Kubernetes version up to its minor one, such as 1.34.

@@ -130,7 +130,7 @@ func (im *importing) spec(c handmade.Cluster) fleet.ClusterSpec {
 	if c.Namespace != c.Name {
 		s.Namespace = c.Namespace
 	}
-	if c.ServiceCIDR != "" && c.ServiceCIDR != im.fleet.Spec.Host.ServiceCIDR {
+	if c.ServiceCIDR != "" && c.ServiceCIDR != im.fleet.Spec.HostOf(im.host()).ServiceCIDR {
 		s.ServiceCIDR = c.ServiceCIDR
 	}
 	if c.Host != "" {
@@ -294,11 +294,19 @@ func (im *importing) values(ctx context.Context, o Options, c handmade.Cluster, 
 	return nil, nil
 }
 
+// host returns the name of the host of a spec that names none.
+func (im *importing) host() string {
+	if im.fleet.Spec.Defaults == nil {
+		return ""
+	}
+	return im.fleet.Spec.Defaults.Host
+}
+
 // copyShared copies what a build of one cluster reads beside its spec.
 func (im *importing) copyShared(dir string, local *fleet.Chart) error {
 	files := []string{im.fleet.File}
-	if im.fleet.Spec.Sealing != nil {
-		files = append(files, path.Join(im.Dir, im.fleet.Spec.Sealing.Certificate))
+	for _, c := range im.fleet.Spec.Certificates() {
+		files = append(files, path.Join(im.Dir, c.File))
 	}
 	files = append(files, im.fleet.Spec.Schemas...)
 	if local != nil && local.Path != "" {

@@ -182,7 +182,7 @@ func (i *beginning) ask(ctx context.Context, s *scaffold.Options) error {
 	if i.OpenHost == nil {
 		return errors.New("there is no host cluster to ask")
 	}
-	host, err := i.OpenHost()
+	host, err := i.OpenHost(i.HostContext)
 	if err != nil {
 		return err
 	}

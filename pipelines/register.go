@@ -29,6 +29,11 @@ func Register(ctx context.Context, o Options, from Registration) (*report.Report
 		return workspace.Sorted(out), err
 	}
 	defer w.Close()
+	if hosts := w.Hosts(); len(hosts) == 1 && from.Kubeconfig == nil {
+		if _, err := hosts[0].Open(); err != nil {
+			return workspace.Sorted(out), err
+		}
+	}
 	if w.Key == nil && len(w.Trust.Keys) > 0 {
 		out.Findings = append(out.Findings, w.Fleet.Finding(finding.Error, register.RuleNoSealKey, trust.PublicKeyField,
 			"a registration has to be signed, and there is no "+seal.KeyEnv, "Run kasou register where "+seal.KeyEnv+" is, such as in CI."))

@@ -77,7 +77,7 @@ func resources(name, kind string, namespaced bool) map[string]any {
 	return map[string]any{"resources": []any{map[string]any{"name": name, "kind": kind, "namespaced": namespaced}}}
 }
 
-func (a *argoHost) open(t *testing.T) func() (*host.Host, error) {
+func (a *argoHost) open(t *testing.T) func(string) (*host.Host, error) {
 	t.Helper()
 	server := httptest.NewTLSServer(a)
 	t.Cleanup(server.Close)
@@ -89,7 +89,7 @@ func (a *argoHost) open(t *testing.T) func() (*host.Host, error) {
 	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return func() (*host.Host, error) { return host.Open(host.Options{Kubeconfig: file, Retries: -1}) }
+	return func(string) (*host.Host, error) { return host.Open(host.Options{Kubeconfig: file, Retries: -1}) }
 }
 
 func base64Of(data []byte) string {

@@ -37,16 +37,12 @@ func TestServiceCIDRAuto(t *testing.T) {
 		t.Fatalf("%v, lock %+v", err, lock)
 	}
 
-	asked, err := options.OpenHost()
-	if err != nil {
-		t.Fatal(err)
-	}
-	r, err = pipelines.Register(ctx, options, pipelines.Registration{Host: asked})
+	r, err = pipelines.Register(ctx, options, pipelines.Registration{})
 	fleettest.MustPass(t, r, err)
 
 	answers[ranges] = rangesJSON("10.8.0.0/16")
 	before := snapshot(t, repo.Root)
-	r, err = pipelines.Register(ctx, options, pipelines.Registration{Host: asked})
+	r, err = pipelines.Register(ctx, options, pipelines.Registration{})
 	if err != nil || !r.Failed() || !has(r, workspace.RuleServiceCIDRMoved) {
 		t.Errorf("%v: another range must be told, found %s", err, rules(r))
 	}

@@ -463,14 +463,15 @@ func TestTheHostIsNoVirtualCluster(t *testing.T) {
 		fmt.Fprint(w, `{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"NotFound","code":404}`)
 	}))
 	t.Cleanup(server.Close)
-	asked, err := openHost(t, repo, server, host.Options{})()
+	asked, err := openHost(t, repo, server, host.Options{})("")
 	if err != nil {
 		t.Fatal(err)
 	}
 	port := server.URL[strings.LastIndex(server.URL, ":")+1:]
+	builder.OpenHost = func(string) (*host.Host, error) { return asked, nil }
 	for _, url := range []string{"https://example.com:" + port, "https://example.com"} { // a name in its certificate
 		repo.Cluster(t, "one", "  chart: {path: charts/c}\n  server: "+url+"\n")
-		r, err := pipelines.Register(context.Background(), withNames(builder), pipelines.Registration{Host: asked})
+		r, err := pipelines.Register(context.Background(), withNames(builder), pipelines.Registration{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -21,7 +21,7 @@ import (
 )
 
 // hostWith answers for the one Secret one/db, whose key url has the value.
-func hostWith(t *testing.T, repo fleettest.Repo, value string) func() (*host.Host, error) {
+func hostWith(t *testing.T, repo fleettest.Repo, value string) func(string) (*host.Host, error) {
 	t.Helper()
 	return hostOf(t, repo, map[string]string{"/api/v1/namespaces/one/secrets/db": secretJSON("db", "url", value)})
 }
@@ -32,7 +32,7 @@ func secretJSON(name, key, value string) string {
 }
 
 // hostOf answers with the JSON for a path of the API, and 404 for any other.
-func hostOf(t *testing.T, repo fleettest.Repo, answers map[string]string) func() (*host.Host, error) {
+func hostOf(t *testing.T, repo fleettest.Repo, answers map[string]string) func(string) (*host.Host, error) {
 	t.Helper()
 	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
@@ -49,7 +49,7 @@ func hostOf(t *testing.T, repo fleettest.Repo, answers map[string]string) func()
 
 // openHost returns what opens the server as a host, by a kubeconfig in the
 // repository, with one attempt a request.
-func openHost(t *testing.T, repo fleettest.Repo, server *httptest.Server, o host.Options) func() (*host.Host, error) {
+func openHost(t *testing.T, repo fleettest.Repo, server *httptest.Server, o host.Options) func(string) (*host.Host, error) {
 	t.Helper()
 	ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
 	repo.Write(t, "kubeconfig", fmt.Appendf(nil, `apiVersion: v1
@@ -60,7 +60,7 @@ users: [{name: me, user: {token: t}}]
 contexts: [{name: host, context: {cluster: host, user: me}}]
 `, server.URL, base64.StdEncoding.EncodeToString(ca)))
 	o.Kubeconfig, o.Retries = filepath.Join(repo.Root, "kubeconfig"), -1
-	return func() (*host.Host, error) { return host.Open(o) }
+	return func(string) (*host.Host, error) { return host.Open(o) }
 }
 
 func TestValuesFromAHostSecret(t *testing.T) {
@@ -76,7 +76,7 @@ func TestValuesFromAHostSecret(t *testing.T) {
 	noValue(t, repo, canary, r)
 
 	// A host that does not answer: a build cannot finish, a check looks on.
-	options.OpenHost = func() (*host.Host, error) { return nil, &host.ConfigError{Reason: "none"} }
+	options.OpenHost = func(string) (*host.Host, error) { return nil, &host.ConfigError{Reason: "none"} }
 	if r = pipe(t, pipelines.Build, options); len(r.Unfinished) != 1 {
 		t.Errorf("an unreachable host gives %s", rules(r))
 	}

@@ -258,7 +258,7 @@ func TestValuesThatCannotBe(t *testing.T) {
 			}
 			if test.want == "" {
 				repo.Cluster(t, "one", "  chart: {path: charts/c}\n  valuesFrom: [{path: database.source, secret: {name: db, key: url}}]\n")
-				options.OpenHost = func() (*host.Host, error) { return nil, fmt.Errorf("no route to host") }
+				options.OpenHost = func(string) (*host.Host, error) { return nil, fmt.Errorf("no route to host") }
 			}
 			r := pipe(t, pipelines.Build, options)
 			if test.want == "" {

@@ -53,6 +53,7 @@ func TestFleet(t *testing.T) {
 		{"CredentialRotates", w.credentialRotates},
 		{"ClustersLeave", w.clustersLeave},
 		{"NothingIsStuck", w.nothingIsStuck},
+		{"SecondHost", w.secondHost},
 	} {
 		if !t.Run(part.name, part.tell) {
 			t.Fatalf("%s failed, and the rest needs it", part.name)

@@ -27,6 +27,8 @@ type programs struct {
 	Charts                                                             string
 	// ChartBefore is the chart of VClusterBefore, a folder, and Before their version.
 	ChartBefore, Before, Kubernetes string
+	// OldAPIServer is that of the second host, and OldKubernetes its version.
+	OldAPIServer, OldKubernetes string
 }
 
 // inside is the variable by which the tests know that they have their own network:
@@ -101,12 +103,12 @@ func (p *programs) make(ctx context.Context) error {
 	if p.Charts = os.Getenv("KASOU_UPSTREAM_CHARTS"); p.Charts == "" {
 		return fmt.Errorf("the charts are %w: set KASOU_UPSTREAM_CHARTS to a folder with vcluster-0.36.1.tgz", errSkip)
 	}
-	server := build.APIServer("1.34")
+	server, old := build.APIServer("1.34"), build.APIServer("1.30")
 	for _, part := range []struct {
 		path *string
 		part build.Part
 	}{
-		{&p.Etcd, build.Etcd}, {&p.APIServer, server}, {&p.SealedSecrets, build.Controller},
+		{&p.Etcd, build.Etcd}, {&p.APIServer, server}, {&p.OldAPIServer, old}, {&p.SealedSecrets, build.Controller},
 		{&p.ControllerManager, build.ControllerManager}, {&p.Kine, build.Kine}, {&p.ArgoCD, build.ArgoCD}, {&p.VCluster, build.VCluster},
 		{&p.VClusterBefore, build.VClusterBefore},
 	} {
@@ -114,9 +116,26 @@ func (p *programs) make(ctx context.Context) error {
 			return err
 		}
 	}
-	if p.Kubernetes, err = server.Version(); err != nil {
+	for _, v := range []struct {
+		version *string
+		part    build.Part
+	}{{&p.Kubernetes, server}, {&p.OldKubernetes, old}, {&p.Before, build.VClusterBefore}} {
+		if *v.version, err = v.part.Version(); err != nil {
+			return err
+		}
+	}
+	if err := p.folders(ctx); err != nil {
 		return err
 	}
+	if newer := os.Getenv("KASOU_E2E_ARGOCD"); newer != "" {
+		p.ArgoCD, p.ArgoCDFolder = filepath.Join(newer, "argocd"), newer
+	}
+	p.Kasou, err = build.Kasou(ctx)
+	return err
+}
+
+// folders finds what comes with the programs in their modules.
+func (p *programs) folders(ctx context.Context) (err error) {
 	if p.SealedSecretsFolder, err = build.Controller.Folder(ctx); err != nil {
 		return err
 	}
@@ -128,15 +147,8 @@ func (p *programs) make(ctx context.Context) error {
 		return err
 	}
 	p.ChartBefore = filepath.Join(before, "chart")
-	if p.Before, err = build.VClusterBefore.Version(); err != nil {
-		return err
-	}
 	p.Before = strings.TrimPrefix(p.Before, "v")
-	if newer := os.Getenv("KASOU_E2E_ARGOCD"); newer != "" {
-		p.ArgoCD, p.ArgoCDFolder = filepath.Join(newer, "argocd"), newer
-	}
-	p.Kasou, err = build.Kasou(ctx)
-	return err
+	return nil
 }
 
 func must(err error) {

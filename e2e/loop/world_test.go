@@ -2,6 +2,7 @@ package loop
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -43,6 +44,8 @@ type world struct {
 	// copy is the working copy; home has what kasou and git read beside it.
 	copy, home string
 	sealKey    string
+	// kubeconfig has a context for each host; empty while there is one.
+	kubeconfig string
 }
 
 // gitURL is the repository as Argo CD and the fleet know it.
@@ -191,6 +194,7 @@ func (w *world) try(t *testing.T, args ...string) (string, error) {
 	t.Helper()
 	file, err := w.host.AdminKubeconfig()
 	check(t, err)
+	file = cmp.Or(w.kubeconfig, file)
 	cmd := exec.Command(tools.Kasou, args...)
 	cmd.Dir = w.copy
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + w.home, "KUBECONFIG=" + file, "KASOU_SEAL_KEY=" + w.sealKey}

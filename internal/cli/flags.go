@@ -9,7 +9,6 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/spf13/cobra"
 
@@ -61,7 +60,7 @@ func addCommonFlags(root *cobra.Command, env Env) *flags {
 	p.Var(&f.diff, "diff", "how to show differences: meaning, or full for every byte but what is sealed")
 	p.BoolVarP(&f.verbose, "verbose", "v", false, "show all: notes that ask for nothing, and each cluster by itself")
 	p.IntVar(&f.jobs, "jobs", runtime.GOMAXPROCS(0), "how many clusters to work on at once")
-	p.StringVar(&f.hostContext, "host-context", "", "kubeconfig context of the host cluster; default: the current one")
+	p.StringVar(&f.hostContext, "host-context", "", "kubeconfig context of the fleet's single host; default: that of fleet.yaml, or the current one")
 	p.Float32Var(&f.hostQPS, "host-qps", host.DefaultQPS, "how many requests a second the host cluster gets at most")
 	for name, values := range map[string][]string{
 		"toolchain": f.toolchain.allowed,
@@ -129,10 +128,13 @@ func (f *flags) openAt(c *cobra.Command, where location, names []string) (*sessi
 		options: pipelines.Options{
 			Root: where.root, Dir: where.dir, Names: names, Jobs: f.jobs,
 			Cache: cache, Toolchain: tools, Charts: chart.NewStore(where.root, chart.WithCache(cache)),
-			OpenHost: sync.OnceValues(func() (*host.Host, error) { return host.Open(host.Options{Context: f.hostContext, QPS: f.hostQPS}) }),
-			SealKey:  f.env.Getenv(seal.KeyEnv),
-			Getenv:   f.env.Getenv,
-			FullDiff: f.diff.value == "full",
+			OpenHost: func(context string) (*host.Host, error) {
+				return host.Open(host.Options{Context: context, QPS: f.hostQPS})
+			},
+			HostContext: f.hostContext,
+			SealKey:     f.env.Getenv(seal.KeyEnv),
+			Getenv:      f.env.Getenv,
+			FullDiff:    f.diff.value == "full",
 		},
 	}
 	if tools.Name() != "embedded" {

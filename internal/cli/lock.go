@@ -17,8 +17,7 @@ import (
 const fromHost = "host"
 
 func newLock(f *flags) *cobra.Command {
-	var upgrade, dryRun, sealKey bool
-	var certificate string
+	var l lockFlags
 	c := &cobra.Command{
 		Use:   "lock [NAME...]",
 		Short: "Pin the digests of charts; with --upgrade, move to newer versions",
@@ -31,41 +30,55 @@ With --seal-key, make a new key to sign what is sealed with, and show it with it
 public half; where KASOU_SEAL_KEY is set, show the public half of that one.
 
 With --certificate, pin the sealing certificate instead: the one that the host's
-Sealed Secrets controller has now, or that of a file or an https URL.`,
+Sealed Secrets controller has now, or that of a file or an https URL. In a fleet with
+several, each is asked of its own host, and --into names one.`,
 		Example: `  kasou lock --upgrade --dry-run
   kasou lock --certificate
   kasou lock --certificate sealed-secrets.pem
+  kasou lock --certificate eu-1.pem --into eu-1.crt
   kasou lock --seal-key
   kasou lock --certificate=https://seal.example.com/v1/cert.pem`,
 		ValidArgsFunction: f.completeClusters,
-		RunE: func(c *cobra.Command, names []string) error {
-			if sealKey {
-				return f.showSealKey(c, names, upgrade || certificate != "" || dryRun)
-			}
-			source, names, err := f.certificateSource(certificate, names, upgrade)
-			if err != nil {
-				return err
-			}
-			s, err := f.open(c, names)
-			if err != nil {
-				return err
-			}
-			defer s.close()
-			s.options.DryRun, s.options.Diff = dryRun, dryRun
-			return s.run(c, "locking", func(ctx context.Context, o pipelines.Options) (*report.Report, error) {
-				if certificate != "" {
-					return pipelines.LockCertificate(ctx, o, source)
-				}
-				return pipelines.Lock(ctx, o, upgrade)
-			})
-		},
+		RunE:              func(c *cobra.Command, names []string) error { return f.lock(c, names, l) },
 	}
-	c.Flags().BoolVar(&upgrade, "upgrade", false, "make the next hop to a newer version of each chart")
-	c.Flags().StringVar(&certificate, "certificate", "", "pin the sealing certificate of the host, a file or an https URL")
+	c.Flags().BoolVar(&l.upgrade, "upgrade", false, "make the next hop to a newer version of each chart")
+	c.Flags().StringVar(&l.certificate, "certificate", "", "pin the sealing certificate of the host, a file or an https URL")
 	c.Flags().Lookup("certificate").NoOptDefVal = fromHost
-	c.Flags().BoolVar(&sealKey, "seal-key", false, "make and show a key to sign what is sealed with")
-	c.Flags().BoolVar(&dryRun, "dry-run", false, "show what would change and write nothing")
+	c.Flags().StringVar(&l.into, "into", "", "with --certificate: of the files that fleet.yaml names, pin this one; default: all that the controllers have")
+	c.Flags().BoolVar(&l.sealKey, "seal-key", false, "make and show a key to sign what is sealed with")
+	c.Flags().BoolVar(&l.dryRun, "dry-run", false, "show what would change and write nothing")
 	return c
+}
+
+// lockFlags are those of lock alone.
+type lockFlags struct {
+	upgrade, dryRun, sealKey bool
+	certificate, into        string
+}
+
+func (f *flags) lock(c *cobra.Command, names []string, l lockFlags) error {
+	switch {
+	case l.sealKey:
+		return f.showSealKey(c, names, l.upgrade || l.certificate != "" || l.into != "" || l.dryRun)
+	case l.into != "" && l.certificate == "":
+		return usagef("--into is for --certificate")
+	}
+	source, names, err := f.certificateSource(l.certificate, names, l.upgrade)
+	if err != nil {
+		return err
+	}
+	s, err := f.open(c, names)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	s.options.DryRun, s.options.Diff = l.dryRun, l.dryRun
+	return s.run(c, "locking", func(ctx context.Context, o pipelines.Options) (*report.Report, error) {
+		if l.certificate != "" {
+			return pipelines.LockCertificate(ctx, o, source, l.into)
+		}
+		return pipelines.Lock(ctx, o, l.upgrade)
+	})
 }
 
 // certificateSource takes the source for --certificate, which may stand behind

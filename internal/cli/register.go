@@ -22,7 +22,7 @@ func newRegister(f *flags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "register [NAME...]",
 		Short: "Seal each cluster's credential into its Argo CD cluster Secret",
-		Long: `Take each cluster's kubeconfig from the host cluster, check it, and seal the
+		Long: `Take each cluster's kubeconfig from its host, check it, and seal the
 credential in it into clusters/root/NAME.cluster.yaml, by which Argo CD knows
 the cluster. Where nothing has changed, nothing is written. A cluster that has
 not booted yet is left for the next time.`,
@@ -55,11 +55,10 @@ not booted yet is left for the next time.`,
 }
 
 // registration says where the kubeconfigs come from: a file for one cluster, or
-// the host.
+// each cluster's host.
 func (s *session) registration(names []string, kubeconfig string) (pipelines.Registration, error) {
 	if kubeconfig == "" {
-		asked, err := s.options.OpenHost()
-		return pipelines.Registration{Host: asked}, err
+		return pipelines.Registration{}, nil
 	}
 	if len(names) != 1 {
 		return pipelines.Registration{}, usagef("--kubeconfig is of one cluster: name it")

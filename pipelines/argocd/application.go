@@ -14,8 +14,8 @@ const resourcesFinalizer = "resources-finalizer.argocd.argoproj.io"
 // itself is.
 const serverSideDiff = "ServerSideDiff=true"
 
-// application returns the Application that deploys c's manifests folder to the
-// host cluster.
+// application returns the Application that deploys c's manifests folder to its
+// host.
 func application(f *fleet.Fleet, c fleet.Cluster) map[string]any {
 	// Up to Argo CD 3.5 ServerSideApply=true alone would compare by a structured
 	// merge of its own, and not by what the API server answers.
@@ -35,17 +35,16 @@ func application(f *fleet.Fleet, c fleet.Cluster) map[string]any {
 		}
 		annotations[name] = value
 	}
+	destination := f.Spec.DestinationOf(c.Spec.Host).Fields()
+	destination["namespace"] = c.Spec.Namespace
 	return map[string]any{
 		"apiVersion": "argoproj.io/v1alpha1",
 		"kind":       "Application",
 		"metadata":   metadata,
 		"spec": map[string]any{
-			"project": c.Spec.ArgoCD.Project,
-			"source":  source(f, c),
-			"destination": map[string]any{
-				"server":    f.Spec.ArgoCD.Destination,
-				"namespace": c.Spec.Namespace,
-			},
+			"project":           c.Spec.ArgoCD.Project,
+			"source":            source(f, c),
+			"destination":       destination,
 			"syncPolicy":        syncPolicy(c),
 			"ignoreDifferences": ignoreDifferences(),
 		},

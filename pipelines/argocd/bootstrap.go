@@ -1,6 +1,7 @@
 package argocd
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"path"
@@ -14,9 +15,6 @@ import (
 	"kasou/pipelines/manifest"
 	"kasou/pipelines/tree"
 )
-
-// ownCluster is the cluster that Argo CD runs in, as every Argo CD knows it.
-const ownCluster = "https://kubernetes.default.svc"
 
 // Bootstrap returns what a person applies once by hand, and what keeps itself
 // from then on, by path from the repo's root: the app of apps, the Application
@@ -75,7 +73,7 @@ func appOfApps(f *fleet.Fleet, name, folder, info string) map[string]any {
 				// as one called Kustomization, would make of it.
 				"directory": map[string]any{"include": "*.yaml"},
 			},
-			"destination": map[string]any{"server": ownCluster, "namespace": f.Spec.ArgoCD.Namespace},
+			"destination": map[string]any{"server": fleet.DefaultDestination, "namespace": f.Spec.ArgoCD.Namespace},
 			"syncPolicy": map[string]any{
 				"automated":   map[string]any{"prune": true, "selfHeal": true},
 				"retry":       retry(),
@@ -89,7 +87,7 @@ func appOfApps(f *fleet.Fleet, name, folder, info string) map[string]any {
 // other object than those that kasou writes, Argo CD itself refuses.
 func ownProject(f *fleet.Fleet) map[string]any {
 	return project(f, f.Spec.ArgoCD.Name, "The app of apps of the virtual clusters, written by kasou", map[string]any{
-		"destinations": []any{map[string]any{"server": ownCluster, "namespace": f.Spec.ArgoCD.Namespace}},
+		"destinations": []any{map[string]any{"server": fleet.DefaultDestination, "namespace": f.Spec.ArgoCD.Namespace}},
 		"namespaceResourceWhitelist": []any{
 			map[string]any{"group": "argoproj.io", "kind": "AppProject"},
 			map[string]any{"group": "argoproj.io", "kind": "Application"},
@@ -99,22 +97,28 @@ func ownProject(f *fleet.Fleet) map[string]any {
 }
 
 // clusterProject returns the AppProject of that name: this repository alone, the
-// namespaces of its clusters, and of the kinds without a namespace exactly those
+// namespaces of its clusters, each on its host, and of the kinds without a namespace exactly those
 // that they deploy.
 func clusterProject(f *fleet.Fleet, name string, kinds map[string][]string) map[string]any {
-	namespaces, scoped := map[string]bool{}, map[string]bool{}
+	type place struct{ namespace, host string }
+	places, scoped := map[place]bool{}, map[string]bool{}
 	for _, c := range f.Clusters {
 		if c.Spec.ArgoCD.Project != name {
 			continue
 		}
-		namespaces[c.Spec.Namespace] = true
+		places[place{c.Spec.Namespace, c.Spec.Host}] = true
 		for _, kind := range kinds[c.Name] {
 			scoped[kind] = true
 		}
 	}
 	destinations, whitelist := []any{}, []any{}
-	for _, namespace := range slices.Sorted(maps.Keys(namespaces)) {
-		destinations = append(destinations, map[string]any{"server": f.Spec.ArgoCD.Destination, "namespace": namespace})
+	byName := func(a, b place) int {
+		return cmp.Or(cmp.Compare(a.namespace, b.namespace), cmp.Compare(a.host, b.host))
+	}
+	for _, p := range slices.SortedFunc(maps.Keys(places), byName) {
+		destination := f.Spec.DestinationOf(p.host).Fields()
+		destination["namespace"] = p.namespace
+		destinations = append(destinations, destination)
 	}
 	for _, kind := range slices.Sorted(maps.Keys(scoped)) {
 		group, kind, found := strings.Cut(kind, "/")

@@ -47,8 +47,14 @@ func checkUnique(f *fleet.Fleet, c fleet.Cluster, server string) finding.List {
 	if c.Name == inCluster {
 		clash(inName, "in-cluster is Argo CD's name of the cluster that it runs in")
 	}
-	if host, err := fleet.NormalizeServer(f.Spec.ArgoCD.Destination); err == nil && server == host {
-		clash(inServer, "server is that of the host cluster")
+	for _, name := range f.Spec.HostNames() {
+		destination := f.Spec.DestinationOf(name)
+		if host, err := fleet.NormalizeServer(destination.Server); err == nil && server == host {
+			clash(inServer, "server is that of the host cluster")
+		}
+		if destination.Name == c.Name {
+			clash(inName, "its name is also that of "+fleet.HostTitle(name))
+		}
 	}
 	for _, other := range f.Clusters {
 		if other.File == c.File {

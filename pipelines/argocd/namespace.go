@@ -60,7 +60,7 @@ func sharersOf(f *fleet.Fleet, c fleet.Cluster) []fleet.Cluster {
 	}
 	var sharers []fleet.Cluster
 	for _, other := range f.Clusters {
-		if other.Spec.ShareNamespace && other.Spec.Namespace == c.Spec.Namespace {
+		if other.Spec.ShareNamespace && other.Spec.Namespace == c.Spec.Namespace && other.Spec.Host == c.Spec.Host {
 			sharers = append(sharers, other)
 		}
 	}

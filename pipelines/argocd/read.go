@@ -5,6 +5,8 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/yaml"
+
+	"kasou/pipelines/fleet"
 )
 
 // The guards in the annotation that the sync options stand in.
@@ -23,8 +25,9 @@ func Guarded(annotations map[string]string, guard string) bool {
 // Deployed is what the file of an Application or of a registration says of what
 // becomes of the cluster.
 type Deployed struct {
-	// Namespace is where the Application deploys into.
-	Namespace string
+	// Host is the cluster that the Application deploys to, by its server or its name, and
+	// Namespace the one there.
+	Host, Namespace string
 	// Cascade says that what the Application deployed goes with it.
 	Cascade bool
 	// Guarded says that Argo CD does not prune the object of the file.
@@ -39,10 +42,10 @@ func Read(file []byte) Deployed {
 		return Deployed{}
 	}
 	u := unstructured.Unstructured{Object: object}
-	namespace, _, _ := unstructured.NestedString(object, "spec", "destination", "namespace")
+	destination, _, _ := unstructured.NestedStringMap(object, "spec", "destination")
 	annotations := u.GetAnnotations()
 	return Deployed{
-		Namespace: namespace, Cascade: len(u.GetFinalizers()) > 0,
+		Host: fleet.Destination{Server: destination["server"], Name: destination["name"]}.String(), Namespace: destination["namespace"], Cascade: len(u.GetFinalizers()) > 0,
 		Guarded: Guarded(annotations, PruneGuard) && Guarded(annotations, DeleteGuard),
 	}
 }

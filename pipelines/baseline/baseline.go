@@ -207,7 +207,7 @@ func (b *Baseline) firstDifference(ctx context.Context, file string, keys ...str
 
 // causes are where in a spec a change comes from, where that is known.
 var causes = map[transition.Cause][]string{
-	transition.ByChart: {"spec", "chart"}, transition.ByNamespace: {"spec", "namespace"},
+	transition.ByChart: {"spec", "chart"}, transition.ByNamespace: {"spec", "namespace"}, transition.ByHost: {"spec", "host"},
 	transition.ByServer: {"spec", "server"}, transition.ByServiceCIDR: {"spec", "serviceCIDR"}, transition.ByValues: {"spec", "values"},
 }
 
@@ -335,7 +335,7 @@ func (b *Baseline) side(cluster string, files manifest.Set) (transition.Side, er
 		switch {
 		case name == application:
 			a := argocd.Read(files[name].Bytes)
-			s.Namespace, s.Cascade = a.Namespace, a.Cascade
+			s.Host, s.Namespace, s.Cascade = a.Host, a.Namespace, a.Cascade
 		case name == b.Paths(cluster).Registration():
 			s.Registered = true
 		case strings.HasPrefix(name, b.Paths(cluster).Manifest()+"/"):

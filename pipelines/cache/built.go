@@ -97,10 +97,11 @@ func (b *Built) Keep() {
 	}
 }
 
-// Digest returns the digest of what all clusters are built with and of the
-// lock's own bytes: one with a comment more is not the lock that a build wrote.
-func (b *Built) Digest(lock *lockfile.Lock) string {
-	return manifest.Digest([]byte(b.base + "\n" + lock.Text))
+// Digest returns the digest of what all clusters are built with, of what those of its
+// host are, and of the lock's own bytes: one with a comment more is not the lock that a
+// build wrote.
+func (b *Built) Digest(lock *lockfile.Lock, host string) string {
+	return manifest.Digest([]byte(b.base + "\n" + host + "\n" + lock.Text))
 }
 
 // program tells this program from any other build of it: by the build ID

@@ -39,6 +39,8 @@ type Builder struct {
 	baseline *baseline.Baseline
 	// built is nil where every cluster is to be built in full.
 	built *cache.Built
+	// onHosts are Builder.hostDigests, where built is not nil.
+	onHosts map[string]string
 	// kinds are those of the clusters that were built.
 	kinds kinds
 	// sealed says that something sealed was met.

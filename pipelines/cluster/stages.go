@@ -116,7 +116,7 @@ func (b *Builder) begin(ctx context.Context, c fleet.Cluster) *work {
 	if !w.Keep(ctx, found, err) {
 		return w
 	}
-	w.host, found, err = b.ServiceRange.Resolve(ctx, b.Options, b.Fleet, &w.cluster, w.lock)
+	w.host, found, err = b.Resolve(ctx, &w.cluster, w.lock)
 	if !w.Keep(ctx, found, err) {
 		return w
 	}
@@ -170,11 +170,11 @@ func (b batch) point(ctx context.Context, w *work) {
 	}
 	for i, f := range w.Findings {
 		if f.Rule == seal.RuleNoCertificate {
-			w.Findings[i] = b.Fleet.Finding(f.Severity, f.Rule, []string{"spec"}, f.Message+", in "+f.Position(), f.Hint)
+			w.Findings[i] = b.Fleet.Finding(f.Severity, f.Rule, b.Fleet.Spec.CertificateOf(w.cluster.Spec.Host).Field, f.Message+", in "+f.Position(), f.Hint)
 			w.Findings[i].Cluster = w.Cluster
 		}
 	}
-	schemas, err := b.Schemas.Ready()
+	schemas, err := b.Schemas.Ready(w.cluster.Spec.Host)
 	if err == nil {
 		w.Findings, err = origin.Point(ctx, b.Toolchain, schemas, origin.Request{
 			Cluster: w.cluster, Release: w.release, Findings: w.Findings, Folder: b.Paths(w.Cluster).Manifest(),
@@ -205,7 +205,7 @@ func (w *work) valued(f *fleet.Fleet, willValidate bool) (finding.List, error) {
 	w.values, w.objects = plan.Values, plan.Objects
 	w.release = toolchain.Release{
 		Name: w.cluster.Name, Namespace: w.cluster.Spec.Namespace, Chart: w.chart,
-		KubeVersion: f.Spec.Host.KubernetesVersion, Values: values, Helm: f.Spec.Helm, WillValidate: willValidate,
+		KubeVersion: f.Spec.HostOf(w.cluster.Spec.Host).KubernetesVersion, Values: values, Helm: f.Spec.Helm, WillValidate: willValidate,
 	}
 	return found, err
 }
@@ -256,7 +256,7 @@ func (b batch) seal(ctx context.Context, works []*work) {
 // sealWith seals one cluster's Secrets with what secrets has, or notes that it waits.
 func (b batch) sealWith(ctx context.Context, w *work, secrets *seal.Batch) (finding.List, error) {
 	w.sealedFiles = nil
-	sealer := b.Sealer(w.Cluster, w.lock, func(o *seal.Options) {
+	sealer := b.RenderedSealer(w.cluster, w.lock, func(o *seal.Options) {
 		o.Tool = secrets
 		o.Sealed = func(file string) {
 			if !slices.Contains(w.sealedFiles, file) {
@@ -282,7 +282,7 @@ func (b batch) sealWith(ctx context.Context, w *work, secrets *seal.Batch) (find
 // prove verifies what is sealed by its signature, and adds the registration.
 func (b batch) prove(_ context.Context, w *work) (finding.List, error) {
 	var found finding.List
-	if w.statements, found = b.Trust.ProveRendered(w.cluster, w.lock, w.sealedFiles, w.files); found.Failed() {
+	if w.statements, found = b.Trust.ProveRendered(w.cluster, w.lock, b.CertificateOf(w.cluster), w.sealedFiles, w.files); found.Failed() {
 		return found, nil
 	}
 	return append(found, register.Registrar{Workspace: b.Workspace}.Keep(w.cluster, w.lock, w.files, w.statements)...), nil
@@ -291,10 +291,19 @@ func (b batch) prove(_ context.Context, w *work) (finding.List, error) {
 // validate holds every document to its schema. An extra is validated as the person
 // wrote it, so that findings stand there.
 func (b batch) validate(ctx context.Context, works []*work) {
-	if len(works) == 0 {
-		return
+	byVersion := map[string][]*work{}
+	for _, w := range works {
+		version := w.release.KubeVersion
+		byVersion[version] = append(byVersion[version], w)
 	}
-	schemas, err := b.Schemas.Ready()
+	for _, version := range slices.Sorted(maps.Keys(byVersion)) {
+		b.validateFor(ctx, byVersion[version])
+	}
+}
+
+// validateFor is validate for clusters whose hosts have one version of Kubernetes.
+func (b batch) validateFor(ctx context.Context, works []*work) {
+	schemas, err := b.Schemas.Ready(works[0].cluster.Spec.Host)
 	if err != nil {
 		for _, w := range works {
 			w.Err = err
@@ -385,7 +394,7 @@ func (b *Builder) compareFiles(ctx context.Context, w *work) {
 	if w.sealed = registered || len(w.sealedFiles) > 0; w.sealed {
 		b.sealed.Store(true)
 	}
-	w.lasting, w.source = b.lasting(w.files), w.sourceDigest()
+	w.lasting, w.source = b.lasting(w.cluster, w.files), w.sourceDigest()
 	var err error
 	if w.inputs, err = w.inputsDigest(); !w.Keep(ctx, nil, err) {
 		return

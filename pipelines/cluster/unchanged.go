@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"kasou/pipelines/cache"
 	"kasou/pipelines/finding"
@@ -19,6 +20,7 @@ import (
 func (b *Builder) openCache() {
 	if !b.NoCache {
 		b.built = cache.OpenBuilt(b.Cache, b.Root, b.Dir, b.base(), b.Fleet.Names())
+		b.onHosts = b.hostDigests()
 	}
 }
 
@@ -31,17 +33,28 @@ func (b *Builder) base() string {
 	for _, name := range slices.Sorted(maps.Keys(versions)) {
 		field(name + " " + versions[name])
 	}
-	for _, location := range b.Schemas.Locations() {
-		field(location) // its folder is named by its content
-	}
-	if b.Certificate != nil {
-		field(b.Certificate.Fingerprint)
+	if c := b.ArgoCDCertificate(); c != nil {
+		field(c.Fingerprint)
 	}
 	field(b.SealKey)
 	if b.Fleet.Spec.Sealing != nil {
 		field(b.Fleet.Spec.Sealing.PublicKey)
 	}
 	return hex.EncodeToString(h.Sum(nil))
+}
+
+// hostDigests returns, for each host by its name, the digest of what its clusters are
+// built with.
+func (b *Builder) hostDigests() map[string]string {
+	all := map[string]string{}
+	for _, name := range b.Fleet.Spec.HostNames() {
+		parts := slices.Clone(b.Schemas.Locations(name)) // their folders are named by their content
+		if c := b.Certificates[b.Fleet.Spec.CertificateOf(name).File]; c != nil {
+			parts = append(parts, c.Fingerprint)
+		}
+		all[name] = manifest.Digest([]byte(strings.Join(parts, "\n")))
+	}
+	return all
 }
 
 // sourceDigest returns the digest of what the inputs are read from.
@@ -70,7 +83,7 @@ func (b *Builder) unchanged(w *work) (finding.List, bool) {
 		return nil, false
 	}
 	known, ok := b.built.Get(w.cluster.Name)
-	if !ok || known.Digest != b.built.Digest(w.lock) || len(known.Findings) > 0 && known.Text != w.cluster.TextDigest() {
+	if !ok || known.Digest != b.built.Digest(w.lock, b.onHosts[w.cluster.Spec.Host]) || len(known.Findings) > 0 && known.Text != w.cluster.TextDigest() {
 		return nil, false
 	}
 	source := w.sourceDigest()
@@ -105,7 +118,7 @@ func (b *Builder) remember(c fleet.Cluster, w *Built) {
 	if err != nil || lock == nil || len(findings) > 0 || lock.Inputs != w.inputs {
 		return
 	}
-	e := cache.Entry{Source: w.source, Digest: b.built.Digest(lock), Findings: w.Findings, Sealed: w.sealed}
+	e := cache.Entry{Source: w.source, Digest: b.built.Digest(lock, b.onHosts[c.Spec.Host]), Findings: w.Findings, Sealed: w.sealed}
 	if len(e.Findings) > 0 {
 		e.Text = c.TextDigest()
 	}
@@ -119,15 +132,21 @@ func repeats(f finding.Finding) bool {
 	return stage.Repeats()
 }
 
-// lasting reports whether no sealed value among the files is due to be sealed anew
-// one day, which is so while all are sealed with today's certificate.
-func (b *Builder) lasting(files manifest.Set) bool {
+// lasting reports whether no sealed value among the files of a cluster is due to be sealed
+// anew one day, which is so while all are sealed with today's certificates.
+func (b *Builder) lasting(c fleet.Cluster, files manifest.Set) bool {
 	for _, f := range files {
-		if f.Role != manifest.Sealed && f.Role != manifest.Registration {
+		var today *seal.Certificate
+		switch f.Role {
+		case manifest.Sealed:
+			today = b.CertificateOf(c)
+		case manifest.Registration:
+			today = b.ArgoCDCertificate()
+		default:
 			continue
 		}
 		for _, certificate := range seal.Certificates(f.Documents) {
-			if b.Certificate == nil || certificate != b.Certificate.Fingerprint {
+			if today == nil || certificate != today.Fingerprint {
 				return false
 			}
 		}

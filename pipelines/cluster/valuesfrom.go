@@ -109,7 +109,7 @@ func (r hider) valueOf(ctx context.Context, c fleet.Cluster, i int) (string, fin
 		return "", finding.List{c.Finding(finding.Error, rule, valueField(i), message, hint)}, nil
 	}
 	v := c.Spec.ValuesFrom[i]
-	value, err := r.read(ctx, v)
+	value, err := r.read(ctx, c, v)
 	var none *host.NoSecretError
 	switch {
 	case errors.As(err, &none):
@@ -128,7 +128,7 @@ func (r hider) valueOf(ctx context.Context, c fleet.Cluster, i int) (string, fin
 	return value, nil, nil
 }
 
-func (r hider) read(ctx context.Context, v fleet.ValueFrom) (string, error) {
+func (r hider) read(ctx context.Context, c fleet.Cluster, v fleet.ValueFrom) (string, error) {
 	if v.Secret == nil {
 		if r.Getenv == nil {
 			return "", nil
@@ -138,15 +138,16 @@ func (r hider) read(ctx context.Context, v fleet.ValueFrom) (string, error) {
 	if r.OpenHost == nil {
 		return "", fmt.Errorf("there is no host cluster to ask for %s", v.Source())
 	}
-	if lost := r.Host.Lost(); lost != nil {
-		return "", lost
+	at := r.HostOf(c)
+	if lost := at.Lost(); lost != nil {
+		return "", r.By(at, lost)
 	}
-	asked, err := r.OpenHost()
+	asked, err := at.Open()
 	if err != nil {
-		return "", err
+		return "", r.By(at, err)
 	}
 	value, err := asked.SecretValue(ctx, v.Secret.Namespace, v.Secret.Name, v.Secret.Key)
-	return string(value), r.Host.Note(err)
+	return string(value), r.By(at, at.Note(err))
 }
 
 // placeholder says where the value comes from, with a fingerprint that only the

@@ -60,7 +60,7 @@ func (s *Set) imported(root, name, cacheDir string) ([]problem, error) {
 	}
 	at := s.add(cacheDir, folder{digest: bundle.FilesDigest(in.files), files: func() (manifest.Files, error) { return in.files, nil }})
 	for _, layout := range layouts {
-		s.schemas.Locations = append(s.schemas.Locations, filepath.Join(at, layout))
+		s.shared = append(s.shared, filepath.Join(at, layout))
 	}
 	return nil, nil
 }

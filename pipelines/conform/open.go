@@ -17,19 +17,22 @@ import (
 	"kasou/pipelines/toolchain"
 )
 
-// Open is Find and Ready in one.
+// Open is Find and Ready in one, for the fleet's single host.
 func Open(f *fleet.Fleet, cacheDir string) (toolchain.Schemas, finding.List, error) {
 	s, findings, err := Find(f, cacheDir)
 	if err != nil {
 		return toolchain.Schemas{}, nil, err
 	}
-	schemas, err := s.Ready()
+	schemas, err := s.Ready("")
 	return schemas, findings, err
 }
 
 // Set is the schemas for a fleet, which are files in the cache.
 type Set struct {
-	schemas toolchain.Schemas
+	// hosts are the schemas for each host by its name, shared those that fleet.yaml adds
+	// for all, by their locations.
+	hosts   map[string]toolchain.Schemas
+	shared  []string
 	folders []folder
 	scopes  []bundle.Scope
 	ready   func() error
@@ -43,18 +46,19 @@ type folder struct {
 	files  func() (manifest.Files, error)
 }
 
-// Locations are where the schemas are, or will be: each has the digest of its
-// content in it.
-func (s *Set) Locations() []string { return s.schemas.Locations }
+// Locations are where the schemas for a host are, or will be: each has the digest of
+// its content in it.
+func (s *Set) Locations(host string) []string { return s.hosts[host].Locations }
 
 // Scopes returns the scopes of the custom resources whose definitions fleet.yaml
 // names.
 func (s *Set) Scopes() []bundle.Scope { return s.scopes }
 
 // Ready makes sure that the schemas are in the cache, each file with its content,
-// and gives them. It looks once, when it is first called: a run that validates
-// nothing needs none. The error is the disk's, and the same each time.
-func (s *Set) Ready() (toolchain.Schemas, error) { return s.schemas, s.ready() }
+// and returns those for a host, the fleet's single one by the empty name. It looks once,
+// when it is first called: a run that validates nothing needs none. The error is the
+// disk's, and the same each time.
+func (s *Set) Ready(host string) (toolchain.Schemas, error) { return s.hosts[host], s.ready() }
 
 // Err gives the error of Ready, as far as anybody has called that.
 func (s *Set) Err() error {
@@ -66,11 +70,13 @@ func (s *Set) Err() error {
 
 // add takes in a folder, and gives where it will be.
 func (s *Set) add(cacheDir string, f folder) string {
-	s.folders = append(s.folders, f)
+	if !slices.ContainsFunc(s.folders, func(other folder) bool { return other.digest == f.digest }) {
+		s.folders = append(s.folders, f)
+	}
 	return folderOf(cacheDir, f.digest)
 }
 
-// Find gives the schemas for a fleet: those of fleet.yaml first, then
+// Find gives the schemas for each host of a fleet: those of fleet.yaml first, then
 // Kubernetes' of the host's minor version, Argo CD's and Sealed Secrets'. They
 // are plain files below cacheDir/schemas, one folder for each content, checked
 // and mended by Ready; several processes may do so at once. Findings are
@@ -84,7 +90,7 @@ func Find(f *fleet.Fleet, cacheDir string) (*Set, finding.List, error) {
 	if strings.ContainsAny(cacheDir, "{}%") {
 		return nil, nil, fmt.Errorf("the cache folder %s has one of {}%% in its name, which kubeconform cannot read; choose another by KASOU_CACHE", cacheDir)
 	}
-	s := &Set{schemas: toolchain.Schemas{KubernetesVersion: strings.TrimPrefix(f.Spec.Host.KubernetesVersion, "v")}}
+	s := &Set{hosts: map[string]toolchain.Schemas{}}
 	s.ready = sync.OnceValue(func() error {
 		err := placeAll(cacheDir, s.folders)
 		if err != nil {
@@ -102,12 +108,14 @@ func Find(f *fleet.Fleet, cacheDir string) (*Set, finding.List, error) {
 			findings = append(findings, f.Finding(finding.Error, RuleSchema, []string{"spec", "schemas", strconv.Itoa(i)}, p.message, p.hint))
 		}
 	}
-	problem, err := s.builtin(cacheDir)
-	if err != nil {
-		return nil, nil, err
-	}
-	if problem != nil {
-		findings = append(findings, f.Finding(problem.severity, RuleVersion, []string{"spec", "host", "kubernetesVersion"}, problem.message, problem.hint))
+	for _, host := range f.Spec.HostNames() {
+		problem, err := s.builtin(cacheDir, host, strings.TrimPrefix(f.Spec.HostOf(host).KubernetesVersion, "v"))
+		if err != nil {
+			return nil, nil, err
+		}
+		if problem != nil {
+			findings = append(findings, f.Finding(problem.severity, RuleVersion, fleet.HostField(host, "kubernetesVersion"), problem.message, problem.hint))
+		}
 	}
 	findings.Sort()
 	return s, findings, nil
@@ -119,9 +127,11 @@ type problem struct {
 	message, hint string
 }
 
-// builtin adds the bundles of this binary.
-func (s *Set) builtin(cacheDir string) (*problem, error) {
-	name, problem, err := choose(s.schemas.KubernetesVersion)
+// builtin adds the schemas for a host: the shared ones, and the bundles of this binary.
+func (s *Set) builtin(cacheDir, host, version string) (*problem, error) {
+	schemas := toolchain.Schemas{KubernetesVersion: version, Locations: slices.Clone(s.shared)}
+	defer func() { s.hosts[host] = schemas }()
+	name, problem, err := choose(version)
 	if err != nil || name == "" {
 		return problem, err
 	}
@@ -137,7 +147,7 @@ func (s *Set) builtin(cacheDir string) (*problem, error) {
 			}
 			return b.Files()
 		}})
-		s.schemas.Locations = append(s.schemas.Locations, filepath.Join(at, bundle.Location))
+		schemas.Locations = append(schemas.Locations, filepath.Join(at, bundle.Location))
 	}
 	return problem, nil
 }

@@ -146,12 +146,12 @@ func TestFindLeavesTheCacheAlone(t *testing.T) {
 	if err != nil || len(findings) > 0 {
 		t.Fatal(findings, err)
 	}
-	folder := schemaFolder(t, set.Locations()[0])
+	folder := schemaFolder(t, set.Locations("")[0])
 	if _, err := os.Lstat(folder); err == nil {
 		t.Error("there is something in the cache already")
 	}
-	schemas, err := set.Ready()
-	if err != nil || set.Err() != nil || schemas.Locations[0] != set.Locations()[0] {
+	schemas, err := set.Ready("")
+	if err != nil || set.Err() != nil || schemas.Locations[0] != set.Locations("")[0] {
 		t.Fatalf("%v, %v, %v", schemas.Locations, err, set.Err())
 	}
 	if _, err := os.Stat(filepath.Join(folder, "apps", "deployment_v1.json")); err != nil {
@@ -168,8 +168,8 @@ func TestSchemasThatCannotBeWritten(t *testing.T) {
 	if err != nil || set.Err() != nil {
 		t.Fatal(err, set.Err())
 	}
-	_, first := set.Ready()
-	_, second := set.Ready()
+	_, first := set.Ready("")
+	_, second := set.Ready("")
 	if first == nil || second == nil || set.Err() == nil {
 		t.Errorf("%v, %v, %v: it is not said", first, second, set.Err())
 	}

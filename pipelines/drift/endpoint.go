@@ -22,6 +22,7 @@ import (
 	"kasou/pipelines/live"
 	"kasou/pipelines/manifest"
 	"kasou/pipelines/report"
+	"kasou/pipelines/workspace"
 )
 
 // endpoint looks at the way to one cluster's API server from outside: its route, its
@@ -29,6 +30,9 @@ import (
 type endpoint struct {
 	*liveWatch
 	cluster fleet.Cluster
+	// host of the cluster, and asked: it, opened.
+	host  *workspace.Asked
+	asked *host.Host
 	// hostname of the server, and through: what leads to it, for messages.
 	hostname, through string
 	// cred is the cluster's credential; nil where it was not read.
@@ -93,7 +97,7 @@ func (e *endpoint) routeRows(ctx context.Context, files manifest.Files) (all []r
 		have, beside, err := e.read(ctx, o)
 		switch {
 		case err != nil:
-			all = append(all, e.unknownRow(ctx, e.cluster.Name, err)...)
+			all = append(all, e.unknownRow(ctx, e.host, e.cluster.Name, err)...)
 			continue
 		case have == nil:
 			continue // it is missing, which the objects' comparison says
@@ -149,7 +153,13 @@ func (e *endpoint) read(ctx context.Context, o live.Object) (have *unstructured.
 // sharedObjects keeps the host's answers about objects that many clusters need.
 type sharedObjects struct {
 	mu    sync.Mutex
-	known map[objectKey]*unstructured.Unstructured
+	known map[onOne]*unstructured.Unstructured
+}
+
+// onOne is an object of one of the hosts.
+type onOne struct {
+	host   *host.Host
+	object objectKey
 }
 
 // get asks the host once for an object; nil where it has none. The errors are those of
@@ -157,14 +167,14 @@ type sharedObjects struct {
 func (s *sharedObjects) get(ctx context.Context, h *host.Host, o *unstructured.Unstructured) (*unstructured.Unstructured, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	key := objectKey{kind: o.GroupVersionKind().GroupKind(), namespace: o.GetNamespace(), name: o.GetName()}
+	key := onOne{h, objectKey{kind: o.GroupVersionKind().GroupKind(), namespace: o.GetNamespace(), name: o.GetName()}}
 	if have, ok := s.known[key]; ok {
 		return have, nil
 	}
 	have, err := h.Object(ctx, o)
 	if err == nil {
 		if s.known == nil {
-			s.known = map[objectKey]*unstructured.Unstructured{}
+			s.known = map[onOne]*unstructured.Unstructured{}
 		}
 		s.known[key] = have
 	}

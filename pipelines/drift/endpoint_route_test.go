@@ -61,7 +61,7 @@ spec: {hostnames: [dev.example.com], parentRefs: [{name: public, namespace: infr
 		"no kind":    {nil, "", false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			e := at(t, "https://dev.example.com", nil)
+			e := endpointAt(t, "https://dev.example.com", nil)
 			e.Workspace = &workspace.Workspace{}
 			e.asked, e.cluster.Spec.Namespace = asking(t, test.answers), "dev"
 			e.shared = &sharedObjects{}

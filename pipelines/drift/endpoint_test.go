@@ -79,8 +79,8 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// at is the endpoint of a server, with what the credential knows of its authority.
-func at(t *testing.T, server string, a *authority) *endpoint {
+// endpointAt is the endpoint of a server, with what the credential knows of its authority.
+func endpointAt(t *testing.T, server string, a *authority) *endpoint {
 	t.Helper()
 	var c fleet.Cluster
 	c.Name, c.Spec.Server = "dev", server
@@ -133,7 +133,7 @@ func TestServedCertificates(t *testing.T) {
 		"nobody":     {"https://127.0.0.1:1", RuleUnknown, "looking at the certificate of https://127.0.0.1:1"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			e := at(t, test.server, &own)
+			e := endpointAt(t, test.server, &own)
 			expect(t, e.certificateRows(t.Context()), test.rule, test.want)
 			if e.proved != (name != "terminated" && name != "nobody") {
 				t.Errorf("proved %t", e.proved)
@@ -141,7 +141,7 @@ func TestServedCertificates(t *testing.T) {
 		})
 	}
 	// Without a credential nobody knows whose it should be.
-	expect(t, at(t, other.serve(t, year, nil, loopback), nil).certificateRows(t.Context()), "", "")
+	expect(t, endpointAt(t, other.serve(t, year, nil, loopback), nil).certificateRows(t.Context()), "", "")
 }
 
 // resolver makes a DNS server on the loopback address the resolver of this process. A
@@ -224,13 +224,13 @@ func TestWhereANameLeads(t *testing.T) {
 		"published name is none": {"good", []string{"none.example.com"}, false, RuleUnknown, "publishes none.example.com, which cannot be resolved"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			e := at(t, "https://"+test.host+".example.com", nil)
+			e := endpointAt(t, "https://"+test.host+".example.com", nil)
 			e.published, e.proved = test.published, test.proved
 			expect(t, e.nameRows(t.Context()), test.rule, test.want)
 		})
 	}
 	t.Run("no resolver", func(t *testing.T) {
-		e := at(t, "https://dark.example.com", nil)
+		e := endpointAt(t, "https://dark.example.com", nil)
 		e.published = []string{"203.0.113.9"}
 		expect(t, e.nameRows(t.Context()), RuleUnknown, "the resolver of this machine does not answer")
 	})
@@ -242,7 +242,7 @@ func TestWhichServersHaveAnEndpoint(t *testing.T) {
 		"https://dev.k8s.example.com": true, "https://203.0.113.9:6443": true, "https://[2001:db8::1]": true,
 		"https://dev.dev.svc": false, "https://dev.dev.svc.cluster.local:443": false, "https://dev": false, "": false,
 	} {
-		if got := at(t, server, nil) != nil; got != want {
+		if got := endpointAt(t, server, nil) != nil; got != want {
 			t.Errorf("%q: %t", server, got)
 		}
 	}

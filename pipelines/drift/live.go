@@ -23,12 +23,26 @@ import (
 // for its answers; how often it is asked, its QPS bounds.
 const liveJobs = 16
 
-// liveWatch asks the host, after all that needs none.
+// liveWatch asks the hosts and Argo CD's cluster, after all that needs none.
 type liveWatch struct {
 	*watch
-	asked *host.Host
+	// argocd is the cluster that Argo CD runs in; lost where fleet.yaml does not say how
+	// it is reached.
+	argocd *workspace.Asked
 	// shared are the Gateways and IngressClasses that many clusters have in common.
 	shared *sharedObjects
+}
+
+// at returns a cluster that was opened; nil where it is lost.
+func at(a *workspace.Asked) *host.Host {
+	if a.Lost() != nil {
+		return nil
+	}
+	asked, err := a.Open()
+	if err != nil {
+		a.Lose(err)
+	}
+	return asked
 }
 
 // objectKey names an object on the host, whatever version of its kind.
@@ -39,6 +53,7 @@ type objectKey struct {
 
 // onHost is what was found of one cluster.
 type onHost struct {
+	host *workspace.Asked
 	rows []report.Row
 	// diff of the objects, from the host to git.
 	diff string
@@ -58,20 +73,36 @@ type onHost struct {
 	proved bool
 }
 
-// liveRows compares the fleet with the host. A host that does not answer makes
-// every cluster unknown.
+// liveRows compares the fleet with its hosts and with Argo CD's cluster. One that does
+// not answer makes just what it has unknown.
 func (w *watch) liveRows(ctx context.Context) {
 	l := &liveWatch{watch: w, shared: &sharedObjects{}}
-	if err := l.open(ctx); err != nil {
-		l.Host.Lose(err)
+	var noWay error
+	if l.argocd, noWay = w.ArgoCD(); noWay != nil {
+		l.argocd = &workspace.Asked{Title: "Argo CD's cluster"}
+		l.argocd.Lose(noWay)
+		w.out.Drift = append(w.out.Drift, unknown("", report.DriftLive, noWay.Error()+": its Applications and cluster Secrets were not compared"))
 	}
-	w.out.Drift = append(w.out.Drift, l.rangeRows(ctx)...)
+	asked := l.Hosts()
+	if !slices.Contains(asked, l.argocd) {
+		asked = append(asked, l.argocd)
+	}
+	workspace.Each(ctx, liveJobs, asked, func(ctx context.Context, a *workspace.Asked) struct{} {
+		if host := at(a); host != nil {
+			if err := host.Ping(ctx); err != nil {
+				a.Lose(err)
+			}
+		}
+		return struct{}{}
+	}, nil)
+	if noWay == nil && l.argocd.Lost() != nil && !slices.Contains(l.Hosts(), l.argocd) {
+		w.out.Drift = append(w.out.Drift, l.unknownRow(ctx, l.argocd, "", l.argocd.Lost())...)
+	}
+	for _, a := range l.Hosts() {
+		w.out.Drift = append(w.out.Drift, l.rangeRows(ctx, a)...)
+	}
 	if w.Shard.Index <= 1 {
 		w.out.Drift = append(w.out.Drift, l.controllerRows(ctx)...)
-	}
-	if !l.argoCDIsHere() {
-		w.out.Drift = append(w.out.Drift, unknown("", report.DriftLive, "Argo CD runs on another cluster than the host (spec.argocd.destination is "+
-			w.Fleet.Spec.ArgoCD.Destination+"): its Applications and cluster Secrets were not compared"))
 	}
 	found := map[string]onHost{}
 	for i, on := range workspace.Each(ctx, liveJobs, w.Clusters, l.look, w.Step(len(w.Clusters))) {
@@ -89,62 +120,54 @@ func (w *watch) liveRows(ctx context.Context) {
 	w.out.Drift = append(w.out.Drift, l.leftovers(ctx, found)...)
 }
 
-func (l *liveWatch) open(ctx context.Context) error {
-	if l.OpenHost == nil {
-		return errors.New("there is no host cluster to ask")
-	}
-	var err error
-	if l.asked, err = l.OpenHost(); err != nil {
-		return err
-	}
-	return l.asked.Ping(ctx)
-}
-
-// rangeRows says where the host does not tell its service range. It need not
-// tell a fleet in which people wrote it down.
-func (l *liveWatch) rangeRows(ctx context.Context) []report.Row {
-	if l.Host.Lost() != nil {
+// rangeRows says where a host does not tell its service range. It need not
+// tell clusters in which people wrote it down.
+func (l *liveWatch) rangeRows(ctx context.Context, a *workspace.Asked) []report.Row {
+	if a.Lost() != nil {
 		return nil
 	}
-	_, err := l.ServiceRange.Ask(ctx, l.OpenHost)
+	_, err := a.ServiceRange.Ask(ctx, a.Open)
 	var untold *host.UnknownRangeError
-	auto := func(c fleet.Cluster) bool { return c.Spec.ServiceCIDR == fleet.AutoCIDR }
+	auto := func(c fleet.Cluster) bool { return l.HostOf(c) == a && c.Spec.ServiceCIDR == fleet.AutoCIDR }
 	if errors.As(err, &untold) && !slices.ContainsFunc(l.Clusters, auto) {
 		return nil
 	}
-	return l.unknownRow(ctx, "", err)
+	return l.unknownRow(ctx, a, "", err)
 }
 
-// unknownRow is for what the host did not tell. One that cannot be reached is
-// not asked again.
-func (l *liveWatch) unknownRow(ctx context.Context, cluster string, err error) []report.Row {
-	if l.Host.Note(err) == nil || ctx.Err() != nil {
+// unknownRow is for what a cluster did not tell. One that cannot be reached is
+// not asked again. Where there are several, it says which.
+func (l *liveWatch) unknownRow(ctx context.Context, a *workspace.Asked, cluster string, err error) []report.Row {
+	if a.Note(err) == nil || ctx.Err() != nil {
 		return nil
 	}
-	return []report.Row{unknown(cluster, report.DriftLive, err.Error())}
+	return []report.Row{unknown(cluster, report.DriftLive, l.By(a, err).Error())}
 }
 
 // look compares one cluster with the host.
 func (l *liveWatch) look(ctx context.Context, c fleet.Cluster) onHost {
-	on := onHost{objects: map[objectKey]bool{}, leading: map[objectKey]*unstructured.Unstructured{}, kinds: map[schema.GroupVersionKind]bool{}, managers: map[int]bool{}}
-	if lost := l.Host.Lost(); lost != nil {
-		on.rows = l.unknownRow(ctx, c.Name, lost)
-		return on
+	on := onHost{host: l.HostOf(c), objects: map[objectKey]bool{}, leading: map[objectKey]*unstructured.Unstructured{}, kinds: map[schema.GroupVersionKind]bool{}, managers: map[int]bool{}}
+	host := l.HostOf(c)
+	if lost := host.Lost(); lost != nil {
+		on.rows = l.unknownRow(ctx, host, c.Name, lost)
+		if l.argocd.Lost() != nil {
+			return on
+		}
 	}
 	files, err := l.Disk.Deployed(c.Name)
 	if err != nil {
-		on.rows = l.unknownRow(ctx, c.Name, err)
+		on.rows = append(on.rows, unknown(c.Name, report.DriftLive, err.Error()))
 		return on
 	}
 	lock, _, err := l.Disk.ReadLock(c.Name)
 	if err != nil {
 		lock = nil // the files' comparison has said so
 	}
-	for _, f := range l.ServiceRange.Moved(ctx, c, lock, l.asked) {
+	for _, f := range host.ServiceRange.Moved(ctx, c, lock, at(host)) {
 		on.rows = append(on.rows, rows(c.Name, finding.List{f})...)
 	}
 	compared := (&objects{liveWatch: l, cluster: c, on: &on}).objectRows(ctx, files)
-	on.compared = !slices.ContainsFunc(compared, func(r report.Row) bool { return r.Unknown })
+	on.compared = host.Lost() == nil && l.argocd.Lost() == nil && !slices.ContainsFunc(compared, func(r report.Row) bool { return r.Unknown })
 	on.rows = append(on.rows, compared...)
 	r := registered{liveWatch: l, cluster: c, lock: lock, files: files, leading: on.leading}
 	on.rows = append(on.rows, r.rows(ctx)...)
@@ -163,15 +186,19 @@ func once(all []report.Row) []report.Row {
 	})
 }
 
-// argoCDIsHere reports whether Argo CD runs on the host, as its Applications see
-// it.
-func (l *liveWatch) argoCDIsHere() bool {
-	return l.Fleet.Spec.ArgoCD.Destination == fleet.DefaultDestination
-}
-
 // leftovers returns rows for the objects that Argo CD counts to a cluster's
 // Application and git does not have.
 func (l *liveWatch) leftovers(ctx context.Context, found map[string]onHost) []report.Row {
+	var all []report.Row
+	for _, a := range l.Hosts() {
+		if host := at(a); host != nil {
+			all = append(all, l.leftoversOn(ctx, a, host, found)...)
+		}
+	}
+	return all
+}
+
+func (l *liveWatch) leftoversOn(ctx context.Context, a *workspace.Asked, asked *host.Host, found map[string]onHost) []report.Row {
 	kinds := map[schema.GroupKind]schema.GroupVersionKind{}
 	for _, kind := range live.Kinds() {
 		kinds[kind.GroupKind()] = kind
@@ -183,26 +210,33 @@ func (l *liveWatch) leftovers(ctx context.Context, found map[string]onHost) []re
 	}
 	var all []report.Row
 	for _, kind := range kinds {
-		if l.Host.Lost() != nil || ctx.Err() != nil {
+		if a.Lost() != nil || ctx.Err() != nil {
 			break
 		}
-		objects, err := l.asked.Metadata(ctx, kind)
+		objects, err := asked.Metadata(ctx, kind)
 		var noKind *host.NoKindError
 		if errors.As(err, &noKind) {
 			continue
 		}
-		all = append(all, l.unknownRow(ctx, "", err)...)
+		all = append(all, l.unknownRow(ctx, a, "", err)...)
 		for _, o := range objects {
 			for _, app := range live.Apps(kind, o) {
 				on, ours := found[app]
 				key := objectKey{kind: kind.GroupKind(), namespace: o.Namespace, name: o.Name}
-				if ours && len(on.objects) > 0 && !on.objects[key] && on.tracking.Claims(app, kind, o) {
+				// What a cluster that moved has left behind is on a host that is not its own.
+				if ours && len(on.objects) > 0 && (!on.objects[key] || !same(on.host, asked)) && on.tracking.Claims(app, kind, o) {
 					all = append(all, leftover(app, key))
 				}
 			}
 		}
 	}
-	return all
+	return once(all) // two hosts may be one cluster
+}
+
+// same reports whether a cluster is the one that was asked, maybe by another context.
+func same(a *workspace.Asked, asked *host.Host) bool {
+	other := at(a)
+	return other != nil && other.Server() == asked.Server()
 }
 
 func leftover(cluster string, key objectKey) report.Row {

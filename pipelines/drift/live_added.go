@@ -49,7 +49,7 @@ func (l *liveWatch) untracked(found map[string]onHost) []report.Row {
 // unusedManagers returns notes for entries of fleet.yaml that nobody needed.
 // It takes a look at every object of the fleet.
 func (l *liveWatch) unusedManagers(found map[string]onHost) []report.Row {
-	if !l.WholeFleet() || l.Host.Lost() != nil || !l.argoCDIsHere() {
+	if !l.WholeFleet() {
 		return nil
 	}
 	used := map[int]bool{}

@@ -22,27 +22,53 @@ import (
 	"kasou/pipelines/register"
 	"kasou/pipelines/report"
 	"kasou/pipelines/seal"
+	"kasou/pipelines/workspace"
 )
 
-// controllerRows reports whether the Sealed Secrets controller has another
-// certificate today than the pinned one.
+// controllerRows reports which Sealed Secrets controllers have another certificate today
+// than the pinned one.
 func (l *liveWatch) controllerRows(ctx context.Context) []report.Row {
-	if l.Certificate == nil || l.Host.Lost() != nil {
+	type pinned struct {
+		a    *workspace.Asked
+		file string
+	}
+	var all []report.Row
+	seen := map[pinned]bool{}
+	look := func(a *workspace.Asked, named fleet.CertificateFile) {
+		if certificate := l.Certificates[named.File]; certificate != nil && !seen[pinned{a, named.File}] {
+			seen[pinned{a, named.File}] = true
+			all = append(all, l.controllerRow(ctx, a, named, certificate)...)
+		}
+	}
+	for _, c := range l.Clusters {
+		look(l.HostOf(c), l.Fleet.Spec.CertificateOf(c.Spec.Host))
+	}
+	look(l.argocd, l.Fleet.Spec.ArgoCDCertificate())
+	return all
+}
+
+func (l *liveWatch) controllerRow(ctx context.Context, a *workspace.Asked, named fleet.CertificateFile, certificate *seal.Certificate) []report.Row {
+	asked := at(a)
+	if asked == nil {
 		return nil
 	}
-	data, err := l.asked.SealingCertificate(ctx, "", "")
+	data, err := asked.SealingCertificate(ctx, "", "")
 	if err != nil {
-		return l.unknownRow(ctx, "", err)
+		return l.unknownRow(ctx, a, "", err)
 	}
 	now, problems := seal.ParseCertificate(data, l.options.Now)
 	if problems.Failed() {
-		return l.unknownRow(ctx, "", fmt.Errorf("the controller's certificate cannot be used: %s", problems[0].Message))
+		return l.unknownRow(ctx, a, "", fmt.Errorf("the controller's certificate cannot be used: %s", problems[0].Message))
 	}
-	if now.Fingerprint == l.Certificate.Fingerprint {
+	if now.Fingerprint == certificate.Fingerprint {
 		return nil
 	}
-	f := l.Fleet.Finding(finding.Error, RuleCertificateRenewed, seal.CertificateField,
-		"the controller has another certificate: "+now.String()+"; pinned is "+l.Certificate.String(),
+	of := ""
+	if len(l.Fleet.Spec.Hosts) > 0 {
+		of = " of " + a.Title
+	}
+	f := l.Fleet.Finding(finding.Error, RuleCertificateRenewed, named.Field,
+		"the controller"+of+" has another certificate: "+now.String()+"; pinned is "+certificate.String(),
 		"Look whether the controller's log names it; then pin it and build. What is sealed with the old one still unseals.")
 	row := report.Row{Finding: f, Kind: report.DriftTrust, Repair: report.ByCertificate}
 	if !now.NotBefore.IsZero() && now.NotBefore.Before(l.options.Now) {
@@ -70,18 +96,19 @@ type registered struct {
 // rows follows the credential from the host's kubeconfig to what was sealed, to Argo
 // CD's Secret, to the virtual cluster's answer.
 func (l *registered) rows(ctx context.Context) []report.Row {
-	if l.Host.Lost() != nil {
-		return nil
-	}
 	if l.files[l.file()] == nil || l.lock == nil {
 		return l.endpoint(ctx)
 	}
-	all := l.rotation(ctx)
+	var all []report.Row
+	if asked := at(l.HostOf(l.cluster)); asked != nil {
+		all = l.rotation(ctx, asked)
+	}
 	all = append(all, l.endpoint(ctx)...)
-	if !l.argoCDIsHere() {
+	argocd := at(l.argocd)
+	if argocd == nil {
 		return all
 	}
-	secret, found := l.argoCDSecret(ctx)
+	secret, found := l.argoCDSecret(ctx, argocd)
 	all = append(all, found...)
 	if secret != nil {
 		all = append(all, l.answer(ctx, secret)...)
@@ -92,10 +119,13 @@ func (l *registered) rows(ctx context.Context) []report.Row {
 // endpoint looks at the way to the server, and keeps what it leads through.
 func (l *registered) endpoint(ctx context.Context) []report.Row {
 	e := l.endpointOf(l.cluster, l.cred)
-	if e == nil || l.Host.Lost() != nil || ctx.Err() != nil {
+	if e == nil || ctx.Err() != nil {
 		return nil
 	}
-	e.leading = l.leading
+	e.host = l.HostOf(l.cluster)
+	if e.leading, e.asked = l.leading, at(e.host); e.asked == nil {
+		return nil // the host's own row says why
+	}
 	all := e.rows(ctx, l.files)
 	l.through = e.through
 	return all
@@ -106,7 +136,7 @@ func (l *registered) file() string { return l.Paths(l.cluster.Name).Registration
 // look compares a Secret with what was sealed.
 func (l *registered) look(secret *corev1.Secret) (seal.Decision, error) {
 	_, cred, _ := argocd.ReadClusterSecret(secret) // what cannot be read is not strong
-	d, err := l.Sealer(l.cluster.Name, l.lock).Look(seal.Request{
+	d, err := l.RegistrationSealer(l.cluster, l.lock).Look(seal.Request{
 		Cluster: l.cluster, Path: l.file(), Secret: secret, Entropy: register.Entropy(cred),
 		Previous: l.files[l.file()], Recorded: l.Recorded(l.lock, l.file()),
 	})
@@ -115,11 +145,11 @@ func (l *registered) look(secret *corev1.Secret) (seal.Decision, error) {
 }
 
 // rotation returns a row where a registration of today would seal something else.
-func (l *registered) rotation(ctx context.Context) []report.Row {
-	cred, found, err := register.Registrar{Workspace: l.Workspace}.Credential(ctx, l.cluster, register.Source{Host: l.asked})
+func (l *registered) rotation(ctx context.Context, asked *host.Host) []report.Row {
+	cred, found, err := register.Registrar{Workspace: l.Workspace}.Credential(ctx, l.cluster, asked, register.Source{})
 	switch {
 	case err != nil:
-		return l.unknownRow(ctx, l.cluster.Name, err)
+		return l.unknownRow(ctx, l.HostOf(l.cluster), l.cluster.Name, err)
 	case found.Failed():
 		return rows(l.cluster.Name, found)
 	case cred == nil:
@@ -139,7 +169,7 @@ func (l *registered) rotation(ctx context.Context) []report.Row {
 	}
 	d, err := l.look(secret)
 	if err != nil {
-		return l.unknownRow(ctx, l.cluster.Name, err)
+		return []report.Row{unknown(l.cluster.Name, report.DriftTrust, err.Error())}
 	}
 	f := finding.Finding{File: l.file(), Cluster: l.cluster.Name, Rule: RuleCredentialRotated, Severity: finding.Error}
 	switch {
@@ -160,7 +190,7 @@ func (l *registered) rotation(ctx context.Context) []report.Row {
 
 // argoCDSecret compares Argo CD's cluster Secret with what was sealed. It returns
 // the Secret where it is that.
-func (l *registered) argoCDSecret(ctx context.Context) (*corev1.Secret, []report.Row) {
+func (l *registered) argoCDSecret(ctx context.Context, asked *host.Host) (*corev1.Secret, []report.Row) {
 	want, file := sealedTemplate(l.files, l.file())
 	if want == nil {
 		return nil, nil // it is no SealedSecret: the files' comparison says so
@@ -168,9 +198,9 @@ func (l *registered) argoCDSecret(ctx context.Context) (*corev1.Secret, []report
 	row := func(message, hint string) []report.Row {
 		return []report.Row{*objectRow(l.cluster.Name, file, RuleLiveSecret, message, hint)}
 	}
-	have, err := l.asked.Secret(ctx, want.Namespace, want.Name)
+	have, err := asked.Secret(ctx, want.Namespace, want.Name)
 	if err != nil {
-		return nil, l.unknownRow(ctx, l.cluster.Name, err)
+		return nil, l.unknownRow(ctx, l.argocd, l.cluster.Name, err)
 	}
 	name := want.Namespace + "/" + want.Name
 	if have == nil {
@@ -182,7 +212,7 @@ func (l *registered) argoCDSecret(ctx context.Context) (*corev1.Secret, []report
 	d, err := l.look(same)
 	switch {
 	case err != nil:
-		return nil, l.unknownRow(ctx, l.cluster.Name, err)
+		return nil, []report.Row{unknown(l.cluster.Name, report.DriftTrust, err.Error())}
 	case d.Outcome == seal.Unverifiable, d.Outcome == seal.Seal && d.Reason == seal.ReasonOtherKey:
 		return nil, []report.Row{unknown(l.cluster.Name, report.DriftLive, "whether Argo CD's cluster Secret "+name+" is what was sealed: that takes the KASOU_SEAL_KEY that it was sealed with")}
 	case d.Outcome == seal.Tampered:

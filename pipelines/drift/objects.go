@@ -21,6 +21,7 @@ import (
 	"kasou/pipelines/manifest"
 	"kasou/pipelines/report"
 	"kasou/pipelines/tree"
+	"kasou/pipelines/workspace"
 )
 
 // objects compares the objects of one cluster with the host's.
@@ -29,33 +30,33 @@ type objects struct {
 	cluster fleet.Cluster
 	// on takes what is found beside the rows.
 	on *onHost
+	// asked is the cluster that has the object at hand.
+	asked *host.Host
 }
 
 // objectRows compares every object of the cluster with the host's.
 func (l *objects) objectRows(ctx context.Context, files manifest.Files) []report.Row {
 	objects, err := live.Objects(files)
 	if err != nil {
-		return l.unknownRow(ctx, l.cluster.Name, err)
+		return []report.Row{unknown(l.cluster.Name, report.DriftLive, err.Error())}
 	}
-	var all []report.Row
-	var ignored []live.Ignored
-	for _, o := range objects {
-		if o.GetKind() == "Application" && o.File == l.Paths(l.cluster.Name).Application() {
-			if ignored, err = live.IgnoredBy(o.Unstructured); err != nil {
-				all = append(all, l.unknownRow(ctx, l.cluster.Name, err)...)
-			}
-		}
-	}
+	ignored, all := l.ignored(objects)
 	gone := map[string]bool{}
 	// A namespace that is not there explains all that should be in it.
 	slices.SortStableFunc(objects, func(a, b live.Object) int { return cmp.Compare(rank(a), rank(b)) })
 	for _, o := range objects {
 		deployed := path.Dir(o.File) != path.Join(l.Dir, layout.Root)
-		if !deployed && !l.argoCDIsHere() {
-			continue
+		// The app of apps deploys its objects where Argo CD runs.
+		a := l.argocd
+		if deployed {
+			a = l.HostOf(l.cluster)
+		}
+		l.asked = at(a)
+		if l.asked == nil {
+			continue // that is told already
 		}
 		if err := l.place(ctx, o); err != nil {
-			all = append(all, l.objectError(ctx, o, err)...)
+			all = append(all, l.objectError(ctx, a, o, err)...)
 			continue
 		}
 		if deployed {
@@ -67,8 +68,8 @@ func (l *objects) objectRows(ctx context.Context, files manifest.Files) []report
 		found, difference, err := l.compare(ctx, o, ignored, deployed)
 		all, l.on.diff = append(all, found...), l.on.diff+difference
 		if err != nil {
-			all = append(all, l.objectError(ctx, o, err)...)
-			if l.Host.Lost() != nil || ctx.Err() != nil {
+			all = append(all, l.objectError(ctx, a, o, err)...)
+			if ctx.Err() != nil {
 				return all
 			}
 		}
@@ -77,6 +78,21 @@ func (l *objects) objectRows(ctx context.Context, files manifest.Files) []report
 		}
 	}
 	return all
+}
+
+// ignored returns what the cluster's Application leaves out of the comparison.
+func (l *objects) ignored(objects []live.Object) ([]live.Ignored, []report.Row) {
+	for _, o := range objects {
+		if o.GetKind() != "Application" || o.File != l.Paths(l.cluster.Name).Application() {
+			continue
+		}
+		ignored, err := live.IgnoredBy(o.Unstructured)
+		if err != nil {
+			return nil, []report.Row{unknown(l.cluster.Name, report.DriftLive, err.Error())}
+		}
+		return ignored, nil
+	}
+	return nil, nil
 }
 
 func rank(o live.Object) int {
@@ -233,7 +249,7 @@ func (l *objects) missing(o live.Object, why string) *report.Row {
 }
 
 // objectError makes rows of what the host said instead of an answer.
-func (l *objects) objectError(ctx context.Context, o live.Object, err error) []report.Row {
+func (l *objects) objectError(ctx context.Context, a *workspace.Asked, o live.Object, err error) []report.Row {
 	var noKind *host.NoKindError
 	var refused *host.RefusedError
 	switch {
@@ -243,7 +259,7 @@ func (l *objects) objectError(ctx context.Context, o live.Object, err error) []r
 		return []report.Row{*objectRow(l.cluster.Name, o, RuleLiveRefused, "a sync would fail: "+refused.Error(),
 			"Some fields cannot be changed in place. Change the spec back, or delete the object by hand once you know what goes with it.")}
 	}
-	return l.unknownRow(ctx, l.cluster.Name, err)
+	return l.unknownRow(ctx, a, l.cluster.Name, err)
 }
 
 // addedRows returns rows for what others have added to the object, and

@@ -82,12 +82,8 @@ func repairsFor(r *report.Report, d Options) []workspace.Pipeline {
 	}
 	if len(unregistered) > 0 {
 		repairs = append(repairs, func(ctx context.Context, o workspace.Options) (*report.Report, error) {
-			asked, err := o.OpenHost()
-			if err != nil {
-				return nil, err
-			}
 			o.Names, o.Shard = unregistered, workspace.Shard{}
-			return d.Register(ctx, o, register.Source{Host: asked})
+			return d.Register(ctx, o, register.Source{})
 		})
 	}
 	return repairs

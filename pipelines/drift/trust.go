@@ -36,13 +36,22 @@ func (w *watch) ends(t time.Time) string {
 // certificateEnds warns while there is time. One that has expired is seal's to
 // say.
 func (w *watch) certificateEnds() []report.Row {
-	if w.Certificate == nil || !w.soon(w.Certificate.NotAfter) {
-		return nil
+	var all []report.Row
+	named := w.Fleet.Spec.Certificates()
+	for _, n := range named {
+		certificate := w.Certificates[n.File]
+		if certificate == nil || !w.soon(certificate.NotAfter) {
+			continue
+		}
+		what := "the sealing certificate "
+		if len(named) > 1 {
+			what += n.File + " "
+		}
+		f := w.Fleet.Finding(finding.Error, RuleCertificateEnds, n.Field, what+w.ends(certificate.NotAfter),
+			"The controller renews its own every month; pin that one, and build.")
+		all = append(all, report.Row{Finding: f, Kind: report.DriftTrust, Repair: report.ByCertificate})
 	}
-	f := w.Fleet.Finding(finding.Error, RuleCertificateEnds, seal.CertificateField,
-		"the sealing certificate "+w.ends(w.Certificate.NotAfter),
-		"The controller renews its own every month; pin that one, and build.")
-	return []report.Row{{Finding: f, Kind: report.DriftTrust, Repair: report.ByCertificate}}
+	return all
 }
 
 // trustRows looks at everything that was sealed for the cluster.
@@ -75,7 +84,7 @@ func (w *watch) trustRows(ctx context.Context, c fleet.Cluster, lock *lockfile.L
 // proof asks the tags of the registered credential whether it is as it was
 // sealed. What differs from the lock has been said already.
 func (w *watch) proof(ctx context.Context, c fleet.Cluster, lock *lockfile.Lock, file string, data []byte) []report.Row {
-	_, found, err := w.Sealer(c.Name, lock).Secret(ctx, seal.Request{
+	_, found, err := w.RegistrationSealer(c, lock).Secret(ctx, seal.Request{
 		Cluster: c, Path: file, Entropy: seal.Strong, Previous: data, Recorded: lock.Files[w.Inside(file)],
 	})
 	all := rows(c.Name, found)
@@ -91,10 +100,11 @@ func (w *watch) proof(ctx context.Context, c fleet.Cluster, lock *lockfile.Lock,
 }
 
 func (w *watch) sealedRows(c fleet.Cluster, file string, sealed seal.Sealed) []report.Row {
-	by := report.ByBuild
+	by, named := report.ByBuild, w.Fleet.Spec.CertificateOf(c.Spec.Host)
 	if file == w.Paths(c.Name).Registration() {
-		by = report.ByRegister
+		by, named = report.ByRegister, w.Fleet.Spec.ArgoCDCertificate()
 	}
+	certificate := w.Certificates[named.File]
 	row := func(severity finding.Severity, rule finding.Rule, since time.Time, message, hint string, by report.Repair) report.Row {
 		r := report.Row{Kind: report.DriftTrust, Object: sealed.Namespace + "/" + sealed.Name, Repair: by}
 		r.Finding = finding.Finding{File: file, Cluster: c.Name, Rule: rule, Severity: severity, Message: message, Hint: hint}
@@ -109,12 +119,12 @@ func (w *watch) sealedRows(c fleet.Cluster, file string, sealed seal.Sealed) []r
 			"Argo CD's credential for the cluster "+w.ends(sealed.NotAfter),
 			"Register the cluster anew once it has renewed its credential.", report.ByRegister))
 	}
-	limit := cmp.Or(w.MaxAge(), seal.DefaultMaxAge)
+	limit := cmp.Or(named.MaxAge, seal.DefaultMaxAge)
 	if sealed.At.IsZero() || w.options.Now.Sub(sealed.At) <= limit {
 		return all
 	}
 	message := fmt.Sprintf("%s/%s was sealed on %s, which is longer ago than sealing.maxAge (%s)", sealed.Namespace, sealed.Name, day(sealed.At), limit)
-	if w.Certificate != nil && sealed.Certificate != w.Certificate.Fingerprint {
+	if certificate != nil && sealed.Certificate != certificate.Fingerprint {
 		return append(all, row(finding.Error, RuleSealedLongAgo, sealed.At.Add(limit), message+", with a certificate that was renewed since",
 			"It is sealed anew with the certificate of today.", by))
 	}
@@ -127,7 +137,7 @@ func (w *watch) sealedRows(c fleet.Cluster, file string, sealed seal.Sealed) []r
 func (w *watch) facts(c fleet.Cluster, lock *lockfile.Lock) *report.Facts {
 	f := &report.Facts{
 		Chart: cmp.Or(c.Spec.Chart.Path, c.Spec.Chart.Name), Version: c.Spec.Chart.Version,
-		Namespace: c.Spec.Namespace, ServiceCIDR: c.Spec.ServiceCIDR, Server: c.Spec.Server,
+		Host: c.Spec.Host, Namespace: c.Spec.Namespace, ServiceCIDR: c.Spec.ServiceCIDR, Server: c.Spec.Server,
 		Application: w.Fleet.Spec.ArgoCD.Namespace + "/" + c.Name,
 	}
 	if f.ServiceCIDR == fleet.AutoCIDR && lock != nil {

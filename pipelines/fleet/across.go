@@ -25,6 +25,7 @@ func checkAcross(f *Fleet, all []*check) {
 		return fail(RuleDuplicateHost, fmt.Sprintf("%s is also the ingress host of %s (%s)", quoted(k.cluster.Spec.Ingress.Host), other.owner.cluster.Name, other.place()), "give each cluster a host of its own")
 	})
 	checkServers(f, all)
+	checkNamesOfHosts(f, all)
 	checkNamespaces(all)
 	checkSecrets(f, all)
 }
@@ -64,7 +65,10 @@ func ingressKey(k *check) string {
 // URL: Argo CD would take the credentials of either. Two servers made of one
 // ingress host have its finding already.
 func checkServers(f *Fleet, all []*check) {
-	host, _ := NormalizeServer(f.Spec.ArgoCD.Destination)
+	var hosts []hostServers
+	for _, name := range f.Spec.HostNames() {
+		hosts = append(hosts, f.Spec.hostServers(name))
+	}
 	first := make(map[string]*check, len(all))
 	for _, k := range all {
 		server := k.server
@@ -72,8 +76,11 @@ func checkServers(f *Fleet, all []*check) {
 			continue
 		}
 		path := k.serverPath()
-		if server == host || f.Spec.Host.isHost(server) {
-			k.report(path, fail(RuleDuplicateServer, verb(path)+server+", which is the host cluster's (spec.argocd.destination of fleet.yaml)", "write the virtual cluster's own URL"))
+		for _, host := range hosts {
+			if host.has(server) {
+				k.report(path, fail(RuleDuplicateServer, verb(path)+server+", which is that of "+HostTitle(host.name)+" itself", "write the virtual cluster's own URL"))
+				break
+			}
 		}
 		other, taken := first[server]
 		if !taken {
@@ -83,6 +90,22 @@ func checkServers(f *Fleet, all []*check) {
 		if path == "spec.server" || other.serverPath() == "spec.server" {
 			k.report(path, fail(RuleDuplicateServer, fmt.Sprintf("%s%s, which is also the server of %s (%s)", verb(path), server, other.cluster.Name, other.place(other.serverPath())),
 				"give each cluster a server of its own: Argo CD would use the credentials of either"))
+		}
+	}
+}
+
+// checkNamesOfHosts reports a cluster with the name under which Argo CD knows a host: it
+// would deploy to either.
+func checkNamesOfHosts(f *Fleet, all []*check) {
+	hosts := map[string]string{}
+	for _, host := range f.Spec.HostNames() {
+		if name := f.Spec.DestinationOf(host).Name; name != "" {
+			hosts[name] = host
+		}
+	}
+	for _, k := range all {
+		if host, taken := hosts[k.name]; taken {
+			k.report("metadata.name", fail(RuleDuplicateName, quoted(k.name)+" is also what Argo CD calls "+HostTitle(host)+" (destination.name in fleet.yaml)", "give the cluster another name"))
 		}
 	}
 }
@@ -102,15 +125,20 @@ func verb(path string) string {
 	return "makes the server "
 }
 
+// place is a namespace on a host.
+type place struct{ host, namespace string }
+
+func (c Cluster) place() place { return place{c.Spec.Host, c.Spec.Namespace} }
+
 // checkNamespaces lets clusters share a namespace only where each says so, and
 // all want the same of it.
 func checkNamespaces(all []*check) {
-	sharers := make(map[string][]*check, len(all))
+	sharers := make(map[place][]*check, len(all))
 	for _, k := range all {
-		sharers[k.cluster.Spec.Namespace] = append(sharers[k.cluster.Spec.Namespace], k)
+		sharers[k.cluster.place()] = append(sharers[k.cluster.place()], k)
 	}
 	for _, k := range all {
-		group := sharers[k.cluster.Spec.Namespace]
+		group := sharers[k.cluster.place()]
 		if len(group) < 2 {
 			continue
 		}
@@ -135,18 +163,26 @@ func checkNamespaces(all []*check) {
 // chart version 0.20 on vc-config-NAME: a cluster "config-a" and a cluster "a"
 // can meet in a shared namespace.
 func checkSecrets(f *Fleet, all []*check) {
-	first := make(map[string]*check, 3*len(all))
+	type secret struct {
+		place
+		name string
+	}
+	argocd := place{namespace: f.Spec.ArgoCD.Namespace}
+	if own, found := f.Spec.OwnHost(); found {
+		argocd.host = own
+	} else {
+		argocd.host = "/" // of no host
+	}
+	first := make(map[secret]*check, 3*len(all))
 	for _, k := range all {
-		namespace, name := k.cluster.Spec.Namespace, k.cluster.Name
-		for _, secret := range []string{
-			namespace + "/vc-" + name, namespace + "/vc-config-" + name, f.Spec.ArgoCD.Namespace + "/cluster-" + name,
-		} {
-			other, taken := first[secret]
+		at, name := k.cluster.place(), k.cluster.Name
+		for _, made := range []secret{{at, "vc-" + name}, {at, "vc-config-" + name}, {argocd, "cluster-" + name}} {
+			other, taken := first[made]
 			if !taken {
-				first[secret] = k
+				first[made] = k
 				continue
 			}
-			k.report("metadata.name", fail(RuleDuplicateSecret, fmt.Sprintf("makes the Secret %s, which %s (%s) makes too", secret, other.cluster.Name, other.place("metadata.name")),
+			k.report("metadata.name", fail(RuleDuplicateSecret, fmt.Sprintf("makes the Secret %s/%s, which %s (%s) makes too", made.namespace, made.name, other.cluster.Name, other.place("metadata.name")),
 				"rename one of the two clusters, or give it a namespace of its own"))
 		}
 	}

@@ -24,6 +24,7 @@ func (f *Fleet) assemble(shared *source, specs []*source) finding.List {
 	remarshal(f.File, object(shared.raw, "spec"), &f.Spec)
 	report := fleetReporter(f, shared, &findings)
 	checkFleet(f.Spec, report)
+	checkHosts(shared, f.Spec, report)
 	checkClasses(shared, f.Spec, report)
 	f.applyDefaults()
 

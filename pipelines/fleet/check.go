@@ -78,6 +78,7 @@ func (k *check) one(fleet FleetSpec) {
 	if _, known := fleet.Classes[k.class]; k.class != "" && !known && !k.shared.isRefused([]string{"spec", "classes"}) {
 		k.report("spec.class", noClass(fleet, k.class))
 	}
+	k.onHost(fleet)
 	k.report("metadata.name", checkName(k.name, k.cluster.Name, fleet.ArgoCD.Name))
 	k.report("spec.namespace", checkReserved(spec.Namespace, fleet.ArgoCD.Namespace))
 	if k.given.Namespace != "" {
@@ -165,11 +166,13 @@ func checkFleet(spec FleetSpec, report reporter) {
 	if spec.ArgoCD.Destination != "" {
 		report("spec.argocd.destination", checkDestination(spec.ArgoCD.Destination))
 	}
-	if spec.Host.ServiceCIDR != "" {
-		report("spec.host.serviceCIDR", checkCIDR(spec.Host.ServiceCIDR))
-	}
 	if s := spec.Sealing; s != nil {
-		report("spec.sealing.certificate", checkPath(s.Certificate, "the clusters folder"))
+		switch {
+		case s.Certificate != "":
+			report("spec.sealing.certificate", checkPath(s.Certificate, "the clusters folder"))
+		case spec.ArgoCD.Sealing == nil:
+			report("spec.sealing.certificate", fail(RuleMissingField, "is missing", "add it, such as certificate: sealed-secrets.crt"))
+		}
 		report("spec.sealing.publicKey", checkPublicKey(s.PublicKey))
 		if s.MaxAge != "" {
 			report("spec.sealing.maxAge", checkDuration(s.MaxAge))

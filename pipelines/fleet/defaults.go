@@ -83,7 +83,6 @@ func (f *Fleet) applyDefaults() {
 	s.Repository.Path = cmp.Or(s.Repository.Path, f.Dir)
 	s.ArgoCD.Namespace = cmp.Or(s.ArgoCD.Namespace, DefaultArgoCDNamespace)
 	s.ArgoCD.Name = cmp.Or(s.ArgoCD.Name, DefaultArgoCDName)
-	s.ArgoCD.Destination = cmp.Or(s.ArgoCD.Destination, DefaultDestination)
 	if len(s.ArgoCD.Projects) == 0 {
 		s.ArgoCD.Projects = []Project{{Name: DefaultProject}}
 	}
@@ -91,6 +90,10 @@ func (f *Fleet) applyDefaults() {
 		s.Sealing.MaxAge = cmp.Or(s.Sealing.MaxAge, DefaultMaxAge)
 	}
 	s.Host.KubernetesVersion = fullVersion(s.Host.KubernetesVersion)
+	for name, h := range s.Hosts {
+		h.KubernetesVersion = fullVersion(h.KubernetesVersion)
+		s.Hosts[name] = h
+	}
 }
 
 // fullVersion gives 1.34 and v1.34.0 as 1.34.0.
@@ -108,7 +111,7 @@ func (c *Cluster) applyDefaults(fleet FleetSpec) {
 		s.Chart = &Chart{Path: DefaultChartPath}
 	}
 	s.Namespace = cmp.Or(s.Namespace, c.Name)
-	s.ServiceCIDR = cmp.Or(s.ServiceCIDR, fleet.Host.ServiceCIDR)
+	s.ServiceCIDR = cmp.Or(s.ServiceCIDR, fleet.HostOf(s.Host).ServiceCIDR)
 	s.Ingress = orNew(s.Ingress)
 	s.Ingress.Enabled = orValue(s.Ingress.Enabled, false)
 	if s.Server == "" && *s.Ingress.Enabled && s.Ingress.Host != "" {

@@ -25,7 +25,7 @@ func TestOwnDefaults(t *testing.T) {
 	f := sound(t, map[string]string{"a/spec.yaml": specOf("a", "{ingress: {enabled: true, host: a.example.com}}")})
 	wantFleet := FleetSpec{
 		Repository: Repository{URL: "https://github.com/acme/platform.git", Revision: "HEAD", Path: "clusters"},
-		ArgoCD:     FleetArgoCD{Namespace: "argocd", Name: "kasou", Projects: []Project{{Name: "default"}}, Destination: "https://kubernetes.default.svc"},
+		ArgoCD:     FleetArgoCD{Namespace: "argocd", Name: "kasou", Projects: []Project{{Name: "default"}}},
 		Host:       Host{KubernetesVersion: "1.34.0", ServiceCIDR: "10.96.0.0/16"},
 	}
 	if diff := cmp.Diff(wantFleet, f.Spec); diff != "" {

@@ -32,9 +32,9 @@ type Fleet struct {
 	document *position.Document
 	// text is the SHA-256 of fleet.yaml.
 	text [sha256.Size]byte
-	// sharers are the names of the clusters of each namespace, where one of them
+	// sharers are the names of the clusters of each namespace of a host, where one of them
 	// shares it.
-	sharers map[string][]string
+	sharers map[place][]string
 }
 
 // Cluster is one spec.yaml with every default applied.

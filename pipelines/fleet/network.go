@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -155,30 +156,40 @@ func isLocal(host string) bool {
 // default). A cluster's own domain may follow.
 var ownNames = []string{"kubernetes", "kubernetes.default", "kubernetes.default.svc"}
 
-// isHost reports whether a server in its normal form is the API server of the
-// host cluster: by a name of its Service, or by the address that this has, the
-// first of the service range.
-func (h Host) isHost(server string) bool {
+// hostServers are the servers of one host: what Argo CD knows it by, and the addresses of
+// its Service, the first of each service range.
+type hostServers struct {
+	name, server string
+	addresses    []netip.Addr
+}
+
+func (s FleetSpec) hostServers(name string) hostServers {
+	known := hostServers{name: name}
+	known.server, _ = NormalizeServer(s.DestinationOf(name).Server)
+	for part := range strings.SplitSeq(s.HostOf(name).ServiceCIDR, ",") {
+		if r, err := netip.ParsePrefix(part); err == nil {
+			known.addresses = append(known.addresses, r.Masked().Addr().Next())
+		}
+	}
+	return known
+}
+
+// has reports whether a server in its normal form is the host's API server: by a name of
+// its Service, too.
+func (h hostServers) has(server string) bool {
+	if h.server == server {
+		return true
+	}
 	u, err := url.Parse(server)
 	if err != nil {
 		return false
 	}
 	name := u.Hostname()
-	for _, own := range ownNames {
-		if name == own || strings.HasPrefix(name, "kubernetes.default.svc.") {
-			return true
-		}
+	if slices.Contains(ownNames, name) || strings.HasPrefix(name, "kubernetes.default.svc.") {
+		return true
 	}
 	address, err := netip.ParseAddr(name)
-	if err != nil {
-		return false
-	}
-	for part := range strings.SplitSeq(h.ServiceCIDR, ",") {
-		if r, err := netip.ParsePrefix(part); err == nil && r.Masked().Addr().Next() == address.Unmap() {
-			return true
-		}
-	}
-	return false
+	return err == nil && slices.Contains(h.addresses, address.Unmap())
 }
 
 // checkDestination wants what Argo CD knows its own or another cluster by.

@@ -75,6 +75,9 @@ func (s *schema) at(path []string) map[string]any {
 	for _, step := range path {
 		next, ok := properties(node)[step].(map[string]any)
 		if !ok {
+			next, ok = node["additionalProperties"].(map[string]any) // of a class, or a host
+		}
+		if !ok {
 			next, _ = node["items"].(map[string]any)
 		}
 		node = next

@@ -41,6 +41,9 @@ type ClusterSpec struct {
 	// Class of fleet.yaml, whose fields hold for what the spec leaves out. Default: the
 	// fleet's defaults alone.
 	Class string `json:"class,omitempty" jsonschema:"minLength=1,example=small"`
+	// Host is one of fleet.yaml's hosts, on which the cluster runs. Default: the fleet's
+	// single host.
+	Host string `json:"host,omitempty" jsonschema:"minLength=1,example=eu-1"`
 	// Chart is the vcluster chart to render. Default: the chart in
 	// charts/vcluster of this repository.
 	Chart *Chart `json:"chart,omitempty"`
@@ -51,7 +54,7 @@ type ClusterSpec struct {
 	ShareNamespace bool `json:"shareNamespace,omitempty"`
 	// ServiceCIDR is the host cluster's service range, one for each IP family,
 	// joined by a comma where there are two; auto asks the host.
-	// Default: the fleet's host.serviceCIDR.
+	// Default: the serviceCIDR of its host in fleet.yaml.
 	ServiceCIDR string `json:"serviceCIDR,omitempty" jsonschema:"minLength=1,example=10.96.0.0/16,example=auto"`
 	// Ingress makes the virtual cluster's API server reachable.
 	Ingress *Ingress `json:"ingress,omitempty"`
@@ -217,9 +220,13 @@ type FleetSpec struct {
 	Repository Repository `json:"repository"`
 	// ArgoCD is the Argo CD that deploys the fleet.
 	ArgoCD FleetArgoCD `json:"argocd,omitempty"`
-	// Host is the cluster that the virtual clusters run on.
-	Host Host `json:"host"`
-	// Sealing says with which certificate secrets are sealed.
+	// Host is the cluster that the virtual clusters run on, but for those whose spec
+	// names one of hosts. Required where there are no hosts.
+	Host Host `json:"host,omitempty"`
+	// Hosts are more clusters that virtual clusters run on, by their names, each with the
+	// fields of host: a spec takes one by spec.host.
+	Hosts map[string]Host `json:"hosts,omitempty"`
+	// Sealing says with which certificate secrets are sealed, and which signatures count.
 	Sealing *Sealing `json:"sealing,omitempty"`
 	// Toolchain says what the containers of `--toolchain dagger` are made of.
 	Toolchain *Toolchain `json:"toolchain,omitempty"`
@@ -332,9 +339,17 @@ type FleetArgoCD struct {
 	// or {name: NAME, generated: true} for one that kasou writes. Default:
 	// [default].
 	Projects []Project `json:"projects,omitempty" jsonschema:"minItems=1"`
-	// Destination is the host cluster's API server, as Argo CD knows it.
+	// Destination is the API server of the fleet's single host, as Argo CD knows it;
+	// host.destination says the same.
 	// Default: https://kubernetes.default.svc, the cluster Argo CD runs in.
 	Destination string `json:"destination,omitempty" jsonschema:"minLength=1,default=https://kubernetes.default.svc"`
+	// Context of the kubeconfig that leads to the cluster that Argo CD runs in. Default:
+	// that of the host which is the same cluster.
+	Context string `json:"context,omitempty" jsonschema:"minLength=1,example=management"`
+	// Sealing names the certificate of the cluster that Argo CD runs in, with which
+	// registrations are sealed. Default: the fleet's sealing.certificate, or that of the
+	// host which is the same cluster.
+	Sealing *HostSealing `json:"sealing,omitempty"`
 }
 
 // Project is an AppProject that specs may name. In YAML it is its name alone
@@ -365,7 +380,7 @@ func (a FleetArgoCD) ProjectNames() []string {
 	return names
 }
 
-// Host is the cluster that the virtual clusters run on.
+// Host is a cluster that virtual clusters run on.
 type Host struct {
 	// KubernetesVersion of the host: manifests are rendered and validated for
 	// it. After Load it always has three parts and no v, such as 1.34.1.
@@ -373,12 +388,42 @@ type Host struct {
 	// ServiceCIDR is the host's service range, one for each IP family, joined
 	// by a comma where there are two; auto asks the host.
 	ServiceCIDR string `json:"serviceCIDR,omitempty" jsonschema:"minLength=1,example=10.96.0.0/16,example=auto"`
+	// Destination is the host as Argo CD knows it. Default: the cluster that Argo CD runs
+	// in; of the single host, what argocd.destination says.
+	Destination *Destination `json:"destination,omitempty"`
+	// Sealing names the certificate of the host's Sealed Secrets controller, with which
+	// the Secrets are sealed that the charts render. Default: of the single host, the
+	// fleet's sealing.certificate; of the cluster that Argo CD runs in, Argo CD's; else
+	// none.
+	Sealing *HostSealing `json:"sealing,omitempty"`
+	// Context of the kubeconfig that leads to the host. Default: the host's name; of the
+	// single host, the current context, or --host-context.
+	Context string `json:"context,omitempty" jsonschema:"minLength=1,example=eu-1"`
 }
 
-// Sealing says with which certificate secrets are sealed.
-type Sealing struct {
+// Destination is a cluster as Argo CD knows it: by its server or by its name.
+type Destination struct {
+	// Server is the URL of its API server, as `argocd cluster list` shows it.
+	Server string `json:"server,omitempty" jsonschema:"minLength=1,example=https://10.0.3.7:6443"`
+	// Name that Argo CD has for it.
+	Name string `json:"name,omitempty" jsonschema:"minLength=1,example=eu-1"`
+}
+
+// HostSealing names the sealing certificate of one cluster.
+type HostSealing struct {
 	// Certificate is a PEM file, from the clusters folder.
-	Certificate string `json:"certificate" jsonschema:"minLength=1,example=sealed-secrets.crt"`
+	Certificate string `json:"certificate" jsonschema:"minLength=1,example=eu-1.crt"`
+	// MaxAge is how old a value sealed with it may grow before it is sealed anew with a
+	// renewed certificate. Default: the fleet's sealing.maxAge.
+	MaxAge string `json:"maxAge,omitempty" jsonschema:"minLength=1,example=30d"`
+}
+
+// Sealing says with which certificate secrets are sealed, and which signatures count.
+type Sealing struct {
+	// Certificate is a PEM file, from the clusters folder: that of the single host's
+	// controller, and of Argo CD's cluster where argocd.sealing names no other. Required
+	// where argocd.sealing is not there.
+	Certificate string `json:"certificate,omitempty" jsonschema:"minLength=1,example=sealed-secrets.crt"`
 	// MaxAge is how old a sealed value may grow before it is sealed anew with a
 	// renewed certificate, as a Go duration, with days: 30d. Default: 720h.
 	MaxAge string `json:"maxAge,omitempty" jsonschema:"minLength=1,default=720h"`

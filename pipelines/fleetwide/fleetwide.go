@@ -38,7 +38,7 @@ func (s Shared) Plan(ctx context.Context) (tree.Plan, finding.List, error) {
 		return tree.Plan{}, nil, err
 	}
 	lock := lockfile.FleetLock{Tools: s.Toolchain.Versions(s.Fleet.Spec.Helm)}
-	if lock.Schemas, err = conform.Versions(s.Fleet.Spec.Host.KubernetesVersion); err != nil {
+	if lock.Schemas, err = conform.Versions(s.Fleet.Spec.KubernetesVersions()...); err != nil {
 		return tree.Plan{}, nil, err
 	}
 	if !s.WholeFleet() {
@@ -55,7 +55,7 @@ func (s Shared) Plan(ctx context.Context) (tree.Plan, finding.List, error) {
 	// What stands there already was validated when it was written, but a check says
 	// so itself.
 	if s.OnlyLooks || !plan.Empty() {
-		invalid, err := s.Conform(ctx, fleet.Cluster{Spec: fleet.ClusterSpec{Namespace: s.Fleet.Spec.ArgoCD.Namespace}}, manifest.ParseAll(manifest.Application, files))
+		invalid, err := s.Conform(ctx, fleet.Cluster{Spec: fleet.ClusterSpec{Namespace: s.Fleet.Spec.ArgoCD.Namespace, Host: s.Fleet.Spec.HostNames()[0]}}, manifest.ParseAll(manifest.Application, files))
 		if err != nil || invalid.Failed() {
 			return tree.Plan{}, invalid, err
 		}

@@ -14,9 +14,10 @@ var serviceCIDR = []string{"spec", "serviceCIDR"}
 // Finding says of a cluster that asks for auto what to write instead.
 func (e *UnknownRangeError) Finding(f *fleet.Fleet, c fleet.Cluster) finding.Finding {
 	message := "serviceCIDR is auto, and " + e.Error()
-	hint := "write the host's service range into fleet.yaml, as spec.host.serviceCIDR: 10.96.0.0/16 or 10.96.0.0/16,fd00:10:96::/112; it is --service-cluster-ip-range of its API server"
-	if f.Spec.Host.ServiceCIDR == fleet.AutoCIDR {
-		found := f.Finding(finding.Error, RuleServiceCIDRUnknown, []string{"spec", "host", "serviceCIDR"}, message, hint)
+	at := fleet.HostField(c.Spec.Host, "serviceCIDR")
+	hint := "write the host's service range into fleet.yaml, as " + strings.Join(at, ".") + ": 10.96.0.0/16 or 10.96.0.0/16,fd00:10:96::/112; it is --service-cluster-ip-range of its API server"
+	if f.Spec.HostOf(c.Spec.Host).ServiceCIDR == fleet.AutoCIDR {
+		found := f.Finding(finding.Error, RuleServiceCIDRUnknown, at, message, hint)
 		found.Cluster = c.Name
 		return found
 	}

@@ -54,6 +54,8 @@ type Lock struct {
 
 // HostLock is what kasou once learnt from the host cluster and holds on to.
 type HostLock struct {
+	// Name of the host in fleet.yaml; empty for the fleet's single host.
+	Name string `yaml:"name,omitempty"`
 	// ServiceCIDR is the answer for a spec that says auto.
 	ServiceCIDR string `yaml:"serviceCIDR,omitempty"`
 }

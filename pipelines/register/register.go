@@ -50,11 +50,9 @@ const (
 // Source says where kubeconfigs come from.
 type Source struct {
 	// Kubeconfig is the one of the single cluster in Options.Names, and From
-	// says where it comes from; nil to ask Host.
+	// says where it comes from; nil to ask each cluster's host.
 	Kubeconfig []byte
 	From       string
-	// Host is the host cluster; nil where Kubeconfig is given.
-	Host *host.Host
 	// Reseal seals anew even where nothing has changed.
 	Reseal bool
 	// AcceptNewIdentity takes a kubeconfig with another CA, or of another server,
@@ -70,19 +68,19 @@ type Registrar struct{ *workspace.Workspace }
 func (r Registrar) Cluster(ctx context.Context, c fleet.Cluster, from Source) (o workspace.Outcome) {
 	o.Cluster = c.Name
 	keep := func(found finding.List, err error) bool { return o.Keep(ctx, found, err) }
-	if lost := r.Host.Lost(); lost != nil && from.Kubeconfig == nil {
-		o.Err = lost
+	at, asked, err := r.ask(c, from)
+	if !keep(nil, err) {
 		return o
 	}
-	cred, found, err := r.Credential(ctx, c, from)
-	if !keep(found, r.Host.Note(err)) || cred == nil {
+	cred, found, err := r.Credential(ctx, c, asked, from)
+	if !keep(found, r.By(at, at.Note(err))) || cred == nil {
 		return o
 	}
 	lock, found, err := r.Disk.ReadLock(c.Name)
 	if !keep(found, err) {
 		return o
 	}
-	if from.Host != nil && from.Host.IsItself(ctx, c.Spec.Server) {
+	if asked != nil && asked.IsItself(ctx, c.Spec.Server) {
 		keep(finding.List{c.Finding(finding.Error, RuleHostServer, []string{"spec", "server"},
 			"the server is the host cluster's own API server: Argo CD would send the virtual cluster's credential, and its Applications, there",
 			"Write the URL of the virtual cluster's API server into spec.server.")}, nil)
@@ -92,7 +90,7 @@ func (r Registrar) Cluster(ctx context.Context, c fleet.Cluster, from Source) (o
 		return o
 	}
 	// It is told besides: the credential is as good as before.
-	defer func() { o.Findings = append(o.Findings, r.ServiceRange.Moved(ctx, c, lock, from.Host)...) }()
+	defer func() { o.Findings = append(o.Findings, at.ServiceRange.Moved(ctx, c, lock, asked)...) }()
 	data, statement, found, err := r.sealCredential(ctx, c, *cred, lock, from.Reseal)
 	if !keep(found, err) {
 		return o
@@ -133,8 +131,25 @@ func (r Registrar) SameIdentity(c fleet.Cluster, cred credential.Credential, loc
 		"Find out why: whoever controls the host's Secret vc-"+c.Name+" could send Argo CD to a cluster of their own. If the cluster was made anew, run kasou register "+c.Name+" --accept-new-identity.")}
 }
 
-// Credential returns the cluster's credential, checked; nil where there is none yet.
-func (r Registrar) Credential(ctx context.Context, c fleet.Cluster, from Source) (*credential.Credential, finding.List, error) {
+// ask returns the cluster's host; no *host.Host where the kubeconfig was given.
+func (r Registrar) ask(c fleet.Cluster, from Source) (*workspace.Asked, *host.Host, error) {
+	at := r.HostOf(c)
+	if from.Kubeconfig != nil {
+		return at, nil, nil
+	}
+	if lost := at.Lost(); lost != nil {
+		return at, nil, r.By(at, lost)
+	}
+	asked, err := at.Open()
+	if err != nil {
+		at.Lose(err)
+	}
+	return at, asked, r.By(at, err)
+}
+
+// Credential returns the cluster's credential, which its host has unless from does,
+// checked; nil where there is none yet.
+func (r Registrar) Credential(ctx context.Context, c fleet.Cluster, asked *host.Host, from Source) (*credential.Credential, finding.List, error) {
 	if c.Spec.Server == "" {
 		return nil, finding.List{c.Finding(finding.Error, RuleNoServer, []string{"spec", "server"},
 			"Argo CD has no address for the cluster: there is neither server nor an ingress",
@@ -142,7 +157,7 @@ func (r Registrar) Credential(ctx context.Context, c fleet.Cluster, from Source)
 	}
 	data, source := from.Kubeconfig, from.From
 	if data == nil {
-		k, err := from.Host.Kubeconfig(ctx, host.KubeconfigRequest{
+		k, err := asked.Kubeconfig(ctx, host.KubeconfigRequest{
 			Namespace: c.Spec.Namespace, Name: c.Name, Exec: vcluster.HasPod(c.Spec.Chart.Name),
 		})
 		if err != nil || k.State != host.Ready {
@@ -163,7 +178,7 @@ func (r Registrar) sealCredential(ctx context.Context, c fleet.Cluster, cred cre
 	}
 	file := r.Paths(c.Name).Registration()
 	previous := r.Committed(file)
-	sealed, found, err := r.Sealer(c.Name, lock, func(o *seal.Options) { o.Reseal = reseal }).Secret(ctx, seal.Request{
+	sealed, found, err := r.RegistrationSealer(c, lock, func(o *seal.Options) { o.Reseal = reseal }).Secret(ctx, seal.Request{
 		Cluster: c, Path: file, Secret: secret, Own: argocd.RegistrationGuards(c), Entropy: Entropy(cred),
 		Previous: previous, Recorded: r.Recorded(lock, file), NotAfter: cred.NotAfter,
 	})
@@ -195,7 +210,7 @@ func (r Registrar) sealCredential(ctx context.Context, c fleet.Cluster, cred cre
 		if err != nil {
 			return nil, nil, findings, err
 		}
-		statement = r.Trust.Sign(c.Name, file, lock, data, lockfile.SealLock{
+		statement = r.Trust.Sign(c.Name, file, lock, data, r.ArgoCDCertificate(), lockfile.SealLock{
 			Kind: lockfile.SealedRegistration, Server: server, Presented: cred.Server, Spec: spec,
 			CA: seal.FingerprintCA(cred.CAData), NotAfter: statedEnd(cred.NotAfter),
 		})
@@ -259,7 +274,7 @@ func (r Registrar) refresh(c fleet.Cluster, lock *lockfile.Lock, data []byte, st
 	if err != nil {
 		return data, statement, nil // the spec has a finding already
 	}
-	document, err := r.Sealer(c.Name, lock).Refresh(seal.Request{
+	document, err := r.RegistrationSealer(c, lock).Refresh(seal.Request{
 		Cluster: c, Path: file, Secret: secret, Own: argocd.RegistrationGuards(c), Previous: data,
 	})
 	switch {

@@ -72,7 +72,9 @@ type Facts struct {
 	Chart   string `json:"chart"`
 	Version string `json:"version,omitempty"`
 	// Newest is the newest version at the chart's source, where it is newer.
-	Newest      string `json:"newest,omitempty"`
+	Newest string `json:"newest,omitempty"`
+	// Host of fleet.yaml; empty for the fleet's single one.
+	Host        string `json:"host,omitempty"`
 	Namespace   string `json:"namespace"`
 	ServiceCIDR string `json:"serviceCIDR,omitempty"`
 	// Server is what Argo CD dials.

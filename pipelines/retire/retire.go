@@ -4,8 +4,6 @@ package retire
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -113,22 +111,25 @@ func (l *leaving) look(ctx context.Context) {
 }
 
 func (l *leaving) ask(ctx context.Context) (*onTheHost, error) {
-	if l.OpenHost == nil {
-		return nil, errors.New("there is no host cluster to ask")
-	}
-	if l.Fleet.Spec.ArgoCD.Destination != fleet.DefaultDestination {
-		return nil, fmt.Errorf("argo CD runs on another cluster than the host (spec.argocd.destination is %s): its Applications cannot be seen from here", l.Fleet.Spec.ArgoCD.Destination)
-	}
-	asked, err := l.OpenHost()
+	argocds, err := l.ArgoCD()
 	if err != nil {
 		return nil, err
+	}
+	asked, err := argocds.Open()
+	if err != nil {
+		return nil, l.By(argocds, err)
 	}
 	seen := &onTheHost{}
 	namespace := l.Fleet.Spec.ArgoCD.Namespace
 	server := ""
 	if l.known {
 		server, _ = argocd.ClusterServer(l.cluster)
-		if seen.namespace, err = object(ctx, asked, "v1", "Namespace", "", l.cluster.Spec.Namespace); err != nil {
+		on := l.HostOf(l.cluster)
+		host, err := on.Open()
+		if err != nil {
+			return nil, l.By(on, err)
+		}
+		if seen.namespace, err = object(ctx, host, "v1", "Namespace", "", l.cluster.Spec.Namespace); err != nil {
 			return nil, err
 		}
 	}

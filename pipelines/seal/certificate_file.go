@@ -13,22 +13,26 @@ import (
 	"kasou/pipelines/fleet"
 )
 
-// CertificateField is where fleet.yaml names the certificate.
-var CertificateField = []string{"spec", "sealing", "certificate"}
-
 // maximumCertificate bounds what is read: a certificate has a few KB.
 const maximumCertificate = 1 << 20
 
-// LoadCertificate reads the certificate that fleet.yaml names, from the
-// clusters folder and nowhere outside it, and checks it at the time now. It is
-// nil where the fleet names none or the findings hold an error. Findings stand
-// at spec.sealing.certificate in fleet.yaml.
-func LoadCertificate(f *fleet.Fleet, now time.Time) (*Certificate, finding.List) {
-	if f.Spec.Sealing == nil {
-		return nil, nil
+// LoadCertificates reads the certificates that fleet.yaml names, from the clusters folder
+// and nowhere outside it, and checks them at the time now. It returns those about which
+// no finding is an error, by their files. Findings stand where fleet.yaml names the file.
+func LoadCertificates(f *fleet.Fleet, now time.Time) (map[string]*Certificate, finding.List) {
+	all := map[string]*Certificate{}
+	var findings finding.List
+	for _, named := range f.Spec.Certificates() {
+		certificate, found := loadCertificate(f, named, now)
+		if findings = append(findings, found...); certificate != nil {
+			all[named.File] = certificate
+		}
 	}
-	name := f.Spec.Sealing.Certificate
-	at := CertificateField
+	return all, findings
+}
+
+func loadCertificate(f *fleet.Fleet, named fleet.CertificateFile, now time.Time) (*Certificate, finding.List) {
+	name, at := named.File, named.Field
 	data, err := readInside(filepath.Join(f.Root, filepath.FromSlash(f.Dir)), name)
 	if err != nil {
 		return nil, finding.List{f.Finding(finding.Error, RuleCertificateFile, at,

@@ -129,7 +129,8 @@ func TestLoadCertificateStaysInTheClustersFolder(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := &fleet.Fleet{Root: root, Dir: "clusters", File: "clusters/fleet.yaml", Spec: fleet.FleetSpec{Sealing: &fleet.Sealing{Certificate: name}}}
-			certificate, found := seal.LoadCertificate(f, time.Now())
+			certificates, found := seal.LoadCertificates(f, time.Now())
+			certificate := certificates[name]
 			if want == "" {
 				if certificate == nil || len(found) > 0 {
 					t.Fatalf("%v", found)
@@ -148,7 +149,8 @@ func TestLoadCertificateStaysInTheClustersFolder(t *testing.T) {
 
 func TestTheExamplesCertificate(t *testing.T) {
 	f := &fleet.Fleet{Root: "../..", Dir: "clusters", Spec: fleet.FleetSpec{Sealing: &fleet.Sealing{Certificate: "sealed-secrets.crt"}}}
-	certificate, found := seal.LoadCertificate(f, time.Now())
+	certificates, found := seal.LoadCertificates(f, time.Now())
+	certificate := certificates["sealed-secrets.crt"]
 	if certificate == nil || len(found) > 0 {
 		t.Fatal(found)
 	}

@@ -23,6 +23,7 @@ func (j *job) facts() Facts {
 	f.Key = j.keyState(whole)
 	f.OlderThanLock = j.request.Recorded != "" && manifest.Digest(j.request.Previous) != j.request.Recorded
 	f.TooOld = h.record.age(o.Now) > o.MaxAge
+	f.Reseal = f.Reseal || o.Foreign != nil && o.Foreign(h.record.certificate)
 	f.CertificateChanged = o.Certificate != nil && h.record.certificate != o.Certificate.Fingerprint
 	f.Suspect = TamperedCiphertext
 	if f.Key == SameKey {

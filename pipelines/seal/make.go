@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"kasou/pipelines/finding"
+	"kasou/pipelines/fleet"
 	"kasou/pipelines/toolchain"
 )
 
@@ -18,8 +20,12 @@ func (j *job) missing() *finding.Finding {
 	switch {
 	case j.sealer.options.Certificate == nil:
 		f.Rule = RuleNoCertificate
-		f.Message = fmt.Sprintf("Secret %s/%s would be written unsealed: the fleet has no sealing certificate", j.want.namespace, j.want.name)
-		f.Hint = "Write `sealing: {certificate: sealed-secrets.crt}` under spec in fleet.yaml, and run `kasou lock --certificate`, which asks the host's controller."
+		of, where := "the fleet", "spec"
+		if at := j.sealer.options.Named.Field; len(at) > 1 {
+			of, where = fleet.HostTitle(j.request.Cluster.Spec.Host), strings.Join(at, ".")
+		}
+		f.Message = fmt.Sprintf("Secret %s/%s would be written unsealed: %s has no sealing certificate", j.want.namespace, j.want.name, of)
+		f.Hint = "Write `sealing: {certificate: sealed-secrets.crt}` under " + where + " in fleet.yaml, and run `kasou lock --certificate`, which asks the host's controller."
 	case j.request.Entropy == Guessable && j.sealer.options.Key == nil:
 		f.Rule = RuleKeyNeeded
 		f.Message = fmt.Sprintf("Secret %s/%s holds values that can be guessed, and there is no %s", j.want.namespace, j.want.name, KeyEnv)

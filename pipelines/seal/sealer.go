@@ -42,8 +42,14 @@ const DefaultMaxAge = 720 * time.Hour
 type Options struct {
 	// Tool encrypts.
 	Tool toolchain.Kubeseal
-	// Certificate that was checked; nil where the fleet has none.
+	// Certificate that was checked; nil where the cluster that unseals has none, and Named
+	// where fleet.yaml names it, or lacks it.
 	Certificate *Certificate
+	Named       fleet.CertificateFile
+	// Foreign reports whether a certificate, by its fingerprint, is that of another
+	// cluster of the fleet: what is sealed with it does not unseal here. Nil where there is
+	// no other.
+	Foreign func(fingerprint string) bool
 	// MaxAge of a sealed value once the certificate is renewed; 0 means
 	// DefaultMaxAge.
 	MaxAge time.Duration

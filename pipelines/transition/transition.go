@@ -13,6 +13,9 @@ import (
 type Side struct {
 	// Chart that it is made of.
 	Chart Chart
+	// Host is the cluster that it runs on, as Argo CD knows it; empty where that is not
+	// known.
+	Host string
 	// Namespace on the host, and Server at which Argo CD reaches the cluster.
 	Namespace, Server string
 	// ServiceCIDR of the virtual cluster, empty where it finds it by itself.
@@ -74,7 +77,7 @@ func (e Effect) String() string {
 type Change struct {
 	Effect Effect
 	// Name is what changes, by which spec.accept names it: chart, distro, store,
-	// kubernetes, namespace, service-cidr, or the object and field. It is empty where
+	// kubernetes, host, namespace, service-cidr, or the object and field. It is empty where
 	// nothing has to be accepted.
 	Name string
 	// From and To are the values before and after.
@@ -96,6 +99,7 @@ const (
 	ByServer
 	ByServiceCIDR
 	ByValues
+	ByHost
 )
 
 // Refused reports whether the change is an error until the spec accepts it.
@@ -104,16 +108,10 @@ func (c Change) Refused() bool { return c.Name != "" }
 // Compare returns what the step from before to after does, the worst first; none
 // where nothing that is deployed changes.
 func Compare(before, after Side) []Change {
-	var all []Change
-	if before.Namespace != after.Namespace {
-		all = append(all, Change{
-			Effect: Empty, Name: "namespace", From: before.Namespace, To: after.Namespace, About: ByNamespace,
-			Message: "another namespace is another, empty cluster; the one in " + before.Namespace + " stays on the host, and nobody watches it",
-			Hint:    "Make a new cluster beside it, move what is in it, and retire the old one.",
-		})
-		slices.SortStableFunc(all, worst)
+	if all := elsewhere(before, after); len(all) > 0 {
 		return all
 	}
+	var all []Change
 	all = append(all, chartChanges(before, after)...)
 	all = append(all, storeChanges(before, after)...)
 	all = append(all, kubernetesChanges(before, after)...)
@@ -121,6 +119,27 @@ func Compare(before, after Side) []Change {
 	all = append(all, objectChanges(before, after)...)
 	all = append(all, credentialChanges(before, after)...)
 	slices.SortStableFunc(all, worst)
+	return all
+}
+
+// elsewhere returns what makes the cluster another one: nothing of it moves along.
+func elsewhere(before, after Side) []Change {
+	const hint = "Make a new cluster beside it, move what is in it, and retire the old one."
+	var all []Change
+	if before.Host != after.Host && before.Host != "" && after.Host != "" {
+		all = append(all, Change{
+			Effect: Empty, Name: "host", From: before.Host, To: after.Host, About: ByHost,
+			Message: "on another host it is another, empty cluster; the one on " + before.Host + " stays there, and nobody watches it",
+			Hint:    hint + " If both are one cluster to Argo CD, nothing moves.",
+		})
+	}
+	if before.Namespace != after.Namespace {
+		all = append(all, Change{
+			Effect: Empty, Name: "namespace", From: before.Namespace, To: after.Namespace, About: ByNamespace,
+			Message: "another namespace is another, empty cluster; the one in " + before.Namespace + " stays on the host, and nobody watches it",
+			Hint:    hint,
+		})
+	}
 	return all
 }
 

@@ -62,6 +62,10 @@ func all(changes ...func(*transition.Side)) func(*transition.Side) {
 	}
 }
 
+func host(name, namespace string) func(*transition.Side) {
+	return func(s *transition.Side) { s.Host, s.Namespace = name, namespace }
+}
+
 // One line for each kind of step; want are EFFECT NAME, the worst first.
 func TestCompare(t *testing.T) {
 	same := func(*transition.Side) {}
@@ -71,6 +75,9 @@ func TestCompare(t *testing.T) {
 		want          []string
 	}{
 		"nothing":                     {same, same, nil},
+		"another host":                {host("eu-1", "x"), host("https://us-1", "x"), []string{"empty-cluster host"}},
+		"another host and namespace":  {host("eu-1", "x"), host("us-1", "y"), []string{"empty-cluster host", "empty-cluster namespace"}},
+		"an unknown host before":      {host("", "x"), host("us-1", "x"), nil},
 		"a patch":                     {same, chart("vcluster", "0.30.4"), nil},
 		"one minor":                   {same, chart("vcluster", "0.31.0"), nil},
 		"two minors":                  {same, chart("vcluster", "0.32.0"), []string{"refused-by-vcluster chart"}},

@@ -52,9 +52,8 @@ var PublicKeyField = []string{"spec", "sealing", "publicKey"}
 // Options are what a Book is opened with.
 type Options struct {
 	Fleet *fleet.Fleet
-	// Key is the run's own, nil where it has none, and Certificate the fleet's.
-	Key         *seal.Key
-	Certificate *seal.Certificate
+	// Key is the run's own, nil where it has none.
+	Key *seal.Key
 	// Against is the commit to hold the fleet against; empty for HEAD and its parents.
 	Against string
 	// BeforeMerge means that the build after a merge is still to come.
@@ -211,15 +210,16 @@ func (b *Book) Vouched(cluster, file string, lock *lockfile.Lock, data []byte) (
 
 const rolledBackText = "it was put back to an older one than the commit before has"
 
-// Sign returns the statement about a file that this run has sealed.
-func (b *Book) Sign(cluster, file string, lock *lockfile.Lock, data []byte, facts lockfile.SealLock) lockfile.SealLock {
+// Sign returns the statement about a file that this run has sealed with a certificate,
+// which may be nil.
+func (b *Book) Sign(cluster, file string, lock *lockfile.Lock, data []byte, certificate *seal.Certificate, facts lockfile.SealLock) lockfile.SealLock {
 	facts.Serial = b.before[cluster][b.inside(file)].Serial
 	if lock != nil {
 		facts.Serial = max(facts.Serial, lock.Sealed[b.inside(file)].Serial)
 	}
 	facts.Serial++
-	if b.Certificate != nil {
-		facts.Certificate = b.Certificate.Fingerprint
+	if certificate != nil {
+		facts.Certificate = certificate.Fingerprint
 	}
 	return b.Key.Sign(seal.Statement{Cluster: cluster, Path: b.inside(file), Digest: manifest.Digest(data), Facts: facts})
 }
@@ -228,9 +228,9 @@ func (b *Book) Sign(cluster, file string, lock *lockfile.Lock, data []byte, fact
 func (b *Book) Signs() bool { return b.Key != nil && len(b.Fleet.Spec.Sealing.PublicKeys()) > 0 }
 
 // ProveRendered returns the statements about the rendered files that hold sealed
-// Secrets. One that is as it was keeps its own, one that this run has sealed is
+// Secrets, which this run seals with the certificate. One that is as it was keeps its own, one that this run has sealed is
 // signed; what is neither has no statement, and a finding.
-func (b *Book) ProveRendered(c fleet.Cluster, lock *lockfile.Lock, sealed []string, files manifest.Set) (map[string]lockfile.SealLock, finding.List) {
+func (b *Book) ProveRendered(c fleet.Cluster, lock *lockfile.Lock, certificate *seal.Certificate, sealed []string, files manifest.Set) (map[string]lockfile.SealLock, finding.List) {
 	if len(b.Keys) == 0 {
 		return map[string]lockfile.SealLock{}, nil
 	}
@@ -244,7 +244,7 @@ func (b *Book) ProveRendered(c fleet.Cluster, lock *lockfile.Lock, sealed []stri
 		case same && why == "":
 			statements[b.inside(file)] = statement
 		case !same && b.Signs():
-			statements[b.inside(file)] = b.Sign(c.Name, file, lock, data, lockfile.SealLock{Kind: lockfile.SealedRendered})
+			statements[b.inside(file)] = b.Sign(c.Name, file, lock, data, certificate, lockfile.SealLock{Kind: lockfile.SealedRendered})
 		case same || !b.Looks():
 			if !same {
 				why = "this run has no " + seal.KeyEnv + " to sign it with"

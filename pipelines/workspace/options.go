@@ -28,10 +28,13 @@ type Options struct {
 	Cache     string
 	Toolchain toolchain.Toolchain
 	Charts    *chart.Store
-	// OpenHost returns the host cluster. It is called only where a stage has to ask
-	// it something that neither the spec nor the lock says; nil where there is
-	// none.
-	OpenHost func() (*host.Host, error)
+	// OpenHost returns the cluster that a context of the kubeconfig leads to, the current
+	// one for the empty name. It is called only where a stage has to ask the cluster
+	// something that neither the spec nor the lock says; nil where there is none.
+	OpenHost func(context string) (*host.Host, error)
+	// HostContext is the context of the single host, in place of the one that fleet.yaml
+	// says; empty for that one.
+	HostContext string
 	// Getenv returns the environment of the run to valuesFrom; nil where it gets
 	// none.
 	Getenv func(string) string

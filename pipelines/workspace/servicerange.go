@@ -19,16 +19,10 @@ type ServiceRange struct {
 	err   error
 }
 
-var errNoHost = errors.New("serviceCIDR is auto, and there is no host cluster to ask")
-
 // Ask returns the host's answer. open opens the host, and is called once; nil where
 // there is none.
 func (h *ServiceRange) Ask(ctx context.Context, open func() (*host.Host, error)) (host.ServiceRange, error) {
 	h.once.Do(func() {
-		if open == nil {
-			h.err = errNoHost
-			return
-		}
 		var asked *host.Host
 		if asked, h.err = open(); h.err == nil {
 			h.cidrs, h.err = asked.ServiceCIDRs(ctx)
@@ -64,22 +58,26 @@ func (h *ServiceRange) Moved(ctx context.Context, c fleet.Cluster, lock *lockfil
 // Resolve puts the host's service range in the place of auto: the one that the
 // lock holds, so that a host that answers otherwise one day changes nothing
 // silently; without one, the host's answer.
-func (h *ServiceRange) Resolve(ctx context.Context, o Options, f *fleet.Fleet, c *fleet.Cluster, lock *lockfile.Lock) (lockfile.HostLock, finding.List, error) {
+func (w *Workspace) Resolve(ctx context.Context, c *fleet.Cluster, lock *lockfile.Lock) (lockfile.HostLock, finding.List, error) {
+	known := lockfile.HostLock{Name: c.Spec.Host}
 	if c.Spec.ServiceCIDR != fleet.AutoCIDR {
-		return lockfile.HostLock{}, nil, nil
+		return known, nil, nil
 	}
-	if lock != nil && lock.Host.ServiceCIDR != "" {
+	if lock != nil && lock.Host.ServiceCIDR != "" && lock.Host.Name == c.Spec.Host {
 		c.Spec.ServiceCIDR = lock.Host.ServiceCIDR
 		return lock.Host, nil, nil
 	}
-	cidrs, err := h.Ask(ctx, o.OpenHost)
+	asked := w.HostOf(*c)
+	cidrs, err := asked.ServiceRange.Ask(ctx, asked.Open)
 	var unknown *host.UnknownRangeError
-	if errors.As(err, &unknown) {
-		return lockfile.HostLock{}, finding.List{unknown.Finding(f, *c)}, nil
+	switch {
+	case errors.As(err, &unknown):
+		return known, finding.List{unknown.Finding(w.Fleet, *c)}, nil
+	case errors.Is(err, errNoHost):
+		return known, nil, fmt.Errorf("serviceCIDR is auto, and %w", err)
+	case err != nil:
+		return known, nil, w.By(asked, err)
 	}
-	if err != nil {
-		return lockfile.HostLock{}, nil, err
-	}
-	c.Spec.ServiceCIDR = cidrs.CIDR
-	return lockfile.HostLock{ServiceCIDR: cidrs.CIDR}, cidrs.Findings(*c), nil
+	c.Spec.ServiceCIDR, known.ServiceCIDR = cidrs.CIDR, cidrs.CIDR
+	return known, cidrs.Findings(*c), nil
 }

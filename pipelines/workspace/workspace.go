@@ -29,21 +29,18 @@ type Workspace struct {
 	Clusters []fleet.Cluster
 	// Retired are the names of the clusters to take away, those of other shards too.
 	Retired []string
-	// Schemas, Certificate, Key and Trust are there after Prepare. Certificate and Key
-	// are nil where there is none.
-	Schemas     *conform.Set
-	Certificate *seal.Certificate
-	Key         *seal.Key
-	Trust       *trust.Book
-	// ServiceRange is the host's service range, for specs that say auto.
-	ServiceRange ServiceRange
-	// Host is lost once the host could not be reached.
-	Host Breaker
+	// Schemas, Certificates, Key and Trust are there after Prepare. Certificates are those
+	// that can seal, by their files; Key is nil where there is none.
+	Schemas      *conform.Set
+	Certificates map[string]*seal.Certificate
+	Key          *seal.Key
+	Trust        *trust.Book
 	// OnlyLooks lets a run go on without the values of valuesFrom: it compares
 	// what it can.
 	OnlyLooks bool
 
-	repo *os.Root
+	repo  *os.Root
+	hosts hosts
 }
 
 // Open reads the fleet and picks the clusters that Options.Names name; all where it
@@ -57,11 +54,14 @@ func Open(o Options) (*Workspace, finding.List, error) {
 	if o.Helm != 0 {
 		f.Spec.Helm = o.Helm
 	}
+	if err := useContext(f, o.HostContext); err != nil {
+		return nil, nil, err
+	}
 	repo, err := os.OpenRoot(o.Root)
 	if err != nil {
 		return nil, nil, fmt.Errorf("open the repo: %w", err)
 	}
-	w := &Workspace{Options: o, Fleet: f, repo: repo, Disk: tree.At(o.Root, o.Dir)}
+	w := &Workspace{Options: o, Fleet: f, repo: repo, Disk: tree.At(o.Root, o.Dir), hosts: openHosts(f, o)}
 	if err := w.choose(); err != nil {
 		w.Close()
 		return nil, nil, err
@@ -89,9 +89,9 @@ func (w *Workspace) Prepare(ctx context.Context, now time.Time) (certificate, fi
 	if w.Key, err = sealKey(w.SealKey); err != nil {
 		return nil, nil, err
 	}
-	w.Certificate, certificate = seal.LoadCertificate(w.Fleet, now)
+	w.Certificates, certificate = seal.LoadCertificates(w.Fleet, now)
 	w.Trust, findings, err = trust.Open(ctx, trust.Options{
-		Fleet: w.Fleet, Key: w.Key, Certificate: w.Certificate, Against: w.Against, BeforeMerge: w.BeforeMerge,
+		Fleet: w.Fleet, Key: w.Key, Against: w.Against, BeforeMerge: w.BeforeMerge,
 		Looks: func() bool { return w.OnlyLooks }, Committed: w.Committed,
 	})
 	if err != nil {
@@ -171,26 +171,6 @@ func (w *Workspace) choose() error {
 	return nil
 }
 
-// Sealer returns the sealer for one cluster, which knows what its lock says. change
-// changes its options.
-func (w *Workspace) Sealer(cluster string, lock *lockfile.Lock, change ...func(*seal.Options)) *seal.Sealer {
-	o := seal.Options{
-		Tool: w.Toolchain, Certificate: w.Certificate, Key: w.Key, Now: time.Now(),
-		MaxAge:   w.MaxAge(),
-		Recorded: func(file string) string { return w.Recorded(lock, file) },
-	}
-	if w.Trust.Signs() {
-		o.Unsigned = func(file string, data []byte) bool {
-			_, why := w.Trust.Vouched(cluster, file, lock, data)
-			return why != ""
-		}
-	}
-	for _, c := range change {
-		c(&o)
-	}
-	return seal.New(o)
-}
-
 // Recorded returns the digest that a lock has for a file, whose path is from the
 // repo's root; empty where it has none. lock may be nil.
 func (w *Workspace) Recorded(lock *lockfile.Lock, file string) string {
@@ -219,15 +199,6 @@ func (w *Workspace) Committed(file string) []byte {
 // Repository returns the repo's root, which nothing that is opened by it leaves.
 func (w *Workspace) Repository() *os.Root { return w.repo }
 
-// MaxAge returns sealing.maxAge; the fleet's checks have made sure that it parses.
-func (w *Workspace) MaxAge() time.Duration {
-	if w.Fleet.Spec.Sealing == nil {
-		return 0
-	}
-	age, _ := fleet.ParseDuration(w.Fleet.Spec.Sealing.MaxAge)
-	return age
-}
-
 // Step returns what to call when one of total clusters is done.
 func (w *Workspace) Step(total int) func(done int, c fleet.Cluster) {
 	return func(done int, c fleet.Cluster) {
@@ -240,7 +211,7 @@ func (w *Workspace) Step(total int) func(done int, c fleet.Cluster) {
 // Conform validates files, by schemas that are made ready when the first cluster
 // needs them.
 func (w *Workspace) Conform(ctx context.Context, c fleet.Cluster, files manifest.Set) (finding.List, error) {
-	schemas, err := w.Schemas.Ready()
+	schemas, err := w.Schemas.Ready(c.Spec.Host)
 	if err != nil {
 		return nil, err
 	}
