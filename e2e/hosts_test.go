@@ -102,6 +102,7 @@ func (w *twoHosts) sync(t *testing.T) {
 			}
 			_, err := applierOf(t, at.host).Object(t.Context(), o, name, false)
 			must(t, err)
+			serve(t, at, []*unstructured.Unstructured{o})
 			if o.GetKind() == "SealedSecret" {
 				secretOf(t, at, o.GetNamespace(), o.GetName())
 			}

@@ -24,6 +24,7 @@ import (
 func TestTheHostIsNotAskedTooOften(t *testing.T) {
 	const clusters, qps, burst = 200, 400, 100
 	env := hostOf(t, newest)
+	_ = virtualCluster(t) // answers at every cluster's name
 	installArgoCD(t, env)
 	repo, options := newFleet(t, env)
 	for i := range clusters {
@@ -75,6 +76,7 @@ func syncAll(t *testing.T, env *environment, repo fleettest.Repo) int {
 		})
 	}
 	must(t, group.Wait())
+	serve(t, env, objects)
 	return len(objects)
 }
 

@@ -4,6 +4,7 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"errors"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -32,13 +33,16 @@ const (
 )
 
 var virtual = sync.OnceValues(func() (*cluster.Cluster, error) {
-	return startCluster(cluster.Options{Name: "virtual", ServiceCIDR: "10.43.0.0/16", Hostnames: []string{virtualName, "live.k8s.example.com"}}, newest)
+	return startCluster(cluster.Options{Name: "virtual", ServiceCIDR: "10.43.0.0/16", Hostnames: []string{virtualName, "live.k8s.example.com", "*.example.com"}}, newest)
 })
 
 func virtualCluster(t *testing.T) *cluster.Cluster {
 	t.Helper()
 	c, err := virtual()
 	must(t, err)
+	world.mu.Lock()
+	world.others = strings.TrimPrefix(c.URL, "https://")
+	world.mu.Unlock()
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Log(c.Logs())

@@ -13,11 +13,15 @@ import (
 // world is the proxy between kasou and the servers of virtual clusters, as in a
 // company's network: names lead where it says, which is its DNS and ingress,
 // too.
-var world = &proxy{routes: map[string]string{}}
+var world = &proxy{routes: map[string]string{}, names: map[string]string{}}
 
 type proxy struct {
 	mu     sync.Mutex
 	routes map[string]string
+	// names lead to these addresses, all others of example.com to the entrance.
+	names map[string]string
+	// others is where names without a route lead.
+	others string
 }
 
 // route lets a name lead to a server on the loopback address; to nobody where
@@ -31,7 +35,10 @@ func (p *proxy) route(name, url string) {
 // ServeHTTP connects, or answers 502 where nobody listens.
 func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p.mu.Lock()
-	target := p.routes[r.Host]
+	target, told := p.routes[r.Host]
+	if !told {
+		target = p.others
+	}
 	p.mu.Unlock()
 	there, err := net.Dial("tcp", target)
 	if r.Method != http.MethodConnect || err != nil {
@@ -53,6 +60,9 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // the loopback address. It must run before the first client: they read the
 // environment once.
 func startWorld(ctx context.Context) error {
+	if err := startDNS(); err != nil {
+		return err
+	}
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return err

@@ -47,7 +47,7 @@ var below = map[string][]string{
 	"fleetwide": {"argocd", "conform", "report", "workspace"},
 	"cluster": {"argocd", "baseline", "conform", "extra", "host", "origin", "policy", "register", "render", "report", "seal",
 		"vcluster", "workspace"},
-	"drift": {"argocd", "chart", "cluster", "fleetwide", "history", "host", "live", "register", "report", "retire", "seal",
+	"drift": {"argocd", "chart", "cluster", "credential", "fleetwide", "history", "host", "live", "register", "report", "retire", "seal",
 		"workspace"},
 	"upgrade": {"baseline", "chart", "history", "report", "transition", "workspace"},
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"kasou/pipelines/finding"
@@ -28,6 +29,8 @@ type liveWatch struct {
 	// argocd is the cluster that Argo CD runs in; lost where fleet.yaml does not say how
 	// it is reached.
 	argocd *workspace.Asked
+	// shared are the Gateways and IngressClasses that many clusters have in common.
+	shared *sharedObjects
 }
 
 // at returns a cluster that was opened; nil where it is lost.
@@ -55,7 +58,9 @@ type onHost struct {
 	// diff of the objects, from the host to git.
 	diff string
 	// objects are those that its Application deploys; kinds are theirs.
-	objects  map[objectKey]bool
+	objects map[objectKey]bool
+	// leading are the host's objects of the kinds that can lead to the cluster's server.
+	leading  map[objectKey]*unstructured.Unstructured
 	kinds    map[schema.GroupVersionKind]bool
 	tracking live.Tracking
 	// marks are how the objects in git are tracked.
@@ -71,7 +76,7 @@ type onHost struct {
 // liveRows compares the fleet with its hosts and with Argo CD's cluster. One that does
 // not answer makes just what it has unknown.
 func (w *watch) liveRows(ctx context.Context) {
-	l := &liveWatch{watch: w}
+	l := &liveWatch{watch: w, shared: &sharedObjects{}}
 	var noWay error
 	if l.argocd, noWay = w.ArgoCD(); noWay != nil {
 		l.argocd = &workspace.Asked{Title: "Argo CD's cluster"}
@@ -141,7 +146,7 @@ func (l *liveWatch) unknownRow(ctx context.Context, a *workspace.Asked, cluster 
 
 // look compares one cluster with the host.
 func (l *liveWatch) look(ctx context.Context, c fleet.Cluster) onHost {
-	on := onHost{host: l.HostOf(c), objects: map[objectKey]bool{}, kinds: map[schema.GroupVersionKind]bool{}, managers: map[int]bool{}}
+	on := onHost{host: l.HostOf(c), objects: map[objectKey]bool{}, leading: map[objectKey]*unstructured.Unstructured{}, kinds: map[schema.GroupVersionKind]bool{}, managers: map[int]bool{}}
 	host := l.HostOf(c)
 	if lost := host.Lost(); lost != nil {
 		on.rows = l.unknownRow(ctx, host, c.Name, lost)
@@ -164,7 +169,7 @@ func (l *liveWatch) look(ctx context.Context, c fleet.Cluster) onHost {
 	compared := (&objects{liveWatch: l, cluster: c, on: &on}).objectRows(ctx, files)
 	on.compared = host.Lost() == nil && l.argocd.Lost() == nil && !slices.ContainsFunc(compared, func(r report.Row) bool { return r.Unknown })
 	on.rows = append(on.rows, compared...)
-	r := registered{liveWatch: l, cluster: c, lock: lock, files: files}
+	r := registered{liveWatch: l, cluster: c, lock: lock, files: files, leading: on.leading}
 	on.rows = append(on.rows, r.rows(ctx)...)
 	on.proved = r.proved
 	on.rows = once(on.rows)

@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"kasou/pipelines/argocd"
+	"kasou/pipelines/credential"
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
 	"kasou/pipelines/host"
@@ -84,18 +85,25 @@ type registered struct {
 	files   manifest.Files
 	// proved says that the seal was: the plaintext is there.
 	proved bool
+	// cred is what the host has today; nil where it was not told.
+	cred *credential.Credential
+	// through is what leads to the server, for messages; empty where nothing in git does.
+	through string
+	// leading are the host's objects that can lead to the server.
+	leading map[objectKey]*unstructured.Unstructured
 }
 
 // rows follows the credential from the host's kubeconfig to what was sealed, to Argo
 // CD's Secret, to the virtual cluster's answer.
 func (l *registered) rows(ctx context.Context) []report.Row {
 	if l.files[l.file()] == nil || l.lock == nil {
-		return nil
+		return l.endpoint(ctx)
 	}
 	var all []report.Row
 	if asked := at(l.HostOf(l.cluster)); asked != nil {
 		all = l.rotation(ctx, asked)
 	}
+	all = append(all, l.endpoint(ctx)...)
 	argocd := at(l.argocd)
 	if argocd == nil {
 		return all
@@ -105,6 +113,21 @@ func (l *registered) rows(ctx context.Context) []report.Row {
 	if secret != nil {
 		all = append(all, l.answer(ctx, secret)...)
 	}
+	return all
+}
+
+// endpoint looks at the way to the server, and keeps what it leads through.
+func (l *registered) endpoint(ctx context.Context) []report.Row {
+	e := l.endpointOf(l.cluster, l.cred)
+	if e == nil || ctx.Err() != nil {
+		return nil
+	}
+	e.host = l.HostOf(l.cluster)
+	if e.leading, e.asked = l.leading, at(e.host); e.asked == nil {
+		return nil // the host's own row says why
+	}
+	all := e.rows(ctx, l.files)
+	l.through = e.through
 	return all
 }
 
@@ -136,6 +159,7 @@ func (l *registered) rotation(ctx context.Context, asked *host.Host) []report.Ro
 		}
 		return []report.Row{unknown(l.cluster.Name, report.DriftTrust, "whether the credential was rotated: "+why)}
 	}
+	l.cred = cred
 	if found := (register.Registrar{Workspace: l.Workspace}).SameIdentity(l.cluster, *cred, l.lock); len(found) > 0 {
 		return rows(l.cluster.Name, found)
 	}
@@ -242,7 +266,11 @@ func (l *registered) answer(ctx context.Context, secret *corev1.Secret) []report
 		// Not unknownRow: it is not the host that is out of reach.
 		return []report.Row{unknown(l.cluster.Name, report.DriftLive, err.Error())}
 	}
-	f := finding.Finding{File: l.file(), Cluster: l.cluster.Name, Rule: RuleLiveSilent, Severity: finding.Error, Message: silent.Error(),
+	message := silent.Error()
+	if l.through != "" {
+		message += ", through " + l.through
+	}
+	f := finding.Finding{File: l.file(), Cluster: l.cluster.Name, Rule: RuleLiveSilent, Severity: finding.Error, Message: message,
 		Hint: "Look whether the virtual cluster runs and its address leads to it. If it has another credential, register it anew."}
 	return []report.Row{{Finding: f, Kind: report.DriftLive, Object: secret.Namespace + "/" + secret.Name, Repair: report.ByPerson}}
 }

@@ -131,6 +131,9 @@ func (l *objects) compare(ctx context.Context, o live.Object, ignored []live.Ign
 	if have == nil {
 		return []report.Row{*l.missing(o, "")}, "", nil
 	}
+	if live.MayLead(have) {
+		l.on.leading[keyOf(o)] = have
+	}
 	app := l.Fleet.Spec.ArgoCD.Name
 	if deployed {
 		app = l.cluster.Name

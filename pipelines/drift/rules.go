@@ -52,6 +52,13 @@ const (
 	// RuleLiveSilent: the virtual cluster does not answer at its server with the
 	// registered credential.
 	RuleLiveSilent finding.Rule = "drift-live-silent"
+	// RuleEndpointName: the server's name leads elsewhere than to its endpoint.
+	RuleEndpointName finding.Rule = "drift-endpoint-name"
+	// RuleEndpointRoute: what leads to the server does not serve, by its status.
+	RuleEndpointRoute finding.Rule = "drift-endpoint-route"
+	// RuleEndpointCertificate: the server shows a certificate that is not the
+	// virtual cluster's, not for its name, or at its end.
+	RuleEndpointCertificate finding.Rule = "drift-endpoint-certificate"
 )
 
 // origin says what kind of drift a rule of another stage is, and what repairs
