@@ -21,9 +21,7 @@ func checkAcross(f *Fleet, all []*check) {
 	unique(all, "metadata.name", func(k *check) string { return k.name }, func(k *check, other claim) *problem {
 		return fail(RuleDuplicateName, fmt.Sprintf("%s is also the name of the cluster at %s", quoted(k.name), other.place()), "give each cluster a name of its own")
 	})
-	unique(all, "spec.ingress.host", ingressKey, func(k *check, other claim) *problem {
-		return fail(RuleDuplicateHost, fmt.Sprintf("%s is also the ingress host of %s (%s)", quoted(k.cluster.Spec.Ingress.Host), other.owner.cluster.Name, other.place()), "give each cluster a host of its own")
-	})
+	checkHostNames(all)
 	checkServers(f, all)
 	checkNamesOfHosts(f, all)
 	checkNamespaces(all)
@@ -53,17 +51,9 @@ func (k *check) place(path string) string {
 	return fmt.Sprintf("%s:%d", at.File, at.Line)
 }
 
-func ingressKey(k *check) string {
-	in := k.cluster.Spec.Ingress
-	if !*in.Enabled {
-		return ""
-	}
-	return strings.TrimSuffix(strings.ToLower(in.Host), ".")
-}
-
 // checkServers reports two clusters, or a cluster and the host, behind one
 // URL: Argo CD would take the credentials of either. Two servers made of one
-// ingress host have its finding already.
+// endpoint's host have its finding already.
 func checkServers(f *Fleet, all []*check) {
 	var hosts []hostServers
 	for _, name := range f.Spec.HostNames() {
@@ -110,12 +100,12 @@ func checkNamesOfHosts(f *Fleet, all []*check) {
 	}
 }
 
-// serverPath says which field the server comes from.
+// serverPath returns which field the server comes from.
 func (k *check) serverPath() string {
-	if k.given.Server != "" {
-		return "spec.server"
+	if ways := k.cluster.Spec.Ways(); k.given.Server == "" && len(ways) > 0 {
+		return strings.Join(ways[0].Path, ".")
 	}
-	return "spec.ingress.host"
+	return "spec.server"
 }
 
 func verb(path string) string {

@@ -62,7 +62,7 @@ func (f *Fleet) assembleCluster(src, shared *source) *check {
 	k.class = classOf(own, object(shared.raw, "spec", "defaults"))
 	merged := map[string]any{}
 	for _, layer := range append(f.layers(shared, k.class), own) {
-		merged = mergeSpecs(merged, layer)
+		merged = mergeSpecs(merged, withIngress(layer))
 	}
 	remarshal(src.file, merged, &c.Spec)
 	k.name, _ = object(src.raw, "metadata")["name"].(string)

@@ -59,7 +59,9 @@ func (k *check) report(dotted string, p *problem) {
 		return
 	}
 	path := strings.Split(dotted, ".")
-	if k.own.isRefused(path) || !k.own.document.Has(path...) && k.inheritsRefused(path) {
+	all := spellings(path)
+	own := slices.ContainsFunc(all, func(at []string) bool { return k.own.document.Has(at...) })
+	if slices.ContainsFunc(all, k.own.isRefused) || !own && slices.ContainsFunc(all, k.inheritsRefused) {
 		return
 	}
 	message := strings.TrimPrefix(dotted, "spec.") + " " + p.message
@@ -93,7 +95,7 @@ func (k *check) one(fleet FleetSpec) {
 	if len(k.given.Accept) > 0 && !k.own.document.Has("spec", "accept") {
 		k.report("spec.accept", fail(RuleSharedAccept, "is of all clusters by the fleet's defaults", "Write accept into the spec of each cluster whose step is meant."))
 	}
-	k.ingress()
+	k.endpoint()
 	if k.given.Server != "" {
 		k.report("spec.server", checkServer(k.given.Server))
 	}
@@ -103,21 +105,6 @@ func (k *check) one(fleet FleetSpec) {
 	}
 	k.argoCDCluster(fleet.ArgoCD.ProjectNames())
 	k.valuesFrom(fleet)
-}
-
-func (k *check) ingress() {
-	in := k.cluster.Spec.Ingress
-	stated := k.given.Ingress != nil && k.given.Ingress.Enabled != nil
-	switch {
-	case in.Host != "":
-		p := checkIngressHost(in.Host)
-		k.report("spec.ingress.host", p)
-		if p == nil && !*in.Enabled && !stated {
-			k.report("spec.ingress.host", warn(RuleIngressDisabled, "is set, and no Ingress will be made: ingress.enabled is not set", "write enabled: true, or enabled: false to say that this is meant"))
-		}
-	case *in.Enabled:
-		k.report("spec.ingress.host", fail(RuleIngressHost, "is missing, and ingress.enabled is true", "add the DNS name under which the API server is to be reached: host: "+k.cluster.Name+".example.com"))
-	}
 }
 
 // checkGenerated keeps kasou's hands off the projects that others own.

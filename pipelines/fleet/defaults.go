@@ -75,6 +75,20 @@ func (s *ClusterSpec) fillName(cluster string) {
 		own.Host = strings.ReplaceAll(own.Host, namePlaceholder, cluster)
 		s.Ingress = &own
 	}
+	if s.Endpoint == nil {
+		return
+	}
+	own := *s.Endpoint
+	if own.Gateway = orNil(own.Gateway); own.Gateway != nil {
+		own.Gateway.Host = strings.ReplaceAll(own.Gateway.Host, namePlaceholder, cluster)
+	}
+	if own.LoadBalancer = orNil(own.LoadBalancer); own.LoadBalancer != nil {
+		own.LoadBalancer.Host = strings.ReplaceAll(own.LoadBalancer.Host, namePlaceholder, cluster)
+	}
+	if own.NodePort = orNil(own.NodePort); own.NodePort != nil {
+		own.NodePort.Host = strings.ReplaceAll(own.NodePort.Host, namePlaceholder, cluster)
+	}
+	s.Endpoint = &own
 }
 
 func (f *Fleet) applyDefaults() {
@@ -114,8 +128,8 @@ func (c *Cluster) applyDefaults(fleet FleetSpec) {
 	s.ServiceCIDR = cmp.Or(s.ServiceCIDR, fleet.HostOf(s.Host).ServiceCIDR)
 	s.Ingress = orNew(s.Ingress)
 	s.Ingress.Enabled = orValue(s.Ingress.Enabled, false)
-	if s.Server == "" && *s.Ingress.Enabled && s.Ingress.Host != "" {
-		s.Server = "https://" + s.Ingress.Host
+	if ways := s.Ways(); s.Server == "" && len(ways) > 0 {
+		s.Server = ways[0].URL()
 	}
 	s.PodSecurity = orNew(s.PodSecurity)
 	s.ArgoCD = orNew(s.ArgoCD)
@@ -136,6 +150,14 @@ func orNew[T any](p *T) *T {
 	}
 	value := *p
 	return &value
+}
+
+// orNil gives a copy of what is there.
+func orNil[T any](p *T) *T {
+	if p == nil {
+		return nil
+	}
+	return orNew(p)
 }
 
 func orValue[T any](p *T, fallback T) *T {

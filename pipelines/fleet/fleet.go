@@ -76,9 +76,10 @@ func (c Cluster) Finding(severity finding.Severity, rule finding.Rule, path []st
 		return f
 	}
 	own := c.document.Unfolded()
+	path = spelled(own, path)
 	if c.fleet != nil && c.fleet.document != nil && len(path) > 1 && path[0] == "spec" && !own.Has(path...) {
 		for _, inherited := range c.fleet.Spec.inherited(c.Spec.Class, path) {
-			if c.fleet.document.Has(inherited...) {
+			if inherited = spelled(c.fleet.document, inherited); c.fleet.document.Has(inherited...) {
 				f.File = c.fleet.File
 				f.Line, f.Column = c.fleet.document.KeyAt(inherited...)
 				return f

@@ -83,19 +83,19 @@ func checkSubdomain(rule finding.Rule, value string) *problem {
 	return nil
 }
 
-// checkIngressHost wants a plain DNS name, as an Ingress does, that a
-// certificate can be made for.
-func checkIngressHost(host string) *problem {
-	refuse := func(reason, hint string) *problem { return fail(RuleIngressHost, quoted(host)+" "+reason, hint) }
+// checkDNSName wants a plain DNS name, as what needs it does, that a certificate can be
+// made for.
+func checkDNSName(rule finding.Rule, what, host string) *problem {
+	refuse := func(reason, hint string) *problem { return fail(rule, quoted(host)+" "+reason, hint) }
 	_, addressErr := netip.ParseAddr(strings.Trim(host, "[]"))
 	switch {
 	case strings.Contains(host, "://"):
 		if strings.Contains(host, "@") {
-			return fail(RuleIngressHost, "is a URL", "write the DNS name alone")
+			return fail(rule, "is a URL", "write the DNS name alone")
 		}
 		return refuse("is a URL", "write the DNS name alone, without https://")
 	case addressErr == nil:
-		return refuse("is an IP address", "an Ingress needs a DNS name; without one, disable the ingress and set server")
+		return refuse("is an IP address", what+" needs a DNS name; without one, use another endpoint, or set server")
 	case strings.Contains(host, "*"):
 		return refuse("is a wildcard", "write the one name under which this cluster is reached")
 	case strings.Contains(host, ":"):

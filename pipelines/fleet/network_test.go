@@ -112,7 +112,7 @@ func TestCheckIngressHost(t *testing.T) {
 		{"a_b.example.com", "not a DNS name"}, {"a.1", "no valid host"}, {strings.Repeat("a", 64) + ".example.com", ""},
 	} {
 		got := ""
-		if p := checkIngressHost(tt.host); p != nil {
+		if p := checkDNSName(RuleIngressHost, "an Ingress", tt.host); p != nil {
 			got = p.message
 		}
 		if tt.want == "" && got != "" || !strings.Contains(got, tt.want) {

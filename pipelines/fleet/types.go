@@ -58,9 +58,13 @@ type ClusterSpec struct {
 	ServiceCIDR string `json:"serviceCIDR,omitempty" jsonschema:"minLength=1,example=10.96.0.0/16,example=auto"`
 	// Ingress makes the virtual cluster's API server reachable.
 	Ingress *Ingress `json:"ingress,omitempty"`
+	// Endpoint has the ways in to the virtual cluster's API server. While a cluster
+	// moves from one to another, both serve.
+	Endpoint *Endpoint `json:"endpoint,omitempty"`
 	// Server is the https URL at which Argo CD reaches the virtual cluster's
 	// API server; {name} in it is the cluster's name. Default: https:// and the
-	// ingress host.
+	// host of the endpoint: of the gateway, else of the load balancer, of the node port
+	// with its port, or of the ingress.
 	Server string `json:"server,omitempty" jsonschema:"minLength=1,example=https://dev.k8s.example.com"`
 	// PodSecurity are the Pod Security admission levels of the namespace.
 	PodSecurity *PodSecurity `json:"podSecurity,omitempty"`
@@ -156,6 +160,77 @@ type Ingress struct {
 	// Annotations of the Ingress. They replace the chart's default ones key by
 	// key.
 	Annotations map[string]string `json:"annotations,omitempty"`
+}
+
+// Endpoint has the ways in to the virtual cluster's API server. Each is in use where it
+// has a host, unless it says enabled: false.
+type Endpoint struct {
+	// Ingress of the host cluster. Its fields are laid over those of spec.ingress.
+	Ingress *Ingress `json:"ingress,omitempty"`
+	// Gateway makes a TLSRoute of the Gateway API, for a Gateway that passes TLS through.
+	Gateway *GatewayEndpoint `json:"gateway,omitempty"`
+	// LoadBalancer makes the Service one of that type.
+	LoadBalancer *LoadBalancerEndpoint `json:"loadBalancer,omitempty"`
+	// NodePort makes the Service one of that type.
+	NodePort *NodePortEndpoint `json:"nodePort,omitempty"`
+	// DNS makes a DNSEndpoint, by which ExternalDNS publishes the hosts that it does not
+	// learn from an object.
+	DNS *EndpointDNS `json:"dns,omitempty"`
+}
+
+// GatewayEndpoint is a way in by a Gateway.
+type GatewayEndpoint struct {
+	// Enabled says whether it is in use. Default: true where there is a host.
+	Enabled *bool `json:"enabled,omitempty"`
+	// Host is the DNS name; it also becomes a SAN of the API server's certificate.
+	// {name} in it is the cluster's name.
+	Host string `json:"host,omitempty" jsonschema:"minLength=1,example=dev.k8s.example.com"`
+	// ParentRefs are the Gateways that the route belongs to.
+	ParentRefs []ParentRef `json:"parentRefs,omitempty" jsonschema:"minItems=1"`
+	// Annotations of the TLSRoute.
+	Annotations map[string]string `json:"annotations,omitempty"`
+}
+
+// ParentRef names a listener of a Gateway.
+type ParentRef struct {
+	// Name of the Gateway.
+	Name string `json:"name" jsonschema:"minLength=1,example=public"`
+	// Namespace of the Gateway. Default: the cluster's.
+	Namespace string `json:"namespace,omitempty" jsonschema:"minLength=1,example=gateways"`
+	// SectionName of the listener. Default: all that allow the route.
+	SectionName string `json:"sectionName,omitempty" jsonschema:"minLength=1,example=tls-passthrough"`
+	// Port of the listener. Default: all that allow the route.
+	Port int `json:"port,omitempty" jsonschema:"minimum=1,maximum=65535"`
+}
+
+// LoadBalancerEndpoint is a way in by a Service of type LoadBalancer.
+type LoadBalancerEndpoint struct {
+	// Enabled says whether it is in use. Default: true where there is a host.
+	Enabled *bool `json:"enabled,omitempty"`
+	// Host is the DNS name, or the address, of the load balancer; it also becomes a SAN of
+	// the API server's certificate. {name} in it is the cluster's name.
+	Host string `json:"host,omitempty" jsonschema:"minLength=1,example=dev.k8s.example.com"`
+	// Annotations of the Service, for the load balancer's controller.
+	Annotations map[string]string `json:"annotations,omitempty"`
+}
+
+// NodePortEndpoint is a way in by a port of the host's nodes.
+type NodePortEndpoint struct {
+	// Enabled says whether it is in use. Default: true where there is a host.
+	Enabled *bool `json:"enabled,omitempty"`
+	// Host is a DNS name, or an address, of the nodes; it also becomes a SAN of the API
+	// server's certificate. {name} in it is the cluster's name.
+	Host string `json:"host,omitempty" jsonschema:"minLength=1,example=nodes.example.com"`
+	// Port of the nodes.
+	Port int `json:"port,omitempty" jsonschema:"minimum=1,maximum=65535,example=30443"`
+}
+
+// EndpointDNS is what ExternalDNS is to publish.
+type EndpointDNS struct {
+	// Targets are the addresses, or the one DNS name, that the hosts lead to.
+	Targets []string `json:"targets" jsonschema:"minItems=1,example=203.0.113.10"`
+	// TTL of the records in seconds. Default: the provider's.
+	TTL int `json:"ttl,omitempty" jsonschema:"minimum=1"`
 }
 
 // PodSecurity are the levels of Pod Security admission, each privileged,

@@ -152,7 +152,7 @@ func (r Registrar) ask(c fleet.Cluster, from Source) (*workspace.Asked, *host.Ho
 func (r Registrar) Credential(ctx context.Context, c fleet.Cluster, asked *host.Host, from Source) (*credential.Credential, finding.List, error) {
 	if c.Spec.Server == "" {
 		return nil, finding.List{c.Finding(finding.Error, RuleNoServer, []string{"spec", "server"},
-			"Argo CD has no address for the cluster: there is neither server nor an ingress",
+			"Argo CD has no address for the cluster: there is neither server nor an endpoint",
 			"Write the https URL of its API server into spec.server.")}, nil
 	}
 	data, source := from.Kubeconfig, from.From

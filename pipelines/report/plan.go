@@ -92,7 +92,7 @@ func inWord(b byte) bool {
 
 // effects have the words of transition.Effect, the worst first.
 var effects = []string{
-	"data-lost", "empty-cluster", "refused-by-vcluster", "refused-by-api-server", "kubernetes-moves", "objects-left",
+	"data-lost", "empty-cluster", "refused-by-vcluster", "refused-by-api-server", "unreachable", "kubernetes-moves", "objects-left",
 	"ignored", "credential-stale", "restart", "applied", "leaves",
 }
 

@@ -51,6 +51,8 @@ const (
 	RefusedByVCluster
 	// RefusedByAPIServer: the host's API server answers 422, and the sync fails.
 	RefusedByAPIServer
+	// Unreachable: the cluster is no longer reached where it was.
+	Unreachable
 	// Kubernetes: the virtual API server moves to another version.
 	Kubernetes
 	// Left: objects are no longer rendered, stay on the host, and wait for a person.
@@ -68,7 +70,7 @@ const (
 // String returns the effect's word, as reports print it.
 func (e Effect) String() string {
 	return [...]string{
-		"data-lost", "empty-cluster", "refused-by-vcluster", "refused-by-api-server", "kubernetes-moves", "objects-left",
+		"data-lost", "empty-cluster", "refused-by-vcluster", "refused-by-api-server", "unreachable", "kubernetes-moves", "objects-left",
 		"ignored", "credential-stale", "restart", "applied",
 	}[e]
 }
@@ -117,6 +119,7 @@ func Compare(before, after Side) []Change {
 	all = append(all, kubernetesChanges(before, after)...)
 	all = append(all, rangeChanges(before, after)...)
 	all = append(all, objectChanges(before, after)...)
+	all = append(all, endpointChanges(before, after)...)
 	all = append(all, credentialChanges(before, after)...)
 	slices.SortStableFunc(all, worst)
 	return all
@@ -164,9 +167,13 @@ func credentialChanges(before, after Side) []Change {
 	if !before.Registered || before.Server == after.Server {
 		return nil
 	}
-	return []Change{{
+	c := Change{
 		Effect: StaleCredential, From: before.Server, To: after.Server, About: ByServer,
 		Message: "Argo CD's credential is of " + before.Server + ": its Applications that deploy into the cluster fail until it is registered anew",
 		Hint:    "Run kasou register once the vcluster has restarted with the new name.",
-	}}
+	}
+	if stillServed(before.Server, after) {
+		c.Message = "Argo CD's credential is of " + before.Server + ", which is served as before: it works until that goes"
+	}
+	return []Change{c}
 }

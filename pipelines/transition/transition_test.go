@@ -66,6 +66,26 @@ func host(name, namespace string) func(*transition.Side) {
 	return func(s *transition.Side) { s.Host, s.Namespace = name, namespace }
 }
 
+func added(o transition.Object) func(*transition.Side) {
+	return func(s *transition.Side) { s.Objects = append(slices.Clone(s.Objects), o) }
+}
+
+func ingress(host string) func(*transition.Side) {
+	return added(object("Ingress", "dev", map[string]any{"rules": []any{map[string]any{"host": host}}}))
+}
+
+func route(host string) func(*transition.Side) {
+	return added(object("TLSRoute", "dev", map[string]any{"hostnames": []any{host}}))
+}
+
+func service(kind string) func(*transition.Side) {
+	return added(object("Service", "dev", map[string]any{"type": kind}))
+}
+
+func dialled(server string) func(*transition.Side) {
+	return func(s *transition.Side) { s.Server = server }
+}
+
 // One line for each kind of step; want are EFFECT NAME, the worst first.
 func TestCompare(t *testing.T) {
 	same := func(*transition.Side) {}
@@ -74,19 +94,28 @@ func TestCompare(t *testing.T) {
 		before, after func(*transition.Side)
 		want          []string
 	}{
-		"nothing":                     {same, same, nil},
-		"another host":                {host("eu-1", "x"), host("https://us-1", "x"), []string{"empty-cluster host"}},
-		"another host and namespace":  {host("eu-1", "x"), host("us-1", "y"), []string{"empty-cluster host", "empty-cluster namespace"}},
-		"an unknown host before":      {host("", "x"), host("us-1", "x"), nil},
-		"a patch":                     {same, chart("vcluster", "0.30.4"), nil},
-		"one minor":                   {same, chart("vcluster", "0.31.0"), nil},
-		"two minors":                  {same, chart("vcluster", "0.32.0"), []string{"refused-by-vcluster chart"}},
-		"a patch back":                {chart("vcluster", "0.30.4"), same, []string{"refused-by-vcluster chart"}},
-		"a minor back":                {chart("vcluster", "0.31.0"), same, []string{"refused-by-vcluster chart"}},
-		"a build of the same release": {chart("vcluster", "0.30.0+a"), chart("vcluster", "0.30.0+b"), nil},
-		"another chart":               {chart("vcluster-k8s", "0.19.7"), chart("vcluster-k0s", "0.19.7"), []string{"refused-by-vcluster chart"}},
-		"the chart that all became":   {chart("vcluster-k8s", "0.19.7"), chart("vcluster", "0.20.4"), nil},
-		"somebody's own chart":        {chart("mine", "1.0.0"), chart("mine", "9.0.0"), nil},
+		"nothing":                      {same, same, nil},
+		"both ways in":                 {ingress("dev.example.com"), all(ingress("dev.example.com"), route("dev.example.com")), []string{"applied ", "applied "}},
+		"both, by another name":        {ingress("dev.example.com"), all(ingress("dev.example.com"), route("gw.example.com"), dialled("https://gw.example.com")), []string{"credential-stale ", "applied ", "applied "}},
+		"then the route alone":         {all(ingress("dev.example.com"), route("dev.example.com")), route("dev.example.com"), []string{"objects-left "}},
+		"before it is registered":      {all(ingress("dev.example.com"), route("gw.example.com")), all(route("gw.example.com"), dialled("https://gw.example.com")), []string{"unreachable endpoint", "objects-left ", "credential-stale "}},
+		"after it is registered":       {all(ingress("dev.example.com"), route("gw.example.com"), dialled("https://gw.example.com")), all(route("gw.example.com"), dialled("https://gw.example.com")), []string{"objects-left "}},
+		"the way in in one step":       {ingress("dev.example.com"), route("dev.example.com"), []string{"unreachable endpoint", "objects-left ", "applied "}},
+		"no way in any more":           {ingress("dev.example.com"), same, []string{"unreachable endpoint", "objects-left "}},
+		"no way in, of another server": {ingress("other.example.com"), same, []string{"objects-left "}},
+		"a Service of another type":    {service("LoadBalancer"), service("NodePort"), []string{"unreachable endpoint", "applied "}},
+		"another host":                 {host("eu-1", "x"), host("https://us-1", "x"), []string{"empty-cluster host"}},
+		"another host and namespace":   {host("eu-1", "x"), host("us-1", "y"), []string{"empty-cluster host", "empty-cluster namespace"}},
+		"an unknown host before":       {host("", "x"), host("us-1", "x"), nil},
+		"a patch":                      {same, chart("vcluster", "0.30.4"), nil},
+		"one minor":                    {same, chart("vcluster", "0.31.0"), nil},
+		"two minors":                   {same, chart("vcluster", "0.32.0"), []string{"refused-by-vcluster chart"}},
+		"a patch back":                 {chart("vcluster", "0.30.4"), same, []string{"refused-by-vcluster chart"}},
+		"a minor back":                 {chart("vcluster", "0.31.0"), same, []string{"refused-by-vcluster chart"}},
+		"a build of the same release":  {chart("vcluster", "0.30.0+a"), chart("vcluster", "0.30.0+b"), nil},
+		"another chart":                {chart("vcluster-k8s", "0.19.7"), chart("vcluster-k0s", "0.19.7"), []string{"refused-by-vcluster chart"}},
+		"the chart that all became":    {chart("vcluster-k8s", "0.19.7"), chart("vcluster", "0.20.4"), nil},
+		"somebody's own chart":         {chart("mine", "1.0.0"), chart("mine", "9.0.0"), nil},
 
 		"k3s to k8s, too old":    {all(k3s, chart("vcluster", "0.24.1")), all(k8s, chart("vcluster", "0.24.1")), []string{"refused-by-vcluster distro", "restart "}},
 		"k3s to k8s, migrated":   {k3s, k8s, []string{"refused-by-vcluster distro", "restart "}},

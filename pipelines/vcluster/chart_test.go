@@ -152,7 +152,7 @@ func prune(value any) any {
 // TestOwnChartClass: ours leaves the class annotation out where there is a class name.
 func TestOwnChartClass(t *testing.T) {
 	ingress := one(t, render(t, ownChart, "dev", map[string]any{
-		"ingress": map[string]any{"enabled": true, "ingressClassName": "public"},
+		"ingress": map[string]any{"enabled": true, "ingressClassName": "nginx-public"},
 	}), "Ingress", "dev")
 	annotations, _ := dig(ingress, "metadata", "annotations").(map[string]any)
 	if _, both := annotations["kubernetes.io/ingress.class"]; both || len(annotations) != 3 {

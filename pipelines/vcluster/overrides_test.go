@@ -103,7 +103,7 @@ func TestMerge(t *testing.T) {
 	result, found := vcluster.Plan(c, toolchain.Chart{Name: "vcluster", Version: "0.16.0"})
 	want := m{
 		"ingress": m{
-			"enabled": true, "host": host, "ingressClassName": "public",
+			"enabled": true, "host": host, "ingressClassName": "nginx-public",
 			"annotations": m{"example.com/team": "platform"}, "tls": []any{m{"hosts": []any{"x"}}},
 		},
 		"serviceCIDR": cidr,

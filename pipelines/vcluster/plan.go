@@ -37,16 +37,22 @@ type Object struct {
 // looking at even where a finding is an error.
 func Plan(c fleet.Cluster, ch toolchain.Chart) (Result, finding.List) {
 	p := newPlan(c, ch)
-	if e := p.edition(); e != nil {
-		for _, set := range []setter{e.serviceCIDR, e.ingress, e.sans, e.server} {
+	e := p.edition()
+	if e != nil {
+		for _, set := range []setter{e.serviceCIDR, e.ingress, e.sans, e.server, gateway, service} {
 			set(p)
 		}
 		p.checkClass()
 	}
+	p.dns()
 	values := merge(p.values, p.user)
+	if e != nil {
+		p.checkPassthrough(values)
+	}
 	p.checkOverrides(values)
 	p.checkRemovals()
 	p.checkDefeats()
+	p.checkIsolation()
 	p.findings.Sort()
 	return Result{Values: values, Objects: p.objects}, p.findings
 }
@@ -58,9 +64,12 @@ type plan struct {
 	chart, chartName string
 	version          *semver.Version
 
-	cidr               string
-	ingress            bool
-	host, class        string
+	cidr        string
+	ingress     bool
+	host, class string
+	// others are the ways in beside an ingress, and endpoint says more of them.
+	others             []fleet.Way
+	endpoint           fleet.Endpoint
 	annotations        map[string]string
 	server, serverHost string
 	user               map[string]any
@@ -79,6 +88,14 @@ func newPlan(c fleet.Cluster, ch toolchain.Chart) *plan {
 	}
 	if in := c.Spec.Ingress; in != nil && in.Enabled != nil && *in.Enabled {
 		p.ingress, p.host, p.class, p.annotations = true, in.Host, in.ClassName, in.Annotations
+	}
+	for _, w := range c.Spec.Ways() {
+		if w.Kind != fleet.ByIngress {
+			p.others = append(p.others, w)
+		}
+	}
+	if c.Spec.Endpoint != nil {
+		p.endpoint = *c.Spec.Endpoint
 	}
 	if u, err := url.Parse(p.server); err == nil {
 		p.serverHost = u.Hostname()
@@ -131,17 +148,23 @@ func (p *plan) say(s finding.Severity, r finding.Rule, field []string, message, 
 
 // configMap is where the syncer of 0.17 and 0.18 looks for the service CIDR.
 func (p *plan) configMap() Object {
-	return Object{File: "service-cidr.yaml", Manifest: map[string]any{
-		"apiVersion": "v1",
-		"kind":       "ConfigMap",
+	o := p.object("service-cidr.yaml", "v1", "ConfigMap", cidrConfigMap(p.cluster.Name))
+	o.Manifest["data"] = map[string]any{"cidr": p.cidr}
+	return o
+}
+
+// object returns the beginning of an object that kasou writes.
+func (p *plan) object(file, apiVersion, kind, name string) Object {
+	return Object{File: file, Manifest: map[string]any{
+		"apiVersion": apiVersion,
+		"kind":       kind,
 		"metadata": map[string]any{
-			"name":      cidrConfigMap(p.cluster.Name),
+			"name":      name,
 			"namespace": p.cluster.Spec.Namespace,
 			"labels": map[string]any{
 				"app.kubernetes.io/instance":   p.cluster.Name,
 				"app.kubernetes.io/managed-by": "kasou",
 			},
 		},
-		"data": map[string]any{"cidr": p.cidr},
 	}}
 }

@@ -150,14 +150,14 @@ func TestIngressAndServer(t *testing.T) {
 		},
 		"class annotation on purpose": {
 			"0.4.3", fleet.ClusterSpec{Ingress: &fleet.Ingress{Enabled: &on, Host: "a", Annotations: map[string]string{"kubernetes.io/ingress.class": "b"}}},
-			map[string]any{"ingress": map[string]any{"enabled": true, "host": "a", "annotations": map[string]any{"kubernetes.io/ingress.class": "b"}}}, "",
+			map[string]any{"ingress": map[string]any{"enabled": true, "host": "a", "annotations": map[string]any{"kubernetes.io/ingress.class": "b"}}}, "warning vcluster-tls-ends",
 		},
 		"class twice": {
 			"0.19.0", fleet.ClusterSpec{Ingress: &fleet.Ingress{Enabled: &on, Host: "a", ClassName: "b", Annotations: map[string]string{"kubernetes.io/ingress.class": "b"}}},
 			map[string]any{"ingress": map[string]any{
 				"enabled": true, "host": "a", "ingressClassName": "b",
 				"annotations": map[string]any{"kubernetes.io/ingress.class": "b"},
-			}}, "error vcluster-ingress-class",
+			}}, "error vcluster-ingress-class, warning vcluster-tls-ends",
 		},
 		"one name for ingress and server": {
 			"0.20.0", fleet.ClusterSpec{Ingress: &fleet.Ingress{Enabled: &on, Host: "a"}, Server: "https://a"},

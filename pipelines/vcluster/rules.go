@@ -16,6 +16,10 @@ const (
 	RuleMissingServiceCIDR finding.Rule = "vcluster-missing-service-cidr"
 	// RuleIngressClass: class name and class annotation stand side by side.
 	RuleIngressClass finding.Rule = "vcluster-ingress-class"
+	// RuleTLSEnds: an Ingress that is not known to pass TLS through.
+	RuleTLSEnds finding.Rule = "vcluster-tls-ends"
+	// RuleIsolation: a value opens a way between the virtual cluster and its host.
+	RuleIsolation finding.Rule = "vcluster-isolation"
 	// RuleOverride: values say something else than a field of the spec.
 	RuleOverride finding.Rule = "vcluster-override"
 	// RuleDropped: a list in values lacks an item that a field needs.

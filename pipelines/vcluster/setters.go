@@ -1,6 +1,7 @@
 package vcluster
 
 import (
+	"slices"
 	"strings"
 
 	"kasou/pipelines/finding"
@@ -148,17 +149,40 @@ func controlPlaneIngress(p *plan) {
 	p.annotate("controlPlane", "ingress", "annotations")
 }
 
+// san is a name that the API server's certificate needs, and the field that asks for it.
+type san struct {
+	field []string
+	name  string
+}
+
+// names are those of the ways in beside the ingress, and of the server, each once.
+func (p *plan) names() []san {
+	var all []san
+	add := func(field []string, name string) {
+		if name != "" && (!p.ingress || name != p.host) && !slices.ContainsFunc(all, func(s san) bool { return s.name == name }) {
+			all = append(all, san{field, name})
+		}
+	}
+	for _, w := range p.others {
+		add(w.Path, w.Host)
+	}
+	add(fieldServer, p.serverHost)
+	return all
+}
+
 // syncerServerSAN: the chart itself passes the ingress host as --tls-san.
 func syncerServerSAN(p *plan) {
-	if p.serverHost != "" && (!p.ingress || p.serverHost != p.host) {
-		p.argument(fieldServer, "--tls-san", p.serverHost, "syncer", "extraArgs")
+	for _, s := range p.names() {
+		p.argument(s.field, "--tls-san", s.name, "syncer", "extraArgs")
 	}
 }
 
+// syncerSANs: 0.4.0 and 0.4.1 make no Ingress, and so pass no host of one.
 func syncerSANs(p *plan) {
-	if p.serverHost != "" {
+	if p.ingress && p.serverHost == p.host && p.host != "" {
 		p.argument(fieldServer, "--tls-san", p.serverHost, "syncer", "extraArgs")
 	}
+	syncerServerSAN(p)
 }
 
 func syncerServer(p *plan) {
@@ -172,8 +196,8 @@ func proxySANs(p *plan) {
 	if p.ingress && p.host != "" {
 		p.item(fieldHost, p.host, "controlPlane", "proxy", "extraSANs")
 	}
-	if p.serverHost != "" && (!p.ingress || p.serverHost != p.host) {
-		p.item(fieldServer, p.serverHost, "controlPlane", "proxy", "extraSANs")
+	for _, s := range p.names() {
+		p.item(s.field, s.name, "controlPlane", "proxy", "extraSANs")
 	}
 }
 

@@ -29,7 +29,7 @@ func fullCluster() fleet.Cluster {
 	return fleet.Cluster{Name: "dev", File: "clusters/dev/spec.yaml", Spec: fleet.ClusterSpec{
 		Namespace: "place", ServiceCIDR: cidr, Server: server, Chart: &fleet.Chart{},
 		Ingress: &fleet.Ingress{
-			Enabled: &on, Host: host, ClassName: "public",
+			Enabled: &on, Host: host, ClassName: "nginx-public",
 			Annotations: map[string]string{"example.com/team": "platform"},
 		},
 	}}
@@ -127,7 +127,7 @@ func checkIngress(t *testing.T, objects []object) {
 	if len(rules) != 1 || dig(rules[0], "host") != host {
 		t.Errorf("rules: %v", rules)
 	}
-	if class := dig(ingress, "spec", "ingressClassName"); class != "public" {
+	if class := dig(ingress, "spec", "ingressClassName"); class != "nginx-public" {
 		t.Errorf("class: %v", class)
 	}
 	want := map[string]any{
