@@ -57,8 +57,8 @@ type gatewayController struct {
 	// listener is where every Gateway listens; ended is how TLS ends there.
 	listener net.Listener
 	ended    *tls.Config
-	// backend is what stands in for every Service, on the loopback address.
-	backend string
+	// backends are what stands in for Services, by NAMESPACE/NAME, on the loopback address.
+	backends map[string]string
 
 	mu sync.Mutex
 	// ways are the ways of names to Services.
@@ -75,13 +75,13 @@ type way struct {
 const gatewayClass = "e2e"
 
 // startGateway runs a controller until the test ends. Its Gateway is shared/entrance.
-func startGateway(t *testing.T, env *environment, backend string) *gatewayController {
+func startGateway(t *testing.T, env *environment, backends map[string]string) *gatewayController {
 	t.Helper()
 	a := applierOf(t, env.host)
 	must(t, a.YAML(t.Context(), gatewayDefinitions(t), ""))
 	namespace(t, env.host, "shared")
 	must(t, a.YAML(t.Context(), []byte("apiVersion: gateway.networking.k8s.io/v1\nkind: GatewayClass\nmetadata: {name: "+gatewayClass+"}\nspec: {controllerName: example.com/gateway}\n"), ""))
-	c := &gatewayController{env: env, backend: strings.TrimPrefix(backend, "https://"), ways: map[string]way{}}
+	c := &gatewayController{env: env, backends: backends, ways: map[string]way{}}
 	var err error
 	c.gateways, err = a.Resource(gatewayv1.SchemeGroupVersion.WithKind("Gateway"), metav1.NamespaceAll)
 	must(t, err)
@@ -146,7 +146,7 @@ func (c *gatewayController) serve(here net.Conn) {
 	if !ok {
 		return
 	}
-	there, err := net.Dial("tcp", c.backend)
+	there, err := net.Dial("tcp", c.backends[to.service])
 	if err != nil {
 		return
 	}
@@ -310,17 +310,21 @@ spec:
 	c.reconcile(t)
 }
 
-// Two clusters behind one Gateway: the chart writes the route of the newer, kasou that of
-// the older.
+// Three clusters behind one Gateway: the newest chart writes the route itself, kasou those
+// of the older.
 func TestClustersBehindAGateway(t *testing.T) {
 	env := hostOf(t, newest)
 	_ = env.sealing(t)
 	installArgoCD(t, env)
 	w := watched{env: env, there: virtualCluster(t)}
-	c := startGateway(t, env, w.there.URL)
+	names := map[string]string{"by-chart": "vcluster-0.36.1", "by-kasou": "vcluster-0.30.0", "by-kasou-oldest": "vcluster-0.4.3"}
+	backends := map[string]string{}
+	for name := range names {
+		backends[name+"/"+name] = strings.TrimPrefix(w.there.URL, "https://")
+	}
+	c := startGateway(t, env, backends)
 	c.gateway(t, "Passthrough", "All")
 	w.repo, w.options = newFleet(t, env)
-	names := map[string]string{"by-chart": "vcluster-0.36.1", "by-kasou": "vcluster-0.30.0"}
 	for name, chart := range names {
 		w.repo.Copy(t, "charts/"+chart+".tgz", upstream.Chart(t, chart))
 		w.repo.Cluster(t, name, "  chart: {path: charts/"+chart+".tgz}\n  endpoint: {gateway: {host: "+name+".example.com, parentRefs: [{name: entrance, namespace: shared}]}}\n")
@@ -328,6 +332,10 @@ func TestClustersBehindAGateway(t *testing.T) {
 	}
 	w.build(t)
 	for name := range names {
+		file := map[bool]string{true: "vcluster/templates/tlsroute.yaml", false: "tlsroute.yaml"}[name == "by-chart"]
+		if route := string(w.repo.Read(t, "clusters/"+name+"/manifests/"+file)); !strings.Contains(route, "kind: TLSRoute") {
+			t.Errorf("%s: %s", name, route)
+		}
 		w.sync(t, name, track)
 		writeKubeconfig(t, env.host, name, name, syncerKubeconfig(t, w.there, name))
 	}
