@@ -23,6 +23,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/dynamic"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
@@ -74,6 +75,10 @@ type way struct {
 
 const gatewayClass = "e2e"
 
+func gatewayKind(kind string) schema.GroupVersionKind {
+	return schema.GroupVersionKind{Group: gatewayv1.GroupName, Version: "v1", Kind: kind}
+}
+
 // startGateway runs a controller until the test ends. Its Gateway is shared/entrance.
 func startGateway(t *testing.T, env *environment, backends map[string]string) *gatewayController {
 	t.Helper()
@@ -83,9 +88,9 @@ func startGateway(t *testing.T, env *environment, backends map[string]string) *g
 	must(t, a.YAML(t.Context(), []byte("apiVersion: gateway.networking.k8s.io/v1\nkind: GatewayClass\nmetadata: {name: "+gatewayClass+"}\nspec: {controllerName: example.com/gateway}\n"), ""))
 	c := &gatewayController{env: env, backends: backends, ways: map[string]way{}}
 	var err error
-	c.gateways, err = a.Resource(gatewayv1.SchemeGroupVersion.WithKind("Gateway"), metav1.NamespaceAll)
+	c.gateways, err = a.Resource(gatewayKind("Gateway"), metav1.NamespaceAll)
 	must(t, err)
-	c.routes, err = a.Resource(gatewayv1.SchemeGroupVersion.WithKind("TLSRoute"), metav1.NamespaceAll)
+	c.routes, err = a.Resource(gatewayKind("TLSRoute"), metav1.NamespaceAll)
 	must(t, err)
 	other := httptest.NewTLSServer(nil) // for its certificate, which is nobody's
 	t.Cleanup(other.Close)
@@ -178,7 +183,7 @@ func (c *gatewayController) write(t *testing.T, kind string, object any) {
 	data, err := runtime.DefaultUnstructuredConverter.ToUnstructured(object)
 	must(t, err)
 	o := &unstructured.Unstructured{Object: data}
-	o.SetGroupVersionKind(gatewayv1.SchemeGroupVersion.WithKind(kind))
+	o.SetGroupVersionKind(gatewayKind(kind))
 	client, err := applierOf(t, c.env.host).Resource(o.GroupVersionKind(), o.GetNamespace())
 	must(t, err)
 	_, err = client.UpdateStatus(t.Context(), o, metav1.UpdateOptions{})
@@ -285,7 +290,7 @@ func (c *gatewayController) service(t *testing.T, r gatewayv1.TLSRoute) (string,
 	}
 	must(t, err)
 	for _, p := range s.Spec.Ports {
-		if p.Port == int32(*ref.Port) {
+		if p.Port == *ref.Port {
 			return s.Namespace + "/" + s.Name, true
 		}
 	}
@@ -310,28 +315,31 @@ spec:
 	c.reconcile(t)
 }
 
-// Three clusters behind one Gateway: the newest chart writes the route itself, kasou those
-// of the older.
-func TestClustersBehindAGateway(t *testing.T) {
+// behindGateway are the clusters behind one Gateway, by their charts: the newest chart
+// writes the route itself, kasou those of the older.
+var behindGateway = map[string]string{"by-chart": "vcluster-0.36.1", "by-kasou": "vcluster-0.30.0", "by-kasou-oldest": "vcluster-0.4.3"}
+
+// fleetBehindGateway builds, syncs and registers them.
+func fleetBehindGateway(t *testing.T) (watched, *gatewayController) {
+	t.Helper()
 	env := hostOf(t, newest)
 	_ = env.sealing(t)
 	installArgoCD(t, env)
 	w := watched{env: env, there: virtualCluster(t)}
-	names := map[string]string{"by-chart": "vcluster-0.36.1", "by-kasou": "vcluster-0.30.0", "by-kasou-oldest": "vcluster-0.4.3"}
 	backends := map[string]string{}
-	for name := range names {
+	for name := range behindGateway {
 		backends[name+"/"+name] = strings.TrimPrefix(w.there.URL, "https://")
 	}
 	c := startGateway(t, env, backends)
 	c.gateway(t, "Passthrough", "All")
 	w.repo, w.options = newFleet(t, env)
-	for name, chart := range names {
+	for name, chart := range behindGateway {
 		w.repo.Copy(t, "charts/"+chart+".tgz", upstream.Chart(t, chart))
 		w.repo.Cluster(t, name, "  chart: {path: charts/"+chart+".tgz}\n  endpoint: {gateway: {host: "+name+".example.com, parentRefs: [{name: entrance, namespace: shared}]}}\n")
 		w.options.Names = append(w.options.Names, name)
 	}
 	w.build(t)
-	for name := range names {
+	for name := range behindGateway {
 		file := map[bool]string{true: "vcluster/templates/tlsroute.yaml", false: "tlsroute.yaml"}[name == "by-chart"]
 		if route := string(w.repo.Read(t, "clusters/"+name+"/manifests/"+file)); !strings.Contains(route, "kind: TLSRoute") {
 			t.Errorf("%s: %s", name, route)
@@ -342,48 +350,58 @@ func TestClustersBehindAGateway(t *testing.T) {
 	c.reconcile(t)
 	r, err := pipelines.Register(t.Context(), w.options, pipelines.Registration{})
 	fleettest.MustPass(t, r, err)
-	for name := range names {
+	for name := range behindGateway {
 		w.sync(t, name, track)
 	}
 	w.unsealed(t)
+	return w, c
+}
+
+func TestClustersBehindAGateway(t *testing.T) {
+	w, c := fleetBehindGateway(t)
 	w.clean(t)
-	config := argoRestConfig(t, secretOf(t, env, "argocd", "cluster-by-chart"), w.there)
 	t.Run("passthrough", func(t *testing.T) {
-		for name := range names {
-			if user, err := whoami(t, argoRestConfig(t, secretOf(t, env, "argocd", "cluster-"+name), w.there)); err != nil || user != name {
+		for name := range behindGateway {
+			if user, err := whoami(t, argoRestConfig(t, secretOf(t, w.env, "argocd", "cluster-"+name), w.there)); err != nil || user != name {
 				t.Errorf("%s makes Argo CD %q: %v", name, user, err)
 			}
 		}
 	})
-	t.Run("TLS ends on the way", func(t *testing.T) {
-		c.gateway(t, "Terminate", "All")
-		defer c.gateway(t, "Passthrough", "All")
-		r := w.drift(t)
-		for rule, text := range map[finding.Rule]string{
-			drift.RuleEndpointRoute:       "tls.mode Passthrough: it ends TLS itself",
-			drift.RuleEndpointCertificate: "the client certificate of Argo CD's credential does not reach the cluster",
-			drift.RuleLiveSilent:          "through TLSRoute",
-		} {
-			row := want(t, r, rule, drift.RuleEndpointRoute, drift.RuleEndpointCertificate, drift.RuleLiveSilent)
-			if !strings.Contains(row.Message, text) {
-				t.Errorf("%+v", row)
-			}
-		}
-		// Also to a client who trusts the Gateway: its certificate is not passed on.
-		trusting := *config
-		trusting.CAData, trusting.Insecure = nil, true
-		if _, err := whoami(t, &trusting); !apierrors.IsUnauthorized(err) && !apierrors.IsForbidden(err) {
-			t.Errorf("a client certificate through a Gateway that ends TLS: %v", err)
-		}
-	})
+	t.Run("TLS ends on the way", func(t *testing.T) { c.ends(t, w) })
 	w.clean(t)
-	t.Run("not accepted", func(t *testing.T) {
-		c.gateway(t, "Passthrough", "Same")
-		defer c.gateway(t, "Passthrough", "All")
-		row := want(t, w.drift(t), drift.RuleEndpointRoute, drift.RuleLiveSilent)
-		if !strings.Contains(row.Message, "Gateway shared/entrance has not set Accepted: NotAllowedByListeners") {
+	t.Run("not accepted", func(t *testing.T) { c.refuses(t, w) })
+	w.clean(t)
+}
+
+// ends ends TLS at the Gateway: rows say so, and a client certificate is not passed on.
+func (c *gatewayController) ends(t *testing.T, w watched) {
+	c.gateway(t, "Terminate", "All")
+	defer c.gateway(t, "Passthrough", "All")
+	r := w.drift(t)
+	for rule, text := range map[finding.Rule]string{
+		drift.RuleEndpointRoute:       "tls.mode Passthrough: it ends TLS itself",
+		drift.RuleEndpointCertificate: "the client certificate of Argo CD's credential does not reach the cluster",
+		drift.RuleLiveSilent:          "through TLSRoute",
+	} {
+		row := want(t, r, rule, drift.RuleEndpointRoute, drift.RuleEndpointCertificate, drift.RuleLiveSilent)
+		if !strings.Contains(row.Message, text) {
 			t.Errorf("%+v", row)
 		}
-	})
-	w.clean(t)
+	}
+	// Also to a client who trusts the Gateway: its certificate is not passed on.
+	trusting := argoRestConfig(t, secretOf(t, w.env, "argocd", "cluster-by-chart"), w.there)
+	trusting.CAData, trusting.Insecure = nil, true
+	if _, err := whoami(t, trusting); !apierrors.IsUnauthorized(err) && !apierrors.IsForbidden(err) {
+		t.Errorf("a client certificate through a Gateway that ends TLS: %v", err)
+	}
+}
+
+// refuses lets the Gateway take no route of another namespace.
+func (c *gatewayController) refuses(t *testing.T, w watched) {
+	c.gateway(t, "Passthrough", "Same")
+	defer c.gateway(t, "Passthrough", "All")
+	row := want(t, w.drift(t), drift.RuleEndpointRoute, drift.RuleLiveSilent)
+	if !strings.Contains(row.Message, "Gateway shared/entrance has not set Accepted: NotAllowedByListeners") {
+		t.Errorf("%+v", row)
+	}
 }
