@@ -83,7 +83,7 @@ func (w *watch) liveRows(ctx context.Context) {
 		l.argocd.Lose(noWay)
 		w.out.Drift = append(w.out.Drift, unknown("", report.DriftLive, noWay.Error()+": its Applications and cluster Secrets were not compared"))
 	}
-	asked := l.Hosts()
+	asked := l.EveryHost()
 	if !slices.Contains(asked, l.argocd) {
 		asked = append(asked, l.argocd)
 	}
@@ -190,9 +190,14 @@ func once(all []report.Row) []report.Row {
 // Application and git does not have.
 func (l *liveWatch) leftovers(ctx context.Context, found map[string]onHost) []report.Row {
 	var all []report.Row
-	for _, a := range l.Hosts() {
-		if host := at(a); host != nil {
+	used := l.Hosts()
+	// A cluster may have moved from a host on which no other is.
+	for _, a := range l.EveryHost() {
+		switch host := at(a); {
+		case host != nil:
 			all = append(all, l.leftoversOn(ctx, a, host, found)...)
+		case !slices.Contains(used, a) && a != l.argocd: // of the others it was said
+			all = append(all, l.unknownRow(ctx, a, "", a.Lost())...)
 		}
 	}
 	return all

@@ -98,10 +98,15 @@ func (w *Workspace) Hosts() []*Asked {
 	for _, c := range w.Clusters {
 		used[w.HostOf(c)] = true
 	}
+	return slices.DeleteFunc(w.EveryHost(), func(a *Asked) bool { return !used[a] })
+}
+
+// EveryHost returns the hosts in fleet.yaml, also those on which no cluster is, in the
+// order of their names, each once.
+func (w *Workspace) EveryHost() []*Asked {
 	var all []*Asked
 	for _, name := range w.Fleet.Spec.HostNames() {
-		a := w.hosts.byName[name]
-		if used[a] && !slices.Contains(all, a) {
+		if a := w.hosts.byName[name]; !slices.Contains(all, a) {
 			all = append(all, a)
 		}
 	}
