@@ -208,7 +208,7 @@ func (b *Baseline) firstDifference(ctx context.Context, file string, keys ...str
 // causes are where in a spec a change comes from, where that is known.
 var causes = map[transition.Cause][]string{
 	transition.ByChart: {"spec", "chart"}, transition.ByNamespace: {"spec", "namespace"}, transition.ByHost: {"spec", "host"},
-	transition.ByServer: {"spec", "server"}, transition.ByServiceCIDR: {"spec", "serviceCIDR"}, transition.ByValues: {"spec", "values"},
+	transition.ByServer: {"spec", "server"}, transition.ByServiceCIDR: {"spec", "serviceCIDR"}, transition.ByValues: {"spec", "values"}, transition.ByEndpoint: {"spec", "endpoint"},
 }
 
 // quoted returns a text as YAML would have it in a flow mapping.

@@ -76,7 +76,7 @@ func checkMetadataKey(name string) *problem {
 	}
 	reserved := func(prefix string) bool { return strings.HasPrefix(name, prefix) }
 	if slices.ContainsFunc(reservedMetadata, reserved) && !slices.Contains(allowedMetadata, name) {
-		return fail(RuleClusterMetadata, "is not for a spec to set: it steers what becomes of the Secret", "take it out")
+		return fail(RuleClusterMetadata, "is not for a spec to set: it steers what becomes of the object", "take it out")
 	}
 	return nil
 }

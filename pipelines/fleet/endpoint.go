@@ -168,8 +168,21 @@ func (k *check) endpoint() {
 	if _, on := k.cluster.Spec.Way(ByNodePort); on && balanced {
 		k.report("spec.endpoint.nodePort", fail(RuleEndpoint, "stands beside loadBalancer: the one Service has one type", "take one of them out, or write enabled: false into it"))
 	}
+	if e.Gateway != nil {
+		k.annotations("spec.endpoint.gateway.annotations", e.Gateway.Annotations)
+	}
+	if e.LoadBalancer != nil {
+		k.annotations("spec.endpoint.loadBalancer.annotations", e.LoadBalancer.Annotations)
+	}
 	if e.DNS != nil {
 		k.dns(ways)
+	}
+}
+
+// annotations refuses those that make the object something else to Argo CD, such as a hook.
+func (k *check) annotations(at string, all map[string]string) {
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		k.reportKey(at, name, checkMetadataKey(name))
 	}
 }
 

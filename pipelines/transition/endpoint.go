@@ -67,7 +67,7 @@ func endpointChanges(before, after Side) []Change {
 		}
 	}
 	from, to := strings.Join(gone, ", "), strings.Join(slices.Concat(kept, came), ", ")
-	c := Change{Effect: Unreachable, Name: "endpoint", From: from, To: cmp.Or(to, "none"), About: ByAny}
+	c := Change{Effect: Unreachable, Name: "endpoint", From: from, To: cmp.Or(to, "none"), About: ByEndpoint}
 	switch {
 	case len(gone) == 0 && len(kept) > 0 && len(came) > 0:
 		c.Effect, c.Name = Applied, ""

@@ -102,6 +102,7 @@ const (
 	ByServiceCIDR
 	ByValues
 	ByHost
+	ByEndpoint
 )
 
 // Refused reports whether the change is an error until the spec accepts it.
