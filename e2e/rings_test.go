@@ -69,7 +69,7 @@ func TestARingWaitsForTheHealthOfTheOneBefore(t *testing.T) {
 	}
 	t.Cleanup(func() { world.route("dev.k8s.example.com", w.there.URL) })
 	world.route("dev.k8s.example.com", "http://127.0.0.1:1")
-	if got := why(); !strings.HasPrefix(got, "closed: ring canary: ringed is") {
+	if got := why(); !strings.HasPrefix(got, "closed: ring canary: ringed ") {
 		t.Errorf("with a cluster that does not answer: %s", got)
 	}
 	w.options.OpenHost = nil

@@ -130,7 +130,7 @@ func TestServedCertificates(t *testing.T) {
 		"ends soon":  {own.serve(t, 24*time.Hour, nil, loopback), RuleEndpointCertificate, "ends at"},
 		"ended":      {own.serve(t, -time.Hour, nil, loopback), RuleEndpointCertificate, "ended at"},
 		"terminated": {other.serve(t, year, nil, loopback), RuleEndpointCertificate, "the client certificate of Argo CD's credential does not reach the cluster"},
-		"nobody":     {"https://127.0.0.1:1", RuleUnknown, "looking at the certificate of https://127.0.0.1:1"},
+		"nobody":     {"https://127.0.0.1:1", RuleUnknown, "https://127.0.0.1:1 cannot be asked"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			e := endpointAt(t, test.server, &own)

@@ -77,7 +77,7 @@ func Served(ctx context.Context, server, name string, o Options) ([]*x509.Certif
 	if errors.Is(err, errSeen) && len(seen) > 0 {
 		return seen, nil
 	}
-	reached := &UnreachableError{Doing: "looking at the certificate of " + server, Reason: plain(err.Error()), Err: err}
+	reached := &UnreachableError{Doing: "looking at its certificate", Whom: server, Reason: plain(err.Error()), Err: err}
 	if errors.Is(err, context.DeadlineExceeded) {
 		reached.Reason = "no answer within " + o.Timeout.String()
 	}

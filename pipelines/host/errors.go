@@ -1,6 +1,7 @@
 package host
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -47,13 +48,15 @@ func (e *UnauthorizedError) Error() string {
 // neither good nor bad.
 type UnreachableError struct {
 	Doing string
+	// Whom is what was asked; the host where it is empty.
+	Whom string
 	// Reason says what happened to the last attempt.
 	Reason string
 	Err    error
 }
 
 func (e *UnreachableError) Error() string {
-	return fmt.Sprintf("%s: the host cannot be asked: %s", e.Doing, e.Reason)
+	return fmt.Sprintf("%s: %s cannot be asked: %s", e.Doing, cmp.Or(e.Whom, "the host"), e.Reason)
 }
 
 // Unwrap gives what went wrong. Its text can hold what the server sent; Error's
