@@ -409,8 +409,10 @@ func (w *world) clustersLeave(t *testing.T) {
 func (w *world) nothingIsStuck(t *testing.T) {
 	w.synced(t, strings.TrimSpace(w.git(t, w.copy, "rev-parse", "HEAD")), "kasou", "kasou-bootstrap", "dev", "old", "own", "hello-dev")
 	w.staysSynced(t)
-	// kasou agrees with Argo CD, from git and from the host.
-	if out, err := w.try(t, "drift", "--live"); err != nil {
+	// kasou agrees with Argo CD, from git and from the host. The names of two clusters lead
+	// nowhere here, which is unknown, and no drift.
+	out, err := w.try(t, "drift", "--live")
+	if err != nil && (strings.Contains(out, "error:") || !strings.Contains(out, "3 clusters: 2 unknown, 1 unchanged")) {
 		t.Errorf("kasou drift --live: %v\n%s", err, out)
 	}
 }
