@@ -76,7 +76,7 @@ func (s *Set) add(cacheDir string, f folder) string {
 	return folderOf(cacheDir, f.digest)
 }
 
-// Find gives the schemas for each host of a fleet: those of fleet.yaml first, then
+// Find returns the schemas for each host of a fleet: those of fleet.yaml first, then
 // Kubernetes' of the host's minor version, Argo CD's and Sealed Secrets'. They
 // are plain files below cacheDir/schemas, one folder for each content, checked
 // and mended by Ready; several processes may do so at once. Findings are

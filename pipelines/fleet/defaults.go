@@ -75,20 +75,9 @@ func (s *ClusterSpec) fillName(cluster string) {
 		own.Host = strings.ReplaceAll(own.Host, namePlaceholder, cluster)
 		s.Ingress = &own
 	}
-	if s.Endpoint == nil {
-		return
+	for _, host := range s.Endpoint.hosts() {
+		*host = strings.ReplaceAll(*host, namePlaceholder, cluster)
 	}
-	own := *s.Endpoint
-	if own.Gateway = orNil(own.Gateway); own.Gateway != nil {
-		own.Gateway.Host = strings.ReplaceAll(own.Gateway.Host, namePlaceholder, cluster)
-	}
-	if own.LoadBalancer = orNil(own.LoadBalancer); own.LoadBalancer != nil {
-		own.LoadBalancer.Host = strings.ReplaceAll(own.LoadBalancer.Host, namePlaceholder, cluster)
-	}
-	if own.NodePort = orNil(own.NodePort); own.NodePort != nil {
-		own.NodePort.Host = strings.ReplaceAll(own.NodePort.Host, namePlaceholder, cluster)
-	}
-	s.Endpoint = &own
 }
 
 func (f *Fleet) applyDefaults() {
@@ -150,14 +139,6 @@ func orNew[T any](p *T) *T {
 	}
 	value := *p
 	return &value
-}
-
-// orNil gives a copy of what is there.
-func orNil[T any](p *T) *T {
-	if p == nil {
-		return nil
-	}
-	return orNew(p)
 }
 
 func orValue[T any](p *T, fallback T) *T {

@@ -104,6 +104,24 @@ func (e *Endpoint) parts() []part {
 	return all
 }
 
+// hosts returns where the parts that are there have theirs. It may be called on nil.
+func (e *Endpoint) hosts() []*string {
+	var all []*string
+	if e == nil {
+		return nil
+	}
+	if e.Gateway != nil {
+		all = append(all, &e.Gateway.Host)
+	}
+	if e.LoadBalancer != nil {
+		all = append(all, &e.LoadBalancer.Host)
+	}
+	if e.NodePort != nil {
+		all = append(all, &e.NodePort.Host)
+	}
+	return all
+}
+
 // withIngress returns a part of a spec with the endpoint's ingress laid over spec.ingress.
 // One that has a host is in use, unless it says otherwise. The part is not modified.
 func withIngress(spec map[string]any) map[string]any {
@@ -258,12 +276,6 @@ func checkAddressOrName(host string) *problem {
 	return nil
 }
 
-// hostClaim is a host, or a node port, that a cluster has taken.
-type hostClaim struct {
-	*check
-	path string
-}
-
 // checkHostNames reports two clusters behind one DNS name, or one node port. A load balancer
 // and the nodes may have a name for many clusters, where the ports differ; the same name
 // and port is the same server.
@@ -272,14 +284,14 @@ func checkHostNames(all []*check) {
 		host string
 		port int
 	}
-	hosts, ports := map[string]hostClaim{}, map[nodePort]hostClaim{}
+	hosts, ports := map[string]claim{}, map[nodePort]claim{}
 	for _, k := range all {
 		for _, w := range k.cluster.Spec.Ways() {
-			own := hostClaim{k, strings.Join(w.Path, ".")}
+			own := claim{owner: k, path: strings.Join(w.Path, ".")}
 			if w.Kind == ByNodePort {
 				path, at := "spec.endpoint.nodePort.port", nodePort{k.cluster.Spec.Host, w.Port}
 				if other, taken := ports[at]; taken && w.Port != 0 {
-					k.report(path, fail(RuleDuplicateNodePort, fmt.Sprintf("%d is also the node port of %s (%s)", w.Port, other.cluster.Name, other.place(path)), "give each cluster a port of its own: the host's API server refuses the second"))
+					k.report(path, fail(RuleDuplicateNodePort, fmt.Sprintf("%d is also the node port of %s (%s)", w.Port, other.owner.cluster.Name, other.owner.place(path)), "give each cluster a port of its own: the host's API server refuses the second"))
 				} else {
 					ports[at] = own
 				}
@@ -288,8 +300,8 @@ func checkHostNames(all []*check) {
 			host := strings.TrimSuffix(strings.ToLower(w.Host), ".")
 			if other, taken := hosts[host]; !taken {
 				hosts[host] = own
-			} else if other.check != k {
-				k.report(own.path, fail(RuleDuplicateHost, fmt.Sprintf("%s is also the %s host of %s (%s)", quoted(w.Host), kindOf(other.path), other.cluster.Name, other.place(other.path)), "give each cluster a host of its own"))
+			} else if other.owner != k {
+				k.report(own.path, fail(RuleDuplicateHost, fmt.Sprintf("%s is also the %s host of %s (%s)", quoted(w.Host), kindOf(other.path), other.owner.cluster.Name, other.place()), "give each cluster a host of its own"))
 			}
 		}
 	}

@@ -180,7 +180,7 @@ type Endpoint struct {
 
 // GatewayEndpoint is a way in by a Gateway.
 type GatewayEndpoint struct {
-	// Enabled says whether it is in use. Default: true where there is a host.
+	// Enabled opens this way in. Default: true where there is a host.
 	Enabled *bool `json:"enabled,omitempty"`
 	// Host is the DNS name; it also becomes a SAN of the API server's certificate.
 	// {name} in it is the cluster's name.
@@ -205,7 +205,7 @@ type ParentRef struct {
 
 // LoadBalancerEndpoint is a way in by a Service of type LoadBalancer.
 type LoadBalancerEndpoint struct {
-	// Enabled says whether it is in use. Default: true where there is a host.
+	// Enabled opens this way in. Default: true where there is a host.
 	Enabled *bool `json:"enabled,omitempty"`
 	// Host is the DNS name, or the address, of the load balancer; it also becomes a SAN of
 	// the API server's certificate. {name} in it is the cluster's name.
@@ -216,7 +216,7 @@ type LoadBalancerEndpoint struct {
 
 // NodePortEndpoint is a way in by a port of the host's nodes.
 type NodePortEndpoint struct {
-	// Enabled says whether it is in use. Default: true where there is a host.
+	// Enabled opens this way in. Default: true where there is a host.
 	Enabled *bool `json:"enabled,omitempty"`
 	// Host is a DNS name, or an address, of the nodes; it also becomes a SAN of the API
 	// server's certificate. {name} in it is the cluster's name.

@@ -27,19 +27,10 @@ func fieldOf(kind string, more ...string) []string {
 	return append([]string{"spec", "endpoint", kind}, more...)
 }
 
-// way returns the way in of a kind beside the ingress.
-func (p *plan) way(kind string) (fleet.Way, bool) {
-	i := slices.IndexFunc(p.others, func(w fleet.Way) bool { return w.Kind == kind })
-	if i < 0 {
-		return fleet.Way{}, false
-	}
-	return p.others[i], true
-}
-
 // gateway makes the route: charts from 0.34 on have it (templates/tlsroute.yaml), and for
 // those before kasou writes it.
 func gateway(p *plan) {
-	w, on := p.way(fleet.ByGateway)
+	w, on := p.cluster.Spec.Way(fleet.ByGateway)
 	if !on {
 		return
 	}
@@ -121,11 +112,11 @@ var serviceEditions = []serviceEdition{
 // service makes the Service one of the type that the endpoint wants.
 func service(p *plan) {
 	e := serviceEditionOf(p.version)
-	if w, on := p.way(fleet.ByLoadBalancer); on {
+	if w, on := p.cluster.Spec.Way(fleet.ByLoadBalancer); on {
 		p.set(fieldOf(w.Kind), "LoadBalancer", e.kind...)
 		p.announce(w, p.endpoint.LoadBalancer.Annotations, e.balancedNotes)
 	}
-	w, on := p.way(fleet.ByNodePort)
+	w, on := p.cluster.Spec.Way(fleet.ByNodePort)
 	if !on {
 		return
 	}

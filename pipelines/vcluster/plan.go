@@ -89,11 +89,6 @@ func newPlan(c fleet.Cluster, ch toolchain.Chart) *plan {
 	if in := c.Spec.Ingress; in != nil && in.Enabled != nil && *in.Enabled {
 		p.ingress, p.host, p.class, p.annotations = true, in.Host, in.ClassName, in.Annotations
 	}
-	for _, w := range c.Spec.Ways() {
-		if w.Kind != fleet.ByIngress {
-			p.others = append(p.others, w)
-		}
-	}
 	if c.Spec.Endpoint != nil {
 		p.endpoint = *c.Spec.Endpoint
 	}

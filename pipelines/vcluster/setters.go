@@ -163,7 +163,7 @@ func (p *plan) names() []san {
 			all = append(all, san{field, name})
 		}
 	}
-	for _, w := range p.others {
+	for _, w := range p.cluster.Spec.Ways() {
 		add(w.Path, w.Host)
 	}
 	add(fieldServer, p.serverHost)
