@@ -69,7 +69,7 @@ func TestARingWaitsForTheHealthOfTheOneBefore(t *testing.T) {
 	}
 	t.Cleanup(func() { world.route("dev.k8s.example.com", w.there.URL) })
 	world.route("dev.k8s.example.com", "http://127.0.0.1:1")
-	if got := why(); !strings.HasPrefix(got, "closed: ring canary: ringed ") {
+	if got := why(); !strings.HasPrefix(got, "closed: ring canary: ringed may not be healthy: looking at its certificate: https://dev.k8s.example.com cannot be asked: ") {
 		t.Errorf("with a cluster that does not answer: %s", got)
 	}
 	w.options.OpenHost = nil

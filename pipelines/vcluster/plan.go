@@ -67,8 +67,7 @@ type plan struct {
 	cidr        string
 	ingress     bool
 	host, class string
-	// others are the ways in beside an ingress, and endpoint says more of them.
-	others             []fleet.Way
+	// endpoint says more of the ways in beside an ingress.
 	endpoint           fleet.Endpoint
 	annotations        map[string]string
 	server, serverHost string
