@@ -6,15 +6,10 @@ import (
 
 	"kasou/pipelines/layout"
 	"kasou/pipelines/manifest"
+	"kasou/pipelines/tree/disk"
 )
 
-// sharedFiles are a cluster's files outside its own folder, from the clusters
-// folder: the Application and the sealed cluster Secret.
-func sharedFiles(cluster string) []string {
-	return []string{layout.Of("", cluster).Application(), layout.Of("", cluster).Registration()}
-}
-
-// owned says whether p, a path from the clusters folder, can be a generated
+// owned reports whether p, a path from the clusters folder, can be a generated
 // file of the cluster. Lock files come from git, so from anyone: what they list
 // is deleted and overwritten, and must not reach further than this.
 func owned(cluster, p string) bool {
@@ -35,26 +30,21 @@ func owned(cluster, p string) bool {
 	for rest := inside; rest != ""; {
 		var part string
 		part, rest, _ = strings.Cut(rest, "/")
-		if part == ".git" || strings.HasPrefix(part, tempPrefix) {
+		if part == ".git" || strings.HasPrefix(part, disk.TempPrefix) {
 			return false
 		}
 	}
 	return true
 }
 
-// parents gives the folders above p that are below the top, outermost first:
-// for a/b/c these are a and a/b.
-func parents(p string) []string {
-	var dirs []string
-	for i, r := range p {
-		if r == '/' {
-			dirs = append(dirs, p[:i])
-		}
-	}
-	return dirs
+// bootstraps reports whether p, a path from the clusters folder, can be a generated
+// file that is one for all.
+func bootstraps(p string) bool {
+	name, ok := strings.CutPrefix(p, layout.Bootstrap+"/")
+	return ok && name != "" && fs.ValidPath(p) && !strings.ContainsAny(name, "/\\\x00") && !strings.HasPrefix(name, disk.TempPrefix)
 }
 
-// blocked gives a path of files that another of them needs as a folder; empty
+// blocked returns a path of files that another of them needs as a folder; empty
 // where there is none. paths are all that f has.
 func blocked(f manifest.Files, paths []string) string {
 	for _, p := range paths {

@@ -1,28 +1,17 @@
+// Package tree compares the wanted files with the disk, and plans what is to be written:
+// package disk writes it.
 package tree
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"path"
 	"slices"
 
-	"kasou/pipelines/lockfile"
-	"kasou/pipelines/manifest"
+	"kasou/pipelines/layout"
+	"kasou/pipelines/tree/disk"
 )
-
-// Wanted is what a cluster's files are to be.
-type Wanted struct {
-	// Cluster is its name.
-	Cluster string
-	// Files are all its generated files but lock.yaml, by path from the repo's
-	// root.
-	Files manifest.Files
-	// Lock is to be its lock.yaml. Compare fills in Files.
-	Lock lockfile.Lock
-	// Known is the lock as it was read before; nil where it was not. It need not be
-	// parsed again as long as it is the same.
-	Known *lockfile.Lock
-}
 
 // Kind is what happens to a file.
 type Kind string
@@ -65,7 +54,7 @@ type Change struct {
 	Old, New []byte
 }
 
-// Plan is what Apply would do for one cluster, or for what is one for all.
+// Plan is what is to be done for one cluster, or for what is one for all.
 type Plan struct {
 	// Cluster is the name; empty for fleet.lock.yaml.
 	Cluster string
@@ -139,6 +128,38 @@ func (p *Plan) add(c Change) {
 
 func (p *Plan) sort() {
 	slices.SortFunc(p.Changes, func(a, b Change) int { return cmp.Compare(a.Path, b.Path) })
+}
+
+func newPlan(d *disk.Disk, cluster string) Plan {
+	return Plan{Cluster: cluster, dir: d.Dir(), lockPath: layout.Of(d.Dir(), cluster).Lock()}
+}
+
+// Rewrite returns the plan that replaces the content of one file in the clusters
+// folder, such as a spec.yaml that a person asked to have changed. file is
+// relative to the repo's root, and old is what stands there.
+func Rewrite(file string, old, content []byte) Plan {
+	var p Plan
+	p.add(Change{Path: file, Old: old, New: content, Cause: Stale})
+	return p
+}
+
+// Apply makes the disk as one plan wants it.
+func Apply(ctx context.Context, d *disk.Disk, p Plan) error { return WriteAll(ctx, d, []Plan{p})[0] }
+
+// WriteAll makes the disk as the plans of several clusters want it, and returns an
+// error, or nil, for each: disk.ErrChanged where someone was faster.
+func WriteAll(ctx context.Context, d *disk.Disk, plans []Plan) []error {
+	writes := make([]disk.Plan, len(plans))
+	for i, p := range plans {
+		writes[i] = disk.Plan{Cluster: p.Cluster}
+		for _, c := range p.Changes {
+			writes[i].Changes = append(writes[i].Changes, disk.Change{Path: c.Path, Old: c.Old, New: c.New})
+		}
+		if p.lockPath != "" {
+			writes[i].Lock = &disk.Lock{Path: p.lockPath, Old: p.lockOld, Intent: p.lockIntent, New: p.lockNew}
+		}
+	}
+	return d.WriteAll(ctx, writes)
 }
 
 func (p Plan) folder() string { return path.Join(p.dir, p.Cluster) }

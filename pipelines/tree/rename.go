@@ -8,13 +8,14 @@ import (
 	"kasou/pipelines/finding"
 	"kasou/pipelines/layout"
 	"kasou/pipelines/lockfile"
+	"kasou/pipelines/tree/disk"
 )
 
 // Renamed returns a finding where the cluster's folder was another cluster's: its
 // lock is that one's, which has no folder any more. Whatever that cluster left in
 // root/ must then stay: nobody asked for it to be removed.
-func (d *Disk) Renamed(cluster string) (*finding.Finding, error) {
-	_, findings, err := d.ReadLock(cluster)
+func Renamed(d *disk.Disk, cluster string) (*finding.Finding, error) {
+	_, findings, err := ReadLock(d, cluster)
 	for _, f := range findings {
 		if f.Rule == RuleRenamed {
 			return &f, err
@@ -25,7 +26,7 @@ func (d *Disk) Renamed(cluster string) (*finding.Finding, error) {
 
 // renamedFrom returns the one other cluster whose files the lock lists, where that
 // has no spec.yaml; else "".
-func (v *visit) renamedFrom(l *lockfile.Lock) (string, error) {
+func renamedFrom(d *disk.Disk, v *disk.View, l *lockfile.Lock) (string, error) {
 	old := ""
 	for p := range l.Files {
 		of := listedFor(p)
@@ -37,7 +38,7 @@ func (v *visit) renamedFrom(l *lockfile.Lock) (string, error) {
 	if old == "" {
 		return "", nil
 	}
-	there, err := v.there(layout.Of(v.disk.dir, old).Spec())
+	there, err := v.Exists(layout.Of(d.Dir(), old).Spec())
 	if err != nil || there {
 		return "", err
 	}

@@ -1,4 +1,4 @@
-package tree
+package disk
 
 import (
 	"context"
@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"path"
 	"runtime"
+	"slices"
 	"strings"
 
 	"golang.org/x/sync/errgroup"
@@ -24,10 +25,10 @@ func (d *Disk) Sweep(ctx context.Context, mine func(cluster string) bool) error 
 	if err != nil || len(left) == 0 {
 		return err
 	}
-	v := d.visit()
+	v := d.View()
 	defer v.Close()
 	// Whoever writes what is no cluster's own holds this lock.
-	if err := v.lock(ctx, d.dir, true); err != nil {
+	if err := v.wait(ctx, d.dir, true); err != nil {
 		return err
 	}
 	for _, p := range left {
@@ -40,21 +41,20 @@ func (d *Disk) Sweep(ctx context.Context, mine func(cluster string) bool) error 
 
 // leftBehind returns the temporary files, by their paths from the repo's root.
 func (d *Disk) leftBehind(mine func(cluster string) bool) ([]string, error) {
-	v := d.visit()
+	v := d.View()
 	defer v.Close()
-	entries, err := v.list(d.dir)
+	entries, err := v.List(d.dir)
 	if err != nil {
 		return nil, nil // whoever reads the fleet says so
 	}
-	var left []string
-	var folders []string
+	var left, folders []string
 	for _, e := range entries {
 		switch {
-		case anyTemp(e):
-			left = append(left, path.Join(d.dir, e.name))
-		case !e.kind.IsDir() || strings.HasPrefix(e.name, ".") || strings.HasPrefix(e.name, "_"):
-		case e.name == layout.Root || mine(e.name):
-			folders = append(folders, path.Join(d.dir, e.name))
+		case IsTemp(e):
+			left = append(left, path.Join(d.dir, e.Name()))
+		case !e.IsDir() || strings.HasPrefix(e.Name(), ".") || strings.HasPrefix(e.Name(), "_"):
+		case e.Name() == layout.Root || mine(e.Name()):
+			folders = append(folders, path.Join(d.dir, e.Name()))
 		}
 	}
 	found := make([][]string, len(folders))
@@ -67,61 +67,56 @@ func (d *Disk) leftBehind(mine func(cluster string) bool) ([]string, error) {
 		})
 	}
 	err = all.Wait()
-	for _, some := range found {
-		left = append(left, some...)
-	}
-	return left, err
+	return slices.Concat(left, slices.Concat(found...)), err
 }
 
 func (d *Disk) leftIn(folder string) (left []string, err error) {
-	v := d.visit()
+	v := d.View()
 	defer v.Close()
-	err = v.walk(folder, func(p string, e entry) error {
-		if anyTemp(e) {
+	err = v.Walk(folder, func(p string, e fs.DirEntry) error {
+		if IsTemp(e) {
 			left = append(left, p)
 		}
 		return nil
 	})
-	if obstacleIn(err, "") != nil || errors.Is(err, fs.ErrPermission) {
+	var obstacle *Obstacle
+	if errors.As(err, &obstacle) || errors.Is(err, fs.ErrPermission) {
 		err = nil // whoever needs the folder says so
 	}
 	return left, err
 }
 
-// anyTemp reports whether the entry is a temporary file of any run.
-func anyTemp(e entry) bool {
-	return e.kind.IsRegular() && strings.HasPrefix(e.name, tempPrefix) && strings.HasSuffix(e.name, tempSuffix)
-}
-
 // sweepOne removes one file, and the folders that are empty then, while nobody
 // writes the cluster that it is of.
 func (d *Disk) sweepOne(ctx context.Context, p string) error {
-	w := &writer{visit: d.visit(), plan: newPlan(d.dir, d.clusterOf(p))}
-	defer w.visit.Close()
-	if w.plan.Cluster != "" { // else Sweep holds the lock
-		if err := w.visit.lock(ctx, w.plan.folder(), true); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
+	v := d.View()
+	defer v.Close()
+	cluster := d.clusterOf(p)
+	if cluster == "" { // Sweep holds the lock
+		return v.remove(p)
 	}
-	if err := w.visit.remove(p); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	folder := path.Join(d.dir, cluster)
+	if err := v.wait(ctx, folder, true); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	if !w.inFolder(p) {
-		return nil
+	if err := v.remove(p); err != nil {
+		return err
 	}
-	_, err := w.removeEmpty(path.Dir(p))
+	_, err := v.removeEmpty(path.Dir(p), folder)
 	return err
 }
 
 // clusterOf returns the cluster that a temporary file is of; "" for one in the
 // clusters folder itself.
 func (d *Disk) clusterOf(p string) string {
-	first, name, below := strings.Cut(strings.TrimPrefix(p, d.dir+"/"), "/")
+	rel, _ := d.inside(p)
+	first, name, below := strings.Cut(rel, "/")
 	switch {
 	case !below:
 		return ""
 	case first != layout.Root:
 		return first
 	}
-	return listedFor(path.Join(layout.Root, strings.TrimSuffix(strings.TrimPrefix(name, tempPrefix), tempSuffix)))
+	cluster, _ := layout.ClusterOf(strings.TrimSuffix(strings.TrimPrefix(name, TempPrefix), tempSuffix))
+	return cluster
 }
