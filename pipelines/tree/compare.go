@@ -62,7 +62,7 @@ func Put(ctx context.Context, d *disk.Disk, cluster, file string, data []byte, s
 	return compare(ctx, d, cluster, nil, func(c *comparison) error {
 		if len(c.old.Files) == 0 {
 			c.findings = append(c.findings, finding.Finding{
-				File: c.plan.lockPath, Cluster: cluster, Rule: RuleNotBuilt, Severity: finding.Error,
+				File: c.plan.lock.Path, Cluster: cluster, Rule: RuleNotBuilt, Severity: finding.Error,
 				Message: fmt.Sprintf("cluster %s was never built", cluster),
 				Hint:    "Run kasou build first.",
 			})
@@ -93,10 +93,10 @@ func Repin(ctx context.Context, d *disk.Disk, cluster string, pin lockfile.Chart
 			return nil
 		}
 		lock.Chart = pin
-		if c.plan.lockNew, err = lock.Marshal(); err != nil {
+		if c.plan.lock.New, err = lock.Marshal(); err != nil {
 			return fmt.Errorf("lock of %s: %w", cluster, err)
 		}
-		c.plan.add(Change{Path: c.plan.lockPath, Old: c.plan.lockOld, New: c.plan.lockNew, Cause: Stale})
+		c.plan.add(Change{Path: c.plan.lock.Path, Old: c.plan.lock.Old, New: c.plan.lock.New, Cause: Stale})
 		return nil
 	})
 }
@@ -117,7 +117,7 @@ func compare(ctx context.Context, d *disk.Disk, cluster string, known *lockfile.
 	if err != nil || len(findings) > 0 {
 		return c.plan, findings, err
 	}
-	c.plan.lockOld = text
+	c.plan.lock.Old = text
 	if old != nil {
 		c.old = *old
 	}
@@ -265,9 +265,13 @@ func (c *comparison) lock(final lockfile.Lock) error {
 	if err != nil {
 		return fmt.Errorf("lock of %s: %w", c.plan.Cluster, err)
 	}
-	c.plan.lockNew = text
-	if !disk.Same(c.plan.lockOld, text) {
-		c.plan.add(Change{Path: c.plan.lockPath, Old: c.plan.lockOld, New: text, Cause: c.lockCause()})
+	c.plan.lock.New = text
+	if !disk.Same(c.plan.lock.Old, text) {
+		cause := Interrupted
+		if !c.old.Writing {
+			cause = lockCause(c.plan.lock.Old, c.old.Marshal)
+		}
+		c.plan.add(Change{Path: c.plan.lock.Path, Old: c.plan.lock.Old, New: text, Cause: cause})
 	}
 	if c.plan.Empty() {
 		return nil
@@ -280,11 +284,11 @@ func (c *comparison) lock(final lockfile.Lock) error {
 	// finishes this one's work, whatever it then wants.
 	intent.Replaced = merged(final.Replaced, nil)
 	for _, change := range c.plan.Changes {
-		if change.Old != nil && change.Path != c.plan.lockPath {
+		if change.Old != nil && change.Path != c.plan.lock.Path {
 			intent.Replaced[c.inside(change.Path)] = manifest.Digest(change.Old)
 		}
 	}
-	if c.plan.lockIntent, err = intent.Marshal(); err != nil {
+	if c.plan.lock.Intent, err = intent.Marshal(); err != nil {
 		return fmt.Errorf("lock of %s: %w", c.plan.Cluster, err)
 	}
 	return nil
@@ -298,13 +302,13 @@ func merged[T any](a, b map[string]T) map[string]T {
 	return all
 }
 
-func (c *comparison) lockCause() Cause {
-	switch canonical, err := c.old.Marshal(); {
-	case c.plan.lockOld == nil:
+// lockCause returns why a lock on disk is not as it is wanted: marshal returns what
+// kasou would have written for what it says.
+func lockCause(text []byte, marshal func() ([]byte, error)) Cause {
+	if text == nil {
 		return New
-	case c.old.Writing:
-		return Interrupted
-	case err != nil || !disk.Same(canonical, c.plan.lockOld):
+	}
+	if canonical, err := marshal(); err != nil || !disk.Same(canonical, text) {
 		return HandEdit
 	}
 	return Stale

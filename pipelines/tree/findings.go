@@ -81,9 +81,9 @@ func (p Plan) bulk(cause Cause, paths []string) finding.Finding {
 	case New:
 		return p.finding(finding.Error, RuleNotBuilt, spec, n+" not written yet: "+some(paths))
 	case Interrupted:
-		return p.finding(finding.Error, RuleInterrupted, p.lockPath, "a build was cut off here; to be written again: "+n)
+		return p.finding(finding.Error, RuleInterrupted, p.lock.Path, "a build was cut off here; to be written again: "+n)
 	case Retired:
-		return p.finding(finding.Error, RuleRetired, p.lockPath,
+		return p.finding(finding.Error, RuleRetired, p.lock.Path,
 			fmt.Sprintf("cluster %s has no spec.yaml any more, but %s", p.Cluster, n))
 	case Orphaned:
 		return p.finding(finding.Error, RuleOrphan, paths[0], fmt.Sprintf("cluster %s has no folder any more", p.Cluster))

@@ -22,9 +22,10 @@ func CompareFleet(d *disk.Disk, wanted lockfile.FleetLock, files manifest.Files)
 	if err != nil || len(findings) > 0 {
 		return c.plan, findings, err
 	}
-	if old != nil {
-		c.old.Files = old.Files
+	if old == nil {
+		old = &lockfile.FleetLock{}
 	}
+	c.old.Files = old.Files
 	if wanted.Files, err = c.files(files); err != nil {
 		return c.plan, nil, err
 	}
@@ -33,18 +34,8 @@ func CompareFleet(d *disk.Disk, wanted lockfile.FleetLock, files manifest.Files)
 		return c.plan, nil, fmt.Errorf("%s: %w", layout.FleetLock, err)
 	}
 	if !disk.Same(text, data) {
-		c.plan.add(Change{Path: at, Old: text, New: data, Cause: fleetLockCause(old, text)})
+		c.plan.add(Change{Path: at, Old: text, New: data, Cause: lockCause(text, old.Marshal)})
 	}
 	c.plan.sort()
 	return c.plan, c.findings, nil
-}
-
-func fleetLockCause(old *lockfile.FleetLock, text []byte) Cause {
-	if old == nil {
-		return New
-	}
-	if canonical, err := old.Marshal(); err != nil || !disk.Same(canonical, text) {
-		return HandEdit
-	}
-	return Stale
 }

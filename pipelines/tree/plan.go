@@ -62,49 +62,17 @@ type Plan struct {
 	Changes []Change
 
 	dir string
-	// lockPath is empty where no lock says what is kasou's: an orphan, and
-	// fleet.lock.yaml.
-	lockPath string
-	// lockOld stands on disk, lockNew is wanted at the end, and lockIntent
-	// stands while files are replaced: it claims the old files and the new.
-	lockOld, lockIntent, lockNew []byte
+	// lock is the cluster's. Its path is empty where no lock says what is kasou's: an
+	// orphan, and fleet.lock.yaml.
+	lock disk.Lock
 }
 
-// Empty says whether nothing is to be done.
+// Empty reports whether nothing is to be done.
 func (p Plan) Empty() bool { return len(p.Changes) == 0 }
 
-// Count gives how many changes are of the kind.
-func (p Plan) Count(k Kind) int {
-	n := 0
-	for _, c := range p.Changes {
-		if c.Kind == k {
-			n++
-		}
-	}
-	return n
-}
-
-// Removes says whether the plan takes a whole cluster away.
+// Removes reports whether the plan takes a whole cluster away.
 func (p Plan) Removes() bool {
 	return slices.ContainsFunc(p.Changes, func(c Change) bool { return c.Cause == Retired || c.Cause == Orphaned })
-}
-
-// Summary counts the changes of all plans in one line.
-func Summary(plans ...Plan) string {
-	var clusters, created, updated, deleted int
-	for _, p := range plans {
-		if !p.Empty() && p.Cluster != "" {
-			clusters++
-		}
-		created += p.Count(KindCreate)
-		updated += p.Count(KindUpdate)
-		deleted += p.Count(KindDelete)
-	}
-	if created+updated+deleted == 0 {
-		return "nothing to change"
-	}
-	return fmt.Sprintf("%s: %s created, %d updated, %d deleted",
-		plural(clusters, "cluster"), plural(created, "file"), updated, deleted)
 }
 
 func plural(n int, noun string) string {
@@ -131,7 +99,7 @@ func (p *Plan) sort() {
 }
 
 func newPlan(d *disk.Disk, cluster string) Plan {
-	return Plan{Cluster: cluster, dir: d.Dir(), lockPath: layout.Of(d.Dir(), cluster).Lock()}
+	return Plan{Cluster: cluster, dir: d.Dir(), lock: disk.Lock{Path: layout.Of(d.Dir(), cluster).Lock()}}
 }
 
 // Rewrite returns the plan that replaces the content of one file in the clusters
@@ -151,12 +119,9 @@ func Apply(ctx context.Context, d *disk.Disk, p Plan) error { return WriteAll(ct
 func WriteAll(ctx context.Context, d *disk.Disk, plans []Plan) []error {
 	writes := make([]disk.Plan, len(plans))
 	for i, p := range plans {
-		writes[i] = disk.Plan{Cluster: p.Cluster}
+		writes[i] = disk.Plan{Cluster: p.Cluster, Lock: p.lock}
 		for _, c := range p.Changes {
 			writes[i].Changes = append(writes[i].Changes, disk.Change{Path: c.Path, Old: c.Old, New: c.New})
-		}
-		if p.lockPath != "" {
-			writes[i].Lock = &disk.Lock{Path: p.lockPath, Old: p.lockOld, Intent: p.lockIntent, New: p.lockNew}
 		}
 	}
 	return d.WriteAll(ctx, writes)

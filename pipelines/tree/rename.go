@@ -3,7 +3,6 @@ package tree
 import (
 	"fmt"
 	"path"
-	"strings"
 
 	"kasou/pipelines/finding"
 	"kasou/pipelines/layout"
@@ -29,7 +28,7 @@ func Renamed(d *disk.Disk, cluster string) (*finding.Finding, error) {
 func renamedFrom(d *disk.Disk, v *disk.View, l *lockfile.Lock) (string, error) {
 	old := ""
 	for p := range l.Files {
-		of := listedFor(p)
+		of := layout.Owner(p)
 		if of == "" || old != "" && of != old || !owned(of, p) {
 			return "", nil
 		}
@@ -43,21 +42,6 @@ func renamedFrom(d *disk.Disk, v *disk.View, l *lockfile.Lock) (string, error) {
 		return "", err
 	}
 	return old, nil
-}
-
-// listedFor returns the cluster that a path in a lock is of.
-func listedFor(p string) string {
-	first, rest, below := strings.Cut(p, "/")
-	switch {
-	case !below:
-		return ""
-	case first != layout.Root:
-		return first
-	}
-	if name, ok := layout.ClusterOf(rest); ok {
-		return name
-	}
-	return rest
 }
 
 func renamed(dir, old, cluster string) finding.Finding {

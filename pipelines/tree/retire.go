@@ -24,7 +24,7 @@ func Retire(ctx context.Context, d *disk.Disk, cluster string) (Plan, finding.Li
 }
 
 func (c *comparison) retire() error {
-	if c.plan.lockOld == nil {
+	if c.plan.lock.Old == nil {
 		return nil
 	}
 	if alive, err := c.view.Exists(layout.Of(c.plan.dir, c.plan.Cluster).Spec()); err != nil {
@@ -36,11 +36,11 @@ func (c *comparison) retire() error {
 	if _, err := c.files(nil); err != nil {
 		return err
 	}
-	c.plan.add(Change{Path: c.plan.lockPath, Old: c.plan.lockOld, Cause: Retired})
+	c.plan.add(Change{Path: c.plan.lock.Path, Old: c.plan.lock.Old, Cause: Retired})
 	intent := c.old
 	intent.Writing = true
 	var err error
-	if c.plan.lockIntent, err = intent.Marshal(); err != nil {
+	if c.plan.lock.Intent, err = intent.Marshal(); err != nil {
 		return fmt.Errorf("lock of %s: %w", c.plan.Cluster, err)
 	}
 	return c.leftover()
@@ -51,7 +51,7 @@ func (c *comparison) leftover() error {
 	var others []string
 	err := c.view.Walk(c.plan.folder(), func(at string, e fs.DirEntry) error {
 		_, ours := c.old.Files[c.inside(at)]
-		if !ours && at != c.plan.lockPath && !disk.IsTemp(e) {
+		if !ours && at != c.plan.lock.Path && !disk.IsTemp(e) {
 			others = append(others, at)
 		}
 		return nil

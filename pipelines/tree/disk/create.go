@@ -52,7 +52,8 @@ func createIn(r *os.Root, file string, data []byte) error {
 	if err != nil && !errors.Is(err, fs.ErrExist) {
 		err = writeNew(r, file, data) // a file system without hard links
 	}
-	return errors.Join(err, ignoreMissing(r.Remove(temp)))
+	_ = r.Remove(temp) // or Sweep does
+	return err
 }
 
 // writeNew writes a file that was not there. One that could not be written whole
@@ -64,14 +65,8 @@ func writeNew(r *os.Root, file string, data []byte) error {
 	}
 	_, err = f.Write(data)
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return errors.Join(fmt.Errorf("writing %s: %w", file, err), ignoreMissing(r.Remove(file)))
+		_ = r.Remove(file) // it was not there before
+		return fmt.Errorf("writing %s: %w", file, err)
 	}
 	return nil
-}
-
-func ignoreMissing(err error) error {
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	return err
 }

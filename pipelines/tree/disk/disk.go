@@ -6,6 +6,7 @@ package disk
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path"
@@ -72,7 +73,7 @@ func (d *Disk) clusters() (*top, error) {
 	p := "."
 	for _, name := range strings.Split(d.dir, "/") {
 		p = path.Join(p, name)
-		below, _, err := openIn(root, p)
+		below, _, err := openFolder(root, p)
 		_ = root.Close() // it was only looked into
 		if err != nil {
 			return nil, err
@@ -97,31 +98,33 @@ func (d *Disk) inside(p string) (rel string, ok bool) {
 	return strings.CutPrefix(p, d.dir+"/")
 }
 
-// openIn opens the folder at p, whose parent is open. The error is an *Obstacle where
-// something else is there.
-func openIn(parent *os.Root, p string) (*os.Root, fs.FileInfo, error) {
-	name := path.Base(p)
-	before, err := parent.Lstat(name)
-	if err == nil && !before.IsDir() {
-		err = obstacleOf(p, before.Mode(), fs.ModeDir)
+// openFolder opens the folder at p, whose parent is open.
+func openFolder(parent *os.Root, p string) (*os.Root, fs.FileInfo, error) {
+	return open(parent, p, fs.ModeDir, parent.OpenRoot, func(f *os.Root) (fs.FileInfo, error) { return f.Stat(".") })
+}
+
+// open opens what is at p, in a folder that is open. The error is an *Obstacle where that
+// is not of the kind, fs.ModeDir or 0 for a regular file. os.Root follows links within:
+// whoever swaps one in after the first look is found out by the second.
+func open[T io.Closer](in *os.Root, p string, kind fs.FileMode, do func(string) (T, error), stat func(T) (fs.FileInfo, error)) (f T, info fs.FileInfo, err error) {
+	before, err := in.Lstat(path.Base(p))
+	if err == nil && before.Mode().Type() != kind {
+		err = obstacleOf(p, before.Mode(), kind)
 	}
 	if err != nil {
-		return nil, nil, named(err, p)
+		return f, nil, named(err, p)
 	}
-	f, err := parent.OpenRoot(name)
-	if err != nil {
-		return nil, nil, named(err, p)
+	if f, err = do(path.Base(p)); err != nil {
+		return f, nil, named(err, p)
 	}
-	// os.Root follows links within: whoever swapped one in is found out here.
-	now, err := f.Stat(".")
-	if err == nil && !os.SameFile(before, now) {
-		err = obstacleOf(p, fs.ModeDir, fs.ModeDir)
+	info, err = stat(f)
+	if err == nil && !os.SameFile(before, info) {
+		err = obstacleOf(p, kind, kind)
 	}
 	if err != nil {
-		_ = f.Close()
-		return nil, nil, named(err, p)
+		_ = f.Close() // nothing was done with it
 	}
-	return f, now, nil
+	return f, info, named(err, p)
 }
 
 // named returns the error of an operation in a folder with the path from the repo's root.

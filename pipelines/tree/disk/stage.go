@@ -42,14 +42,10 @@ func (w *writer) temp(target string) string {
 // In the folders that all clusters share it knows the names: listing a folder with an
 // entry for each cluster, for each cluster, would cost the square of the fleet.
 func (w *writer) sweep() error {
-	if w.plan.Lock != nil {
-		err := w.view.Walk(w.folder, func(p string, e fs.DirEntry) error {
-			if !IsTemp(e) {
-				return nil
-			}
-			return w.view.remove(p)
-		})
-		if err != nil {
+	var left []string
+	if w.plan.Lock.Path != "" {
+		var err error
+		if left, err = w.view.temporary(w.folder); err != nil {
 			return err
 		}
 	}
@@ -62,10 +58,12 @@ func (w *writer) sweep() error {
 		targets = append(targets, c.Path)
 	}
 	for _, target := range targets {
-		if w.inFolder(target) {
-			continue
+		if !w.inFolder(target) {
+			left = append(left, w.temp(target))
 		}
-		if err := w.view.remove(w.temp(target)); err != nil {
+	}
+	for _, p := range left {
+		if err := w.view.remove(p); err != nil {
 			return err
 		}
 	}
@@ -74,10 +72,7 @@ func (w *writer) sweep() error {
 
 // stageAll writes every new content beside its target, and notes what goes where.
 func (w *writer) stageAll(ctx context.Context) error {
-	lock := Lock{}
-	if w.plan.Lock != nil {
-		lock = *w.plan.Lock
-	}
+	lock := w.plan.Lock
 	isFile := func(c Change) bool { return c.Path != lock.Path }
 	if lock.Path != "" && slices.ContainsFunc(w.todo, isFile) {
 		if err := w.stage(intentPhase, lock.Path, lock.Intent); err != nil {

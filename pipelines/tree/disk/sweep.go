@@ -62,7 +62,9 @@ func (d *Disk) leftBehind(mine func(cluster string) bool) ([]string, error) {
 	all.SetLimit(runtime.GOMAXPROCS(0))
 	for i, folder := range folders {
 		all.Go(func() (err error) {
-			found[i], err = d.leftIn(folder)
+			v := d.View()
+			defer v.Close()
+			found[i], err = v.temporary(folder)
 			return err
 		})
 	}
@@ -70,9 +72,8 @@ func (d *Disk) leftBehind(mine func(cluster string) bool) ([]string, error) {
 	return slices.Concat(left, slices.Concat(found...)), err
 }
 
-func (d *Disk) leftIn(folder string) (left []string, err error) {
-	v := d.View()
-	defer v.Close()
+// temporary returns the temporary files in the folder, at any depth.
+func (v *View) temporary(folder string) (left []string, err error) {
 	err = v.Walk(folder, func(p string, e fs.DirEntry) error {
 		if IsTemp(e) {
 			left = append(left, p)
@@ -91,7 +92,9 @@ func (d *Disk) leftIn(folder string) (left []string, err error) {
 func (d *Disk) sweepOne(ctx context.Context, p string) error {
 	v := d.View()
 	defer v.Close()
-	cluster := d.clusterOf(p)
+	rel, _ := d.inside(p)
+	target := strings.TrimSuffix(strings.TrimPrefix(path.Base(rel), TempPrefix), tempSuffix)
+	cluster := layout.Owner(path.Join(path.Dir(rel), target))
 	if cluster == "" { // Sweep holds the lock
 		return v.remove(p)
 	}
@@ -104,19 +107,4 @@ func (d *Disk) sweepOne(ctx context.Context, p string) error {
 	}
 	_, err := v.removeEmpty(path.Dir(p), folder)
 	return err
-}
-
-// clusterOf returns the cluster that a temporary file is of; "" for one in the
-// clusters folder itself.
-func (d *Disk) clusterOf(p string) string {
-	rel, _ := d.inside(p)
-	first, name, below := strings.Cut(rel, "/")
-	switch {
-	case !below:
-		return ""
-	case first != layout.Root:
-		return first
-	}
-	cluster, _ := layout.ClusterOf(strings.TrimSuffix(strings.TrimPrefix(name, TempPrefix), tempSuffix))
-	return cluster
 }

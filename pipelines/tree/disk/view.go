@@ -82,7 +82,7 @@ func (v *View) folder(p string) (*os.Root, error) {
 	if err != nil {
 		return nil, err
 	}
-	f, info, err := openIn(parent, p)
+	f, info, err := openFolder(parent, p)
 	if err != nil {
 		return nil, err
 	}
@@ -95,16 +95,13 @@ func (v *View) folder(p string) (*os.Root, error) {
 // none.
 func (v *View) Read(p string) ([]byte, error) {
 	data, err := v.read(p)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
 	if cap(data) > cap(v.scratch) {
 		v.scratch = data
 	}
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil, nil
-	case err != nil:
-		return nil, named(err, p)
-	}
-	return data, nil
+	return data, named(err, p)
 }
 
 func (v *View) read(p string) ([]byte, error) {
@@ -123,24 +120,11 @@ func (v *View) read(p string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	info, err := folder.Lstat(path.Base(p))
-	if err == nil && !info.Mode().IsRegular() {
-		err = obstacleOf(p, info.Mode(), 0)
-	}
-	if err != nil {
-		return nil, err
-	}
-	file, err := folder.Open(path.Base(p))
+	file, info, err := open(folder, p, 0, folder.Open, (*os.File).Stat)
 	if err != nil {
 		return nil, err
 	}
 	defer file.Close()
-	// Whoever swapped in a link after the look above is found out here.
-	if opened, err := file.Stat(); err != nil {
-		return nil, err
-	} else if !os.SameFile(info, opened) {
-		return nil, obstacleOf(p, 0, 0)
-	}
 	return readAll(file, int(info.Size()), v.scratch[:0])
 }
 

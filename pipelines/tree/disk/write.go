@@ -26,8 +26,8 @@ type Plan struct {
 	Cluster string
 	// Changes are the files that are to be otherwise, the lock among them.
 	Changes []Change
-	// Lock is the cluster's lock.yaml; nil where no lock says what is kasou's.
-	Lock *Lock
+	// Lock is the cluster's lock.yaml, without a path where no lock says what is kasou's.
+	Lock Lock
 }
 
 // Change is one file: what stands on disk, and what is wanted. Nil means no file.
@@ -63,7 +63,10 @@ func (d *Disk) WriteAll(ctx context.Context, plans []Plan) []error {
 	d.syncs.written.Add(int32(len(plans)))
 	writers := make([]*writer, len(plans))
 	for i, p := range plans {
-		writers[i] = &writer{view: d.View(), plan: p, folder: path.Join(d.dir, p.Cluster), waits: len(plans) == 1}
+		writers[i] = &writer{view: d.View(), plan: p, waits: len(plans) == 1}
+		if p.Cluster != "" {
+			writers[i].folder = path.Join(d.dir, p.Cluster)
+		}
 	}
 	d.together(writers, func(w *writer) error { return w.begin(ctx) })
 	for _, w := range writers {
@@ -144,7 +147,7 @@ type move struct{ temp, target string }
 type writer struct {
 	view *View
 	plan Plan
-	// folder is the cluster's own; the clusters folder for what is one for all.
+	// folder is the cluster's own; empty for what is one for all.
 	folder string
 	// todo are the changes that are not on disk yet.
 	todo []Change
@@ -206,7 +209,7 @@ func (w *writer) begin(ctx context.Context) error {
 // lock keeps other processes off the cluster.
 func (w *writer) lock(ctx context.Context) (err error) {
 	folder := w.view.disk.dir
-	if w.plan.Lock != nil {
+	if w.plan.Lock.Path != "" {
 		folder = w.folder
 	}
 	if err := w.mkdir(folder); err != nil {
@@ -242,7 +245,7 @@ func (w *writer) outstanding() error {
 		}
 	}
 	lock := w.plan.Lock
-	if lock == nil || slices.ContainsFunc(w.plan.Changes, func(c Change) bool { return c.Path == lock.Path }) {
+	if lock.Path == "" || slices.ContainsFunc(w.plan.Changes, func(c Change) bool { return c.Path == lock.Path }) {
 		return nil
 	}
 	now, err := w.view.Read(lock.Path)
@@ -281,16 +284,12 @@ func (w *writer) remove(p string) error {
 	if err := w.view.remove(p); err != nil {
 		return fmt.Errorf("remove %s: %w", p, err)
 	}
-	own := w.folder
-	if w.plan.Cluster == "" {
-		own = ""
-	}
-	kept, err := w.view.removeEmpty(path.Dir(p), own)
+	kept, err := w.view.removeEmpty(path.Dir(p), w.folder)
 	w.dirs[kept] = true
 	return err
 }
 
 // inFolder reports whether p is in the cluster's own folder.
 func (w *writer) inFolder(p string) bool {
-	return w.plan.Cluster != "" && strings.HasPrefix(p, w.folder+"/")
+	return w.folder != "" && strings.HasPrefix(p, w.folder+"/")
 }
