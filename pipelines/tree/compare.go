@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"path"
 	"slices"
@@ -52,9 +53,8 @@ func Compare(ctx context.Context, d *disk.Disk, wanted Wanted) (Plan, finding.Li
 
 // Put returns the plan that writes one generated file of a cluster, leaves its
 // others alone, and enters it into the lock, with the statement about it where
-// there is one. file is relative to the repo's
-// root. Findings stand in the way, as in Compare; a cluster that was never built
-// is one.
+// there is one. file is relative to the repo's root. Findings stand in the way, as in
+// Compare; a cluster that was never built is one.
 func Put(ctx context.Context, d *disk.Disk, cluster, file string, data []byte, statement *lockfile.SealLock) (Plan, finding.List, error) {
 	if bad := checkPaths(d.Dir(), Wanted{Cluster: cluster, Files: manifest.Files{file: data}}); len(bad) > 0 {
 		return newPlan(d, cluster), bad, nil
@@ -106,11 +106,11 @@ func compare(ctx context.Context, d *disk.Disk, cluster string, known *lockfile.
 	v := d.View()
 	defer v.Close()
 	c := comparison{view: v, plan: newPlan(d, cluster)}
-	err := v.WaitToRead(ctx, c.plan.folder())
+	err := v.Lock(ctx, c.plan.folder(), false)
 	if found := obstacleIn(err, cluster); found != nil {
 		return c.plan, finding.List{*found}, nil
 	}
-	if err != nil {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return c.plan, nil, err
 	}
 	old, text, findings, err := readLock(d, v, cluster, known)

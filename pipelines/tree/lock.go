@@ -15,7 +15,7 @@ import (
 )
 
 // ReadLock reads the cluster's lock.yaml; nil where there is none. A lock that
-// does not parse, or that claims files which cannot be the cluster's, gives
+// does not parse, or that claims files which cannot be the cluster's, is
 // findings and no lock.
 func ReadLock(d *disk.Disk, cluster string) (*lockfile.Lock, finding.List, error) {
 	v := d.View()
@@ -56,7 +56,7 @@ func readLock(d *disk.Disk, v *disk.View, cluster string, known *lockfile.Lock) 
 }
 
 // ReadFleetLock reads fleet.lock.yaml; nil where there is none. A lock that does
-// not parse gives a finding and no lock.
+// not parse is a finding and no lock.
 func ReadFleetLock(d *disk.Disk) (*lockfile.FleetLock, finding.List, error) {
 	v := d.View()
 	defer v.Close()

@@ -2,6 +2,7 @@ package tree
 
 import (
 	"io/fs"
+	"slices"
 	"strings"
 
 	"kasou/pipelines/layout"
@@ -16,25 +17,14 @@ func owned(cluster, p string) bool {
 	if name, ok := strings.CutPrefix(p, layout.Root+"/"); ok && layout.InRoot(name, cluster) {
 		return true
 	}
-	inside, ok := strings.CutPrefix(p, cluster)
-	if ok {
-		inside, ok = strings.CutPrefix(inside, "/")
-	}
+	inside, ok := strings.CutPrefix(p, cluster+"/")
 	if !ok || !fs.ValidPath(p) || inside == "" || strings.ContainsAny(p, "\\\x00") {
 		return false
 	}
-	first, _, _ := strings.Cut(inside, "/")
-	if first == layout.Spec || first == layout.Lock {
-		return false
-	}
-	for rest := inside; rest != ""; {
-		var part string
-		part, rest, _ = strings.Cut(rest, "/")
-		if part == ".git" || strings.HasPrefix(part, disk.TempPrefix) {
-			return false
-		}
-	}
-	return true
+	parts := strings.Split(inside, "/")
+	return parts[0] != layout.Spec && parts[0] != layout.Lock && !slices.ContainsFunc(parts, func(part string) bool {
+		return part == ".git" || strings.HasPrefix(part, disk.TempPrefix)
+	})
 }
 
 // bootstraps reports whether p, a path from the clusters folder, can be a generated
@@ -48,11 +38,8 @@ func bootstraps(p string) bool {
 // where there is none. paths are all that f has.
 func blocked(f manifest.Files, paths []string) string {
 	for _, p := range paths {
-		for i, c := range []byte(p) {
-			if c != '/' {
-				continue
-			}
-			if _, clash := f[p[:i]]; clash {
+		for i := range p {
+			if _, clash := f[p[:i]]; clash && p[i] == '/' {
 				return p[:i]
 			}
 		}

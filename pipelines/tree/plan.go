@@ -28,9 +28,8 @@ type Cause string
 
 // New was never written. Stale is as kasou wrote it, but the inputs, or kasou,
 // have changed. HandEdit is not as kasou wrote it, LineEnds in its line ends alone;
-// Missing is gone. Interrupted
-// was left by a build that was cut off. Unwanted is generated no longer.
-// Retired belongs to a cluster whose spec.yaml is gone, Orphaned to one whose
+// Missing is gone. Interrupted was left by a build that was cut off. Unwanted is generated
+// no longer. Retired belongs to a cluster whose spec.yaml is gone, Orphaned to one whose
 // folder is.
 const (
 	New         Cause = "new"

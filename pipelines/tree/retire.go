@@ -68,7 +68,7 @@ func (c *comparison) leftover() error {
 
 // Orphans returns one plan for each cluster that has a file of kasou's in root/,
 // and no folder. Of the clusters that known names it is known that there is one.
-// A file there that was edited gives a finding and stays; one without kasou's
+// A file there that was edited is a finding and stays; one without kasou's
 // header is nobody's business.
 func Orphans(d *disk.Disk, known func(cluster string) bool) ([]Plan, finding.List, error) {
 	v := d.View()
@@ -80,59 +80,52 @@ func Orphans(d *disk.Disk, known func(cluster string) bool) ([]Plan, finding.Lis
 	if err != nil {
 		return nil, nil, err
 	}
-	plans := map[string]*Plan{}
+	plans := map[string]Plan{}
 	var findings finding.List
 	for _, e := range entries {
 		cluster, ok := layout.ClusterOf(e.Name())
 		if !ok || !e.Type().IsRegular() || cluster == "" || known(cluster) {
 			continue
 		}
-		p := Plan{Cluster: cluster, dir: d.Dir()}
-		orphan, found, err := orphaned(v, p, path.Join(d.Dir(), layout.Root, e.Name()))
-		if err != nil {
+		c := comparison{view: v, plan: Plan{Cluster: cluster, dir: d.Dir(), Changes: plans[cluster].Changes}}
+		if err := c.orphan(path.Join(d.Dir(), layout.Root, e.Name())); err != nil {
 			return nil, nil, err
 		}
-		if found != nil {
-			findings = append(findings, *found)
+		findings = append(findings, c.findings...)
+		if !c.plan.Empty() {
+			plans[cluster] = c.plan
 		}
-		if orphan == nil {
-			continue
-		}
-		if plans[cluster] == nil {
-			plans[cluster] = &p
-		}
-		plans[cluster].add(*orphan)
 	}
 	var list []Plan
 	for _, name := range slices.Sorted(maps.Keys(plans)) {
-		plans[name].sort()
-		list = append(list, *plans[name])
+		list = append(list, plans[name])
 	}
 	return list, findings, nil
 }
 
-// orphaned returns the removal of the file in root/, where the plan's cluster has no
-// folder and kasou wrote the file: as a finding, where it was edited since.
-func orphaned(v *disk.View, p Plan, at string) (*Change, *finding.Finding, error) {
-	if there, err := v.Exists(p.folder()); there || err != nil {
-		return nil, nil, err
+// orphan plans for a file in root/ whose cluster has no folder, where kasou wrote it.
+func (c *comparison) orphan(at string) error {
+	if there, err := c.view.Exists(c.plan.folder()); there || err != nil {
+		return err
 	}
-	data, err := v.Read(at)
-	spec := layout.Of(p.dir, p.Cluster).Spec()
+	data, err := c.view.Read(at)
+	spec := layout.Of(c.plan.dir, c.plan.Cluster).Spec()
 	switch {
 	case err != nil || !bytes.HasPrefix(data, Header(spec)):
-		return nil, nil, err
+		return err
 	case Stamped(spec, data):
-		return &Change{Path: at, Old: bytes.Clone(data), Cause: Orphaned}, nil, nil
+		c.plan.add(Change{Path: at, Old: bytes.Clone(data), Cause: Orphaned})
+	default:
+		c.findings = append(c.findings, finding.Finding{
+			File: at, Cluster: c.plan.Cluster, Rule: RuleOrphanEdited, Severity: finding.Error,
+			Message: fmt.Sprintf("cluster %s has no folder any more, but this file was edited since kasou wrote it, and Argo CD would deploy it", c.plan.Cluster),
+			Hint:    "Delete it, or bring the cluster's folder back.",
+		})
 	}
-	return nil, &finding.Finding{
-		File: at, Cluster: p.Cluster, Rule: RuleOrphanEdited, Severity: finding.Error,
-		Message: fmt.Sprintf("cluster %s has no folder any more, but this file was edited since kasou wrote it, and Argo CD would deploy it", p.Cluster),
-		Hint:    "Delete it, or bring the cluster's folder back.",
-	}, nil
+	return nil
 }
 
-// GuardPrune gives an error where the plans remove more than one cluster and
+// GuardPrune returns an error where the plans remove more than one cluster and
 // nobody said that this is meant. Removing one is what deleting a spec.yaml
 // plainly asks for; more is what a bad merge or a wrong folder looks like.
 func GuardPrune(plans []Plan, allow bool) finding.List {

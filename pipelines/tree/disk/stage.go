@@ -33,7 +33,7 @@ func IsTemp(e fs.DirEntry) bool {
 func (w *writer) temp(target string) string {
 	name := path.Base(target)
 	if w.inFolder(target) {
-		name = fmt.Sprintf("%s.%d", w.plan.Cluster, w.staged)
+		name = fmt.Sprintf("%s.%d", w.plan.Cluster, len(w.unsynced))
 	}
 	return path.Join(path.Dir(target), TempPrefix+name+tempSuffix)
 }
@@ -45,7 +45,7 @@ func (w *writer) sweep() error {
 	var left []string
 	if w.plan.Lock.Path != "" {
 		var err error
-		if left, err = w.view.temporary(w.folder); err != nil {
+		if left, err = temporary(w.view, w.folder); err != nil {
 			return err
 		}
 	}
@@ -121,7 +121,6 @@ func (w *writer) stage(phase int, target string, data []byte) error {
 	if err == nil {
 		w.moves[phase] = append(w.moves[phase], m)
 		w.unsynced = append(w.unsynced, m)
-		w.staged++
 		step("write " + target)
 		_, err = file.Write(data)
 		err = errors.Join(err, file.Close())

@@ -28,7 +28,7 @@ func (d *Disk) Sweep(ctx context.Context, mine func(cluster string) bool) error 
 	v := d.View()
 	defer v.Close()
 	// Whoever writes what is no cluster's own holds this lock.
-	if err := v.wait(ctx, d.dir, true); err != nil {
+	if err := v.Lock(ctx, d.dir, true); err != nil {
 		return err
 	}
 	for _, p := range left {
@@ -64,7 +64,7 @@ func (d *Disk) leftBehind(mine func(cluster string) bool) ([]string, error) {
 		all.Go(func() (err error) {
 			v := d.View()
 			defer v.Close()
-			found[i], err = v.temporary(folder)
+			found[i], err = temporary(v, folder)
 			return err
 		})
 	}
@@ -73,7 +73,7 @@ func (d *Disk) leftBehind(mine func(cluster string) bool) ([]string, error) {
 }
 
 // temporary returns the temporary files in the folder, at any depth.
-func (v *View) temporary(folder string) (left []string, err error) {
+func temporary(v *View, folder string) (left []string, err error) {
 	err = v.Walk(folder, func(p string, e fs.DirEntry) error {
 		if IsTemp(e) {
 			left = append(left, p)
@@ -99,7 +99,7 @@ func (d *Disk) sweepOne(ctx context.Context, p string) error {
 		return v.remove(p)
 	}
 	folder := path.Join(d.dir, cluster)
-	if err := v.wait(ctx, folder, true); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := v.Lock(ctx, folder, true); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	if err := v.remove(p); err != nil {

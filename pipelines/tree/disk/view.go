@@ -212,18 +212,10 @@ func (v *View) Walk(p string, visit func(p string, entry fs.DirEntry) error) err
 
 const lockPoll = 20 * time.Millisecond
 
-// WaitToRead waits until no other process writes in the folder p, and keeps those that
-// come later waiting until the view is closed. A folder that is not there is no error.
-func (v *View) WaitToRead(ctx context.Context, p string) error {
-	err := v.wait(ctx, p, false)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	return err
-}
-
-// wait waits until tryLock is ok.
-func (v *View) wait(ctx context.Context, p string, alone bool) error {
+// Lock waits until no other process holds a lock of the folder p, and takes one until
+// the view is closed: for itself alone, or together with others who only read. The error
+// is fs.ErrNotExist where the folder is not there.
+func (v *View) Lock(ctx context.Context, p string, alone bool) error {
 	for {
 		ok, err := v.tryLock(p, alone)
 		if ok || err != nil {
@@ -237,9 +229,9 @@ func (v *View) wait(ctx context.Context, p string, alone bool) error {
 	}
 }
 
-// tryLock takes a lock of the folder itself, so that no lock file litters the repo: for
-// itself alone, or together with others who only read. It is not ok where another process
-// has one. It opens the folder anew each time: the one of before may be gone.
+// tryLock takes a lock of the folder itself, so that no lock file litters the repo. It is
+// not ok where another process has one. It opens the folder anew each time: the one of
+// before may be gone.
 func (v *View) tryLock(p string, alone bool) (ok bool, err error) {
 	f, err := v.openFolder(p)
 	if err == nil {

@@ -151,9 +151,8 @@ type writer struct {
 	folder string
 	// todo are the changes that are not on disk yet.
 	todo []Change
-	// moves put it there. staged counts the temporary files.
-	moves  [phases][]move
-	staged int
+	// moves put it there.
+	moves [phases][]move
 	// made are the folders that it created, outermost first.
 	made []string
 	// dirs are the folders whose names this step changed, and unsynced the files that
@@ -216,7 +215,7 @@ func (w *writer) lock(ctx context.Context) (err error) {
 		return err
 	}
 	if w.waits {
-		err = w.view.wait(ctx, folder, true)
+		err = w.view.Lock(ctx, folder, true)
 	} else {
 		var ok bool
 		ok, err = w.view.tryLock(folder, true)
