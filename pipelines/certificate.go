@@ -92,7 +92,7 @@ func pinnedFrom(ctx context.Context, r *workspace.Workspace, named fleet.Certifi
 	if err != nil {
 		return nil, "", r.By(asked, err)
 	}
-	data, err := h.SealingCertificate(ctx, "", "")
+	data, err := host.SealingCertificate(ctx, h, "", "")
 	return data, "the Sealed Secrets controller of " + asked.Title, r.By(asked, err)
 }
 
@@ -109,7 +109,7 @@ func certificateFrom(ctx context.Context, o Options, source string) (data []byte
 	if err != nil {
 		return nil, "", err
 	}
-	data, err = asked.SealingCertificate(ctx, "", "")
+	data, err = host.SealingCertificate(ctx, asked, "", "")
 	return data, "the host's Sealed Secrets controller", err
 }
 

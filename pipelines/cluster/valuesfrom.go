@@ -146,7 +146,7 @@ func (r hider) read(ctx context.Context, c fleet.Cluster, v fleet.ValueFrom) (st
 	if err != nil {
 		return "", r.By(at, err)
 	}
-	value, err := asked.SecretValue(ctx, v.Secret.Namespace, v.Secret.Name, v.Secret.Key)
+	value, err := host.SecretValue(ctx, asked, v.Secret.Namespace, v.Secret.Name, v.Secret.Key)
 	return string(value), r.By(at, at.Note(err))
 }
 

@@ -157,7 +157,7 @@ func (r Registrar) Credential(ctx context.Context, c fleet.Cluster, asked *host.
 	}
 	data, source := from.Kubeconfig, from.From
 	if data == nil {
-		k, err := asked.Kubeconfig(ctx, host.KubeconfigRequest{
+		k, err := host.ReadKubeconfig(ctx, asked, host.KubeconfigRequest{
 			Namespace: c.Spec.Namespace, Name: c.Name, Exec: vcluster.HasPod(c.Spec.Chart.Name),
 		})
 		if err != nil || k.State != host.Ready {

@@ -140,7 +140,7 @@ func (l *leaving) ask(ctx context.Context) (*onTheHost, error) {
 	if seen.registration, err = object(ctx, asked, "bitnami.com/v1alpha1", "SealedSecret", namespace, secret); err != nil {
 		return nil, err
 	}
-	destinations, err := asked.Destinations(ctx)
+	destinations, err := host.Destinations(ctx, asked)
 	for _, d := range destinations {
 		if d.Cluster == l.name || server != "" && d.Server == server {
 			seen.into = append(seen.into, d.Namespace+"/"+d.Name)

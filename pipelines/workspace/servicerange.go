@@ -25,7 +25,7 @@ func (h *ServiceRange) Ask(ctx context.Context, open func() (*host.Host, error))
 	h.once.Do(func() {
 		var asked *host.Host
 		if asked, h.err = open(); h.err == nil {
-			h.cidrs, h.err = asked.ServiceCIDRs(ctx)
+			h.cidrs, h.err = host.ServiceCIDRs(ctx, asked)
 		}
 	})
 	return h.cidrs, h.err
