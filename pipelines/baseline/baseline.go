@@ -189,7 +189,7 @@ func (b *Baseline) firstDifference(ctx context.Context, file string, keys ...str
 	if err != nil {
 		return nil, err
 	}
-	now, err := b.Repository().ReadFile(file)
+	now, err := b.Repo.ReadFile(file)
 	if err != nil {
 		return nil, err
 	}

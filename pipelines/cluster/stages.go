@@ -112,11 +112,11 @@ func (b *Builder) begin(ctx context.Context, c fleet.Cluster) *work {
 	if !w.Keep(ctx, found, err) {
 		return w
 	}
-	w.extras, found, err = extra.Read(b.Repository(), b.Dir, c)
+	w.extras, found, err = extra.Read(b.Repo, b.Dir, c)
 	if !w.Keep(ctx, found, err) {
 		return w
 	}
-	w.host, found, err = b.Resolve(ctx, &w.cluster, w.lock)
+	w.host, found, err = b.Hosts.Resolve(ctx, &w.cluster, w.lock)
 	if !w.Keep(ctx, found, err) {
 		return w
 	}
@@ -256,7 +256,7 @@ func (b batch) seal(ctx context.Context, works []*work) {
 // sealWith seals one cluster's Secrets with what secrets has, or notes that it waits.
 func (b batch) sealWith(ctx context.Context, w *work, secrets *seal.Batch) (finding.List, error) {
 	w.sealedFiles = nil
-	sealer := b.RenderedSealer(w.cluster, w.lock, func(o *seal.Options) {
+	sealer := workspace.RenderedSealer(b.Workspace, w.cluster, w.lock, func(o *seal.Options) {
 		o.Tool = secrets
 		o.Sealed = func(file string) {
 			if !slices.Contains(w.sealedFiles, file) {
@@ -282,7 +282,7 @@ func (b batch) sealWith(ctx context.Context, w *work, secrets *seal.Batch) (find
 // prove verifies what is sealed by its signature, and adds the registration.
 func (b batch) prove(_ context.Context, w *work) (finding.List, error) {
 	var found finding.List
-	if w.statements, found = b.Trust.ProveRendered(w.cluster, w.lock, b.CertificateOf(w.cluster), w.sealedFiles, w.files); found.Failed() {
+	if w.statements, found = b.Trust.ProveRendered(w.cluster, w.lock, b.Certificates[b.Fleet.Spec.CertificateOf(w.cluster.Spec.Host).File], w.sealedFiles, w.files); found.Failed() {
 		return found, nil
 	}
 	return append(found, register.Registrar{Workspace: b.Workspace}.Keep(w.cluster, w.lock, w.files, w.statements)...), nil

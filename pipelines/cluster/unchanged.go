@@ -33,7 +33,7 @@ func (b *Builder) base() string {
 	for _, name := range slices.Sorted(maps.Keys(versions)) {
 		field(name + " " + versions[name])
 	}
-	if c := b.ArgoCDCertificate(); c != nil {
+	if c := b.Certificates[b.Fleet.Spec.ArgoCDCertificate().File]; c != nil {
 		field(c.Fingerprint)
 	}
 	field(b.SealKey)
@@ -139,9 +139,9 @@ func (b *Builder) lasting(c fleet.Cluster, files manifest.Set) bool {
 		var today *seal.Certificate
 		switch f.Role {
 		case manifest.Sealed:
-			today = b.CertificateOf(c)
+			today = b.Certificates[b.Fleet.Spec.CertificateOf(c.Spec.Host).File]
 		case manifest.Registration:
-			today = b.ArgoCDCertificate()
+			today = b.Certificates[b.Fleet.Spec.ArgoCDCertificate().File]
 		default:
 			continue
 		}

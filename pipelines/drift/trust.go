@@ -15,6 +15,7 @@ import (
 	"kasou/pipelines/manifest"
 	"kasou/pipelines/report"
 	"kasou/pipelines/seal"
+	"kasou/pipelines/workspace"
 )
 
 func day(t time.Time) string { return t.UTC().Format(time.DateOnly) }
@@ -84,7 +85,7 @@ func (w *watch) trustRows(ctx context.Context, c fleet.Cluster, lock *lockfile.L
 // proof asks the tags of the registered credential whether it is as it was
 // sealed. What differs from the lock has been said already.
 func (w *watch) proof(ctx context.Context, c fleet.Cluster, lock *lockfile.Lock, file string, data []byte) []report.Row {
-	_, found, err := w.RegistrationSealer(c, lock).Secret(ctx, seal.Request{
+	_, found, err := workspace.RegistrationSealer(w.Workspace, c, lock).Secret(ctx, seal.Request{
 		Cluster: c, Path: file, Entropy: seal.Strong, Previous: data, Recorded: lock.Files[w.Inside(file)],
 	})
 	all := rows(c.Name, found)

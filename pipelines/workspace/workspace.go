@@ -39,8 +39,9 @@ type Workspace struct {
 	// what it can.
 	OnlyLooks bool
 
-	repo  *os.Root
-	hosts hosts
+	// Repo is the repo's root, which nothing that is opened by it leaves.
+	Repo  *os.Root
+	Hosts Hosts
 }
 
 // Open reads the fleet and picks the clusters that Options.Names name; all where it
@@ -57,16 +58,18 @@ func Open(o Options) (*Workspace, finding.List, error) {
 	if err := useContext(f, o.HostContext); err != nil {
 		return nil, nil, err
 	}
+	clusters, retired, err := choose(f, o)
+	if err != nil {
+		return nil, nil, err
+	}
 	repo, err := os.OpenRoot(o.Root)
 	if err != nil {
 		return nil, nil, fmt.Errorf("open the repo: %w", err)
 	}
-	w := &Workspace{Options: o, Fleet: f, repo: repo, Disk: tree.At(o.Root, o.Dir), hosts: openHosts(f, o)}
-	if err := w.choose(); err != nil {
-		w.Close()
-		return nil, nil, err
-	}
-	return w, findings, nil
+	return &Workspace{
+		Options: o, Fleet: f, Disk: tree.At(o.Root, o.Dir), Clusters: clusters, Retired: retired,
+		Repo: repo, Hosts: openHosts(f, o),
+	}, findings, nil
 }
 
 // Start is Open and Prepare, with the certificate as it is now.
@@ -103,7 +106,7 @@ func (w *Workspace) Prepare(ctx context.Context, now time.Time) (certificate, fi
 }
 
 // Close lets go of the repository.
-func (w *Workspace) Close() { _, _ = w.Disk.Close(), w.repo.Close() }
+func (w *Workspace) Close() { _, _ = w.Disk.Close(), w.Repo.Close() }
 
 // Sweep removes what earlier runs left in the repository half written. A dry run
 // removes nothing.
@@ -141,34 +144,32 @@ func (e *SettingError) Unwrap() error { return e.Err }
 
 // choose picks the clusters that Options.Names name, each once; all where it is
 // empty.
-func (w *Workspace) choose() error {
-	if len(w.Names) == 0 {
-		w.Clusters = w.Shard.of(w.Fleet.Clusters)
-		w.Retired = w.Fleet.Retired
-		return nil
+func choose(f *fleet.Fleet, o Options) (clusters []fleet.Cluster, retired []string, err error) {
+	if len(o.Names) == 0 {
+		return o.Shard.of(f.Clusters), f.Retired, nil
 	}
 	named := map[string]bool{}
-	for _, name := range w.Names {
+	for _, name := range o.Names {
 		named[name] = true
 	}
-	for _, c := range w.Fleet.Clusters {
+	for _, c := range f.Clusters {
 		if named[c.Name] {
-			w.Clusters = append(w.Clusters, c)
+			clusters = append(clusters, c)
 			delete(named, c.Name)
 		}
 	}
-	for _, name := range w.Fleet.Retired {
+	for _, name := range f.Retired {
 		if named[name] {
-			w.Retired = append(w.Retired, name)
+			retired = append(retired, name)
 			delete(named, name)
 		}
 	}
-	for _, name := range w.Names {
+	for _, name := range o.Names {
 		if named[name] {
-			return &UnknownClusterError{Name: name, Known: append(w.Fleet.Names(), w.Fleet.Retired...)}
+			return nil, nil, &UnknownClusterError{Name: name, Known: append(f.Names(), f.Retired...)}
 		}
 	}
-	return nil
+	return clusters, retired, nil
 }
 
 // Recorded returns the digest that a lock has for a file, whose path is from the
@@ -189,15 +190,12 @@ func (w *Workspace) Inside(file string) string { return strings.TrimPrefix(file,
 // Committed returns a file of the repo as it stands on disk; nil where it cannot be
 // read. Its path is from the repo's root.
 func (w *Workspace) Committed(file string) []byte {
-	data, err := w.repo.ReadFile(path.Clean(file))
+	data, err := w.Repo.ReadFile(path.Clean(file))
 	if err != nil {
 		return nil
 	}
 	return data
 }
-
-// Repository returns the repo's root, which nothing that is opened by it leaves.
-func (w *Workspace) Repository() *os.Root { return w.repo }
 
 // Step returns what to call when one of total clusters is done.
 func (w *Workspace) Step(total int) func(done int, c fleet.Cluster) {
