@@ -394,7 +394,7 @@ func (b *Builder) compareFiles(ctx context.Context, w *work) {
 	if w.sealed = registered || len(w.sealedFiles) > 0; w.sealed {
 		b.sealed.Store(true)
 	}
-	w.lasting, w.source = b.lasting(w.cluster, w.files), w.sourceDigest()
+	w.lasting, w.source = lasting(b.Workspace, w.cluster, w.files), w.sourceDigest()
 	var err error
 	if w.inputs, err = w.inputsDigest(); !w.Keep(ctx, nil, err) {
 		return

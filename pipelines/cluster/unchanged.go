@@ -13,19 +13,11 @@ import (
 	"kasou/pipelines/fleet"
 	"kasou/pipelines/manifest"
 	"kasou/pipelines/seal"
+	"kasou/pipelines/workspace"
 )
 
-// openCache makes the builder leave out what this program has built before, unless the
-// run says otherwise.
-func (b *Builder) openCache() {
-	if !b.NoCache {
-		b.built = cache.OpenBuilt(b.Cache, b.Root, b.Dir, b.base(), b.Fleet.Names())
-		b.onHosts = b.hostDigests()
-	}
-}
-
 // base returns the digest of what all clusters are built with.
-func (b *Builder) base() string {
+func base(b *workspace.Workspace) string {
 	h := sha256.New()
 	field := func(text string) { fmt.Fprintf(h, "%d %s\n", len(text), text) }
 	field(b.Toolchain.Name())
@@ -45,7 +37,7 @@ func (b *Builder) base() string {
 
 // hostDigests returns, for each host by its name, the digest of what its clusters are
 // built with.
-func (b *Builder) hostDigests() map[string]string {
+func hostDigests(b *workspace.Workspace) map[string]string {
 	all := map[string]string{}
 	for _, name := range b.Fleet.Spec.HostNames() {
 		parts := slices.Clone(b.Schemas.Locations(name)) // their folders are named by their content
@@ -134,7 +126,7 @@ func repeats(f finding.Finding) bool {
 
 // lasting reports whether no sealed value among the files of a cluster is due to be sealed
 // anew one day, which is so while all are sealed with today's certificates.
-func (b *Builder) lasting(c fleet.Cluster, files manifest.Set) bool {
+func lasting(b *workspace.Workspace, c fleet.Cluster, files manifest.Set) bool {
 	for _, f := range files {
 		var today *seal.Certificate
 		switch f.Role {

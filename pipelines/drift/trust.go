@@ -133,16 +133,16 @@ func (w *watch) sealedRows(c fleet.Cluster, file string, sealed seal.Sealed) []r
 		"If the controller has renewed its certificate, pin that one and build; nothing is to be done otherwise.", report.ByCertificate))
 }
 
-// facts say what the cluster is. A service range that the spec leaves to the
+// factsOf returns what the cluster is. A service range that the spec leaves to the
 // host is the one in the lock.
-func (w *watch) facts(c fleet.Cluster, lock *lockfile.Lock) *report.Facts {
-	f := &report.Facts{
+func factsOf(f *fleet.Fleet, c fleet.Cluster, lock *lockfile.Lock) *report.Facts {
+	facts := &report.Facts{
 		Chart: cmp.Or(c.Spec.Chart.Path, c.Spec.Chart.Name), Version: c.Spec.Chart.Version,
 		Host: c.Spec.Host, Namespace: c.Spec.Namespace, ServiceCIDR: c.Spec.ServiceCIDR, Server: c.Spec.Server,
-		Application: w.Fleet.Spec.ArgoCD.Namespace + "/" + c.Name,
+		Application: f.Spec.ArgoCD.Namespace + "/" + c.Name,
 	}
-	if f.ServiceCIDR == fleet.AutoCIDR && lock != nil {
-		f.ServiceCIDR = cmp.Or(lock.Host.ServiceCIDR, f.ServiceCIDR)
+	if facts.ServiceCIDR == fleet.AutoCIDR && lock != nil {
+		facts.ServiceCIDR = cmp.Or(lock.Host.ServiceCIDR, facts.ServiceCIDR)
 	}
-	return f
+	return facts
 }
