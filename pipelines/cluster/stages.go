@@ -108,6 +108,9 @@ func (b *Builder) begin(ctx context.Context, c fleet.Cluster) *work {
 		w.unreadable = true
 		return w
 	}
+	if !w.Keep(ctx, b.Refused(c), nil) {
+		return w
+	}
 	w.chart, w.pin, found, err = b.Charts.Fetch(ctx, c, chartLock(w.lock))
 	if !w.Keep(ctx, found, err) {
 		return w

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
 	"kasou/pipelines/host"
 	"kasou/pipelines/lockfile"
@@ -135,6 +136,37 @@ func (w *Workspace) CertificateOf(c fleet.Cluster) *seal.Certificate {
 // nil where there is none that is good.
 func (w *Workspace) ArgoCDCertificate() *seal.Certificate {
 	return w.Certificates[w.Fleet.Spec.ArgoCDCertificate().File]
+}
+
+// refuse leaves out what is found about a certificate that cannot seal and is of one host
+// among several: Refused has it.
+func (w *Workspace) refuse(found map[string]finding.List) {
+	w.refused = map[string]finding.List{}
+	for file, findings := range found {
+		if len(w.Fleet.Spec.HostNames()) > 1 && w.Certificates[file] == nil && file != w.Fleet.Spec.ArgoCDCertificate().File {
+			w.refused[file] = findings
+			delete(found, file)
+		}
+	}
+}
+
+// inOrder joins what is found about certificates, in the order in which they are named.
+func (w *Workspace) inOrder(found map[string]finding.List) finding.List {
+	var all finding.List
+	for _, named := range w.Fleet.Spec.Certificates() {
+		all = append(all, found[named.File]...)
+	}
+	return all
+}
+
+// Refused returns what is wrong with the sealing certificate of a cluster's host, if
+// nothing can be sealed with it, at its place in fleet.yaml.
+func (w *Workspace) Refused(c fleet.Cluster) finding.List {
+	found := slices.Clone(w.refused[w.Fleet.Spec.CertificateOf(c.Spec.Host).File])
+	for i := range found {
+		found[i].Cluster = c.Name
+	}
+	return found
 }
 
 // RenderedSealer returns what seals the Secrets that the cluster's chart renders, for its

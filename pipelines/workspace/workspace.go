@@ -41,6 +41,8 @@ type Workspace struct {
 
 	repo  *os.Root
 	hosts hosts
+	// refused are the findings about certificates of single hosts, by their files.
+	refused map[string]finding.List
 }
 
 // Open reads the fleet and picks the clusters that Options.Names name; all where it
@@ -69,14 +71,17 @@ func Open(o Options) (*Workspace, finding.List, error) {
 	return w, findings, nil
 }
 
-// Start is Open and Prepare, with the certificate as it is now.
+// Start is Open and Prepare, with the certificates as they are now. One that cannot seal
+// fails the clusters of its host, by Refused; all where it is Argo CD's, too, or of the
+// only host.
 func Start(ctx context.Context, o Options) (*Workspace, finding.List, error) {
 	w, findings, err := Open(o)
 	if err != nil || w == nil {
 		return nil, findings, err
 	}
-	certificate, found, err := w.Prepare(ctx, time.Now())
-	if findings = append(append(findings, certificate...), found...); err != nil || findings.Failed() {
+	certificates, found, err := w.prepare(ctx, time.Now())
+	w.refuse(certificates)
+	if findings = append(append(findings, w.inOrder(certificates)...), found...); err != nil || findings.Failed() {
 		w.Close()
 		return nil, findings, err
 	}
@@ -84,22 +89,27 @@ func Start(ctx context.Context, o Options) (*Workspace, finding.List, error) {
 }
 
 // Prepare brings what all clusters need for a build. What is found about the sealing
-// certificate at the time now comes apart from the rest.
-func (w *Workspace) Prepare(ctx context.Context, now time.Time) (certificate, findings finding.List, err error) {
+// certificates at the time now comes apart from the rest.
+func (w *Workspace) Prepare(ctx context.Context, now time.Time) (certificates, findings finding.List, err error) {
+	found, findings, err := w.prepare(ctx, now)
+	return w.inOrder(found), findings, err
+}
+
+func (w *Workspace) prepare(ctx context.Context, now time.Time) (certificates map[string]finding.List, findings finding.List, err error) {
 	if w.Key, err = sealKey(w.SealKey); err != nil {
 		return nil, nil, err
 	}
-	w.Certificates, certificate = seal.LoadCertificates(w.Fleet, now)
+	w.Certificates, certificates = seal.LoadCertificates(w.Fleet, now)
 	w.Trust, findings, err = trust.Open(ctx, trust.Options{
 		Fleet: w.Fleet, Key: w.Key, Against: w.Against, BeforeMerge: w.BeforeMerge,
 		Looks: func() bool { return w.OnlyLooks }, Committed: w.Committed,
 	})
 	if err != nil {
-		return certificate, findings, err
+		return certificates, findings, err
 	}
 	schemas, found, err := conform.Find(w.Fleet, w.Cache)
 	w.Schemas = schemas
-	return certificate, append(findings, found...), err
+	return certificates, append(findings, found...), err
 }
 
 // Close lets go of the repository.
