@@ -111,7 +111,7 @@ func service(p *plan) {
 	e := serviceEditionOf(p.version)
 	if w, on := p.cluster.Spec.Way(fleet.ByLoadBalancer); on {
 		p.set(fieldOf(w.Kind), "LoadBalancer", e.kind...)
-		p.announce(w, p.endpoint.LoadBalancer.Annotations, e.balancedNotes)
+		announce(p, w, p.endpoint.LoadBalancer.Annotations, e.balancedNotes)
 	}
 	w, on := p.cluster.Spec.Way(fleet.ByNodePort)
 	if !on {
@@ -124,7 +124,7 @@ func service(p *plan) {
 	}
 	p.set(fieldOf(w.Kind), "NodePort", e.kind...)
 	p.set(fieldOf(w.Kind, "port"), w.Port, e.port...)
-	p.announce(w, nil, e.nodePortNotes)
+	announce(p, w, nil, e.nodePortNotes)
 }
 
 func serviceEditionOf(v *semver.Version) serviceEdition {
@@ -138,7 +138,7 @@ func serviceEditionOf(v *semver.Version) serviceEdition {
 
 // announce puts the annotations on the Service, with the one by which ExternalDNS learns
 // the name, unless a DNSEndpoint has it, or it is an address.
-func (p *plan) announce(w fleet.Way, annotations map[string]string, keys []string) {
+func announce(p *plan, w fleet.Way, annotations map[string]string, keys []string) {
 	all := maps.Clone(annotations)
 	if all == nil {
 		all = map[string]string{}
@@ -161,7 +161,7 @@ func (p *plan) announce(w fleet.Way, annotations map[string]string, keys []strin
 }
 
 // dns writes the DNSEndpoint (externaldns.k8s.io/v1alpha1) with the names of all ways in.
-func (p *plan) dns() {
+func dns(p *plan) {
 	d := p.endpoint.DNS
 	if d == nil {
 		return
@@ -203,7 +203,7 @@ func (p *plan) dns() {
 // checkPassthrough finds an Ingress whose controller ends TLS, or is not known to pass it
 // through. The annotations that every chart brings are ingress-nginx's alone
 // (ingress.annotations in values.yaml of 0.4.2 to 0.36.1).
-func (p *plan) checkPassthrough(effective map[string]any) {
+func checkPassthrough(p *plan, effective map[string]any) {
 	if !p.ingress {
 		return
 	}

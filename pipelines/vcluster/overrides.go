@@ -11,12 +11,12 @@ import (
 
 // checkOverrides compares the effective values with what the fields of the spec
 // put there: spec.values may win, but not in silence.
-func (p *plan) checkOverrides(effective map[string]any) {
+func checkOverrides(p *plan, effective map[string]any) {
 	for _, s := range p.settings {
 		value := lookup(effective, s.keys...)
 		if !s.inList {
 			if !reflect.DeepEqual(value, s.value) {
-				p.overridden(s)
+				overridden(p, s)
 			}
 			continue
 		}
@@ -24,21 +24,21 @@ func (p *plan) checkOverrides(effective map[string]any) {
 		switch others := flagValues(list, s.flag); {
 		case slices.Contains(list, s.value), s.flag != "" && slices.Contains(others, s.argument):
 		case len(others) > 0 && s.flag != "--tls-san":
-			p.overridden(s)
+			overridden(p, s)
 		default:
-			p.dropped(s)
+			dropped(p, s)
 		}
 	}
 }
 
-func (p *plan) overridden(s setting) {
+func overridden(p *plan, s setting) {
 	place := p.userPath(s.keys)
 	p.say(finding.Warning, RuleOverride, place,
 		fmt.Sprintf("%s overrides %s, which asks for %v", dotted(place), dotted(s.field), s.value),
 		"Say it in one place: take it out of spec.values, or change the field.")
 }
 
-func (p *plan) dropped(s setting) {
+func dropped(p *plan, s setting) {
 	place := p.userPath(s.keys)
 	p.say(finding.Error, RuleDropped, place,
 		fmt.Sprintf("%s replaces the whole list and drops %q, which %s needs", dotted(place), s.value, dotted(s.field)),
@@ -46,7 +46,7 @@ func (p *plan) dropped(s setting) {
 }
 
 // checkRemovals finds values that this chart version no longer takes.
-func (p *plan) checkRemovals() {
+func checkRemovals(p *plan) {
 	if p.version == nil || p.chartName != "vcluster" {
 		return
 	}
@@ -61,7 +61,7 @@ func (p *plan) checkRemovals() {
 }
 
 // checkDefeats finds values that take the ground from a field.
-func (p *plan) checkDefeats() {
+func checkDefeats(p *plan) {
 	for _, d := range defeats {
 		if p.version == nil || !slices.Contains(d.charts, p.chartName) || !d.span.holds(p.version) {
 			continue
@@ -78,7 +78,7 @@ func (p *plan) checkDefeats() {
 
 // checkClass finds the old annotation beside the class name: an API server
 // refuses to create an Ingress that has both.
-func (p *plan) checkClass() {
+func checkClass(p *plan) {
 	if _, ok := p.annotations[classAnnotation]; ok && p.class != "" {
 		p.say(finding.Error, RuleIngressClass, append(slices.Clone(fieldAnnotations), classAnnotation),
 			"the annotation "+classAnnotation+" and spec.ingress.className cannot stand together: an API server refuses such an Ingress",

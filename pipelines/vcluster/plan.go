@@ -42,17 +42,17 @@ func Plan(c fleet.Cluster, ch toolchain.Chart) (Result, finding.List) {
 		for _, set := range []setter{e.serviceCIDR, e.ingress, e.sans, e.server, gateway, service} {
 			set(p)
 		}
-		p.checkClass()
+		checkClass(p)
 	}
-	p.dns()
+	dns(p)
 	values := merge(p.values, p.user)
 	if e != nil {
-		p.checkPassthrough(values)
+		checkPassthrough(p, values)
 	}
-	p.checkOverrides(values)
-	p.checkRemovals()
-	p.checkDefeats()
-	p.checkIsolation()
+	checkOverrides(p, values)
+	checkRemovals(p)
+	checkDefeats(p)
+	checkIsolation(p)
 	p.findings.Sort()
 	return Result{Values: values, Objects: p.objects}, p.findings
 }
@@ -141,7 +141,7 @@ func (p *plan) say(s finding.Severity, r finding.Rule, field []string, message, 
 }
 
 // configMap is where the syncer of 0.17 and 0.18 looks for the service CIDR.
-func (p *plan) configMap() Object {
+func configMap(p *plan) Object {
 	o := p.object("service-cidr.yaml", "v1", "ConfigMap", cidrConfigMap(p.cluster.Name))
 	o.Manifest["data"] = map[string]any{"cidr": p.cidr}
 	return o

@@ -69,7 +69,7 @@ func configMapCIDR(p *plan) {
 		p.say(finding.Note, RuleUnsupportedField, fieldCIDR,
 			"chart "+p.chart+" takes no dual-stack service CIDR; the syncer asks the host itself", "")
 	default:
-		p.objects = append(p.objects, p.configMap())
+		p.objects = append(p.objects, configMap(p))
 	}
 }
 
@@ -79,7 +79,7 @@ func configMapCIDR(p *plan) {
 func rootAndConfigMapCIDR(p *plan) {
 	rootCIDR(p)
 	if p.cidr != "" && !strings.Contains(p.cidr, ",") {
-		p.objects = append(p.objects, p.configMap())
+		p.objects = append(p.objects, configMap(p))
 	}
 }
 
@@ -156,7 +156,7 @@ type san struct {
 }
 
 // names are those of the ways in beside the ingress, and of the server, each once.
-func (p *plan) names() []san {
+func names(p *plan) []san {
 	var all []san
 	add := func(field []string, name string) {
 		if name != "" && (!p.ingress || name != p.host) && !slices.ContainsFunc(all, func(s san) bool { return s.name == name }) {
@@ -172,7 +172,7 @@ func (p *plan) names() []san {
 
 // syncerServerSAN: the chart itself passes the ingress host as --tls-san.
 func syncerServerSAN(p *plan) {
-	for _, s := range p.names() {
+	for _, s := range names(p) {
 		p.argument(s.field, "--tls-san", s.name, "syncer", "extraArgs")
 	}
 }
@@ -196,7 +196,7 @@ func proxySANs(p *plan) {
 	if p.ingress && p.host != "" {
 		p.item(fieldHost, p.host, "controlPlane", "proxy", "extraSANs")
 	}
-	for _, s := range p.names() {
+	for _, s := range names(p) {
 		p.item(s.field, s.name, "controlPlane", "proxy", "extraSANs")
 	}
 }
