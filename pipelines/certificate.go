@@ -84,16 +84,16 @@ func pinnedFrom(ctx context.Context, r *workspace.Workspace, named fleet.Certifi
 		data, err := host.SealingCertificateFrom(ctx, source)
 		return data, "the given source", err
 	}
-	asked, err := r.CertificateAt(named)
+	asked, err := r.Hosts.Sealing(named)
 	if err != nil {
 		return nil, "", err
 	}
 	h, err := asked.Open()
 	if err != nil {
-		return nil, "", r.By(asked, err)
+		return nil, "", r.Hosts.By(asked, err)
 	}
 	data, err := h.SealingCertificate(ctx, "", "")
-	return data, "the Sealed Secrets controller of " + asked.Title, r.By(asked, err)
+	return data, "the Sealed Secrets controller of " + asked.Title, r.Hosts.By(asked, err)
 }
 
 // certificateFrom reads the certificate, and says in words from where.

@@ -108,7 +108,7 @@ func (b *Builder) begin(ctx context.Context, c fleet.Cluster) *work {
 		w.unreadable = true
 		return w
 	}
-	if !w.Keep(ctx, b.Refused(c), nil) {
+	if !w.Keep(ctx, b.Certificates.Refused(c), nil) {
 		return w
 	}
 	w.chart, w.pin, found, err = b.Charts.Fetch(ctx, c, chartLock(w.lock))
@@ -259,7 +259,7 @@ func (b batch) seal(ctx context.Context, works []*work) {
 // sealWith seals one cluster's Secrets with what secrets has, or notes that it waits.
 func (b batch) sealWith(ctx context.Context, w *work, secrets *seal.Batch) (finding.List, error) {
 	w.sealedFiles = nil
-	sealer := b.RenderedSealer(w.cluster, w.lock, func(o *seal.Options) {
+	sealer := workspace.RenderedSealer(b.Workspace, w.cluster, w.lock, func(o *seal.Options) {
 		o.Tool = secrets
 		o.Sealed = func(file string) {
 			if !slices.Contains(w.sealedFiles, file) {
@@ -285,7 +285,7 @@ func (b batch) sealWith(ctx context.Context, w *work, secrets *seal.Batch) (find
 // prove verifies what is sealed by its signature, and adds the registration.
 func (b batch) prove(_ context.Context, w *work) (finding.List, error) {
 	var found finding.List
-	if w.statements, found = b.Trust.ProveRendered(w.cluster, w.lock, b.CertificateOf(w.cluster), w.sealedFiles, w.files); found.Failed() {
+	if w.statements, found = b.Trust.ProveRendered(w.cluster, w.lock, b.Certificates.Of(w.cluster.Spec.Host), w.sealedFiles, w.files); found.Failed() {
 		return found, nil
 	}
 	return append(found, register.Registrar{Workspace: b.Workspace}.Keep(w.cluster, w.lock, w.files, w.statements)...), nil
@@ -397,7 +397,7 @@ func (b *Builder) compareFiles(ctx context.Context, w *work) {
 	if w.sealed = registered || len(w.sealedFiles) > 0; w.sealed {
 		b.sealed.Store(true)
 	}
-	w.lasting, w.source = b.lasting(w.cluster, w.files), w.sourceDigest()
+	w.lasting, w.source = lasting(b.Certificates, w.cluster, w.files), w.sourceDigest()
 	var err error
 	if w.inputs, err = w.inputsDigest(); !w.Keep(ctx, nil, err) {
 		return

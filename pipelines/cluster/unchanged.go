@@ -13,6 +13,7 @@ import (
 	"kasou/pipelines/fleet"
 	"kasou/pipelines/manifest"
 	"kasou/pipelines/seal"
+	"kasou/pipelines/workspace"
 )
 
 // openCache makes the builder leave out what this program has built before, unless the
@@ -33,7 +34,7 @@ func (b *Builder) base() string {
 	for _, name := range slices.Sorted(maps.Keys(versions)) {
 		field(name + " " + versions[name])
 	}
-	if c := b.ArgoCDCertificate(); c != nil {
+	if c := b.Certificates.ArgoCD(); c != nil {
 		field(c.Fingerprint)
 	}
 	field(b.SealKey)
@@ -49,7 +50,7 @@ func (b *Builder) hostDigests() map[string]string {
 	all := map[string]string{}
 	for _, name := range b.Fleet.Spec.HostNames() {
 		parts := slices.Clone(b.Schemas.Locations(name)) // their folders are named by their content
-		if c := b.Certificates[b.Fleet.Spec.CertificateOf(name).File]; c != nil {
+		if c := b.Certificates.Of(name); c != nil {
 			parts = append(parts, c.Fingerprint)
 		}
 		all[name] = manifest.Digest([]byte(strings.Join(parts, "\n")))
@@ -134,14 +135,14 @@ func repeats(f finding.Finding) bool {
 
 // lasting reports whether no sealed value among the files of a cluster is due to be sealed
 // anew one day, which is so while all are sealed with today's certificates.
-func (b *Builder) lasting(c fleet.Cluster, files manifest.Set) bool {
+func lasting(certificates workspace.Certificates, c fleet.Cluster, files manifest.Set) bool {
 	for _, f := range files {
 		var today *seal.Certificate
 		switch f.Role {
 		case manifest.Sealed:
-			today = b.CertificateOf(c)
+			today = certificates.Of(c.Spec.Host)
 		case manifest.Registration:
-			today = b.ArgoCDCertificate()
+			today = certificates.ArgoCD()
 		default:
 			continue
 		}

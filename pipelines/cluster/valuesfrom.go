@@ -138,16 +138,16 @@ func (r hider) read(ctx context.Context, c fleet.Cluster, v fleet.ValueFrom) (st
 	if r.OpenHost == nil {
 		return "", fmt.Errorf("there is no host cluster to ask for %s", v.Source())
 	}
-	at := r.HostOf(c)
+	at := r.Hosts.Of(c)
 	if lost := at.Lost(); lost != nil {
-		return "", r.By(at, lost)
+		return "", r.Hosts.By(at, lost)
 	}
 	asked, err := at.Open()
 	if err != nil {
-		return "", r.By(at, err)
+		return "", r.Hosts.By(at, err)
 	}
 	value, err := asked.SecretValue(ctx, v.Secret.Namespace, v.Secret.Name, v.Secret.Key)
-	return string(value), r.By(at, at.Note(err))
+	return string(value), r.Hosts.By(at, at.Note(err))
 }
 
 // placeholder says where the value comes from, with a fingerprint that only the
