@@ -84,7 +84,7 @@ func pinnedFrom(ctx context.Context, r *workspace.Workspace, named fleet.Certifi
 		data, err := host.SealingCertificateFrom(ctx, source)
 		return data, "the given source", err
 	}
-	asked, err := r.Hosts.CertificateAt(named)
+	asked, err := r.Hosts.Sealing(named)
 	if err != nil {
 		return nil, "", err
 	}

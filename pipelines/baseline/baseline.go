@@ -189,7 +189,7 @@ func (b *Baseline) firstDifference(ctx context.Context, file string, keys ...str
 	if err != nil {
 		return nil, err
 	}
-	now, err := b.Repo.ReadFile(file)
+	now, err := b.Repository().ReadFile(file)
 	if err != nil {
 		return nil, err
 	}
@@ -329,7 +329,7 @@ func (b *Baseline) after(c fleet.Cluster, ch toolchain.Chart, files manifest.Set
 
 // side reads what the generated files say.
 func (b *Baseline) side(cluster string, files manifest.Set) (transition.Side, error) {
-	var s transition.Side
+	s := transition.Side{Name: cluster}
 	application := b.Paths(cluster).Application()
 	for _, name := range files.Paths() {
 		switch {

@@ -19,7 +19,7 @@ func (b *Baseline) Difference(ctx context.Context, file string) (string, error) 
 	if err != nil || before == nil {
 		return "", err
 	}
-	after, err := b.Repo.ReadFile(file)
+	after, err := b.Repository().ReadFile(file)
 	if err != nil || bytes.Equal(before, after) {
 		return "", err
 	}

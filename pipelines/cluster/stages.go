@@ -108,15 +108,18 @@ func (b *Builder) begin(ctx context.Context, c fleet.Cluster) *work {
 		w.unreadable = true
 		return w
 	}
+	if !w.Keep(ctx, b.Certificates.Refused(c), nil) {
+		return w
+	}
 	w.chart, w.pin, found, err = b.Charts.Fetch(ctx, c, chartLock(w.lock))
 	if !w.Keep(ctx, found, err) {
 		return w
 	}
-	w.extras, found, err = extra.Read(b.Repo, b.Dir, c)
+	w.extras, found, err = extra.Read(b.Repository(), b.Dir, c)
 	if !w.Keep(ctx, found, err) {
 		return w
 	}
-	w.host, found, err = b.Hosts.Resolve(ctx, &w.cluster, w.lock)
+	w.host, found, err = b.Resolve(ctx, &w.cluster, w.lock)
 	if !w.Keep(ctx, found, err) {
 		return w
 	}
@@ -282,7 +285,7 @@ func (b batch) sealWith(ctx context.Context, w *work, secrets *seal.Batch) (find
 // prove verifies what is sealed by its signature, and adds the registration.
 func (b batch) prove(_ context.Context, w *work) (finding.List, error) {
 	var found finding.List
-	if w.statements, found = b.Trust.ProveRendered(w.cluster, w.lock, b.Certificates[b.Fleet.Spec.CertificateOf(w.cluster.Spec.Host).File], w.sealedFiles, w.files); found.Failed() {
+	if w.statements, found = b.Trust.ProveRendered(w.cluster, w.lock, b.Certificates.Of(w.cluster.Spec.Host), w.sealedFiles, w.files); found.Failed() {
 		return found, nil
 	}
 	return append(found, register.Registrar{Workspace: b.Workspace}.Keep(w.cluster, w.lock, w.files, w.statements)...), nil
@@ -394,7 +397,7 @@ func (b *Builder) compareFiles(ctx context.Context, w *work) {
 	if w.sealed = registered || len(w.sealedFiles) > 0; w.sealed {
 		b.sealed.Store(true)
 	}
-	w.lasting, w.source = lasting(b.Workspace, w.cluster, w.files), w.sourceDigest()
+	w.lasting, w.source = lasting(b.Certificates, w.cluster, w.files), w.sourceDigest()
 	var err error
 	if w.inputs, err = w.inputsDigest(); !w.Keep(ctx, nil, err) {
 		return

@@ -25,7 +25,7 @@ func base(b *workspace.Workspace) string {
 	for _, name := range slices.Sorted(maps.Keys(versions)) {
 		field(name + " " + versions[name])
 	}
-	if c := b.Certificates[b.Fleet.Spec.ArgoCDCertificate().File]; c != nil {
+	if c := b.Certificates.ArgoCD(); c != nil {
 		field(c.Fingerprint)
 	}
 	field(b.SealKey)
@@ -41,7 +41,7 @@ func hostDigests(b *workspace.Workspace) map[string]string {
 	all := map[string]string{}
 	for _, name := range b.Fleet.Spec.HostNames() {
 		parts := slices.Clone(b.Schemas.Locations(name)) // their folders are named by their content
-		if c := b.Certificates[b.Fleet.Spec.CertificateOf(name).File]; c != nil {
+		if c := b.Certificates.Of(name); c != nil {
 			parts = append(parts, c.Fingerprint)
 		}
 		all[name] = manifest.Digest([]byte(strings.Join(parts, "\n")))
@@ -126,14 +126,14 @@ func repeats(f finding.Finding) bool {
 
 // lasting reports whether no sealed value among the files of a cluster is due to be sealed
 // anew one day, which is so while all are sealed with today's certificates.
-func lasting(b *workspace.Workspace, c fleet.Cluster, files manifest.Set) bool {
+func lasting(certificates workspace.Certificates, c fleet.Cluster, files manifest.Set) bool {
 	for _, f := range files {
 		var today *seal.Certificate
 		switch f.Role {
 		case manifest.Sealed:
-			today = b.Certificates[b.Fleet.Spec.CertificateOf(c.Spec.Host).File]
+			today = certificates.Of(c.Spec.Host)
 		case manifest.Registration:
-			today = b.Certificates[b.Fleet.Spec.ArgoCDCertificate().File]
+			today = certificates.ArgoCD()
 		default:
 			continue
 		}

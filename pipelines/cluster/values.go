@@ -17,7 +17,7 @@ func ForShow(ctx context.Context, w *workspace.Workspace, c fleet.Cluster) (flee
 	if err != nil || findings.Failed() {
 		return c, toolchain.Chart{}, findings, err
 	}
-	_, found, err := w.Hosts.Resolve(ctx, &c, lock)
+	_, found, err := w.Resolve(ctx, &c, lock)
 	if findings = append(findings, found...); err != nil || findings.Failed() {
 		return c, toolchain.Chart{}, findings, err
 	}

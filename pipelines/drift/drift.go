@@ -100,11 +100,11 @@ type watch struct {
 // prepare has findings about the certificate as rows: they hide nothing else. false
 // means that no cluster can be looked at.
 func (w *watch) prepare(ctx context.Context) (bool, error) {
-	certificate, found, err := w.Prepare(ctx, w.options.Now)
+	found, err := w.Prepare(ctx, w.options.Now)
 	if err != nil {
 		return false, err
 	}
-	certificate = slices.DeleteFunc(certificate, func(f finding.Finding) bool { return f.Rule == seal.RuleCertificateExpiring })
+	certificate := slices.DeleteFunc(w.Certificates.Findings(), func(f finding.Finding) bool { return f.Rule == seal.RuleCertificateExpiring })
 	if w.Shard.Index <= 1 { // it is one for the fleet
 		w.out.Drift = append(w.out.Drift, rows("", certificate)...)
 		w.out.Drift = append(w.out.Drift, w.certificateEnds()...)

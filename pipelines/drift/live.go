@@ -95,10 +95,10 @@ func (w *watch) liveRows(ctx context.Context) {
 		}
 		return struct{}{}
 	}, nil)
-	if noWay == nil && l.argocd.Lost() != nil && !slices.Contains(l.Hosts.With(l.Clusters), l.argocd) {
+	if noWay == nil && l.argocd.Lost() != nil && !slices.Contains(l.Hosts.Under(l.Clusters), l.argocd) {
 		w.out.Drift = append(w.out.Drift, l.unknownRow(ctx, l.argocd, "", l.argocd.Lost())...)
 	}
-	for _, a := range l.Hosts.With(l.Clusters) {
+	for _, a := range l.Hosts.Under(l.Clusters) {
 		w.out.Drift = append(w.out.Drift, l.rangeRows(ctx, a)...)
 	}
 	if w.Shard.Index <= 1 {
@@ -190,7 +190,7 @@ func once(all []report.Row) []report.Row {
 // Application and git does not have.
 func (l *liveWatch) leftovers(ctx context.Context, found map[string]onHost) []report.Row {
 	var all []report.Row
-	used := l.Hosts.With(l.Clusters)
+	used := l.Hosts.Under(l.Clusters)
 	// A cluster may have moved from a host on which no other is.
 	for _, a := range l.Hosts.All() {
 		switch host := at(a); {

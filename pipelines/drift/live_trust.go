@@ -35,7 +35,7 @@ func (l *liveWatch) controllerRows(ctx context.Context) []report.Row {
 	var all []report.Row
 	seen := map[pinned]bool{}
 	look := func(a *workspace.Asked, named fleet.CertificateFile) {
-		if certificate := l.Certificates[named.File]; certificate != nil && !seen[pinned{a, named.File}] {
+		if certificate := l.Certificates.In(named); certificate != nil && !seen[pinned{a, named.File}] {
 			seen[pinned{a, named.File}] = true
 			all = append(all, l.controllerRow(ctx, a, named, certificate)...)
 		}

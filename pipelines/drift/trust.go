@@ -40,7 +40,7 @@ func (w *watch) certificateEnds() []report.Row {
 	var all []report.Row
 	named := w.Fleet.Spec.Certificates()
 	for _, n := range named {
-		certificate := w.Certificates[n.File]
+		certificate := w.Certificates.In(n)
 		if certificate == nil || !w.soon(certificate.NotAfter) {
 			continue
 		}
@@ -105,7 +105,7 @@ func (w *watch) sealedRows(c fleet.Cluster, file string, sealed seal.Sealed) []r
 	if file == w.Paths(c.Name).Registration() {
 		by, named = report.ByRegister, w.Fleet.Spec.ArgoCDCertificate()
 	}
-	certificate := w.Certificates[named.File]
+	certificate := w.Certificates.In(named)
 	row := func(severity finding.Severity, rule finding.Rule, since time.Time, message, hint string, by report.Repair) report.Row {
 		r := report.Row{Kind: report.DriftTrust, Object: sealed.Namespace + "/" + sealed.Name, Repair: by}
 		r.Finding = finding.Finding{File: file, Cluster: c.Name, Rule: rule, Severity: severity, Message: message, Hint: hint}

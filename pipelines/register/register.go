@@ -210,7 +210,7 @@ func (r Registrar) sealCredential(ctx context.Context, c fleet.Cluster, cred cre
 		if err != nil {
 			return nil, nil, findings, err
 		}
-		statement = r.Trust.Sign(c.Name, file, lock, data, r.Certificates[r.Fleet.Spec.ArgoCDCertificate().File], lockfile.SealLock{
+		statement = r.Trust.Sign(c.Name, file, lock, data, r.Certificates.ArgoCD(), lockfile.SealLock{
 			Kind: lockfile.SealedRegistration, Server: server, Presented: cred.Server, Spec: spec,
 			CA: seal.FingerprintCA(cred.CAData), NotAfter: statedEnd(cred.NotAfter),
 		})

@@ -93,7 +93,7 @@ func (l *leaving) say(ctx context.Context) error {
 		l.out.Findings = append(l.out.Findings, l.cluster.Finding(finding.Error, RuleRetireByHand, []string{"spec"}, err.Error(), ""))
 		return nil
 	}
-	if err := l.Rewrite(ctx, l.out, map[string]fleet.Edit{edit.File: edit}); err != nil {
+	if err := workspace.Rewrite(ctx, l.Workspace, l.out, map[string]fleet.Edit{edit.File: edit}); err != nil {
 		return err
 	}
 	l.written = true

@@ -9,6 +9,7 @@ import (
 
 	"github.com/Masterminds/semver/v3"
 
+	"kasou/pipelines/exposure"
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
 )
@@ -16,10 +17,6 @@ import (
 // Gateway API's TLSRoute is of version v1 in the standard channel since 1.5
 // (kubernetes-sigs/gateway-api, config/crd/standard).
 const gatewayAPI = "gateway.networking.k8s.io/v1"
-
-// hostnameAnnotation is where ExternalDNS looks for a Service's name
-// (kubernetes-sigs/external-dns, docs/annotations).
-const hostnameAnnotation = "external-dns.alpha.kubernetes.io/hostname"
 
 var fieldDNS = []string{"spec", "endpoint", "dns"}
 
@@ -140,8 +137,8 @@ func (p *plan) announce(w fleet.Way, annotations map[string]string, keys []strin
 	if all == nil {
 		all = map[string]string{}
 	}
-	if _, stated := all[hostnameAnnotation]; !stated && p.endpoint.DNS == nil && !isAddress(w.Host) {
-		all[hostnameAnnotation] = w.Host
+	if _, stated := all[exposure.HostnameAnnotation]; !stated && p.endpoint.DNS == nil && !isAddress(w.Host) {
+		all[exposure.HostnameAnnotation] = w.Host
 	}
 	switch {
 	case len(all) == 0:

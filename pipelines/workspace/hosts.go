@@ -26,7 +26,7 @@ var errNoHost = errors.New("there is no host cluster to ask")
 
 // Hosts are the clusters that a fleet is on, and the one that Argo CD runs in.
 type Hosts struct {
-	fleet  *fleet.Fleet
+	spec   fleet.FleetSpec
 	byName map[string]*Asked
 	argocd *Asked
 	// several says that there is more than one.
@@ -35,7 +35,7 @@ type Hosts struct {
 
 // openHosts returns the clusters, each of which is asked by its own context.
 func openHosts(f *fleet.Fleet, o Options) Hosts {
-	all, byContext := Hosts{fleet: f, byName: map[string]*Asked{}}, map[string]*Asked{}
+	all, byContext := Hosts{spec: f.Spec, byName: map[string]*Asked{}}, map[string]*Asked{}
 	open := func(context, title string) *Asked {
 		if known, ok := byContext[context]; ok {
 			return known
@@ -78,19 +78,19 @@ func (h Hosts) ArgoCD() (*Asked, error) {
 	return h.argocd, nil
 }
 
-// CertificateAt returns the cluster whose controller has a certificate that fleet.yaml
-// names. The error says that fleet.yaml has no way to it.
-func (h Hosts) CertificateAt(named fleet.CertificateFile) (*Asked, error) {
-	for _, name := range h.fleet.Spec.HostNames() {
-		if h.fleet.Spec.CertificateOf(name).File == named.File {
+// Sealing returns the cluster whose controller has a certificate that fleet.yaml names.
+// The error says that fleet.yaml has no way to it.
+func (h Hosts) Sealing(named fleet.CertificateFile) (*Asked, error) {
+	for _, name := range h.spec.HostNames() {
+		if h.spec.CertificateOf(name).File == named.File {
 			return h.byName[name], nil
 		}
 	}
 	return h.ArgoCD()
 }
 
-// With returns the hosts that the clusters are on, in the order of their names, each once.
-func (h Hosts) With(clusters []fleet.Cluster) []*Asked {
+// Under returns the hosts of some clusters, in the order of their names, each once.
+func (h Hosts) Under(clusters []fleet.Cluster) []*Asked {
 	used := map[*Asked]bool{}
 	for _, c := range clusters {
 		used[h.Of(c)] = true
@@ -98,11 +98,11 @@ func (h Hosts) With(clusters []fleet.Cluster) []*Asked {
 	return slices.DeleteFunc(h.All(), func(a *Asked) bool { return !used[a] })
 }
 
-// All returns the hosts in fleet.yaml, also those on which no cluster is, in the
-// order of their names, each once.
+// All returns the hosts in fleet.yaml, also those on which no cluster is, in the order of
+// their names, each once.
 func (h Hosts) All() []*Asked {
 	var all []*Asked
-	for _, name := range h.fleet.Spec.HostNames() {
+	for _, name := range h.spec.HostNames() {
 		if a := h.byName[name]; !slices.Contains(all, a) {
 			all = append(all, a)
 		}

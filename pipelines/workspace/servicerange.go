@@ -58,7 +58,7 @@ func (h *ServiceRange) Moved(ctx context.Context, c fleet.Cluster, lock *lockfil
 // Resolve puts the host's service range in the place of auto: the one that the
 // lock holds, so that a host that answers otherwise one day changes nothing
 // silently; without one, the host's answer.
-func (h Hosts) Resolve(ctx context.Context, c *fleet.Cluster, lock *lockfile.Lock) (lockfile.HostLock, finding.List, error) {
+func (w *Workspace) Resolve(ctx context.Context, c *fleet.Cluster, lock *lockfile.Lock) (lockfile.HostLock, finding.List, error) {
 	known := lockfile.HostLock{Name: c.Spec.Host}
 	if c.Spec.ServiceCIDR != fleet.AutoCIDR {
 		return known, nil, nil
@@ -67,16 +67,16 @@ func (h Hosts) Resolve(ctx context.Context, c *fleet.Cluster, lock *lockfile.Loc
 		c.Spec.ServiceCIDR = lock.Host.ServiceCIDR
 		return lock.Host, nil, nil
 	}
-	asked := h.Of(*c)
+	asked := w.Hosts.Of(*c)
 	cidrs, err := asked.ServiceRange.Ask(ctx, asked.Open)
 	var unknown *host.UnknownRangeError
 	switch {
 	case errors.As(err, &unknown):
-		return known, finding.List{unknown.Finding(h.fleet, *c)}, nil
+		return known, finding.List{unknown.Finding(w.Fleet, *c)}, nil
 	case errors.Is(err, errNoHost):
 		return known, nil, fmt.Errorf("serviceCIDR is auto, and %w", err)
 	case err != nil:
-		return known, nil, h.By(asked, err)
+		return known, nil, w.Hosts.By(asked, err)
 	}
 	c.Spec.ServiceCIDR, known.ServiceCIDR = cidrs.CIDR, cidrs.CIDR
 	return known, cidrs.Findings(*c), nil

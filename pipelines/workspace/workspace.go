@@ -29,19 +29,18 @@ type Workspace struct {
 	Clusters []fleet.Cluster
 	// Retired are the names of the clusters to take away, those of other shards too.
 	Retired []string
-	// Schemas, Certificates, Key and Trust are there after Prepare. Certificates are those
-	// that can seal, by their files; Key is nil where there is none.
+	Hosts   Hosts
+	// Schemas, Certificates, Key and Trust are there after Prepare. Key is nil where there
+	// is none.
 	Schemas      *conform.Set
-	Certificates map[string]*seal.Certificate
+	Certificates Certificates
 	Key          *seal.Key
 	Trust        *trust.Book
 	// OnlyLooks lets a run go on without the values of valuesFrom: it compares
 	// what it can.
 	OnlyLooks bool
 
-	// Repo is the repo's root, which nothing that is opened by it leaves.
-	Repo  *os.Root
-	Hosts Hosts
+	repo *os.Root
 }
 
 // Open reads the fleet and picks the clusters that Options.Names name; all where it
@@ -58,28 +57,29 @@ func Open(o Options) (*Workspace, finding.List, error) {
 	if err := useContext(f, o.HostContext); err != nil {
 		return nil, nil, err
 	}
-	clusters, retired, err := choose(f, o)
-	if err != nil {
-		return nil, nil, err
-	}
 	repo, err := os.OpenRoot(o.Root)
 	if err != nil {
 		return nil, nil, fmt.Errorf("open the repo: %w", err)
 	}
-	return &Workspace{
-		Options: o, Fleet: f, Disk: tree.At(o.Root, o.Dir), Clusters: clusters, Retired: retired,
-		Repo: repo, Hosts: openHosts(f, o),
-	}, findings, nil
+	w := &Workspace{Options: o, Fleet: f, repo: repo, Disk: tree.At(o.Root, o.Dir), Hosts: openHosts(f, o)}
+	if err := choose(w); err != nil {
+		w.Close()
+		return nil, nil, err
+	}
+	return w, findings, nil
 }
 
-// Start is Open and Prepare, with the certificate as it is now.
+// Start is Open and Prepare, with the certificates as they are now. One that cannot seal
+// fails the clusters of its host, by Certificates.Refused; all where it is Argo CD's, too, or of the
+// only host.
 func Start(ctx context.Context, o Options) (*Workspace, finding.List, error) {
 	w, findings, err := Open(o)
 	if err != nil || w == nil {
 		return nil, findings, err
 	}
-	certificate, found, err := w.Prepare(ctx, time.Now())
-	if findings = append(append(findings, certificate...), found...); err != nil || findings.Failed() {
+	found, err := w.Prepare(ctx, time.Now())
+	w.Certificates.refuse()
+	if findings = append(append(findings, w.Certificates.Findings()...), found...); err != nil || findings.Failed() {
 		w.Close()
 		return nil, findings, err
 	}
@@ -87,26 +87,26 @@ func Start(ctx context.Context, o Options) (*Workspace, finding.List, error) {
 }
 
 // Prepare brings what all clusters need for a build. What is found about the sealing
-// certificate at the time now comes apart from the rest.
-func (w *Workspace) Prepare(ctx context.Context, now time.Time) (certificate, findings finding.List, err error) {
+// certificates at the time now is not among the findings, but in Certificates.
+func (w *Workspace) Prepare(ctx context.Context, now time.Time) (findings finding.List, err error) {
 	if w.Key, err = sealKey(w.SealKey); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	w.Certificates, certificate = seal.LoadCertificates(w.Fleet, now)
+	w.Certificates = loadCertificates(w.Fleet, now)
 	w.Trust, findings, err = trust.Open(ctx, trust.Options{
 		Fleet: w.Fleet, Key: w.Key, Against: w.Against, BeforeMerge: w.BeforeMerge,
 		Looks: func() bool { return w.OnlyLooks }, Committed: w.Committed,
 	})
 	if err != nil {
-		return certificate, findings, err
+		return findings, err
 	}
 	schemas, found, err := conform.Find(w.Fleet, w.Cache)
 	w.Schemas = schemas
-	return certificate, append(findings, found...), err
+	return append(findings, found...), err
 }
 
 // Close lets go of the repository.
-func (w *Workspace) Close() { _, _ = w.Disk.Close(), w.Repo.Close() }
+func (w *Workspace) Close() { _, _ = w.Disk.Close(), w.repo.Close() }
 
 // Sweep removes what earlier runs left in the repository half written. A dry run
 // removes nothing.
@@ -144,32 +144,34 @@ func (e *SettingError) Unwrap() error { return e.Err }
 
 // choose picks the clusters that Options.Names name, each once; all where it is
 // empty.
-func choose(f *fleet.Fleet, o Options) (clusters []fleet.Cluster, retired []string, err error) {
-	if len(o.Names) == 0 {
-		return o.Shard.of(f.Clusters), f.Retired, nil
+func choose(w *Workspace) error {
+	if len(w.Names) == 0 {
+		w.Clusters = w.Shard.of(w.Fleet.Clusters)
+		w.Retired = w.Fleet.Retired
+		return nil
 	}
 	named := map[string]bool{}
-	for _, name := range o.Names {
+	for _, name := range w.Names {
 		named[name] = true
 	}
-	for _, c := range f.Clusters {
+	for _, c := range w.Fleet.Clusters {
 		if named[c.Name] {
-			clusters = append(clusters, c)
+			w.Clusters = append(w.Clusters, c)
 			delete(named, c.Name)
 		}
 	}
-	for _, name := range f.Retired {
+	for _, name := range w.Fleet.Retired {
 		if named[name] {
-			retired = append(retired, name)
+			w.Retired = append(w.Retired, name)
 			delete(named, name)
 		}
 	}
-	for _, name := range o.Names {
+	for _, name := range w.Names {
 		if named[name] {
-			return nil, nil, &UnknownClusterError{Name: name, Known: append(f.Names(), f.Retired...)}
+			return &UnknownClusterError{Name: name, Known: append(w.Fleet.Names(), w.Fleet.Retired...)}
 		}
 	}
-	return clusters, retired, nil
+	return nil
 }
 
 // Recorded returns the digest that a lock has for a file, whose path is from the
@@ -190,12 +192,15 @@ func (w *Workspace) Inside(file string) string { return strings.TrimPrefix(file,
 // Committed returns a file of the repo as it stands on disk; nil where it cannot be
 // read. Its path is from the repo's root.
 func (w *Workspace) Committed(file string) []byte {
-	data, err := w.Repo.ReadFile(path.Clean(file))
+	data, err := w.repo.ReadFile(path.Clean(file))
 	if err != nil {
 		return nil
 	}
 	return data
 }
+
+// Repository returns the repo's root, which nothing that is opened by it leaves.
+func (w *Workspace) Repository() *os.Root { return w.repo }
 
 // Step returns what to call when one of total clusters is done.
 func (w *Workspace) Step(total int) func(done int, c fleet.Cluster) {
