@@ -45,7 +45,7 @@ func TestServiceRange(t *testing.T) {
 				} else {
 					c = ownCluster(t, cluster.Options{Name: name, ServiceCIDR: cidr}, v)
 				}
-				found, err := asked(t, c).ServiceCIDRs(t.Context())
+				found, err := host.ServiceCIDRs(t.Context(), asked(t, c))
 				if err != nil || found.CIDR != cidr || len(found.Others) > 0 {
 					t.Errorf("%+v, %v; want %s", found, err, cidr)
 				}
@@ -66,13 +66,13 @@ func TestSealingCertificate(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, name := range []string{"", host.DefaultController} {
-			got, err := asked(t, env.host).SealingCertificate(t.Context(), "", name)
+			got, err := host.SealingCertificate(t.Context(), asked(t, env.host), "", name)
 			if err != nil || string(got) != string(want) {
 				t.Errorf("by the name %q: %v, and %d bytes of %d", name, err, len(got), len(want))
 			}
 		}
 		var missing *host.NoControllerError
-		if _, err := asked(t, env.host).SealingCertificate(t.Context(), "default", ""); !errors.As(err, &missing) {
+		if _, err := host.SealingCertificate(t.Context(), asked(t, env.host), "default", ""); !errors.As(err, &missing) {
 			t.Errorf("in a namespace without a controller: %v", err)
 		}
 	})
@@ -95,10 +95,10 @@ func TestARefusalNamesTheMissingRule(t *testing.T) {
 		writeKubeconfig(t, env.host, "rights", "dev", []byte("kind: Config\n"))
 		user := "nobody-" + env.version.minor
 		for name, ask := range map[string]func(context.Context, *host.Host) error{
-			"range":      func(ctx context.Context, h *host.Host) error { _, err := h.ServiceCIDRs(ctx); return err },
-			"kubeconfig": func(ctx context.Context, h *host.Host) error { return kubeconfigError(h.Kubeconfig(ctx, devInRights)) },
+			"range":      func(ctx context.Context, h *host.Host) error { _, err := host.ServiceCIDRs(ctx, h); return err },
+			"kubeconfig": func(ctx context.Context, h *host.Host) error { return kubeconfigError(host.ReadKubeconfig(ctx, h, devInRights)) },
 			"certificate": func(ctx context.Context, h *host.Host) error {
-				_, err := h.SealingCertificate(ctx, "", "")
+				_, err := host.SealingCertificate(ctx, h, "", "")
 				return err
 			},
 		} {

@@ -33,19 +33,19 @@ func TestTheDocumentedRolesAreEnough(t *testing.T) {
 		bindDocumented(t, env, user)
 		h := nobody(t, env.host, user)
 
-		if found, err := h.ServiceCIDRs(t.Context()); err != nil || found.CIDR != "10.96.0.0/16" {
+		if found, err := host.ServiceCIDRs(t.Context(), h); err != nil || found.CIDR != "10.96.0.0/16" {
 			t.Errorf("service range: %+v, %v", found, err)
 		}
-		if _, err := h.SealingCertificate(t.Context(), "", ""); err != nil {
+		if _, err := host.SealingCertificate(t.Context(), h, "", ""); err != nil {
 			t.Errorf("certificate: %v", err)
 		}
 		request := host.KubeconfigRequest{Namespace: "development", Name: "development"}
-		if k, err := h.Kubeconfig(t.Context(), request); err != nil || k.State != host.Ready {
+		if k, err := host.ReadKubeconfig(t.Context(), h, request); err != nil || k.State != host.Ready {
 			t.Errorf("kubeconfig: %v, %v", k, err)
 		}
 		request.Name = "other"
 		var forbidden *host.ForbiddenError
-		if _, err := h.Kubeconfig(t.Context(), request); !errors.As(err, &forbidden) {
+		if _, err := host.ReadKubeconfig(t.Context(), h, request); !errors.As(err, &forbidden) {
 			t.Errorf("another cluster's kubeconfig: %v, want a refusal", err)
 		}
 	})

@@ -85,16 +85,16 @@ func pinnedFrom(ctx context.Context, r *workspace.Workspace, named fleet.Certifi
 		data, err := host.SealingCertificateFrom(ctx, source)
 		return data, "the given source", err
 	}
-	asked, err := r.CertificateAt(named)
+	asked, err := r.Hosts.Sealing(named)
 	if err != nil {
 		return nil, "", err
 	}
 	h, err := asked.Open()
 	if err != nil {
-		return nil, "", r.By(asked, err)
+		return nil, "", r.Hosts.By(asked, err)
 	}
-	data, err := h.SealingCertificate(ctx, "", "")
-	return data, "the Sealed Secrets controller of " + asked.Title, r.By(asked, err)
+	data, err := host.SealingCertificate(ctx, h, "", "")
+	return data, "the Sealed Secrets controller of " + asked.Title, r.Hosts.By(asked, err)
 }
 
 // certificateFrom reads the certificate, and says in words from where.
@@ -110,7 +110,7 @@ func certificateFrom(ctx context.Context, o Options, source string) (data []byte
 	if err != nil {
 		return nil, "", err
 	}
-	data, err = asked.SealingCertificate(ctx, "", "")
+	data, err = host.SealingCertificate(ctx, asked, "", "")
 	return data, "the host's Sealed Secrets controller", err
 }
 

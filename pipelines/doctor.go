@@ -102,7 +102,7 @@ func (d *doctor) sealing(r *workspace.Workspace) {
 		if len(named) > 1 {
 			what += n.File + " "
 		}
-		d.probe("sealing", nil, what+"good until "+r.Certificates[n.File].NotAfter.UTC().Format("2006-01-02"))
+		d.probe("sealing", nil, what+"good until "+r.Certificates.In(n).NotAfter.UTC().Format("2006-01-02"))
 	}
 }
 

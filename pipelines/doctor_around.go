@@ -199,8 +199,8 @@ func (d *doctor) hosts(ctx context.Context, r *workspace.Workspace) {
 		detail, wrong := answers(ctx, r, name)
 		return probe{strings.TrimPrefix(fleet.HostTitle(name), "the "), detail, wrong}
 	}, nil)
-	argocd, err := r.ArgoCD()
-	switch own := r.HostOf(fleet.Cluster{Spec: fleet.ClusterSpec{Host: names[0]}}); {
+	argocd, err := r.Hosts.ArgoCD()
+	switch own := r.Hosts.Of(fleet.Cluster{Spec: fleet.ClusterSpec{Host: names[0]}}); {
 	case err != nil:
 		at := r.Fleet.Finding(finding.Warning, RuleDoctor, []string{"spec", "argocd"}, err.Error(), "Write spec.argocd.context; without it kasou drift --live and retire --live do not see Argo CD.")
 		probes = append(probes, probe{name: "argocd", wrong: &at})
@@ -246,7 +246,7 @@ func shown(asked *host.Host) string {
 
 // answers asks the host of a name whether it is the one that fleet.yaml describes.
 func answers(ctx context.Context, r *workspace.Workspace, name string) (detail string, wrong *finding.Finding) {
-	a := r.HostOf(fleet.Cluster{Spec: fleet.ClusterSpec{Host: name}})
+	a := r.Hosts.Of(fleet.Cluster{Spec: fleet.ClusterSpec{Host: name}})
 	field, choose := fleet.HostField(name, "kubernetesVersion"), "--host-context"
 	if name != "" {
 		choose = strings.Join(fleet.HostField(name, "context"), ".")

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"sigs.k8s.io/yaml"
 
@@ -323,5 +324,30 @@ func TestDoctorAsksEachHost(t *testing.T) {
 		if strings.Contains(f.Message, "1.30.14") && (f.Line != 8 || !strings.Contains(f.Hint, "spec.hosts.us-1.kubernetesVersion")) {
 			t.Errorf("%s %s", f.String(), f.Hint)
 		}
+	}
+}
+
+// A certificate of one host that cannot seal fails its clusters, and no other; that of
+// Argo CD's cluster is everybody's.
+func TestACertificateOfOneHostExpires(t *testing.T) {
+	s := spreadFleet(t)
+	expired := sealtest.Certify(t, s.us.Private, &s.us.Private.PublicKey, time.Now().Add(-time.Hour), time.Now().Add(-time.Minute))
+	s.repo.Write(t, "clusters/us-1.crt", expired)
+	r := pipe(t, pipelines.Build, s.options)
+	if len(r.Clusters) != 2 || r.Clusters[0].Status != report.Changed || r.Clusters[1].Status != report.Failed {
+		fleettest.Print(t, r)
+		t.Error("want a written, and b failed")
+	}
+	found(t, r, seal.RuleCertificateValidity, finding.Error)
+	for _, f := range r.Findings {
+		if f.Rule == seal.RuleCertificateValidity && (f.Cluster != "b" || f.File != "clusters/fleet.yaml" || f.Line != 8 || !strings.Contains(f.Message, "us-1.crt: ")) {
+			t.Errorf("%+v", f)
+		}
+	}
+	s.repo.Write(t, "clusters/us-1.crt", s.us.Certificate)
+	s.repo.Write(t, "clusters/mgmt.crt", expired)
+	if r := pipe(t, pipelines.Build, s.options); len(r.Clusters) > 0 || !r.Failed() {
+		fleettest.Print(t, r)
+		t.Error("want nothing to be written")
 	}
 }

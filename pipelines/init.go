@@ -16,6 +16,7 @@ import (
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
 	"kasou/pipelines/history"
+	"kasou/pipelines/host"
 	"kasou/pipelines/layout"
 	"kasou/pipelines/report"
 	"kasou/pipelines/scaffold"
@@ -182,19 +183,19 @@ func (i *beginning) ask(ctx context.Context, s *scaffold.Options) error {
 	if i.OpenHost == nil {
 		return errors.New("there is no host cluster to ask")
 	}
-	host, err := i.OpenHost(i.HostContext)
+	asked, err := i.OpenHost(i.HostContext)
 	if err != nil {
 		return err
 	}
 	if s.KubernetesVersion == "" {
-		if s.KubernetesVersion, err = host.Version(ctx); err != nil {
+		if s.KubernetesVersion, err = asked.Version(ctx); err != nil {
 			return err
 		}
 	}
 	if s.ServiceCIDR != "" {
 		return nil
 	}
-	found, err := host.ServiceCIDRs(ctx)
+	found, err := host.ServiceCIDRs(ctx, asked)
 	s.ServiceCIDR = found.CIDR
 	return err
 }

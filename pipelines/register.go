@@ -29,7 +29,7 @@ func Register(ctx context.Context, o Options, from Registration) (*report.Report
 		return workspace.Sorted(out), err
 	}
 	defer w.Close()
-	if hosts := w.Hosts(); len(hosts) == 1 && from.Kubeconfig == nil {
+	if hosts := w.Hosts.Under(w.Clusters); len(hosts) == 1 && from.Kubeconfig == nil {
 		if _, err := hosts[0].Open(); err != nil {
 			return workspace.Sorted(out), err
 		}

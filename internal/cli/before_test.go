@@ -25,8 +25,8 @@ func TestTheCommitBeforeAPush(t *testing.T) {
 				t.Fatal(err)
 			}
 			env := map[string]string{"GITHUB_EVENT_NAME": test.event, "GITHUB_EVENT_PATH": file}
-			c := &ciCommand{flags: &flags{env: Env{Getenv: func(name string) string { return env[name] }}}}
-			if got, err := c.before(); got != test.want || (err != nil) != test.fails {
+			getenv := func(name string) string { return env[name] }
+			if got, err := before(getenv); got != test.want || (err != nil) != test.fails {
 				t.Errorf("%q, %v", got, err)
 			}
 		})
@@ -47,14 +47,14 @@ func TestTheEventOnGitLab(t *testing.T) {
 		{"web", commit, "", "web", ""},
 	} {
 		env := map[string]string{"GITLAB_CI": "true", "CI_PIPELINE_SOURCE": test.source, "CI_COMMIT_BEFORE_SHA": test.before, "CI_MERGE_REQUEST_DIFF_BASE_SHA": test.base}
-		c := &ciCommand{flags: &flags{env: Env{Getenv: func(name string) string { return env[name] }}}}
-		against, err := c.before()
-		if c.event() != test.event || against != test.against || err != nil {
-			t.Errorf("%s: %s, %s, %v", test.source, c.event(), against, err)
+		getenv := func(name string) string { return env[name] }
+		against, err := before(getenv)
+		if eventOf(getenv) != test.event || against != test.against || err != nil {
+			t.Errorf("%s: %s, %s, %v", test.source, eventOf(getenv), against, err)
 		}
 		env["GITLAB_CI"] = ""
-		if c.event() != "" {
-			t.Errorf("outside of GitLab there is the event %q", c.event())
+		if eventOf(getenv) != "" {
+			t.Errorf("outside of GitLab there is the event %q", eventOf(getenv))
 		}
 	}
 }

@@ -15,17 +15,11 @@ func newBuild(f *flags) *cobra.Command {
   kasou build development --dry-run`,
 		ValidArgsFunction: f.completeClusters,
 		RunE: func(c *cobra.Command, names []string) error {
-			s, err := f.open(c, names)
-			if err != nil {
-				return err
-			}
-			defer s.close()
-			s.options.AllowPrune, s.options.NoCache = allowPrune, noCache
-			if dryRun {
-				s.options.DryRun = true
-				s.options.Diff = true
-			}
-			return s.run(c, "building", pipelines.Build)
+			return f.work(c, names, "building", func(s *session) (pipelines.Pipeline, error) {
+				s.options.AllowPrune, s.options.NoCache = allowPrune, noCache
+				s.options.DryRun, s.options.Diff = dryRun, dryRun
+				return pipelines.Build, nil
+			})
 		},
 	}
 	c.Flags().BoolVar(&dryRun, "dry-run", false, "show what would change and write nothing")

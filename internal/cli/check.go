@@ -15,13 +15,10 @@ what a build would write. It tells files that were edited by hand from files
 that are stale. It writes nothing.`,
 		ValidArgsFunction: f.completeClusters,
 		RunE: func(c *cobra.Command, names []string) error {
-			s, err := f.open(c, names)
-			if err != nil {
-				return err
-			}
-			defer s.close()
-			s.options.Diff = true
-			return s.run(c, "checking", pipelines.Check)
+			return f.work(c, names, "checking", func(s *session) (pipelines.Pipeline, error) {
+				s.options.Diff = true
+				return pipelines.Check, nil
+			})
 		},
 	}
 }

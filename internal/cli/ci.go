@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -38,7 +39,7 @@ Elsewhere the fleet is built and nothing is published.
 
 ci upgrade builds the next hop of each ring on a branch and keeps one pull request for
 each, where a schedule or a person starts the workflow.`,
-		Args:      c.args,
+		Args:      ciArgs,
 		ValidArgs: ciPipelines,
 		RunE:      func(cmd *cobra.Command, args []string) error { return c.failed(c.run(cmd, args)) },
 	}
@@ -68,16 +69,16 @@ type ciCommand struct {
 	issue, comments bool
 }
 
-func (c *ciCommand) args(_ *cobra.Command, args []string) error {
+func ciArgs(_ *cobra.Command, args []string) error {
 	if len(args) > 1 || len(args) == 1 && !slices.Contains(ciPipelines, args[0]) {
 		return usagef("ci takes one of %s, got %s", strings.Join(ciPipelines, ", "), quoted(args))
 	}
 	return nil
 }
 
-// decide gives the pipeline and the way to publish: as said, else by the event.
+// decide returns the pipeline and the way to publish: as said, else by the event.
 func (c *ciCommand) decide(args []string) (pipeline, publish string, err error) {
-	event := c.event()
+	event := eventOf(c.env.Getenv)
 	if len(args) == 0 {
 		if pipeline, publish, err = byEvent(event); err != nil {
 			return "", "", err
@@ -91,9 +92,7 @@ func (c *ciCommand) decide(args []string) (pipeline, publish string, err error) 
 	if pipeline == "upgrade" && (event == "schedule" || event == "workflow_dispatch") {
 		publish = "commit"
 	}
-	if c.publish.value != "" {
-		publish = c.publish.value
-	}
+	publish = cmp.Or(c.publish.value, publish)
 	if publish == "commit" && beforeMerge(event) {
 		return "", "", usagef("the event %s runs on what nobody has merged yet, so nothing is committed and pushed from it: use --publish none or fail, and commit on push", event)
 	}
@@ -144,8 +143,8 @@ func (c *ciCommand) run(cmd *cobra.Command, args []string) error {
 	defer s.close()
 	fmt.Fprintf(c.env.Stderr, "kasou: ci %s, toolchain %s, publish %s\n", pipeline, s.tools.Name(), mode)
 	s.options.Shard, s.options.AllowPrune, s.options.Diff = part, c.allowPrune, true
-	s.options.BeforeMerge = beforeMerge(c.event())
-	if s.options.Against, err = c.before(); err != nil {
+	s.options.BeforeMerge = beforeMerge(eventOf(c.env.Getenv))
+	if s.options.Against, err = before(c.env.Getenv); err != nil {
 		return err
 	}
 	switch pipeline {
@@ -157,7 +156,7 @@ func (c *ciCommand) run(cmd *cobra.Command, args []string) error {
 	if pipeline == "check" || mode == "fail" {
 		return c.check(cmd, s)
 	}
-	again := s.writer(pipeline)
+	again := writer(pipeline)
 	write := again
 	switch {
 	case c.handOver != "":
@@ -180,7 +179,7 @@ func (c *ciCommand) check(cmd *cobra.Command, s *session) error {
 	if s.options.Shard.Count > 1 {
 		return usagef("the comment is about the whole fleet: leave out --shard, or --comment")
 	}
-	check, err := c.commented(s)
+	check, err := commented(s)
 	if err != nil {
 		return err
 	}
@@ -203,14 +202,12 @@ func parseShard(text string) (pipelines.Shard, error) {
 // errNothingPublished ends a run whose build must not be published.
 var errNothingPublished = errors.New("nothing was published")
 
-// writer gives the pipeline of a name that writes.
-func (s *session) writer(name string) pipelines.Pipeline {
+// writer returns the pipeline of a name that writes.
+func writer(name string) pipelines.Pipeline {
 	if name == "build" {
 		return pipelines.Build
 	}
-	return func(ctx context.Context, o pipelines.Options) (*report.Report, error) {
-		return pipelines.Register(ctx, o, pipelines.Registration{})
-	}
+	return with(pipelines.Register, pipelines.Registration{})
 }
 
 // writeAndPublish publishes what write returns; again builds it anew where others pushed
@@ -230,28 +227,25 @@ func (c *ciCommand) writeAndPublish(ctx context.Context, s *session, write, agai
 	if err := s.print(r); err != nil {
 		return err
 	}
-	if err := c.publishBuilt(ctx, s, p, r, again); err != nil {
-		return c.unpublished(s, err)
+	if err := publishBuilt(ctx, s, p, r, again); err != nil {
+		return unpublished(s, err)
 	}
 	return nil
 }
 
 // publishBuilt publishes what write gave, and says so. The errors are those of
 // publish.
-func (c *ciCommand) publishBuilt(ctx context.Context, s *session, p *publish.Publisher, r *report.Report, write pipelines.Pipeline) error {
+func publishBuilt(ctx context.Context, s *session, p *publish.Publisher, r *report.Report, write pipelines.Pipeline) error {
 	result, err := p.Publish(ctx, built(r), func(ctx context.Context, root string) (publish.Built, error) {
-		return s.rebuild(ctx, root, write)
+		return rebuild(ctx, s, root, write)
 	})
-	if err == nil {
-		c.sayPublished(result, r)
+	switch {
+	case err != nil:
+		return err
+	case result.Commit == "":
+		fmt.Fprintln(s.env.Stderr, "kasou: nothing has changed, nothing was committed")
+	default:
+		fmt.Fprintf(s.env.Stderr, "kasou: committed and pushed %s (%s)\n", result.Commit, plural(len(r.Clusters), "cluster"))
 	}
-	return err
-}
-
-func (c *ciCommand) sayPublished(result publish.Result, r *report.Report) {
-	if result.Commit == "" {
-		fmt.Fprintln(c.env.Stderr, "kasou: nothing has changed, nothing was committed")
-		return
-	}
-	fmt.Fprintf(c.env.Stderr, "kasou: committed and pushed %s (%s)\n", result.Commit, plural(len(r.Clusters), "cluster"))
+	return nil
 }

@@ -34,9 +34,9 @@ func (e pullEvent) isFork() bool {
 
 // commented returns check, which says on the pull request what it found. A comment
 // that cannot be written hides nothing of it, and fails nothing.
-func (c *ciCommand) commented(s *session) (pipelines.Pipeline, error) {
+func commented(s *session) (pipelines.Pipeline, error) {
 	var event pullEvent
-	if file := c.env.Getenv("GITHUB_EVENT_PATH"); file != "" {
+	if file := s.env.Getenv("GITHUB_EVENT_PATH"); file != "" {
 		data, err := os.ReadFile(file)
 		if err == nil {
 			err = json.Unmarshal(data, &event)
@@ -47,13 +47,13 @@ func (c *ciCommand) commented(s *session) (pipelines.Pipeline, error) {
 	}
 	switch {
 	case event.PullRequest.Number == 0:
-		fmt.Fprintln(c.env.Stderr, "kasou: no comment, because this run is for no pull request")
+		fmt.Fprintln(s.env.Stderr, "kasou: no comment, because this run is for no pull request")
 		return pipelines.Check, nil
-	case event.isFork() && c.env.Getenv("GITHUB_EVENT_NAME") == "pull_request":
-		fmt.Fprintln(c.env.Stderr, "kasou: no comment, because the pull request is of a fork, whose token only reads")
+	case event.isFork() && s.env.Getenv("GITHUB_EVENT_NAME") == "pull_request":
+		fmt.Fprintln(s.env.Stderr, "kasou: no comment, because the pull request is of a fork, whose token only reads")
 		return pipelines.Check, nil
 	}
-	o, err := c.apiOptions(s, "--comment", "pull-requests: write")
+	o, err := apiOptions(s, "--comment", "pull-requests: write")
 	if err != nil {
 		return nil, err
 	}
@@ -64,24 +64,24 @@ func (c *ciCommand) commented(s *session) (pipelines.Pipeline, error) {
 	return func(ctx context.Context, o pipelines.Options) (*report.Report, error) {
 		r, err := pipelines.Check(ctx, o)
 		if err == nil {
-			err = c.comment(ctx, s, pulls, event.PullRequest.Number, r)
+			err = comment(ctx, s, pulls, event.PullRequest.Number, r)
 		}
 		return r, err
 	}, nil
 }
 
-func (c *ciCommand) comment(ctx context.Context, s *session, pulls *tracker.Pulls, number int, r *report.Report) error {
+func comment(ctx context.Context, s *session, pulls *tracker.Pulls, number int, r *report.Report) error {
 	text, quiet := report.Comment(r, report.Options{Source: s.source}, tracker.Room)
 	result, err := pulls.Comment(ctx, tracker.Comment{Number: number, Body: text, Silent: quiet})
 	var failed *tracker.Error
 	switch {
 	case errors.As(err, &failed):
-		fmt.Fprintf(c.env.Stderr, "kasou: no comment: %v\n", err)
+		fmt.Fprintf(s.env.Stderr, "kasou: no comment: %v\n", err)
 		return nil
 	case err != nil:
 		return err
 	case result.Action != tracker.None:
-		fmt.Fprintf(c.env.Stderr, "kasou: %s the comment %s\n", result.Action, result.URL)
+		fmt.Fprintf(s.env.Stderr, "kasou: %s the comment %s\n", result.Action, result.URL)
 	}
 	return nil
 }

@@ -15,9 +15,15 @@ import (
 
 // lookForDrift runs drift, publishes what it repaired, and keeps the issue.
 func (c *ciCommand) lookForDrift(cmd *cobra.Command, s *session, mode string) error {
-	issue, err := c.openIssue(s)
-	if err != nil {
-		return err
+	var issue *tracker.Tracker
+	if c.issue {
+		o, err := apiOptions(s, "--issue", "issues: write")
+		if err != nil {
+			return err
+		}
+		if issue, err = tracker.New(o); err != nil {
+			return usageError{err}
+		}
 	}
 	d := c.drift.options()
 	if mode == "commit" {
@@ -31,7 +37,7 @@ func (c *ciCommand) lookForDrift(cmd *cobra.Command, s *session, mode string) er
 	return s.run(cmd, "looking", func(ctx context.Context, o pipelines.Options) (*report.Report, error) {
 		r, err := pipelines.Drift(ctx, o, d)
 		if err == nil && issue != nil {
-			err = c.updateIssue(ctx, s, issue, r)
+			err = updateIssue(ctx, s, issue, r)
 		}
 		return r, err
 	})
@@ -48,7 +54,7 @@ func (c *ciCommand) repairAndPublish(ctx context.Context, s *session, o pipeline
 	if err != nil || r.Failed() || len(r.Unfinished) > 0 {
 		return r, err
 	}
-	err = c.publishBuilt(ctx, s, p, r, repair)
+	err = publishBuilt(ctx, s, p, r, repair)
 	var findings *publish.FindingsError
 	switch {
 	case errors.As(err, &findings):
@@ -59,38 +65,22 @@ func (c *ciCommand) repairAndPublish(ctx context.Context, s *session, o pipeline
 	return r, ctx.Err()
 }
 
-// openIssue gives the tracker of the issue; nil where nobody asks for it.
-func (c *ciCommand) openIssue(s *session) (*tracker.Tracker, error) {
-	if !c.issue {
-		return nil, nil
-	}
-	o, err := c.apiOptions(s, "--issue", "issues: write")
-	if err != nil {
-		return nil, err
-	}
-	kept, err := tracker.New(o)
-	if err != nil {
-		return nil, usageError{err}
-	}
-	return kept, nil
-}
-
 // apiOptions returns how GitHub's API is reached; what asks for it, and with which
 // permission, the error says.
-func (c *ciCommand) apiOptions(s *session, what, permission string) (tracker.Options, error) {
-	token, repository := c.env.Getenv("GITHUB_TOKEN"), c.env.Getenv("GITHUB_REPOSITORY")
+func apiOptions(s *session, what, permission string) (tracker.Options, error) {
+	token, repository := s.env.Getenv("GITHUB_TOKEN"), s.env.Getenv("GITHUB_REPOSITORY")
 	if token == "" || repository == "" {
 		return tracker.Options{}, usagef("%s takes GITHUB_TOKEN, of a job with the permission %s, and GITHUB_REPOSITORY, which Actions sets", what, permission)
 	}
-	c.github.Mask(token)
-	return tracker.Options{API: c.env.Getenv("GITHUB_API_URL"), Repository: repository, Token: token, Key: report.PlainName(s.dir)}, nil
+	s.github.Mask(token)
+	return tracker.Options{API: s.env.Getenv("GITHUB_API_URL"), Repository: repository, Token: token, Key: report.PlainName(s.dir)}, nil
 }
 
 // updateIssue makes the issue say what the report does. A tracker that fails
 // hides nothing of it: that is unfinished.
-func (c *ciCommand) updateIssue(ctx context.Context, s *session, issue *tracker.Tracker, r *report.Report) error {
+func updateIssue(ctx context.Context, s *session, issue *tracker.Tracker, r *report.Report) error {
 	result, err := issue.Update(ctx, tracker.State{
-		Drift: r.Failed(), Unknown: len(r.Unfinished) > 0, Run: c.runURL(),
+		Drift: r.Failed(), Unknown: len(r.Unfinished) > 0, Run: runURL(s.env.Getenv),
 		Title: "Drift of the virtual clusters in " + report.PlainName(s.dir),
 		Body:  report.Issue(r, report.Options{Source: s.source}, tracker.Room),
 	})
@@ -102,16 +92,16 @@ func (c *ciCommand) updateIssue(ctx context.Context, s *session, issue *tracker.
 	case err != nil:
 		return err
 	case result.Action != tracker.None:
-		fmt.Fprintf(c.env.Stderr, "kasou: %s the issue %s\n", result.Action, result.URL)
+		fmt.Fprintf(s.env.Stderr, "kasou: %s the issue %s\n", result.Action, result.URL)
 	}
 	return nil
 }
 
 // runURL is the page of the workflow's run; a word outside Actions.
-func (c *ciCommand) runURL() string {
-	server, id := c.env.Getenv("GITHUB_SERVER_URL"), c.env.Getenv("GITHUB_RUN_ID")
+func runURL(getenv func(string) string) string {
+	server, id := getenv("GITHUB_SERVER_URL"), getenv("GITHUB_RUN_ID")
 	if server == "" || id == "" {
 		return "a run outside Actions"
 	}
-	return server + "/" + c.env.Getenv("GITHUB_REPOSITORY") + "/actions/runs/" + id
+	return server + "/" + getenv("GITHUB_REPOSITORY") + "/actions/runs/" + id
 }

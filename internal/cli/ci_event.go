@@ -7,13 +7,13 @@ import (
 	"strings"
 )
 
-// event returns what started the run, by GitHub's names; empty outside of GitHub's
+// eventOf returns what started the run, by GitHub's names; empty outside of GitHub's
 // Actions and GitLab CI.
-func (c *ciCommand) event() string {
-	if event := c.env.Getenv("GITHUB_EVENT_NAME"); event != "" || c.env.Getenv("GITLAB_CI") != "true" {
+func eventOf(getenv func(string) string) string {
+	if event := getenv("GITHUB_EVENT_NAME"); event != "" || getenv("GITLAB_CI") != "true" {
 		return event
 	}
-	source := c.env.Getenv("CI_PIPELINE_SOURCE")
+	source := getenv("CI_PIPELINE_SOURCE")
 	if source == "merge_request_event" {
 		return "pull_request"
 	}
@@ -46,12 +46,12 @@ func beforeMerge(event string) bool {
 // before returns the commit that a push starts from, as GitHub tells it; empty
 // where it does not, and for a branch that is new. A pull request's merge commit
 // has the tip of its base for a parent, which kasou finds by itself.
-func (c *ciCommand) before() (string, error) {
-	if c.env.Getenv("GITHUB_EVENT_NAME") == "" && c.env.Getenv("GITLAB_CI") == "true" {
-		return c.beforeOnGitLab(), nil
+func before(getenv func(string) string) (string, error) {
+	if getenv("GITHUB_EVENT_NAME") == "" && getenv("GITLAB_CI") == "true" {
+		return beforeOnGitLab(getenv), nil
 	}
-	file := c.env.Getenv("GITHUB_EVENT_PATH")
-	if c.env.Getenv("GITHUB_EVENT_NAME") != "push" || file == "" {
+	file := getenv("GITHUB_EVENT_PATH")
+	if getenv("GITHUB_EVENT_NAME") != "push" || file == "" {
 		return "", nil
 	}
 	data, err := os.ReadFile(file)
@@ -69,12 +69,12 @@ func (c *ciCommand) before() (string, error) {
 
 // beforeOnGitLab returns the commit that a push or a merge request starts from
 // (https://docs.gitlab.com/ci/variables/predefined_variables/).
-func (c *ciCommand) beforeOnGitLab() string {
-	switch c.event() {
+func beforeOnGitLab(getenv func(string) string) string {
+	switch eventOf(getenv) {
 	case "push":
-		return commitOrNone(c.env.Getenv("CI_COMMIT_BEFORE_SHA"))
+		return commitOrNone(getenv("CI_COMMIT_BEFORE_SHA"))
 	case "pull_request":
-		return c.env.Getenv("CI_MERGE_REQUEST_DIFF_BASE_SHA")
+		return getenv("CI_MERGE_REQUEST_DIFF_BASE_SHA")
 	}
 	return ""
 }

@@ -46,7 +46,7 @@ func (c *ciCommand) handingOver(s *session, build pipelines.Pipeline) pipelines.
 		if err != nil || r.Failed() || len(r.Unfinished) > 0 {
 			return r, err
 		}
-		file, err := os.OpenFile(s.path(c.handOver), os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+		file, err := os.OpenFile(s.env.path(c.handOver), os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 		if err != nil {
 			return nil, err
 		}
@@ -57,7 +57,7 @@ func (c *ciCommand) handingOver(s *session, build pipelines.Pipeline) pipelines.
 
 // joining returns the pipeline that takes what shards built from the folder of --join.
 func (c *ciCommand) joining(s *session) (pipelines.Pipeline, error) {
-	dir := s.path(c.join)
+	dir := s.env.path(c.join)
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, usagef("--join %q: there is no such folder", c.join)
@@ -89,12 +89,4 @@ func readPart(name, dir string) (handover.Part, error) {
 	}
 	defer file.Close()
 	return handover.Read(file, dir)
-}
-
-// path returns a path that was named on the command line, from the working directory.
-func (s *session) path(name string) string {
-	if filepath.IsAbs(name) {
-		return name
-	}
-	return filepath.Join(s.env.Dir, name)
 }

@@ -42,12 +42,10 @@ func (c *ciCommand) proposeUpgrades(cmd *cobra.Command, s *session, mode string)
 	s.options.BeforeMerge, s.options.Against, s.options.Diff = true, "HEAD", false
 	if mode != "commit" {
 		s.options.DryRun = true
-		return s.run(cmd, "upgrading", func(ctx context.Context, o pipelines.Options) (*report.Report, error) {
-			return pipelines.Upgrade(ctx, o, pipelines.UpgradeOptions{Live: c.drift.live})
-		})
+		return s.run(cmd, "upgrading", with(pipelines.Upgrade, pipelines.UpgradeOptions{Live: c.drift.live}))
 	}
 	p := &proposer{ciCommand: c, session: s, texts: map[string][]byte{}, prefix: "kasou/upgrade/" + report.PlainName(s.dir) + "/"}
-	o, err := c.apiOptions(s, "ci upgrade", "contents: write and pull-requests: write")
+	o, err := apiOptions(s, "ci upgrade", "contents: write and pull-requests: write")
 	if err != nil {
 		return err
 	}
@@ -144,7 +142,7 @@ func (p *proposer) takeBack(ctx context.Context, known map[string]bool) error {
 		}
 		b, err := p.publish.Propose(ctx, name)
 		if err == nil {
-			err = p.close(ctx, b, "The fleet has no such ring any more: "+p.runURL())
+			err = p.close(ctx, b, "The fleet has no such ring any more: "+runURL(p.env.Getenv))
 		}
 		if err != nil {
 			return err
@@ -177,7 +175,7 @@ func (p *proposer) ring(ctx context.Context, o pipelines.Options, ring string) (
 		return seen, err // what is unknown opens and closes nothing
 	}
 	if len(moving(seen)) == 0 {
-		return seen, p.close(ctx, b, report.Stale(seen, p.runURL()))
+		return seen, p.close(ctx, b, report.Stale(seen, runURL(p.env.Getenv)))
 	}
 	message := publish.Message{Title: report.ProposalTitle(seen, ring), Tools: seen.Tools}
 	for _, u := range seen.Upgrades {
@@ -193,7 +191,7 @@ func (p *proposer) ring(ctx context.Context, o pipelines.Options, ring string) (
 		fmt.Fprintf(p.env.Stderr, "kasou: pushed the branch %s\n", b.Name)
 	}
 	result, err := p.pulls.Open(ctx, tracker.Pull{
-		Branch: b.Name, Base: p.publish.Branch, Run: p.runURL(), Title: message.Title,
+		Branch: b.Name, Base: p.publish.Branch, Run: runURL(p.env.Getenv), Title: message.Title,
 		Body: report.Proposal(seen, report.Options{Source: h.source}, tracker.Room),
 	})
 	p.say(result)

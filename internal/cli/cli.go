@@ -8,6 +8,8 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -34,6 +36,14 @@ type Env struct {
 	Getenv         func(string) string
 	// Dir is the working directory.
 	Dir string
+}
+
+// path returns a path that was named on the command line, from the working directory.
+func (e Env) path(name string) string {
+	if filepath.IsAbs(name) {
+		return name
+	}
+	return filepath.Join(e.Dir, name)
 }
 
 // System is the process's own world.
@@ -146,14 +156,19 @@ func colors(env Env, w io.Writer) bool {
 
 // quoted lists names as people read them: "a", "b" and "c".
 func quoted(names []string) string {
-	parts := make([]string, len(names))
-	for i, n := range names {
-		parts[i] = fmt.Sprintf("%q", n)
-	}
+	parts := inQuotes(names)
 	if len(parts) < 2 {
 		return strings.Join(parts, "")
 	}
 	return strings.Join(parts[:len(parts)-1], ", ") + " and " + parts[len(parts)-1]
+}
+
+func inQuotes(names []string) []string {
+	parts := make([]string, len(names))
+	for i, n := range names {
+		parts[i] = strconv.Quote(n)
+	}
+	return parts
 }
 
 // quotedFew is quoted for ten names at most; of more it says how many.
@@ -162,9 +177,5 @@ func quotedFew(names []string) string {
 	if len(names) <= most {
 		return quoted(names)
 	}
-	parts := make([]string, most)
-	for i, n := range names[:most] {
-		parts[i] = fmt.Sprintf("%q", n)
-	}
-	return fmt.Sprintf("%s and %d more", strings.Join(parts, ", "), len(names)-most)
+	return fmt.Sprintf("%s and %d more", strings.Join(inQuotes(names[:most]), ", "), len(names)-most)
 }

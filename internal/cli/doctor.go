@@ -12,12 +12,7 @@ func newDoctor(f *flags) *cobra.Command {
 		Short: "Say whether everything is here that a build needs",
 		Args:  noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			s, err := f.open(c, nil)
-			if err != nil {
-				return err
-			}
-			defer s.close()
-			return s.run(c, "looking", pipelines.Doctor)
+			return f.work(c, nil, "looking", func(*session) (pipelines.Pipeline, error) { return pipelines.Doctor, nil })
 		},
 	}
 }

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"context"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -9,7 +8,6 @@ import (
 	"kasou/pipelines"
 	"kasou/pipelines/drift"
 	"kasou/pipelines/fleet"
-	"kasou/pipelines/report"
 )
 
 func newDrift(f *flags) *cobra.Command {
@@ -37,14 +35,7 @@ unknown, it is 3.`,
 			if err := d.check(); err != nil {
 				return err
 			}
-			s, err := f.open(c, names)
-			if err != nil {
-				return err
-			}
-			defer s.close()
-			return s.run(c, "looking", func(ctx context.Context, o pipelines.Options) (*report.Report, error) {
-				return pipelines.Drift(ctx, o, d.options())
-			})
+			return f.work(c, names, "looking", func(*session) (pipelines.Pipeline, error) { return with(pipelines.Drift, d.options()), nil })
 		},
 	}
 	d.flags(c)

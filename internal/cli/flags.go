@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -210,11 +211,7 @@ func (s *session) writeFile(r *report.Report, options *report.Options) error {
 
 // toFile writes to --output-file.
 func (f *flags) toFile(data []byte) error {
-	path := f.outputFile
-	if !filepath.IsAbs(path) {
-		path = filepath.Join(f.env.Dir, path)
-	}
-	return os.WriteFile(path, data, 0o644)
+	return os.WriteFile(f.env.path(f.outputFile), data, 0o644)
 }
 
 // document prints what a command is asked for: the text as it is, or the report as JSON.
@@ -283,6 +280,25 @@ func clusterFolders(where location) []string {
 
 func without(names, taken []string) []string {
 	return slices.DeleteFunc(names, func(n string) bool { return slices.Contains(taken, n) })
+}
+
+// with returns the pipeline that runs another with what that takes beside the options.
+func with[T any](pipeline func(context.Context, pipelines.Options, T) (*report.Report, error), more T) pipelines.Pipeline {
+	return func(ctx context.Context, o pipelines.Options) (*report.Report, error) { return pipeline(ctx, o, more) }
+}
+
+// work opens the clusters of names, readies the pipeline and runs it.
+func (f *flags) work(c *cobra.Command, names []string, verb string, ready func(*session) (pipelines.Pipeline, error)) error {
+	s, err := f.open(c, names)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	pipeline, err := ready(s)
+	if err != nil {
+		return err
+	}
+	return s.run(c, verb, pipeline)
 }
 
 // run runs a pipeline with its progress on stderr and prints its report.

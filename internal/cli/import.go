@@ -1,13 +1,11 @@
 package cli
 
 import (
-	"context"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
 
 	"kasou/pipelines"
-	"kasou/pipelines/report"
 )
 
 func newImport(f *flags) *cobra.Command {
@@ -30,23 +28,13 @@ It removes and overwrites nothing, and says what is left to do, in order.`,
 			return nil
 		},
 		RunE: func(c *cobra.Command, args []string) error {
-			s, err := f.open(c, nil)
-			if err != nil {
-				return err
-			}
-			defer s.close()
-			i := pipelines.Import{}
-			if i.From, err = s.below(args[0]); err != nil {
-				return err
-			}
-			if charts != "" {
-				if i.ChartArchives, err = s.below(charts); err != nil {
-					return err
+			return f.work(c, nil, "importing", func(s *session) (_ pipelines.Pipeline, err error) {
+				i := pipelines.Import{}
+				if i.From, err = s.below(args[0]); err == nil && charts != "" {
+					i.ChartArchives, err = s.below(charts)
 				}
-			}
-			s.options.DryRun = dryRun
-			return s.run(c, "importing", func(ctx context.Context, o pipelines.Options) (*report.Report, error) {
-				return pipelines.ImportTree(ctx, o, i)
+				s.options.DryRun = dryRun
+				return with(pipelines.ImportTree, i), err
 			})
 		},
 	}
@@ -58,11 +46,7 @@ It removes and overwrites nothing, and says what is left to do, in order.`,
 // below returns a folder that was named on the command line by its path from the repo's
 // root, slash-separated.
 func (s *session) below(name string) (string, error) {
-	full := name
-	if !filepath.IsAbs(full) {
-		full = filepath.Join(s.env.Dir, full)
-	}
-	full, err := filepath.EvalSymlinks(full)
+	full, err := filepath.EvalSymlinks(s.env.path(name))
 	if err != nil {
 		return "", usageError{err}
 	}

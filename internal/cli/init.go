@@ -57,7 +57,7 @@ func (f *flags) begin(c *cobra.Command, b pipelines.Beginning) error {
 	}
 	defer s.close()
 	if b.Certificate != "" && !strings.Contains(b.Certificate, "://") {
-		b.Certificate = s.path(b.Certificate)
+		b.Certificate = s.env.path(b.Certificate)
 	}
 	return s.run(c, "beginning", func(ctx context.Context, o pipelines.Options) (*report.Report, error) {
 		r, err := pipelines.Init(ctx, o, b)

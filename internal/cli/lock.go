@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"fmt"
-	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -67,17 +66,14 @@ func (f *flags) lock(c *cobra.Command, names []string, l lockFlags) error {
 	if err != nil {
 		return err
 	}
-	s, err := f.open(c, names)
-	if err != nil {
-		return err
-	}
-	defer s.close()
-	s.options.DryRun, s.options.Diff = l.dryRun, l.dryRun
-	return s.run(c, "locking", func(ctx context.Context, o pipelines.Options) (*report.Report, error) {
-		if l.certificate != "" {
-			return pipelines.LockCertificate(ctx, o, source, l.into)
+	return f.work(c, names, "locking", func(s *session) (pipelines.Pipeline, error) {
+		s.options.DryRun, s.options.Diff = l.dryRun, l.dryRun
+		if l.certificate == "" {
+			return with(pipelines.Lock, l.upgrade), nil
 		}
-		return pipelines.Lock(ctx, o, l.upgrade)
+		return func(ctx context.Context, o pipelines.Options) (*report.Report, error) {
+			return pipelines.LockCertificate(ctx, o, source, l.into)
+		}, nil
 	})
 }
 
@@ -99,8 +95,8 @@ func (f *flags) certificateSource(certificate string, args []string, upgrade boo
 	default:
 		return "", nil, nil
 	}
-	if !strings.Contains(source, "://") && !filepath.IsAbs(source) {
-		source = filepath.Join(f.env.Dir, source)
+	if !strings.Contains(source, "://") {
+		source = f.env.path(source)
 	}
 	return source, nil, nil
 }

@@ -24,19 +24,13 @@ exactly that step. Nothing is written.`,
   kasou plan --helm 4`,
 		ValidArgsFunction: f.completeClusters,
 		RunE: func(c *cobra.Command, names []string) error {
-			s, err := f.open(c, names)
-			if err != nil {
-				return err
-			}
-			defer s.close()
-			switch helm {
-			case 0, 3, 4:
-				s.options.Against, s.options.Helm = against, toolchain.HelmMajor(helm)
-				s.options.AgainstFolder = folder
-			default:
+			if helm != 0 && helm != 3 && helm != 4 {
 				return usagef("--helm is 3 or 4, not %d", helm)
 			}
-			return s.run(c, "planning", pipelines.Plan)
+			return f.work(c, names, "planning", func(s *session) (pipelines.Pipeline, error) {
+				s.options.Against, s.options.AgainstFolder, s.options.Helm = against, folder, toolchain.HelmMajor(helm)
+				return pipelines.Plan, nil
+			})
 		},
 	}
 	c.Flags().StringVar(&against, "against", "", "compare with the commit that HEAD has in common with this `REF`; default: HEAD")

@@ -17,12 +17,12 @@ import (
 
 // publisher looks, before the long build, whether its result can be published.
 func (c *ciCommand) publisher(ctx context.Context, s *session) (*publish.Publisher, error) {
-	author, err := c.identity()
+	author, err := identity(c.author, c.env.Getenv)
 	if err != nil {
 		return nil, err
 	}
 	return publish.Open(ctx, publish.Options{
-		Root: s.root, Inputs: s.inputs(), Author: author,
+		Root: s.root, Inputs: inputsOf(s.location), Author: author,
 		Log: func(line string) { fmt.Fprintln(c.env.Stderr, "kasou: "+report.Inert(line)) },
 	})
 }
@@ -30,24 +30,24 @@ func (c *ciCommand) publisher(ctx context.Context, s *session) (*publish.Publish
 // actionsBot is GitHub's own account for what workflows do.
 var actionsBot = publish.Identity{Name: "github-actions[bot]", Email: "41898282+github-actions[bot]@users.noreply.github.com"}
 
-// identity gives the author that was asked for; without one, GitHub's account in
+// identity returns the author that was asked for; without one, GitHub's account in
 // its Actions, where git has no identity, and git's own elsewhere.
-func (c *ciCommand) identity() (publish.Identity, error) {
+func identity(author string, getenv func(string) string) (publish.Identity, error) {
 	switch {
-	case c.author == "" && c.env.Getenv("GITHUB_ACTIONS") == "true":
+	case author == "" && getenv("GITHUB_ACTIONS") == "true":
 		return actionsBot, nil
-	case c.author == "":
+	case author == "":
 		return publish.Identity{}, nil
 	}
-	address, err := mail.ParseAddress(c.author)
+	address, err := mail.ParseAddress(author)
 	if err != nil || address.Name == "" {
-		return publish.Identity{}, usagef("--author %q: it takes \"Name <mail>\"", c.author)
+		return publish.Identity{}, usagef("--author %q: it takes \"Name <mail>\"", author)
 	}
 	return publish.Identity{Name: address.Name, Email: address.Address}, nil
 }
 
-// inputs gives the folders and files that a build reads.
-func (s *session) inputs() []string {
+// inputsOf returns the folders and files that a build reads.
+func inputsOf(s location) []string {
 	all := []string{s.dir}
 	f, _, err := fleet.Load(s.root, s.dir)
 	if err != nil {
@@ -63,7 +63,7 @@ func (s *session) inputs() []string {
 	return slices.Compact(all)
 }
 
-// built gives what the publisher needs to know of a build.
+// built returns what the publisher needs to know of a build.
 func built(r *report.Report) publish.Built {
 	b := publish.Built{Findings: r.Findings, Message: publish.Message{Tools: r.Tools}}
 	for _, c := range r.Clusters {
@@ -90,7 +90,7 @@ func paths(changes []report.Change) []string {
 }
 
 // rebuild runs the pipeline on a fresh checkout of the branch's new tip.
-func (s *session) rebuild(ctx context.Context, root string, write pipelines.Pipeline) (publish.Built, error) {
+func rebuild(ctx context.Context, s *session, root string, write pipelines.Pipeline) (publish.Built, error) {
 	options := s.options
 	options.Root, options.Diff = root, false
 	options.Charts = chart.NewStore(root, chart.WithCache(options.Cache))
@@ -104,9 +104,9 @@ func (s *session) rebuild(ctx context.Context, root string, write pipelines.Pipe
 	return built(r), err
 }
 
-// unpublished prints what kept a tree from being published, and gives the
+// unpublished prints what kept a tree from being published, and returns the
 // command's error.
-func (c *ciCommand) unpublished(s *session, err error) error {
+func unpublished(s *session, err error) error {
 	var findings *publish.FindingsError
 	var fault *publish.Error
 	switch {

@@ -1,16 +1,13 @@
 package cli
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
 	"kasou/pipelines"
-	"kasou/pipelines/report"
 )
 
 // maxKubeconfig bounds what is read as a kubeconfig, in bytes.
@@ -31,19 +28,11 @@ not booted yet is left for the next time.`,
   vcluster connect development --print | kasou register development --kubeconfig -`,
 		ValidArgsFunction: f.completeClusters,
 		RunE: func(c *cobra.Command, names []string) error {
-			s, err := f.open(c, names)
-			if err != nil {
-				return err
-			}
-			defer s.close()
-			s.options.DryRun, s.options.Diff = dryRun, dryRun
-			from, err := s.registration(names, kubeconfig)
-			if err != nil {
-				return err
-			}
-			from.Reseal, from.AcceptNewIdentity = reseal, newIdentity
-			return s.run(c, "registering", func(ctx context.Context, o pipelines.Options) (*report.Report, error) {
-				return pipelines.Register(ctx, o, from)
+			return f.work(c, names, "registering", func(s *session) (pipelines.Pipeline, error) {
+				s.options.DryRun, s.options.Diff = dryRun, dryRun
+				from, err := s.registration(names, kubeconfig)
+				from.Reseal, from.AcceptNewIdentity = reseal, newIdentity
+				return with(pipelines.Register, from), err
 			})
 		},
 	}
@@ -67,11 +56,7 @@ func (s *session) registration(names []string, kubeconfig string) (pipelines.Reg
 		data, err := readKubeconfig(s.env.Stdin)
 		return pipelines.Registration{Kubeconfig: data, From: "standard input"}, err
 	}
-	path := kubeconfig
-	if !filepath.IsAbs(path) {
-		path = filepath.Join(s.env.Dir, path)
-	}
-	file, err := os.Open(path)
+	file, err := os.Open(s.env.path(kubeconfig))
 	if err != nil {
 		return pipelines.Registration{}, usageError{err}
 	}

@@ -24,14 +24,11 @@ there.`,
 		Args:              oneCluster,
 		ValidArgsFunction: f.completeClusters,
 		RunE: func(c *cobra.Command, names []string) error {
-			s, err := f.open(c, nil)
-			if err != nil {
-				return err
-			}
-			defer s.close()
-			s.options.DryRun, s.options.Diff = dryRun, dryRun
-			return s.run(c, "looking", func(ctx context.Context, o pipelines.Options) (*report.Report, error) {
-				return pipelines.Retire(ctx, o, names[0], live)
+			return f.work(c, nil, "looking", func(s *session) (pipelines.Pipeline, error) {
+				s.options.DryRun, s.options.Diff = dryRun, dryRun
+				return func(ctx context.Context, o pipelines.Options) (*report.Report, error) {
+					return pipelines.Retire(ctx, o, names[0], live)
+				}, nil
 			})
 		},
 	}

@@ -32,18 +32,15 @@ while the host says nothing against those. Clusters that are named move in any c
 			if u.Ring != "" && len(names) > 0 {
 				return usagef("--ring is for the clusters of a ring: leave out the names, or --ring")
 			}
-			s, err := f.open(c, names)
-			if err != nil {
-				return err
-			}
-			defer s.close()
-			s.options.DryRun, s.options.Diff = dryRun, true
-			return s.run(c, "upgrading", func(ctx context.Context, o pipelines.Options) (*report.Report, error) {
-				r, err := pipelines.Upgrade(ctx, o, u)
-				if err == nil && !dryRun {
-					r.FleetDiff = "" // the files' names say enough
-				}
-				return r, err
+			return f.work(c, names, "upgrading", func(s *session) (pipelines.Pipeline, error) {
+				s.options.DryRun, s.options.Diff = dryRun, true
+				return func(ctx context.Context, o pipelines.Options) (*report.Report, error) {
+					r, err := pipelines.Upgrade(ctx, o, u)
+					if err == nil && !dryRun {
+						r.FleetDiff = "" // the files' names say enough
+					}
+					return r, err
+				}, nil
 			})
 		},
 	}

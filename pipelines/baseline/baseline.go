@@ -329,7 +329,7 @@ func (b *Baseline) after(c fleet.Cluster, ch toolchain.Chart, files manifest.Set
 
 // side reads what the generated files say.
 func (b *Baseline) side(cluster string, files manifest.Set) (transition.Side, error) {
-	var s transition.Side
+	s := transition.Side{Name: cluster}
 	application := b.Paths(cluster).Application()
 	for _, name := range files.Paths() {
 		switch {

@@ -23,7 +23,7 @@ var errNoCacheDir = errors.New("no cache folder: set KASOU_CACHE, XDG_CACHE_HOME
 // processes may share: CACHE/charts/sha256/HEX.tgz.
 type cache struct{ dir string }
 
-// CacheDir gives the folder for downloads: KASOU_CACHE, else kasou in the user's
+// CacheDir returns the folder for downloads: KASOU_CACHE, else kasou in the user's
 // cache folder; empty where neither is known.
 func CacheDir() string {
 	if dir := os.Getenv("KASOU_CACHE"); dir != "" {
@@ -55,7 +55,7 @@ func (c cache) path(digest string) (string, bool) {
 	return filepath.Join(c.dir, "charts", "sha256", hex+".tgz"), true
 }
 
-// read gives the archive with the digest, checked; errAbsent where there is
+// read returns the archive with the digest, checked; errAbsent where there is
 // none, it is larger than limit, or its bytes are not those of the digest.
 func (c cache) read(digest string, limit int64) ([]byte, error) {
 	path, ok := c.path(digest)

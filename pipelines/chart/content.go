@@ -21,8 +21,8 @@ type content struct {
 
 // open scans an archive and reads its Chart.yaml. digest is "" where it is the
 // archive's own. The error is a *Problem.
-func (s *Store) open(archive []byte, digest, source, field string) (content, error) {
-	chartYAML, err := scan(archive, s.limits)
+func open(archive []byte, limits Limits, digest, source, field string) (content, error) {
+	chartYAML, err := scan(archive, limits)
 	if err != nil {
 		return content{}, &Problem{
 			Rule: RuleArchive, Field: field,
@@ -68,7 +68,7 @@ func readMetadata(chartYAML []byte, source, field string) (*helmchart.Metadata, 
 	return &metadata, nil
 }
 
-// mismatch gives a problem where the chart is another than the spec asks for.
+// mismatch returns a problem where the chart is another than the spec asks for.
 // A path asks for nothing.
 func mismatch(ref fleet.Chart, ch toolchain.Chart) *Problem {
 	if ref.Path != "" || (ch.Name == ref.Name && sameVersion(ch.Version, ref.Version)) {

@@ -1,6 +1,7 @@
 package chart
 
 import (
+	"cmp"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -21,17 +22,10 @@ const credentialsFile = "registry/config.json"
 type configFiles struct{ repositories, registries string }
 
 func defaultConfigFiles() configFiles {
-	files := configFiles{
-		repositories: os.Getenv("HELM_REPOSITORY_CONFIG"),
-		registries:   os.Getenv("HELM_REGISTRY_CONFIG"),
+	return configFiles{
+		repositories: cmp.Or(os.Getenv("HELM_REPOSITORY_CONFIG"), helmpath.ConfigPath("repositories.yaml")),
+		registries:   cmp.Or(os.Getenv("HELM_REGISTRY_CONFIG"), helmpath.ConfigPath(credentialsFile)),
 	}
-	if files.repositories == "" {
-		files.repositories = helmpath.ConfigPath("repositories.yaml")
-	}
-	if files.registries == "" {
-		files.registries = helmpath.ConfigPath(credentialsFile)
-	}
-	return files
 }
 
 func unreadableConfig(file string, err error) *Problem {
@@ -55,12 +49,12 @@ type site struct {
 }
 
 // newSite finds the repository in Helm's repositories.yaml.
-func (s *Store) newSite(repository string) (*site, error) {
+func newSite(repository string, config configFiles) (*site, error) {
 	u, err := url.Parse(repository)
 	if err != nil {
 		return nil, err
 	}
-	entry, err := s.config.entry(repository)
+	entry, err := config.entry(repository)
 	if err != nil {
 		return nil, err
 	}
@@ -85,7 +79,7 @@ type repositoryEntry struct {
 	PassCredentialsAll    bool   `json:"pass_credentials_all"`
 }
 
-// entry gives the repository's entry, an empty one where Helm knows none.
+// entry returns the repository's entry, an empty one where Helm knows none.
 func (f configFiles) entry(repository string) (repositoryEntry, error) {
 	data, err := os.ReadFile(f.repositories)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -105,7 +99,7 @@ func (f configFiles) entry(repository string) (repositoryEntry, error) {
 	return repositoryEntry{}, nil
 }
 
-// tlsConfigs gives the TLS settings for the repository itself, and for other
+// tlsConfigs returns the TLS settings for the repository itself, and for other
 // hosts that it refers to: those are checked, by the same authorities, and get
 // no client certificate.
 func tlsConfigs(entry repositoryEntry) (trusted, other *tls.Config, err error) {
@@ -135,7 +129,7 @@ func tlsConfigs(entry repositoryEntry) (trusted, other *tls.Config, err error) {
 	return trusted, other, nil
 }
 
-// client gives a client for one request to target. Credentials are added below
+// client returns a client for one request to target. Credentials are added below
 // the layer that follows redirects, by the origin of each request, so that no
 // redirect can carry them off.
 func (s *site) client(target *url.URL) *http.Client {

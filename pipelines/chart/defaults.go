@@ -10,7 +10,7 @@ import (
 	"kasou/pipelines/toolchain"
 )
 
-// Defaults gives the chart's own values.yaml, with its comments, as `helm show
+// Defaults returns the chart's own values.yaml, with its comments, as `helm show
 // values` prints it: with a line feed after its end; nothing where the chart
 // has none.
 func Defaults(ch toolchain.Chart) ([]byte, error) {

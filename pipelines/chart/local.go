@@ -14,13 +14,13 @@ import (
 	"kasou/pipelines/manifest"
 )
 
-// local gives the chart at a path below the repo's root: a folder or a .tgz.
-func (s *Store) local(ctx context.Context, chartPath string) (content, error) {
+// local returns the chart at a path below the repo's root: a folder or a .tgz.
+func local(ctx context.Context, repo, chartPath string, limits Limits) (content, error) {
 	name := path.Clean(chartPath)
 	if !filepath.IsLocal(filepath.FromSlash(name)) {
 		return content{}, pathProblem(chartPath, "is not inside the repo", "Write a path from the repo's root, without .. and without a leading slash.")
 	}
-	root, err := os.OpenRoot(s.root)
+	root, err := os.OpenRoot(repo)
 	if err != nil {
 		return content{}, fmt.Errorf("opening the repo's root: %w", err)
 	}
@@ -31,16 +31,16 @@ func (s *Store) local(ctx context.Context, chartPath string) (content, error) {
 	}
 	switch {
 	case info.IsDir():
-		return s.folder(ctx, root, name)
+		return folder(ctx, root, name, limits)
 	case info.Mode().IsRegular():
-		return s.localArchive(root, name, info.Size())
+		return localArchive(root, name, info.Size(), limits)
 	}
 	return content{}, pathProblem(chartPath, "is neither a folder nor a file", "Name a chart's folder or a .tgz.")
 }
 
-func (s *Store) localArchive(root *os.Root, name string, size int64) (content, error) {
-	if size > s.limits.Compressed {
-		p := tooLarge(name, s.limits.Compressed)
+func localArchive(root *os.Root, name string, size int64, limits Limits) (content, error) {
+	if size > limits.Compressed {
+		p := tooLarge(name, limits.Compressed)
 		p.Field = "path"
 		return content{}, p
 	}
@@ -48,23 +48,26 @@ func (s *Store) localArchive(root *os.Root, name string, size int64) (content, e
 	if err != nil {
 		return content{}, unusablePath(name, err)
 	}
-	return s.open(archive, "", name, "path")
+	return open(archive, limits, "", name, "path")
 }
 
 // folder packs a chart's folder. Its digest is of the uncompressed tar, so that
 // neither a compressor's version nor the files' times change it.
-func (s *Store) folder(ctx context.Context, root *os.Root, name string) (content, error) {
+func folder(ctx context.Context, root *os.Root, name string, limits Limits) (content, error) {
 	dir, err := root.OpenRoot(name)
 	if err != nil {
 		return content{}, unusablePath(name, err)
 	}
 	defer dir.Close()
-	files, err := s.walk(ctx, dir, name)
-	if err != nil {
+	w := folderWalk{ctx: ctx, root: dir, name: name, limits: limits}
+	if err := w.readIgnore(); err != nil {
+		return content{}, err
+	}
+	if err := w.dir("."); err != nil {
 		return content{}, err
 	}
 	var chartYAML []byte
-	for _, file := range files {
+	for _, file := range w.files {
 		if file.name == "Chart.yaml" {
 			chartYAML = file.data
 		}
@@ -73,7 +76,7 @@ func (s *Store) folder(ctx context.Context, root *os.Root, name string) (content
 	if problem != nil {
 		return content{}, problem
 	}
-	packed, err := pack(metadata.Name, files)
+	packed, err := pack(metadata.Name, w.files)
 	if err != nil {
 		return content{}, fmt.Errorf("packing %s: %w", name, err)
 	}
@@ -81,26 +84,14 @@ func (s *Store) folder(ctx context.Context, root *os.Root, name string) (content
 	if err != nil {
 		return content{}, fmt.Errorf("packing %s: %w", name, err)
 	}
-	return s.open(archive, manifest.Digest(packed), name, "path")
-}
-
-// walk reads the files that Helm would load from the folder, in Helm's order.
-func (s *Store) walk(ctx context.Context, dir *os.Root, name string) ([]packedFile, error) {
-	w := folderWalk{ctx: ctx, root: dir, name: name, limits: s.limits}
-	if err := w.readIgnore(); err != nil {
-		return nil, err
-	}
-	if err := w.dir("."); err != nil {
-		return nil, err
-	}
-	return w.files, nil
+	return open(archive, limits, manifest.Digest(packed), name, "path")
 }
 
 func pathProblem(name, what, hint string) *Problem {
 	return &Problem{Rule: RulePath, Field: "path", Message: fmt.Sprintf("%s %s", name, what), Hint: hint}
 }
 
-// escapes says whether os.Root refused to follow a link out of itself. It
+// escapes reports whether os.Root refused to follow a link out of itself. It
 // exports no error value for that, only these words.
 func escapes(err error) bool {
 	var pathError *fs.PathError

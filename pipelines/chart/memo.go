@@ -22,7 +22,7 @@ type outcome[T any] struct {
 	err   error
 }
 
-// do gives what make gave for the key, now or earlier. A caller that gives up
+// do returns what make gave for the key, now or earlier. A caller that gives up
 // leaves no trace: neither the next nor a waiting caller sees its cancellation.
 func (m *memo[T]) do(ctx context.Context, key string, make func(context.Context) (T, error)) (T, error) {
 	for {

@@ -78,7 +78,7 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// transient says whether the same work may succeed a moment later.
+// transient reports whether the same work may succeed a moment later.
 func transient(err error) bool {
 	if code := statusCode(err); code != 0 {
 		return code >= 500 || code == http.StatusTooManyRequests || code == http.StatusRequestTimeout
@@ -96,7 +96,7 @@ func transient(err error) bool {
 	return true
 }
 
-// statusCode gives the HTTP status that an error is about, 0 for none.
+// statusCode returns the HTTP status that an error is about, 0 for none.
 func statusCode(err error) int {
 	var status *statusError
 	var response *errcode.ErrorResponse
@@ -148,7 +148,7 @@ func redirectProblem(first *http.Request, what string) *Problem {
 	}
 }
 
-// newTransport gives a transport as Helm's: proxies from the environment, and
+// newTransport returns a transport as Helm's: proxies from the environment, and
 // archives as they are, never unzipped on the way.
 func newTransport(config *tls.Config) *http.Transport {
 	transport := http.DefaultTransport.(*http.Transport).Clone()

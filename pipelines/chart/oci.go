@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
@@ -43,10 +44,15 @@ type ociReference struct {
 	ref             fleet.Chart
 }
 
-// ociClient authenticates with the credentials of Helm and Docker.
-type ociClient = *auth.Client
+func (at ociReference) String() string { return "oci://" + at.repository + ":" + at.tag }
 
-// toTag gives the tag of a version: tags know no plus sign, Helm writes _.
+// referenceTo returns where the chart that the spec names is.
+func referenceTo(ref fleet.Chart) ociReference {
+	repository := strings.TrimPrefix(strings.TrimRight(ref.Repository, "/"), "oci://") + "/" + ref.Name
+	return ociReference{repository: repository, tag: toTag(ref.Version), ref: ref}
+}
+
+// toTag returns the tag of a version: tags know no plus sign, Helm writes _.
 func toTag(version string) string { return strings.ReplaceAll(version, "+", "_") }
 
 func fromTag(tag string) string { return strings.ReplaceAll(tag, "_", "+") }
@@ -62,13 +68,22 @@ func indexedReference(target *url.URL, ref fleet.Chart) ociReference {
 	return ociReference{repository: repository, tag: tag, ref: ref}
 }
 
-// newOCIClient reads the credentials as Helm does: its own file, then Docker's.
-func (s *Store) newOCIClient() (ociClient, error) {
+// registries is the source of charts in OCI registries.
+type registries struct {
+	settings
+	// client authenticates with the credentials of Helm and Docker.
+	client func() (*auth.Client, error)
+	// tags are the versions by repository.
+	tags memo[[]string]
+}
+
+// newOCIClient reads the credentials as Helm does: from its own file, then Docker's.
+func newOCIClient(file string) (*auth.Client, error) {
 	options := credentials.StoreOptions{DetectDefaultNativeStore: true}
 	var store credentials.Store
-	store, err := credentials.NewStore(s.config.registries, options)
+	store, err := credentials.NewStore(file, options)
 	if err != nil {
-		return nil, unreadableConfig(s.config.registries, errors.New("it is not a registry configuration"))
+		return nil, unreadableConfig(file, errors.New("it is not a registry configuration"))
 	}
 	if docker, err := credentials.NewStoreFromDocker(options); err == nil {
 		store = credentials.NewStoreWithFallbacks(store, docker)
@@ -82,10 +97,10 @@ func (s *Store) newOCIClient() (ociClient, error) {
 	return client, nil
 }
 
-// inRegistry does work on the repository, with retries. A registry on this
+// do does work on the repository, with retries. A registry on this
 // machine may speak plain http, as `helm --plain-http` allows; no other may.
-func (s *Store) inRegistry(ctx context.Context, name string, work func(context.Context, *remote.Repository) error) error {
-	client, err := s.oci.do(ctx, "client", func(context.Context) (ociClient, error) { return s.newOCIClient() })
+func (r *registries) do(ctx context.Context, name string, work func(context.Context, *remote.Repository) error) error {
+	client, err := r.client()
 	if err != nil {
 		return err
 	}
@@ -99,13 +114,13 @@ func (s *Store) inRegistry(ctx context.Context, name string, work func(context.C
 	}
 	repository.Client = client
 	attempt := func(ctx context.Context) error { return work(ctx, repository) }
-	err = s.retries.do(ctx, "oci://"+name, attempt)
+	err = r.retries.do(ctx, "oci://"+name, attempt)
 	if errors.Is(err, http.ErrSchemeMismatch) {
 		if !loopback(repository.Reference.Host()) {
 			return plainRegistry(name)
 		}
 		repository.PlainHTTP = true
-		err = s.retries.do(ctx, "oci://"+name, attempt)
+		err = r.retries.do(ctx, "oci://"+name, attempt)
 	}
 	return err
 }
@@ -127,97 +142,116 @@ func loopback(hostport string) bool {
 	return host == "localhost" || (ip != nil && ip.IsLoopback())
 }
 
-// pull gives a chart of a registry. The digest of its layer is the archive's.
-func (s *Store) pull(ctx context.Context, at ociReference) (_ content, err error) {
-	var archive []byte
-	err = s.inRegistry(ctx, at.repository, func(ctx context.Context, repository *remote.Repository) error {
-		archive, err = s.pullOnce(ctx, repository, at)
+// find returns the layer that is the chart's archive.
+func (r *registries) find(ctx context.Context, ref fleet.Chart) (offer, error) {
+	return r.at(ctx, referenceTo(ref))
+}
+
+func (r *registries) at(ctx context.Context, at ociReference) (offer, error) {
+	var layer ocispec.Descriptor
+	err := r.do(ctx, at.repository, func(ctx context.Context, repository *remote.Repository) (err error) {
+		layer, err = layerOf(ctx, repository, at)
 		return err
 	})
-	switch code := statusCode(err); {
-	case errors.Is(err, errdef.ErrNotFound) || code == http.StatusNotFound:
-		versions, _ := s.ociVersions(ctx, at.ref)
-		return content{}, noSuchVersion(at.ref, versions)
-	case code >= 400 && !transient(err):
-		return content{}, refused("oci://"+at.repository, code)
-	case err != nil:
-		return content{}, err
-	}
-	return s.keep(archive, sourceOf(at.ref))
+	return offer{digest: layer.Digest.String(), download: func(ctx context.Context) ([]byte, error) { return r.pull(ctx, at, layer) }},
+		r.missing(ctx, at, err)
 }
 
-func (s *Store) pullOnce(ctx context.Context, repository *remote.Repository, at ociReference) ([]byte, error) {
+// pull downloads a layer. Its digest, which is verified, is the archive's.
+func (r *registries) pull(ctx context.Context, at ociReference, layer ocispec.Descriptor) (archive []byte, err error) {
+	if layer.Size > r.limits.Compressed {
+		return nil, tooLarge("the chart in "+at.String(), r.limits.Compressed)
+	}
+	err = r.do(ctx, at.repository, func(ctx context.Context, repository *remote.Repository) error {
+		blob, err := repository.Blobs().Fetch(ctx, layer)
+		if err != nil {
+			return err
+		}
+		defer blob.Close()
+		archive, err = orascontent.ReadAll(blob, layer)
+		return err
+	})
+	return archive, r.missing(ctx, at, err)
+}
+
+// missing returns what to say where the registry has not what was asked for.
+func (r *registries) missing(ctx context.Context, at ociReference, err error) error {
+	if errors.Is(err, errdef.ErrNotFound) || statusCode(err) == http.StatusNotFound {
+		versions, _ := r.versions(ctx, at.ref)
+		return noSuchVersion(at.ref, versions)
+	}
+	return answered("oci://"+at.repository, err)
+}
+
+// ociManifest is what kasou reads of a manifest, or of an index of manifests.
+type ociManifest struct {
+	Layers      []ocispec.Descriptor `json:"layers"`
+	Manifests   []ocispec.Descriptor `json:"manifests"`
+	Annotations any                  `json:"annotations"`
+}
+
+// fetchTag reads the manifest that has a tag.
+func fetchTag(ctx context.Context, repository *remote.Repository, at ociReference) (ociManifest, error) {
 	descriptor, body, err := repository.Manifests().FetchReference(ctx, at.tag)
 	if err != nil {
-		return nil, err
+		return ociManifest{}, err
 	}
-	layer, err := s.chartLayer(ctx, repository, descriptor, body, at, true)
-	if err != nil {
-		return nil, err
-	}
-	if layer.Size > s.limits.Compressed {
-		return nil, tooLarge("the chart in oci://"+at.repository+":"+at.tag, s.limits.Compressed)
-	}
-	blob, err := repository.Blobs().Fetch(ctx, layer)
-	if err != nil {
-		return nil, err
-	}
-	defer blob.Close()
-	return orascontent.ReadAll(blob, layer)
+	return readManifest(descriptor, body, at)
 }
 
-// chartLayer reads a manifest and gives its chart's layer. In an index of
-// manifests it looks at each.
-func (s *Store) chartLayer(ctx context.Context, repository *remote.Repository, descriptor ocispec.Descriptor, body io.ReadCloser, at ociReference, descend bool) (ocispec.Descriptor, error) {
+func readManifest(descriptor ocispec.Descriptor, body io.ReadCloser, at ociReference) (read ociManifest, err error) {
 	defer body.Close()
-	shown := "oci://" + at.repository + ":" + at.tag
 	if descriptor.Size > maxManifest {
-		return ocispec.Descriptor{}, tooLarge("the manifest of "+shown, maxManifest)
+		return read, tooLarge("the manifest of "+at.String(), maxManifest)
 	}
 	data, err := orascontent.ReadAll(body, descriptor)
 	if err != nil {
-		return ocispec.Descriptor{}, err
+		return read, err
 	}
-	var manifest struct {
-		Layers    []ocispec.Descriptor `json:"layers"`
-		Manifests []ocispec.Descriptor `json:"manifests"`
+	if err := json.Unmarshal(data, &read); err != nil {
+		return read, notAChart(at.String(), "name", "its manifest is not JSON")
 	}
-	if err := json.Unmarshal(data, &manifest); err != nil {
-		return ocispec.Descriptor{}, notAChart(shown, "name", "its manifest is not JSON")
-	}
-	for _, layer := range manifest.Layers {
-		if layer.MediaType == chartLayer || layer.MediaType == oldChartLayer {
-			return layer, nil
-		}
-	}
-	if descend {
-		return s.layerOfAny(ctx, repository, manifest.Manifests, at)
-	}
-	return ocispec.Descriptor{}, notAChart(shown, "name", "it has no layer of type %s", chartLayer)
+	return read, nil
 }
 
-// layerOfAny looks for the chart in the manifests of an index.
-func (s *Store) layerOfAny(ctx context.Context, repository *remote.Repository, manifests []ocispec.Descriptor, at ociReference) (ocispec.Descriptor, error) {
-	var problem *Problem
-	for _, descriptor := range manifests[:min(len(manifests), 20)] {
+// layerOf returns the chart's layer of a manifest or, in an index of manifests, of the
+// first that has one.
+func layerOf(ctx context.Context, repository *remote.Repository, at ociReference) (ocispec.Descriptor, error) {
+	isChart := func(layer ocispec.Descriptor) bool {
+		return layer.MediaType == chartLayer || layer.MediaType == oldChartLayer
+	}
+	top, err := fetchTag(ctx, repository, at)
+	if err != nil {
+		return ocispec.Descriptor{}, err
+	}
+	layers := top.Layers
+	for _, descriptor := range top.Manifests[:min(len(top.Manifests), 20)] {
+		if slices.ContainsFunc(layers, isChart) {
+			break
+		}
 		body, err := repository.Manifests().Fetch(ctx, descriptor)
 		if err != nil {
 			return ocispec.Descriptor{}, err
 		}
-		layer, err := s.chartLayer(ctx, repository, descriptor, body, at, false)
-		if !errors.As(err, &problem) {
-			return layer, err
+		var problem *Problem
+		below, err := readManifest(descriptor, body, at)
+		if err != nil && !errors.As(err, &problem) {
+			return ocispec.Descriptor{}, err
 		}
+		layers = below.Layers
 	}
-	return ocispec.Descriptor{}, notAChart("oci://"+at.repository+":"+at.tag, "name", "it has no layer of type %s", chartLayer)
+	if i := slices.IndexFunc(layers, isChart); i >= 0 {
+		return layers[i], nil
+	}
+	return ocispec.Descriptor{}, notAChart(at.String(), "name", "it has no layer of type %s", chartLayer)
 }
 
-// ociVersions gives the chart's tags as versions, once for each repository.
-func (s *Store) ociVersions(ctx context.Context, ref fleet.Chart) ([]string, error) {
-	name := strings.TrimPrefix(strings.TrimRight(ref.Repository, "/"), "oci://") + "/" + ref.Name
-	return s.tags.do(ctx, name, func(ctx context.Context) ([]string, error) {
+// versions returns the chart's tags as versions, once for each repository.
+func (r *registries) versions(ctx context.Context, ref fleet.Chart) ([]string, error) {
+	name := referenceTo(ref).repository
+	return r.tags.do(ctx, name, func(ctx context.Context) ([]string, error) {
 		var versions []string
-		err := s.inRegistry(ctx, name, func(ctx context.Context, repository *remote.Repository) error {
+		err := r.do(ctx, name, func(ctx context.Context, repository *remote.Repository) error {
 			versions = nil
 			return repository.Tags(ctx, "", func(tags []string) error {
 				for _, tag := range tags {
@@ -229,9 +263,23 @@ func (s *Store) ociVersions(ctx context.Context, ref fleet.Chart) ([]string, err
 				return nil
 			})
 		})
-		if code := statusCode(err); code >= 400 && !transient(err) {
-			return nil, refused("oci://"+name, code)
+		return versions, answered("oci://"+name, err)
+	})
+}
+
+// mark reads the annotations of the newest tags' manifests, where Helm puts those of
+// Chart.yaml. What cannot be read says nothing.
+func (r *registries) mark(ctx context.Context, ref fleet.Chart, newer []Release) {
+	at := referenceTo(ref)
+	_ = r.do(ctx, at.repository, func(ctx context.Context, repository *remote.Repository) error {
+		for i := range newer[:min(len(newer), maxAnnotated)] {
+			at.tag = toTag(newer[i].Version)
+			read, err := fetchTag(ctx, repository, at)
+			if err != nil && (transient(err) || errors.Is(err, http.ErrSchemeMismatch)) {
+				return err
+			}
+			newer[i].Security = fixesSecurity(read.Annotations)
 		}
-		return versions, err
+		return nil
 	})
 }

@@ -13,7 +13,7 @@ type packedFile struct {
 	data []byte
 }
 
-// pack gives the files as an uncompressed tar that depends on their names and
+// pack returns the files as an uncompressed tar that depends on their names and
 // contents alone.
 func pack(chartName string, files []packedFile) ([]byte, error) {
 	var packed bytes.Buffer
@@ -38,7 +38,7 @@ func pack(chartName string, files []packedFile) ([]byte, error) {
 	return packed.Bytes(), nil
 }
 
-// compress gives data in gzip without a name and a time.
+// compress returns data in gzip without a name and a time.
 func compress(data []byte) ([]byte, error) {
 	var compressed bytes.Buffer
 	writer := gzip.NewWriter(&compressed)

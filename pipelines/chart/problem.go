@@ -17,10 +17,10 @@ type Problem struct {
 	Message, Hint string
 }
 
-// Error gives the message.
+// Error returns the message.
 func (p *Problem) Error() string { return p.Message }
 
-// Finding gives the problem as a finding in the cluster's spec.yaml.
+// Finding returns the problem as a finding in the cluster's spec.yaml.
 func (p *Problem) Finding(c fleet.Cluster) finding.Finding {
 	return c.Finding(finding.Error, p.Rule, []string{"spec", "chart", p.Field}, p.Message, p.Hint)
 }

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// redact gives a URL as a message may show it: without user, password and
+// redact returns a URL as a message may show it: without user, password and
 // query, which may hold tokens.
 func redact(raw string) string {
 	u, err := url.Parse(raw)
@@ -16,7 +16,7 @@ func redact(raw string) string {
 	return u.String()
 }
 
-// normalURL gives a URL by which the same repository compares equal.
+// normalURL returns a URL by which the same repository compares equal.
 func normalURL(raw string) string {
 	u, err := url.Parse(raw)
 	if err != nil {
@@ -27,7 +27,7 @@ func normalURL(raw string) string {
 	return u.String()
 }
 
-// origin gives scheme, host and port: what credentials belong to.
+// origin returns scheme, host and port: what credentials belong to.
 func origin(u *url.URL) string { return strings.ToLower(u.Scheme) + "://" + originHost(u) }
 
 func originHost(u *url.URL) string {

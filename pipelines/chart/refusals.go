@@ -12,6 +12,14 @@ import (
 
 const maxSuggestions = 5
 
+// answered returns the error of a request, as a *Problem where the target answers 4xx.
+func answered(target string, err error) error {
+	if code := statusCode(err); code >= 400 && !transient(err) {
+		return refused(target, code)
+	}
+	return err
+}
+
 // refused is a 4xx answer for something at a repository.
 func refused(target string, code int) *Problem {
 	answer := fmt.Sprintf("%s answers %d %s", target, code, http.StatusText(code))
@@ -62,7 +70,7 @@ func noSuchVersion(ref fleet.Chart, versions []string) *Problem {
 	return p
 }
 
-// around gives some items next to where item would stand in the sorted list.
+// around returns some items next to where item would stand in the sorted list.
 func around(sorted []string, item string, compare func(a, b string) int) []string {
 	at, _ := slices.BinarySearchFunc(sorted, item, compare)
 	from := max(0, min(at-maxSuggestions/2, len(sorted)-maxSuggestions))

@@ -27,7 +27,7 @@ type indexEntry struct {
 	Annotations any `yaml:"annotations" json:"annotations"`
 }
 
-// promised gives the archive's digest as kasou writes digests; "" where the
+// promised returns the archive's digest as kasou writes digests; "" where the
 // index tells none.
 func (entry indexEntry) promised() string {
 	digest := strings.ToLower(entry.Digest)
@@ -37,59 +37,74 @@ func (entry indexEntry) promised() string {
 	return digest
 }
 
-// fromRepository gives a chart of an http(s) repository.
-func (s *Store) fromRepository(ctx context.Context, ref fleet.Chart) (content, error) {
-	index, err := s.index(ctx, ref.Repository)
+// repositories is the source of charts in http(s) repositories.
+type repositories struct {
+	settings
+	indexes memo[repositoryIndex]
+	sites   memo[*site]
+	// registries are for an index that points into one.
+	registries *registries
+}
+
+// find returns what the index has of the chart's version.
+func (r *repositories) find(ctx context.Context, ref fleet.Chart) (offer, error) {
+	index, err := r.index(ctx, ref.Repository)
 	if err != nil {
-		return content{}, err
+		return offer{}, err
 	}
 	entry, problem := index.find(ref)
 	if problem != nil {
-		return content{}, problem
+		return offer{}, problem
 	}
-	promised := entry.promised()
-	if promised != "" {
-		if got, err := s.cached(ctx, promised, sourceOf(ref)); err == nil {
-			return got, nil
+	return offer{digest: entry.promised(), download: func(ctx context.Context) ([]byte, error) {
+		target, problem := entry.target(ref)
+		if problem != nil {
+			return nil, problem
 		}
-	}
-	target, problem := entry.target(ref)
-	if problem != nil {
-		return content{}, problem
-	}
-	got, err := s.archiveAt(ctx, target, ref)
-	if err == nil && promised != "" && got.chart.Digest != promised {
-		return content{}, &Problem{
-			Rule: RuleIndexDigest, Field: "version",
-			Message: fmt.Sprintf("the archive of %s is %s, but its index.yaml promises %s", sourceOf(ref), got.chart.Digest, promised),
-			Hint:    "The repository is broken, or somebody changed the archive: ask its owner to publish the index anew.",
+		if target.Scheme != ociScheme {
+			return r.get(ctx, ref.Repository, target, r.limits.Compressed)
 		}
-	}
-	return got, err
+		found, err := r.registries.at(ctx, indexedReference(target, ref))
+		if err != nil {
+			return nil, err
+		}
+		return found.download(ctx)
+	}}, nil
 }
 
-// archiveAt downloads the archive that an index points to.
-func (s *Store) archiveAt(ctx context.Context, target *url.URL, ref fleet.Chart) (content, error) {
-	if target.Scheme == ociScheme {
-		return s.pull(ctx, indexedReference(target, ref))
-	}
-	archive, err := s.get(ctx, ref.Repository, target, s.limits.Compressed)
+// versions returns those of the chart in the index.
+func (r *repositories) versions(ctx context.Context, ref fleet.Chart) ([]string, error) {
+	index, err := r.index(ctx, ref.Repository)
 	if err != nil {
-		return content{}, err
+		return nil, err
 	}
-	return s.keep(archive, sourceOf(ref))
+	if _, ok := index[ref.Name]; !ok {
+		return nil, noSuchChart(ref, index)
+	}
+	return index.versions(ref.Name), nil
 }
 
-// index gives a repository's index.yaml, fetched once.
-func (s *Store) index(ctx context.Context, repository string) (repositoryIndex, error) {
-	return s.indexes.do(ctx, normalURL(repository), func(ctx context.Context) (repositoryIndex, error) {
+// mark reads the annotations in the index.
+func (r *repositories) mark(ctx context.Context, ref fleet.Chart, newer []Release) {
+	index, _ := r.index(ctx, ref.Repository)
+	for i := range newer {
+		ref.Version = newer[i].Version
+		if found, problem := index.find(ref); problem == nil {
+			newer[i].Security = fixesSecurity(found.Annotations)
+		}
+	}
+}
+
+// index returns a repository's index.yaml, fetched once.
+func (r *repositories) index(ctx context.Context, repository string) (repositoryIndex, error) {
+	return r.indexes.do(ctx, normalURL(repository), func(ctx context.Context) (repositoryIndex, error) {
 		target, err := url.Parse(repository)
 		if err != nil {
 			return nil, err
 		}
 		target.Path = strings.TrimRight(target.Path, "/") + "/index.yaml"
 		target.RawPath = ""
-		data, err := s.get(ctx, repository, target, s.limits.Index)
+		data, err := r.get(ctx, repository, target, r.limits.Index)
 		if err != nil {
 			return nil, err
 		}
@@ -121,7 +136,7 @@ func parseIndex(data []byte, source string) (repositoryIndex, error) {
 	return file.Entries, nil
 }
 
-// find gives the entry of the chart's version, or what there is instead.
+// find returns the entry of the chart's version, or what there is instead.
 func (index repositoryIndex) find(ref fleet.Chart) (indexEntry, *Problem) {
 	entries, ok := index[ref.Name]
 	if !ok {
@@ -145,7 +160,7 @@ func (index repositoryIndex) versions(name string) []string {
 	return versions
 }
 
-// target gives the URL of the archive. Helm takes the first one, so does kasou.
+// target returns the URL of the archive. Helm takes the first one, so does kasou.
 func (entry indexEntry) target(ref fleet.Chart) (*url.URL, *Problem) {
 	p := &Problem{
 		Rule: RuleRepository, Field: "repository",
@@ -166,7 +181,7 @@ func (entry indexEntry) target(ref fleet.Chart) (*url.URL, *Problem) {
 	return target, nil
 }
 
-// absoluteURL gives the URL of an archive that an index names by a path from the
+// absoluteURL returns the URL of an archive that an index names by a path from the
 // repository, or in full. A query of the repository's goes with the path.
 func absoluteURL(repository, named string) (*url.URL, error) {
 	target, err := url.Parse(named)
@@ -187,23 +202,20 @@ func absoluteURL(repository, named string) (*url.URL, error) {
 }
 
 // get downloads target, which the repository names, up to limit bytes.
-func (s *Store) get(ctx context.Context, repository string, target *url.URL, limit int64) ([]byte, error) {
-	site, err := s.sites.do(ctx, normalURL(repository), func(context.Context) (*site, error) {
-		return s.newSite(repository)
+func (r *repositories) get(ctx context.Context, repository string, target *url.URL, limit int64) ([]byte, error) {
+	site, err := r.sites.do(ctx, normalURL(repository), func(context.Context) (*site, error) {
+		return newSite(repository, r.config)
 	})
 	if err != nil {
 		return nil, err
 	}
 	var body []byte
 	shown := redact(target.String())
-	err = s.retries.do(ctx, shown, func(ctx context.Context) error {
+	err = r.retries.do(ctx, shown, func(ctx context.Context) error {
 		body, err = getOnce(ctx, site.client(target), target, limit)
 		return err
 	})
-	if code := statusCode(err); code >= 400 && !transient(err) {
-		return nil, refused(shown, code)
-	}
-	return body, err
+	return body, answered(shown, err)
 }
 
 func getOnce(ctx context.Context, client *http.Client, target *url.URL, limit int64) ([]byte, error) {

@@ -136,7 +136,7 @@ func (s *scanner) entry(header *tar.Header, r io.Reader, seen map[string]bool) (
 	return name, data, nil
 }
 
-// entryName gives the name under which Helm loads a tar entry.
+// entryName returns the name under which Helm loads a tar entry.
 func entryName(raw string) (string, error) {
 	if strings.Contains(raw, "/") && strings.Contains(raw, `\`) {
 		return "", refuse("its entry %q mixes / and \\", raw)
@@ -157,7 +157,7 @@ func entryName(raw string) (string, error) {
 	return path.Clean(name), nil
 }
 
-// isSubchartArchive says whether Helm unpacks the file as a subchart.
+// isSubchartArchive reports whether Helm unpacks the file as a subchart.
 func isSubchartArchive(name string) bool {
 	for {
 		rest, ok := strings.CutPrefix(name, "charts/")

@@ -121,7 +121,7 @@ func TestUpstreamChartsAreFine(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := newStore(t).open(archive, "", file, "path")
+		got, err := open(archive, DefaultLimits, "", file, "path")
 		if err != nil {
 			t.Errorf("%s: %v", file, err)
 		}

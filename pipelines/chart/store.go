@@ -11,7 +11,10 @@ import (
 	"net/url"
 	"path"
 	"strings"
+	"sync"
 	"time"
+
+	"oras.land/oras-go/v2/registry/remote/auth"
 
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
@@ -23,18 +26,39 @@ import (
 // Store gives charts. Within one Store each source is fetched once, whatever
 // number of clusters asks. It is safe for concurrent use.
 type Store struct {
-	root    string
-	cache   cache
-	limits  Limits
-	retries retries
-	config  configFiles
+	root  string
+	cache cache
+	settings
 
 	contents  memo[content]
 	upstreams memo[Upstream]
-	indexes   memo[repositoryIndex]
-	tags      memo[[]string]
-	sites     memo[*site]
-	oci       memo[ociClient]
+
+	repositories *repositories
+	registries   *registries
+}
+
+// settings are those of a Store and its sources.
+type settings struct {
+	limits  Limits
+	retries retries
+	config  configFiles
+}
+
+// source is where charts come from over the network. Its errors may be a *Problem.
+type source interface {
+	// find returns what the source has under the version that the spec names.
+	find(ctx context.Context, ref fleet.Chart) (offer, error)
+	// versions returns all versions of the chart, in no order.
+	versions(ctx context.Context, ref fleet.Chart) ([]string, error)
+	// mark sets Security in releases of the chart.
+	mark(ctx context.Context, ref fleet.Chart, newer []Release)
+}
+
+// offer is an archive at a source.
+type offer struct {
+	// digest is what the source says that it is, empty where it does not say.
+	digest   string
+	download func(context.Context) ([]byte, error)
 }
 
 // Option changes a Store.
@@ -54,24 +78,29 @@ func WithRetries(timeout time.Duration, count int, pause time.Duration) Option {
 	return func(s *Store) { s.retries = retries{timeout: timeout, count: count, pause: pause} }
 }
 
-// NewStore gives a Store for the repo at root, an absolute path. Where the
+// NewStore returns a Store for the repo at root, an absolute path. Where the
 // cache and Helm's and Docker's configuration are, the environment says: now,
 // not later.
 func NewStore(root string, opts ...Option) *Store {
 	s := &Store{
-		root:    root,
-		cache:   cache{dir: CacheDir()},
-		limits:  DefaultLimits,
-		retries: retries{timeout: time.Minute, count: 3, pause: 300 * time.Millisecond},
-		config:  defaultConfigFiles(),
+		root:  root,
+		cache: cache{dir: CacheDir()},
+		settings: settings{
+			limits:  DefaultLimits,
+			retries: retries{timeout: time.Minute, count: 3, pause: 300 * time.Millisecond},
+			config:  defaultConfigFiles(),
+		},
 	}
 	for _, option := range opts {
 		option(s)
 	}
+	client := func() (*auth.Client, error) { return newOCIClient(s.config.registries) }
+	s.registries = &registries{settings: s.settings, client: sync.OnceValues(client)}
+	s.repositories = &repositories{settings: s.settings, registries: s.registries}
 	return s
 }
 
-// Fetch gives the chart that the cluster's spec names, and its pin. lock is the
+// Fetch returns the chart that the cluster's spec names, and its pin. lock is the
 // pin of the last build, nil where there is none or a new one is wanted. It
 // counts while the spec names the same source; then another digest is a
 // finding, and nothing is downloaded where the cache has the archive.
@@ -120,7 +149,7 @@ func unreached(c fleet.Cluster, err error) error {
 	return finding.Placed(c.Finding(finding.Error, "", []string{"spec", "chart", field}, "", hint), err)
 }
 
-// sameSource says whether a pin is of the chart that the spec names.
+// sameSource reports whether a pin is of the chart that the spec names.
 func sameSource(ref fleet.Chart, pin lockfile.ChartLock) bool {
 	if ref.Path != "" || pin.Path != "" {
 		return ref.Path != "" && pin.Path != "" && path.Clean(ref.Path) == path.Clean(pin.Path)
@@ -150,12 +179,12 @@ func uncached(c fleet.Cluster, got content) finding.List {
 		"Set KASOU_CACHE to a folder that kasou can write; until then each build downloads the chart.")}
 }
 
-// content gives the chart from the path, the cache or the network, in this
+// content returns the chart from the path, the cache or the network, in this
 // order. pinned is "" where no pin counts.
 func (s *Store) content(ctx context.Context, ref fleet.Chart, pinned string) (content, error) {
 	if ref.Path != "" {
 		return s.contents.do(ctx, "path "+path.Clean(ref.Path), func(ctx context.Context) (content, error) {
-			return s.local(ctx, ref.Path)
+			return local(ctx, s.root, ref.Path, s.limits)
 		})
 	}
 	if problem := checkRepository(ref.Repository); problem != nil {
@@ -168,28 +197,52 @@ func (s *Store) content(ctx context.Context, ref fleet.Chart, pinned string) (co
 	}
 	key := strings.Join([]string{"remote", normalURL(ref.Repository), ref.Name, ref.Version}, " ")
 	return s.contents.do(ctx, key, func(ctx context.Context) (content, error) {
-		return s.download(ctx, ref)
+		found, err := s.source(ref).find(ctx, ref)
+		if err != nil {
+			return content{}, err
+		}
+		return s.accept(ctx, ref, found)
 	})
 }
 
-func (s *Store) download(ctx context.Context, ref fleet.Chart) (content, error) {
+// source returns that of a chart which has no path.
+func (s *Store) source(ref fleet.Chart) source {
 	if isOCI(ref.Repository) {
-		return s.pull(ctx, ociReference{
-			repository: strings.TrimPrefix(strings.TrimRight(ref.Repository, "/"), "oci://") + "/" + ref.Name,
-			tag:        toTag(ref.Version), ref: ref,
-		})
+		return s.registries
 	}
-	return s.fromRepository(ctx, ref)
+	return s.repositories
 }
 
-// cached gives the archive from the cache; errAbsent where it is not there.
+// accept returns the chart that a source offers, from the cache where that has it.
+func (s *Store) accept(ctx context.Context, ref fleet.Chart, found offer) (content, error) {
+	if found.digest != "" {
+		if got, err := s.cached(ctx, found.digest, sourceOf(ref)); err == nil {
+			return got, nil
+		}
+	}
+	archive, err := found.download(ctx)
+	if err != nil {
+		return content{}, err
+	}
+	got, err := s.keep(archive, sourceOf(ref))
+	if err == nil && found.digest != "" && got.chart.Digest != found.digest {
+		return content{}, &Problem{
+			Rule: RuleIndexDigest, Field: "version",
+			Message: fmt.Sprintf("the archive of %s is %s, but its index.yaml promises %s", sourceOf(ref), got.chart.Digest, found.digest),
+			Hint:    "The repository is broken, or somebody changed the archive: ask its owner to publish the index anew.",
+		}
+	}
+	return got, err
+}
+
+// cached returns the archive from the cache; errAbsent where it is not there.
 func (s *Store) cached(ctx context.Context, digest, source string) (content, error) {
 	got, err := s.contents.do(ctx, "digest "+digest, func(context.Context) (content, error) {
 		archive, err := s.cache.read(digest, s.limits.Compressed)
 		if err != nil {
 			return content{}, err
 		}
-		return s.open(archive, digest, source, "version")
+		return open(archive, s.limits, digest, source, "version")
 	})
 	got.chart.Source = source
 	return got, err
@@ -197,7 +250,7 @@ func (s *Store) cached(ctx context.Context, digest, source string) (content, err
 
 // keep scans a downloaded archive and puts it into the cache.
 func (s *Store) keep(archive []byte, source string) (content, error) {
-	got, err := s.open(archive, "", source, "version")
+	got, err := open(archive, s.limits, "", source, "version")
 	if err != nil {
 		return content{}, err
 	}

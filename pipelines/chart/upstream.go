@@ -2,17 +2,11 @@ package chart
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
-	"io"
-	"net/http"
+	"fmt"
 	"strings"
 
 	"github.com/Masterminds/semver/v3"
 	"go.yaml.in/yaml/v3"
-	orascontent "oras.land/oras-go/v2/content"
-	"oras.land/oras-go/v2/errdef"
-	"oras.land/oras-go/v2/registry/remote"
 
 	"kasou/pipelines/fleet"
 )
@@ -55,11 +49,18 @@ func (s *Store) Upstream(ctx context.Context, ref fleet.Chart) (Upstream, error)
 		if err != nil {
 			return Upstream{}, err
 		}
-		newer := newerThan(ref.Version, versions)
-		if isOCI(ref.Repository) {
-			return s.registryUpstream(ctx, ref, newer)
+		source, up := s.source(ref), Upstream{Newer: newerThan(ref.Version, versions)}
+		found, err := source.find(ctx, ref)
+		if err != nil {
+			return Upstream{}, err
 		}
-		return s.repositoryUpstream(ctx, ref, newer)
+		source.mark(ctx, ref, up.Newer)
+		if up.Digest = found.digest; up.Digest == "" {
+			got, err := s.accept(ctx, ref, found)
+			up.Digest = got.chart.Digest
+			return up, err
+		}
+		return up, nil
 	})
 }
 
@@ -78,102 +79,13 @@ func newerThan(current string, versions []string) []Release {
 	return newer
 }
 
-func (s *Store) repositoryUpstream(ctx context.Context, ref fleet.Chart, newer []Release) (Upstream, error) {
-	index, err := s.index(ctx, ref.Repository)
-	if err != nil {
-		return Upstream{}, err
-	}
-	entry, problem := index.find(ref)
-	if problem != nil {
-		return Upstream{}, problem
-	}
-	for i := range newer {
-		later := ref
-		later.Version = newer[i].Version
-		if found, problem := index.find(later); problem == nil {
-			newer[i].Security = fixesSecurity(found.Annotations)
-		}
-	}
-	up := Upstream{Digest: entry.promised(), Newer: newer}
-	if up.Digest != "" {
-		return up, nil
-	}
-	target, problem := entry.target(ref)
-	if problem != nil {
-		return Upstream{}, problem
-	}
-	got, err := s.archiveAt(ctx, target, ref)
-	up.Digest = got.chart.Digest
-	return up, err
-}
-
-func (s *Store) registryUpstream(ctx context.Context, ref fleet.Chart, newer []Release) (Upstream, error) {
-	at := ociReference{
-		repository: strings.TrimPrefix(strings.TrimRight(ref.Repository, "/"), "oci://") + "/" + ref.Name,
-		tag:        toTag(ref.Version), ref: ref,
-	}
-	up := Upstream{Newer: newer}
-	err := s.inRegistry(ctx, at.repository, func(ctx context.Context, repository *remote.Repository) error {
-		descriptor, body, err := repository.Manifests().FetchReference(ctx, at.tag)
-		if err != nil {
-			return err
-		}
-		layer, err := s.chartLayer(ctx, repository, descriptor, body, at, true)
-		if err != nil {
-			return err
-		}
-		up.Digest = layer.Digest.String()
-		for i := range up.Newer[:min(len(up.Newer), maxAnnotated)] {
-			up.Newer[i].Security = fixesSecurity(annotationsOf(ctx, repository, toTag(up.Newer[i].Version)))
-		}
-		return nil
-	})
-	switch code := statusCode(err); {
-	case errors.Is(err, errdef.ErrNotFound) || code == http.StatusNotFound:
-		versions, _ := s.ociVersions(ctx, ref)
-		return Upstream{}, noSuchVersion(ref, versions)
-	case code >= 400 && !transient(err):
-		return Upstream{}, refused("oci://"+at.repository, code)
-	}
-	return up, err
-}
-
-// annotationsOf gives the annotations of a tag's manifest, where Helm puts
-// those of Chart.yaml; nil where it cannot be read: what is asked of it is said
-// only where the publisher says so.
-func annotationsOf(ctx context.Context, repository *remote.Repository, tag string) any {
-	descriptor, body, err := repository.Manifests().FetchReference(ctx, tag)
-	if err != nil {
-		return nil
-	}
-	defer body.Close()
-	if descriptor.Size > maxManifest {
-		return nil
-	}
-	data, err := orascontent.ReadAll(io.LimitReader(body, maxManifest), descriptor)
-	var manifest struct {
-		Annotations any `json:"annotations"`
-	}
-	if err != nil || json.Unmarshal(data, &manifest) != nil {
-		return nil
-	}
-	return manifest.Annotations
-}
-
 // fixesSecurity reads Artifact Hub's annotations:
 // https://artifacthub.io/docs/topics/annotations/helm/. They come from outside
 // and can have any shape.
 func fixesSecurity(annotations any) bool {
 	all, _ := annotations.(map[string]any)
-	switch said := all["artifacthub.io/containsSecurityUpdates"].(type) {
-	case bool:
-		if said {
-			return true
-		}
-	case string:
-		if strings.EqualFold(strings.TrimSpace(said), "true") {
-			return true
-		}
+	if said := all["artifacthub.io/containsSecurityUpdates"]; strings.EqualFold(strings.TrimSpace(fmt.Sprint(said)), "true") {
+		return true
 	}
 	text, _ := all["artifacthub.io/changes"].(string)
 	var changes []any

@@ -10,7 +10,7 @@ import (
 	"kasou/pipelines/fleet"
 )
 
-// Versions gives the versions of the chart at its source, newest first, and
+// Versions returns the versions of the chart at its source, newest first, and
 // none for a path. Pre-releases are left out unless the chart's own version is
 // one; what is no semantic version is left out. The error may be a *Problem.
 func (s *Store) Versions(ctx context.Context, ref fleet.Chart) ([]string, error) {
@@ -22,28 +22,14 @@ func (s *Store) Versions(ctx context.Context, ref fleet.Chart) ([]string, error)
 	}
 	current, err := semver.NewVersion(ref.Version)
 	pre := err == nil && current.Prerelease() != ""
-	all, err := s.available(ctx, ref)
+	all, err := s.source(ref).versions(ctx, ref)
 	if err != nil {
 		return nil, err
 	}
 	return newestFirst(all, pre), nil
 }
 
-func (s *Store) available(ctx context.Context, ref fleet.Chart) ([]string, error) {
-	if isOCI(ref.Repository) {
-		return s.ociVersions(ctx, ref)
-	}
-	index, err := s.index(ctx, ref.Repository)
-	if err != nil {
-		return nil, err
-	}
-	if _, ok := index[ref.Name]; !ok {
-		return nil, noSuchChart(ref, index)
-	}
-	return index.versions(ref.Name), nil
-}
-
-// newestFirst gives the semantic versions among all, each once, newest first.
+// newestFirst returns the semantic versions among all, each once, newest first.
 func newestFirst(all []string, prereleases bool) []string {
 	var kept []string
 	for _, version := range all {

@@ -39,7 +39,7 @@ type Builder struct {
 	baseline *baseline.Baseline
 	// built is nil where every cluster is to be built in full.
 	built *cache.Built
-	// onHosts are Builder.hostDigests, where built is not nil.
+	// onHosts are hostDigests, where built is not nil.
 	onHosts map[string]string
 	// kinds are those of the clusters that were built.
 	kinds kinds
@@ -72,15 +72,17 @@ type Built struct {
 // into the report, with what the step from the commit before does to each. The error is
 // of what all of them need: each of them has it too.
 func (b *Builder) Build(ctx context.Context, out *report.Report) error {
-	base, found, err := baseline.Open(ctx, b.Workspace)
+	before, found, err := baseline.Open(ctx, b.Workspace)
 	out.Findings = append(out.Findings, found...)
 	if err != nil {
 		return err
 	}
-	defer base.Close()
-	b.baseline = base
+	defer before.Close()
+	b.baseline = before
 	if !b.DryRun {
-		b.openCache()
+		if !b.NoCache {
+			b.built, b.onHosts = cache.OpenBuilt(b.Cache, b.Root, b.Dir, base(b.Workspace), b.Fleet.Names()), hostDigests(b.Workspace)
+		}
 		defer b.built.Keep()
 	}
 	built := b.Each(ctx, b.write)
@@ -88,7 +90,7 @@ func (b *Builder) Build(ctx context.Context, out *report.Report) error {
 		workspace.AddCluster(out, b.Clusters[i], built[i].Outcome)
 	}
 	if b.Diff && out.Count(report.Changed) > 0 {
-		if out.FleetDiff, err = base.Difference(ctx, b.Fleet.File); err != nil {
+		if out.FleetDiff, err = before.Difference(ctx, b.Fleet.File); err != nil {
 			return err
 		}
 	}

@@ -14,19 +14,11 @@ import (
 	"kasou/pipelines/manifest"
 	"kasou/pipelines/seal"
 	"kasou/pipelines/tree"
+	"kasou/pipelines/workspace"
 )
 
-// openCache makes the builder leave out what this program has built before, unless the
-// run says otherwise.
-func (b *Builder) openCache() {
-	if !b.NoCache {
-		b.built = cache.OpenBuilt(b.Cache, b.Root, b.Dir, b.base(), b.Fleet.Names())
-		b.onHosts = b.hostDigests()
-	}
-}
-
 // base returns the digest of what all clusters are built with.
-func (b *Builder) base() string {
+func base(b *workspace.Workspace) string {
 	h := sha256.New()
 	field := func(text string) { fmt.Fprintf(h, "%d %s\n", len(text), text) }
 	field(b.Toolchain.Name())
@@ -34,7 +26,7 @@ func (b *Builder) base() string {
 	for _, name := range slices.Sorted(maps.Keys(versions)) {
 		field(name + " " + versions[name])
 	}
-	if c := b.ArgoCDCertificate(); c != nil {
+	if c := b.Certificates.ArgoCD(); c != nil {
 		field(c.Fingerprint)
 	}
 	field(b.SealKey)
@@ -46,11 +38,11 @@ func (b *Builder) base() string {
 
 // hostDigests returns, for each host by its name, the digest of what its clusters are
 // built with.
-func (b *Builder) hostDigests() map[string]string {
+func hostDigests(b *workspace.Workspace) map[string]string {
 	all := map[string]string{}
 	for _, name := range b.Fleet.Spec.HostNames() {
 		parts := slices.Clone(b.Schemas.Locations(name)) // their folders are named by their content
-		if c := b.Certificates[b.Fleet.Spec.CertificateOf(name).File]; c != nil {
+		if c := b.Certificates.Of(name); c != nil {
 			parts = append(parts, c.Fingerprint)
 		}
 		all[name] = manifest.Digest([]byte(strings.Join(parts, "\n")))
@@ -135,14 +127,14 @@ func repeats(f finding.Finding) bool {
 
 // lasting reports whether no sealed value among the files of a cluster is due to be sealed
 // anew one day, which is so while all are sealed with today's certificates.
-func (b *Builder) lasting(c fleet.Cluster, files manifest.Set) bool {
+func lasting(certificates workspace.Certificates, c fleet.Cluster, files manifest.Set) bool {
 	for _, f := range files {
 		var today *seal.Certificate
 		switch f.Role {
 		case manifest.Sealed:
-			today = b.CertificateOf(c)
+			today = certificates.Of(c.Spec.Host)
 		case manifest.Registration:
-			today = b.ArgoCDCertificate()
+			today = certificates.ArgoCD()
 		default:
 			continue
 		}

@@ -100,11 +100,11 @@ type watch struct {
 // prepare has findings about the certificate as rows: they hide nothing else. false
 // means that no cluster can be looked at.
 func (w *watch) prepare(ctx context.Context) (bool, error) {
-	certificate, found, err := w.Prepare(ctx, w.options.Now)
+	found, err := w.Prepare(ctx, w.options.Now)
 	if err != nil {
 		return false, err
 	}
-	certificate = slices.DeleteFunc(certificate, func(f finding.Finding) bool { return f.Rule == seal.RuleCertificateExpiring })
+	certificate := slices.DeleteFunc(w.Certificates.Findings(), func(f finding.Finding) bool { return f.Rule == seal.RuleCertificateExpiring })
 	if w.Shard.Index <= 1 { // it is one for the fleet
 		w.out.Drift = append(w.out.Drift, rows("", certificate)...)
 		w.out.Drift = append(w.out.Drift, w.certificateEnds()...)
@@ -138,7 +138,13 @@ func (w *watch) clusters(ctx context.Context) {
 		}
 	})
 	for _, c := range w.Clusters {
-		w.add(c, looked[c.Name])
+		s := looked[c.Name]
+		entry := report.Cluster{Name: c.Name, Status: report.Unchanged, Diff: s.built.Diff, Facts: s.facts}
+		if !s.built.Plan.Empty() {
+			entry.Changes, entry.Reasons = workspace.Changes(s.built.Plan), s.built.Reasons
+		}
+		w.out.Drift = append(w.out.Drift, s.rows...)
+		w.out.Clusters = append(w.out.Clusters, entry)
 	}
 }
 
@@ -150,7 +156,7 @@ func (w *watch) look(ctx context.Context, c fleet.Cluster, built cluster.Built) 
 	if err != nil || ctx.Err() != nil {
 		lock = nil // the build has said so
 	}
-	s.facts = w.facts(c, lock)
+	s.facts = factsOf(w.Fleet, c, lock)
 	s.rows = append(s.rows, w.upstreamRows(ctx, c, lock, &s)...)
 	s.rows = append(s.rows, w.trustRows(ctx, c, lock, s.facts)...)
 	return s
@@ -204,16 +210,6 @@ func unknown(cluster string, kind report.DriftKind, why string) report.Row {
 	}
 }
 
-// add enters one cluster into the report.
-func (w *watch) add(c fleet.Cluster, s seen) {
-	entry := report.Cluster{Name: c.Name, Status: report.Unchanged, Diff: s.built.Diff, Facts: s.facts}
-	if !s.built.Plan.Empty() {
-		entry.Changes, entry.Reasons = workspace.Changes(s.built.Plan), s.built.Reasons
-	}
-	w.out.Drift = append(w.out.Drift, s.rows...)
-	w.out.Clusters = append(w.out.Clusters, entry)
-}
-
 // fleetWide looks at what belongs to no cluster.
 func (w *watch) fleetWide(ctx context.Context) error {
 	gone, err := retire.Plan(ctx, w.Workspace)
@@ -239,15 +235,16 @@ func (w *watch) fleetWide(ctx context.Context) error {
 
 // finish returns the report, whole and in order.
 func (w *watch) finish(ctx context.Context) *report.Report {
-	for i := range w.out.Drift {
-		w.since(ctx, &w.out.Drift[i])
+	for i, row := range w.out.Drift {
+		if row.Since == "" && row.File != "" && dated[row.Rule] {
+			w.out.Drift[i].Since = w.git.Changed(ctx, row.File)
+		}
 	}
 	report.SortRows(w.out.Drift)
 	for _, row := range w.out.Drift {
-		switch {
-		case row.Rule != RuleUnknown:
+		if row.Rule != RuleUnknown {
 			w.out.Findings = append(w.out.Findings, row.Finding)
-		default:
+		} else {
 			w.out.Unfinished = append(w.out.Unfinished, report.Unfinished{Cluster: row.Cluster, Message: row.Message})
 		}
 	}

@@ -16,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"kasou/pipelines/credential"
+	"kasou/pipelines/exposure"
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
 	"kasou/pipelines/host"
@@ -114,23 +115,17 @@ func (e *endpoint) routeRows(ctx context.Context, files manifest.Files) (all []r
 	return all, there
 }
 
-// routes returns the objects in git that lead to the host name: Services alone where no route
-// has the name.
+// routes returns the objects in git that lead to the host name.
 func (e *endpoint) routes(objects []live.Object) []live.Object {
-	var routes, services []live.Object
-	for _, o := range objects {
-		switch {
-		case !live.LeadsTo(o.Unstructured, e.hostname):
-		case o.GetKind() == "Service":
-			services = append(services, o)
-		default:
-			routes = append(routes, o)
-		}
+	all := make([]map[string]any, len(objects))
+	for i, o := range objects {
+		all[i] = o.Object
 	}
-	if len(routes) > 0 {
-		return routes
+	var routes []live.Object
+	for _, w := range exposure.Serving(exposure.Of(all, e.cluster.Name), e.hostname) {
+		routes = append(routes, objects[w.Index])
 	}
-	return services
+	return routes
 }
 
 // read returns the host's object, as the objects' comparison found it, nil where there is

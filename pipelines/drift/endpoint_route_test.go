@@ -47,7 +47,7 @@ func TestRoutesOnTheHost(t *testing.T) {
 	inGit := manifest.Files{"clusters/dev/manifests/route.yaml": []byte(`apiVersion: gateway.networking.k8s.io/v1
 kind: TLSRoute
 metadata: {name: dev}
-spec: {hostnames: [dev.example.com], parentRefs: [{name: public, namespace: infra}]}
+spec: {hostnames: [dev.example.com], parentRefs: [{name: public, namespace: infra}], rules: [{backendRefs: [{name: dev}]}]}
 `)}
 	onHost := `{"apiVersion": "gateway.networking.k8s.io/v1", "kind": "TLSRoute", "metadata": {"name": "dev", "namespace": "dev"},
   "spec": {"hostnames": ["dev.example.com"], "parentRefs": [{"name": "public", "namespace": "infra"}]}}`
@@ -63,7 +63,7 @@ spec: {hostnames: [dev.example.com], parentRefs: [{name: public, namespace: infr
 		t.Run(name, func(t *testing.T) {
 			e := endpointAt(t, "https://dev.example.com", nil)
 			e.Workspace = &workspace.Workspace{}
-			e.asked, e.cluster.Spec.Namespace = asking(t, test.answers), "dev"
+			e.asked, e.cluster.Name, e.cluster.Spec.Namespace = asking(t, test.answers), "dev", "dev"
 			e.shared = &sharedObjects{}
 			if have, err := e.asked.Object(t.Context(), wantOf(t, inGit)); err == nil && have != nil {
 				e.leading = map[objectKey]*unstructured.Unstructured{keyOf(live.Object{Unstructured: have}): have}

@@ -79,12 +79,12 @@ type onHost struct {
 func (w *watch) liveRows(ctx context.Context) {
 	l := &liveWatch{watch: w, shared: &sharedObjects{}}
 	var noWay error
-	if l.argocd, noWay = w.ArgoCD(); noWay != nil {
+	if l.argocd, noWay = w.Hosts.ArgoCD(); noWay != nil {
 		l.argocd = &workspace.Asked{Title: "Argo CD's cluster"}
 		l.argocd.Lose(noWay)
 		w.out.Drift = append(w.out.Drift, unknown("", report.DriftLive, noWay.Error()+": its Applications and cluster Secrets were not compared"))
 	}
-	asked := l.EveryHost()
+	asked := l.Hosts.All()
 	if !slices.Contains(asked, l.argocd) {
 		asked = append(asked, l.argocd)
 	}
@@ -96,10 +96,10 @@ func (w *watch) liveRows(ctx context.Context) {
 		}
 		return struct{}{}
 	}, nil)
-	if noWay == nil && l.argocd.Lost() != nil && !slices.Contains(l.Hosts(), l.argocd) {
+	if noWay == nil && l.argocd.Lost() != nil && !slices.Contains(l.Hosts.Under(l.Clusters), l.argocd) {
 		w.out.Drift = append(w.out.Drift, l.unknownRow(ctx, l.argocd, "", l.argocd.Lost())...)
 	}
-	for _, a := range l.Hosts() {
+	for _, a := range l.Hosts.Under(l.Clusters) {
 		w.out.Drift = append(w.out.Drift, l.rangeRows(ctx, a)...)
 	}
 	if w.Shard.Index <= 1 {
@@ -129,7 +129,7 @@ func (l *liveWatch) rangeRows(ctx context.Context, a *workspace.Asked) []report.
 	}
 	_, err := a.ServiceRange.Ask(ctx, a.Open)
 	var untold *host.UnknownRangeError
-	auto := func(c fleet.Cluster) bool { return l.HostOf(c) == a && c.Spec.ServiceCIDR == fleet.AutoCIDR }
+	auto := func(c fleet.Cluster) bool { return l.Hosts.Of(c) == a && c.Spec.ServiceCIDR == fleet.AutoCIDR }
 	if errors.As(err, &untold) && !slices.ContainsFunc(l.Clusters, auto) {
 		return nil
 	}
@@ -142,13 +142,13 @@ func (l *liveWatch) unknownRow(ctx context.Context, a *workspace.Asked, cluster 
 	if a.Note(err) == nil || ctx.Err() != nil {
 		return nil
 	}
-	return []report.Row{unknown(cluster, report.DriftLive, l.By(a, err).Error())}
+	return []report.Row{unknown(cluster, report.DriftLive, l.Hosts.By(a, err).Error())}
 }
 
 // look compares one cluster with the host.
 func (l *liveWatch) look(ctx context.Context, c fleet.Cluster) onHost {
-	on := onHost{host: l.HostOf(c), objects: map[objectKey]bool{}, leading: map[objectKey]*unstructured.Unstructured{}, kinds: map[schema.GroupVersionKind]bool{}, managers: map[int]bool{}}
-	host := l.HostOf(c)
+	on := onHost{host: l.Hosts.Of(c), objects: map[objectKey]bool{}, leading: map[objectKey]*unstructured.Unstructured{}, kinds: map[schema.GroupVersionKind]bool{}, managers: map[int]bool{}}
+	host := l.Hosts.Of(c)
 	if lost := host.Lost(); lost != nil {
 		on.rows = l.unknownRow(ctx, host, c.Name, lost)
 		if l.argocd.Lost() != nil {
@@ -191,9 +191,9 @@ func once(all []report.Row) []report.Row {
 // Application and git does not have.
 func (l *liveWatch) leftovers(ctx context.Context, found map[string]onHost) []report.Row {
 	var all []report.Row
-	used := l.Hosts()
+	used := l.Hosts.Under(l.Clusters)
 	// A cluster may have moved from a host on which no other is.
-	for _, a := range l.EveryHost() {
+	for _, a := range l.Hosts.All() {
 		switch host := at(a); {
 		case host != nil:
 			all = append(all, l.leftoversOn(ctx, a, host, found)...)

@@ -35,13 +35,13 @@ func (l *liveWatch) controllerRows(ctx context.Context) []report.Row {
 	var all []report.Row
 	seen := map[pinned]bool{}
 	look := func(a *workspace.Asked, named fleet.CertificateFile) {
-		if certificate := l.Certificates[named.File]; certificate != nil && !seen[pinned{a, named.File}] {
+		if certificate := l.Certificates.In(named); certificate != nil && !seen[pinned{a, named.File}] {
 			seen[pinned{a, named.File}] = true
 			all = append(all, l.controllerRow(ctx, a, named, certificate)...)
 		}
 	}
 	for _, c := range l.Clusters {
-		look(l.HostOf(c), l.Fleet.Spec.CertificateOf(c.Spec.Host))
+		look(l.Hosts.Of(c), l.Fleet.Spec.CertificateOf(c.Spec.Host))
 	}
 	look(l.argocd, l.Fleet.Spec.ArgoCDCertificate())
 	return all
@@ -52,7 +52,7 @@ func (l *liveWatch) controllerRow(ctx context.Context, a *workspace.Asked, named
 	if asked == nil {
 		return nil
 	}
-	data, err := asked.SealingCertificate(ctx, "", "")
+	data, err := host.SealingCertificate(ctx, asked, "", "")
 	if err != nil {
 		return l.unknownRow(ctx, a, "", err)
 	}
@@ -100,7 +100,7 @@ func (l *registered) rows(ctx context.Context) []report.Row {
 		return l.endpoint(ctx)
 	}
 	var all []report.Row
-	if asked := at(l.HostOf(l.cluster)); asked != nil {
+	if asked := at(l.Hosts.Of(l.cluster)); asked != nil {
 		all = l.rotation(ctx, asked)
 	}
 	all = append(all, l.endpoint(ctx)...)
@@ -122,7 +122,7 @@ func (l *registered) endpoint(ctx context.Context) []report.Row {
 	if e == nil || ctx.Err() != nil {
 		return nil
 	}
-	e.host = l.HostOf(l.cluster)
+	e.host = l.Hosts.Of(l.cluster)
 	if e.leading, e.asked = l.leading, at(e.host); e.asked == nil {
 		return nil // the host's own row says why
 	}
@@ -136,7 +136,7 @@ func (l *registered) file() string { return l.Paths(l.cluster.Name).Registration
 // look compares a Secret with what was sealed.
 func (l *registered) look(secret *corev1.Secret) (seal.Decision, error) {
 	_, cred, _ := argocd.ReadClusterSecret(secret) // what cannot be read is not strong
-	d, err := l.RegistrationSealer(l.cluster, l.lock).Look(seal.Request{
+	d, err := workspace.RegistrationSealer(l.Workspace, l.cluster, l.lock).Look(seal.Request{
 		Cluster: l.cluster, Path: l.file(), Secret: secret, Entropy: register.Entropy(cred),
 		Previous: l.files[l.file()], Recorded: l.Recorded(l.lock, l.file()),
 	})
@@ -149,7 +149,7 @@ func (l *registered) rotation(ctx context.Context, asked *host.Host) []report.Ro
 	cred, found, err := register.Registrar{Workspace: l.Workspace}.Credential(ctx, l.cluster, asked, register.Source{})
 	switch {
 	case err != nil:
-		return l.unknownRow(ctx, l.HostOf(l.cluster), l.cluster.Name, err)
+		return l.unknownRow(ctx, l.Hosts.Of(l.cluster), l.cluster.Name, err)
 	case found.Failed():
 		return rows(l.cluster.Name, found)
 	case cred == nil:

@@ -49,7 +49,7 @@ func (l *objects) objectRows(ctx context.Context, files manifest.Files) []report
 		// The app of apps deploys its objects where Argo CD runs.
 		a := l.argocd
 		if deployed {
-			a = l.HostOf(l.cluster)
+			a = l.Hosts.Of(l.cluster)
 		}
 		l.asked = at(a)
 		if l.asked == nil {

@@ -101,3 +101,9 @@ func originOf(rule finding.Rule) origin {
 	}
 	return origin{report.DriftTree, report.ByPerson}
 }
+
+// dated are the rules about one file that somebody changed.
+var dated = map[finding.Rule]bool{
+	tree.RuleHandEdit: true, tree.RuleMissing: true, tree.RuleUnknownFile: true,
+	register.RuleRegistrationEdited: true, register.RuleRegistrationMissing: true,
+}

@@ -15,6 +15,7 @@ import (
 	"kasou/pipelines/manifest"
 	"kasou/pipelines/report"
 	"kasou/pipelines/seal"
+	"kasou/pipelines/workspace"
 )
 
 func day(t time.Time) string { return t.UTC().Format(time.DateOnly) }
@@ -39,7 +40,7 @@ func (w *watch) certificateEnds() []report.Row {
 	var all []report.Row
 	named := w.Fleet.Spec.Certificates()
 	for _, n := range named {
-		certificate := w.Certificates[n.File]
+		certificate := w.Certificates.In(n)
 		if certificate == nil || !w.soon(certificate.NotAfter) {
 			continue
 		}
@@ -84,7 +85,7 @@ func (w *watch) trustRows(ctx context.Context, c fleet.Cluster, lock *lockfile.L
 // proof asks the tags of the registered credential whether it is as it was
 // sealed. What differs from the lock has been said already.
 func (w *watch) proof(ctx context.Context, c fleet.Cluster, lock *lockfile.Lock, file string, data []byte) []report.Row {
-	_, found, err := w.RegistrationSealer(c, lock).Secret(ctx, seal.Request{
+	_, found, err := workspace.RegistrationSealer(w.Workspace, c, lock).Secret(ctx, seal.Request{
 		Cluster: c, Path: file, Entropy: seal.Strong, Previous: data, Recorded: lock.Files[w.Inside(file)],
 	})
 	all := rows(c.Name, found)
@@ -104,7 +105,7 @@ func (w *watch) sealedRows(c fleet.Cluster, file string, sealed seal.Sealed) []r
 	if file == w.Paths(c.Name).Registration() {
 		by, named = report.ByRegister, w.Fleet.Spec.ArgoCDCertificate()
 	}
-	certificate := w.Certificates[named.File]
+	certificate := w.Certificates.In(named)
 	row := func(severity finding.Severity, rule finding.Rule, since time.Time, message, hint string, by report.Repair) report.Row {
 		r := report.Row{Kind: report.DriftTrust, Object: sealed.Namespace + "/" + sealed.Name, Repair: by}
 		r.Finding = finding.Finding{File: file, Cluster: c.Name, Rule: rule, Severity: severity, Message: message, Hint: hint}
@@ -132,16 +133,16 @@ func (w *watch) sealedRows(c fleet.Cluster, file string, sealed seal.Sealed) []r
 		"If the controller has renewed its certificate, pin that one and build; nothing is to be done otherwise.", report.ByCertificate))
 }
 
-// facts say what the cluster is. A service range that the spec leaves to the
+// factsOf returns what the cluster is. A service range that the spec leaves to the
 // host is the one in the lock.
-func (w *watch) facts(c fleet.Cluster, lock *lockfile.Lock) *report.Facts {
-	f := &report.Facts{
+func factsOf(f *fleet.Fleet, c fleet.Cluster, lock *lockfile.Lock) *report.Facts {
+	facts := &report.Facts{
 		Chart: cmp.Or(c.Spec.Chart.Path, c.Spec.Chart.Name), Version: c.Spec.Chart.Version,
 		Host: c.Spec.Host, Namespace: c.Spec.Namespace, ServiceCIDR: c.Spec.ServiceCIDR, Server: c.Spec.Server,
-		Application: w.Fleet.Spec.ArgoCD.Namespace + "/" + c.Name,
+		Application: f.Spec.ArgoCD.Namespace + "/" + c.Name,
 	}
-	if f.ServiceCIDR == fleet.AutoCIDR && lock != nil {
-		f.ServiceCIDR = cmp.Or(lock.Host.ServiceCIDR, f.ServiceCIDR)
+	if facts.ServiceCIDR == fleet.AutoCIDR && lock != nil {
+		facts.ServiceCIDR = cmp.Or(lock.Host.ServiceCIDR, facts.ServiceCIDR)
 	}
-	return f
+	return facts
 }

@@ -36,7 +36,8 @@ func (w *watch) upstreamRows(ctx context.Context, c fleet.Cluster, lock *lockfil
 		return []report.Row{unknown(c.Name, report.DriftUpstream, err.Error())}
 	}
 	var all []report.Row
-	if moved := w.moved(c, lock, up.Digest); moved != nil && !s.has(chart.RuleDigest) {
+	told := slices.ContainsFunc(s.built.Findings, func(f finding.Finding) bool { return f.Rule == chart.RuleDigest })
+	if moved := movedChart(c, lock, up.Digest); moved != nil && !told {
 		all = append(all, upstreamRow(*moved, report.ByLock))
 	}
 	if len(up.Newer) > 0 {
@@ -50,18 +51,9 @@ func upstreamRow(f finding.Finding, by report.Repair) report.Row {
 	return report.Row{Finding: f, Kind: report.DriftUpstream, Repair: by}
 }
 
-func (s *seen) has(rule finding.Rule) bool {
-	for _, f := range s.built.Findings {
-		if f.Rule == rule {
-			return true
-		}
-	}
-	return false
-}
-
-// moved compares the source's digest with the lock's, where that is of the same
+// movedChart compares the source's digest with the lock's, where that is of the same
 // version: else the files are stale, and say so.
-func (w *watch) moved(c fleet.Cluster, lock *lockfile.Lock, digest string) *finding.Finding {
+func movedChart(c fleet.Cluster, lock *lockfile.Lock, digest string) *finding.Finding {
 	ref := *c.Spec.Chart
 	if lock == nil || digest == "" || lock.Chart.Digest == digest ||
 		lock.Chart.Repository != ref.Repository || lock.Chart.Name != ref.Name || lock.Chart.Version != ref.Version {
@@ -148,12 +140,11 @@ func differingTools(change tree.Change) ([]string, error) {
 
 // differing names what has another version now, sorted.
 func differing(old, now map[string]string) []string {
-	all := map[string]bool{}
-	for _, versions := range []map[string]string{old, now} {
-		for name := range versions {
-			all[name] = true
-		}
+	all := maps.Clone(old)
+	if all == nil {
+		all = map[string]string{}
 	}
+	maps.Copy(all, now)
 	var parts []string
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		switch was, is := old[name], now[name]; {

@@ -55,17 +55,24 @@ type check struct {
 // report leaves out what has a finding of the file's form already, be it the
 // spec's own value or the fleet's default.
 func (k *check) report(dotted string, p *problem) {
+	k.reportAt(strings.Split(dotted, "."), strings.TrimPrefix(dotted, "spec."), p)
+}
+
+// reportKey reports at the mapping of a key that can have dots in it.
+func (k *check) reportKey(mapping, key string, p *problem) {
+	k.reportAt(append(strings.Split(mapping, "."), key), strings.TrimPrefix(mapping, "spec.")+": "+quoted(key), p)
+}
+
+func (k *check) reportAt(path []string, subject string, p *problem) {
 	if p == nil {
 		return
 	}
-	path := strings.Split(dotted, ".")
 	all := spellings(path)
 	own := slices.ContainsFunc(all, func(at []string) bool { return k.own.document.Has(at...) })
 	if slices.ContainsFunc(all, k.own.isRefused) || !own && slices.ContainsFunc(all, k.inheritsRefused) {
 		return
 	}
-	message := strings.TrimPrefix(dotted, "spec.") + " " + p.message
-	k.findings = append(k.findings, k.cluster.Finding(p.severity, p.rule, path, message, p.hint))
+	k.findings = append(k.findings, k.cluster.Finding(p.severity, p.rule, path, subject+" "+p.message, p.hint))
 }
 
 // inheritsRefused reports whether what the spec leaves out at path has a finding in

@@ -1,7 +1,6 @@
 package fleet
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -41,19 +40,6 @@ func (k *check) argoCDCluster(projects []string) {
 	if c.ClusterResources != nil && len(c.Namespaces) == 0 {
 		k.report(at+"clusterResources", warn(RuleClusterNamespaces, "means nothing without namespaces", "remove it, or bind Argo CD to namespaces"))
 	}
-}
-
-// reportKey reports at the mapping of a key that can have dots in it.
-func (k *check) reportKey(mapping, key string, p *problem) {
-	if p == nil {
-		return
-	}
-	path := append(strings.Split(mapping, "."), key)
-	if k.own.isRefused(path) || k.shared.isRefused(append([]string{"spec", "defaults"}, path[1:]...)) {
-		return
-	}
-	message := fmt.Sprintf("%s: %s %s", strings.TrimPrefix(mapping, "spec."), quoted(key), p.message)
-	k.findings = append(k.findings, k.cluster.Finding(p.severity, p.rule, path, message, p.hint))
 }
 
 func checkLabelPair(name, value string) *problem {

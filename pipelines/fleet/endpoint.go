@@ -252,6 +252,7 @@ func (k *check) dns(ways []Way) {
 
 func (k *check) ingress() {
 	in := k.cluster.Spec.Ingress
+	k.annotations("spec.ingress.annotations", in.Annotations)
 	stated := k.given.Ingress != nil && k.given.Ingress.Enabled != nil
 	switch {
 	case in.Host != "":

@@ -15,7 +15,6 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"kasou/pipelines/finding"
-	"kasou/pipelines/layout"
 	"kasou/pipelines/manifest"
 )
 
@@ -512,11 +511,4 @@ func differing(a, b map[string]any, at string) []string {
 		}
 	}
 	return fields
-}
-
-// IsOwn reports whether a file has a path that kasou writes for the cluster in the
-// clusters folder dir.
-func IsOwn(dir, cluster, file string) bool {
-	own := layout.Of(dir, cluster)
-	return file == own.Values() || file == own.Application() || strings.HasPrefix(file, own.Manifest()+"/")
 }

@@ -24,9 +24,6 @@ type Before struct {
 	Unknown string
 }
 
-// Commits returns how many commits there are to compare with.
-func (b Before) Commits() int { return len(b.commits) }
-
 // Find returns the commits before the working copy at root, the top of a git
 // repository: HEAD, and the commit against, such as the one that a push started
 // from; where that is empty, HEAD's parents, which for the merge commit that

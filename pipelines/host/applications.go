@@ -1,6 +1,10 @@
 package host
 
-import "context"
+import (
+	"context"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
 
 // Destination is where an Argo CD Application deploys to.
 type Destination struct {
@@ -11,41 +15,23 @@ type Destination struct {
 	Server, Cluster string
 }
 
-// Destinations returns those of all Applications on the host, in pages. The
-// errors are those of a host that cannot be asked.
-func (h *Host) Destinations(ctx context.Context) ([]Destination, error) {
-	const path = "/apis/argoproj.io/v1alpha1/applications"
-	var all []Destination
-	query := map[string]string{"limit": pageSize}
-	for {
-		var list struct {
-			Metadata struct {
-				Continue string `json:"continue"`
-			} `json:"metadata"`
-			Items []struct {
-				Metadata struct {
-					Namespace string `json:"namespace"`
-					Name      string `json:"name"`
-				} `json:"metadata"`
-				Spec struct {
-					Destination struct {
-						Server string `json:"server"`
-						Name   string `json:"name"`
-					} `json:"destination"`
-				} `json:"spec"`
-			} `json:"items"`
-		}
-		err := h.decode(ctx, call{doing: "listing applications", path: path, query: query,
-			needs: Permission{Verb: "list", Group: "argoproj.io", Resource: "applications"}}, &list)
-		if err != nil {
-			return nil, err
-		}
-		for _, item := range list.Items {
-			all = append(all, Destination{item.Metadata.Namespace, item.Metadata.Name, item.Spec.Destination.Server, item.Spec.Destination.Name})
-		}
-		if list.Metadata.Continue == "" {
-			return all, nil
-		}
-		query = map[string]string{"limit": pageSize, "continue": list.Metadata.Continue}
+// Destinations returns those of all Applications on the host. The errors are those of
+// a host that cannot be asked.
+func Destinations(ctx context.Context, h *Host) ([]Destination, error) {
+	type application struct {
+		metav1.ObjectMeta `json:"metadata"`
+		Spec              struct {
+			Destination struct {
+				Server string `json:"server"`
+				Name   string `json:"name"`
+			} `json:"destination"`
+		} `json:"spec"`
 	}
+	items, err := listAll[application](ctx, h.connection, call{doing: "listing applications", version: "v1alpha1",
+		needs: Permission{Verb: "list", Group: "argoproj.io", Resource: "applications"}})
+	var all []Destination
+	for _, a := range items {
+		all = append(all, Destination{a.Namespace, a.Name, a.Spec.Destination.Server, a.Spec.Destination.Name})
+	}
+	return all, err
 }

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"net/url"
 	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -34,19 +33,19 @@ func (e *NoControllerError) Error() string {
 		strings.Join(e.Names, " or "), e.Namespace)
 }
 
-// SealingCertificate gives what the Sealed Secrets controller serves as its
+// SealingCertificate returns what the Sealed Secrets controller serves as its
 // certificate, through the API server's proxy, as kubeseal --fetch-cert does.
 // It is not checked: that is seal's to do. Where name is empty both usual names
 // are tried; an empty namespace means kube-system. The errors are a
 // *NoControllerError, and those of a host that cannot be asked.
-func (h *Host) SealingCertificate(ctx context.Context, namespace, name string) ([]byte, error) {
+func SealingCertificate(ctx context.Context, h *Host, namespace, name string) ([]byte, error) {
 	namespace = cmp.Or(namespace, DefaultControllerNamespace)
 	names := []string{name}
 	if name == "" {
 		names = []string{DefaultController, AlternativeController}
 	}
 	for _, name := range names {
-		data, err := h.servedCertificate(ctx, namespace, name)
+		data, err := servedCertificate(ctx, h.connection, namespace, name)
 		if err == nil || !apierrors.IsNotFound(err) {
 			return data, err
 		}
@@ -61,12 +60,12 @@ func proxyNames(name string) []string {
 	return []string{"http:" + name + ":", "http:" + name + ":http"}
 }
 
-func (h *Host) servedCertificate(ctx context.Context, namespace, name string) (data []byte, err error) {
+func servedCertificate(ctx context.Context, host *connection, namespace, name string) (data []byte, err error) {
 	for _, proxied := range proxyNames(name) {
-		data, err = h.do(ctx, call{
+		data, err = host.do(ctx, call{
 			doing: fmt.Sprintf("reading the certificate of the Sealed Secrets controller %s/%s", namespace, name),
-			path:  "/api/v1/namespaces/" + url.PathEscape(namespace) + "/services/" + url.PathEscape(proxied) + "/proxy/v1/cert.pem",
-			needs: proxyService(namespace, name),
+			path:  proxyService(namespace, proxied).path("v1") + "/v1/cert.pem",
+			needs: proxyService(namespace, proxyNames(name)...),
 			limit: maximumCertificate,
 			final: noSuchPort,
 		})

@@ -40,7 +40,7 @@ func TestSealingCertificate(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s := serve(t, test.answers)
-			got, err := opened(t, s, Options{}).SealingCertificate(background(t), "", test.controller)
+			got, err := SealingCertificate(background(t), opened(t, s, Options{}), "", test.controller)
 			if kindOf(err) != test.kind || err == nil && string(got) != certificate {
 				t.Fatalf("%q, error %v", got, err)
 			}
@@ -87,7 +87,7 @@ func TestSealingCertificateFrom(t *testing.T) {
 		{"a large file", filepath.Join(dir, "large"), "larger than a certificate"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			got, err := fetcher{client: server.Client()}.read(background(t), test.source)
+			got, err := readSource(background(t), *server.Client(), test.source)
 			if (err == nil) != (test.message == "") || err == nil && string(got) != certificate {
 				t.Fatalf("%d bytes, error %v", len(got), err)
 			}

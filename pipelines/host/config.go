@@ -27,7 +27,7 @@ func (e *ConfigError) Error() string {
 	return "kubeconfig " + e.File + ": " + e.Reason
 }
 
-// load gives the configuration by kubectl's rules.
+// load returns the configuration by kubectl's rules.
 func load(o Options) (*rest.Config, error) {
 	if o.InCluster {
 		config, err := rest.InClusterConfig()
@@ -36,16 +36,20 @@ func load(o Options) (*rest.Config, error) {
 		}
 		return config, nil
 	}
-	rules := clientcmd.NewDefaultClientConfigLoadingRules()
-	rules.ExplicitPath = o.Kubeconfig
-	rules.MigrationRules = nil // they copy files
-	rules.WarnIfAllMissing = false
 	overrides := &clientcmd.ConfigOverrides{CurrentContext: o.Context}
-	config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, overrides).ClientConfig()
+	config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(loadingRules(o), overrides).ClientConfig()
 	if err != nil {
 		return nil, &ConfigError{File: o.Kubeconfig, Reason: configReason(err, o)}
 	}
 	return config, nil
+}
+
+func loadingRules(o Options) *clientcmd.ClientConfigLoadingRules {
+	rules := clientcmd.NewDefaultClientConfigLoadingRules()
+	rules.ExplicitPath = o.Kubeconfig
+	rules.MigrationRules = nil // they copy files
+	rules.WarnIfAllMissing = false
+	return rules
 }
 
 // configReason repeats no parser's message: it can quote a credential.

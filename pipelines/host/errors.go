@@ -65,9 +65,9 @@ func (e *UnreachableError) Unwrap() error { return e.Err }
 
 var errGarbage = errors.New("it answered with something that is not a Kubernetes object")
 
-// classify makes of the last attempt's error what a caller can tell apart. Not
+// classify returns the last attempt's error as one that a caller can tell apart. Not
 // found, invalid and bad request are for the caller to judge.
-func classify(c call, timeout time.Duration, err error) error {
+func (h *connection) classify(c call, err error) error {
 	switch {
 	case apierrors.IsForbidden(err):
 		return &ForbiddenError{Doing: c.doing, Needs: c.needs, Said: said(err)}
@@ -78,12 +78,17 @@ func classify(c call, timeout time.Duration, err error) error {
 	case errors.Is(err, context.Canceled):
 		return fmt.Errorf("%s: %w", c.doing, context.Canceled)
 	}
-	return &UnreachableError{Doing: c.doing, Reason: reason(err, timeout), Err: err}
+	return &UnreachableError{Doing: c.doing, Reason: reason(err, h.options.Timeout), Err: err}
 }
 
 // reason says what went wrong, without what a server that is none may have
 // sent: an answer to a request for a Secret could be anything.
 func reason(err error, timeout time.Duration) string {
+	for _, known := range []error{errRedirect, errGarbage, errTooLong} {
+		if errors.Is(err, known) {
+			return known.Error()
+		}
+	}
 	var status apierrors.APIStatus
 	var asURL *url.Error
 	switch {
@@ -92,23 +97,12 @@ func reason(err error, timeout time.Duration) string {
 		return strings.TrimSuffix(fmt.Sprintf("it answered HTTP %d %s: %s", code, http.StatusText(int(code)), said(err)), ": ")
 	case errors.Is(err, context.DeadlineExceeded):
 		return fmt.Sprintf("no answer within %s", timeout)
-	case errors.Is(err, errRedirect), errors.Is(err, errGarbage), errors.Is(err, errTooLong):
-		return lastOf(err).Error()
 	case errors.As(err, &asURL):
 		return plain(asURL.Err.Error())
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return "the answer broke off"
 	}
 	return "the answer could not be read"
-}
-
-func lastOf(err error) error {
-	for _, known := range []error{errRedirect, errGarbage, errTooLong} {
-		if errors.Is(err, known) {
-			return known
-		}
-	}
-	return err
 }
 
 // said gives a Status' message. Where the server sent no Status, client-go

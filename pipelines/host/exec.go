@@ -12,6 +12,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/remotecommand"
 	"k8s.io/client-go/transport/spdy"
 	"k8s.io/client-go/util/exec"
@@ -26,11 +27,11 @@ const (
 )
 
 // execKubeconfig runs cat in the syncer, as people did by hand.
-func (h *Host) execKubeconfig(ctx context.Context, namespace, pod string) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(ctx, h.options.Timeout)
+func execKubeconfig(ctx context.Context, host *connection, namespace, pod string) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, host.options.Timeout)
 	defer cancel()
-	executor, refused, err := h.executor(h.client.Get().
-		AbsPath("/api/v1/namespaces/"+url.PathEscape(namespace)+"/pods/"+url.PathEscape(pod)+"/exec").
+	executor, refused, err := executorOf(host.config, host.client.Get().
+		AbsPath(createExec(namespace, pod).path("v1")).
 		Param("container", syncerContainer).Param("command", "cat").Param("command", syncerFile).
 		Param("stdout", "true").Param("stderr", "true").URL())
 	doing := fmt.Sprintf("reading %s in the pod %s/%s", syncerFile, namespace, pod)
@@ -48,7 +49,7 @@ func (h *Host) execKubeconfig(ctx context.Context, namespace, pod string) ([]byt
 	case apierrors.IsNotFound(err):
 		return nil, fmt.Errorf("%s: there is no such pod", doing)
 	case err != nil:
-		return nil, classify(call{doing: doing, needs: createExec(namespace, pod)}, h.options.Timeout, err)
+		return nil, host.classify(call{doing: doing, needs: createExec(namespace, pod)}, err)
 	case out.full:
 		return nil, fmt.Errorf("%s: %w", doing, errTooLong)
 	case out.buffer.Len() == 0:
@@ -57,10 +58,10 @@ func (h *Host) execKubeconfig(ctx context.Context, namespace, pod string) ([]byt
 	return out.buffer.Bytes(), nil
 }
 
-// executor talks as kubectl does: over a WebSocket, and over SPDY with hosts
-// and proxies that do not know that.
-func (h *Host) executor(target *url.URL) (remotecommand.Executor, *answers, error) {
-	transport, upgrader, err := spdy.RoundTripperFor(h.config)
+// executorOf returns one that talks as kubectl does: over a WebSocket, and over SPDY with
+// hosts and proxies that do not know that; and the answers to the latter.
+func executorOf(config *rest.Config, target *url.URL) (remotecommand.Executor, *answers, error) {
+	transport, upgrader, err := spdy.RoundTripperFor(config)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -69,7 +70,7 @@ func (h *Host) executor(target *url.URL) (remotecommand.Executor, *answers, erro
 	if err != nil {
 		return nil, nil, err
 	}
-	socket, err := remotecommand.NewWebSocketExecutor(h.config, http.MethodGet, target.String())
+	socket, err := remotecommand.NewWebSocketExecutor(config, http.MethodGet, target.String())
 	if err != nil {
 		return nil, nil, err
 	}
@@ -87,7 +88,7 @@ type answers struct {
 	err error
 }
 
-// RoundTrip gives and keeps an error that apierrors knows for every answer but a 101; so
+// RoundTrip returns and keeps an error that apierrors knows for every answer but a 101; so
 // no redirect is followed, either.
 func (a *answers) RoundTrip(request *http.Request) (*http.Response, error) {
 	response, err := a.next.RoundTrip(request)

@@ -68,7 +68,7 @@ func TestFaultsThatPass(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := serve(t, map[string]http.HandlerFunc{secretPath: after(2, fault, good)})
-			got, err := opened(t, s, Options{Timeout: waitFor(name, 500*time.Millisecond)}).Kubeconfig(background(t), dev)
+			got, err := ReadKubeconfig(background(t), opened(t, s, Options{Timeout: waitFor(name, 500*time.Millisecond)}), dev)
 			if err != nil || got.State != Ready {
 				t.Errorf("%s, error %v after %d requests", got, err, len(s.requests()))
 			}
@@ -102,7 +102,7 @@ func TestFaultsThatStay(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s := serve(t, map[string]http.HandlerFunc{secretPath: test.answer})
-			_, err := opened(t, s, Options{Retries: 2, Timeout: waitFor(test.name, 300*time.Millisecond)}).Kubeconfig(background(t), dev)
+			_, err := ReadKubeconfig(background(t), opened(t, s, Options{Retries: 2, Timeout: waitFor(test.name, 300*time.Millisecond)}), dev)
 			if kindOf(err) != test.kind || !strings.Contains(err.Error(), test.message) {
 				t.Fatalf("error %v; want %s with %q", err, test.kind, test.message)
 			}
@@ -125,7 +125,7 @@ func TestConnectionRefused(t *testing.T) {
 	_ = listener.Close()
 	s := serve(t, nil)
 	s.URL = "https://" + address
-	_, err = opened(t, s, Options{Retries: 1}).ServiceCIDRs(background(t))
+	_, err = ServiceCIDRs(background(t), opened(t, s, Options{Retries: 1}))
 	if kindOf(err) != "unreachable" || !strings.Contains(err.Error(), "connection refused") {
 		t.Errorf("error %v", err)
 	}
@@ -144,7 +144,7 @@ func TestCertificateThatIsNotTrusted(t *testing.T) {
 		t.Fatal(err)
 	}
 	started := time.Now()
-	_, err = h.ServiceCIDRs(background(t))
+	_, err = ServiceCIDRs(background(t), h)
 	if kindOf(err) != "unreachable" || !strings.Contains(err.Error(), "x509") || time.Since(started) > 5*time.Second {
 		t.Errorf("after %s: %v", time.Since(started), err)
 	}
@@ -159,7 +159,7 @@ func TestPausesAreBounded(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond)
 	defer cancel()
 	started := time.Now()
-	if _, err := opened(t, s, Options{}).Kubeconfig(ctx, dev); kindOf(err) != "unreachable" {
+	if _, err := ReadKubeconfig(ctx, opened(t, s, Options{}), dev); kindOf(err) != "unreachable" {
 		t.Errorf("error %v", err)
 	}
 	if time.Since(started) > 5*time.Second {
@@ -204,7 +204,7 @@ func TestKUBECONFIGAndContext(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, err := h.Kubeconfig(background(t), dev); err != nil || got.State != Ready {
+	if got, err := ReadKubeconfig(background(t), h, dev); err != nil || got.State != Ready {
 		t.Errorf("%s, error %v", got, err)
 	}
 	if h.Server() != s.URL || strings.Contains(h.GoString(), testToken) {
@@ -229,7 +229,7 @@ func TestCredentialPluginHasNoInput(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, err := h.Kubeconfig(background(t), dev); err != nil || got.State != Ready {
+	if got, err := ReadKubeconfig(background(t), h, dev); err != nil || got.State != Ready {
 		t.Errorf("%s, error %v", got, err)
 	}
 	if !slices.Equal(s.requests(), []string{secretPath}) {

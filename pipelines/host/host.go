@@ -6,13 +6,12 @@ package host
 import (
 	"cmp"
 	"crypto/x509"
-	"errors"
 	"fmt"
-	"net/http"
 	"sync"
 	"time"
 
-	"k8s.io/apimachinery/pkg/util/wait"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 )
@@ -46,11 +45,8 @@ type Options struct {
 
 // Host is one cluster. Any number of goroutines may use it.
 type Host struct {
-	options Options
-	config  *rest.Config
-	client  *rest.RESTClient
-	backoff wait.Backoff
-	kinds   kinds
+	*connection
+	kinds kinds
 	// certificate guards shown, the one that the API server shows.
 	certificate sync.Once
 	shown       *x509.Certificate
@@ -75,16 +71,11 @@ func Open(o Options) (*Host, error) {
 		config.ExecProvider.StdinUnavailable = true
 		config.ExecProvider.StdinUnavailableMessage = "kasou keeps standard input for --kubeconfig -"
 	}
-	client, err := connect(config)
+	connection, err := connect(config, o)
 	if err != nil {
 		return nil, &ConfigError{Reason: "it cannot be used: " + plain(err.Error())}
 	}
-	return &Host{options: o, config: config, client: client, backoff: patience()}, nil
-}
-
-// patience gives the pauses between attempts.
-func patience() wait.Backoff {
-	return wait.Backoff{Duration: 200 * time.Millisecond, Factor: 2, Jitter: 0.2, Steps: 16, Cap: 5 * time.Second}
+	return &Host{connection: connection, kinds: kinds{host: connection, served: map[schema.GroupVersion][]metav1.APIResource{}}}, nil
 }
 
 func (o Options) withDefaults() Options {
@@ -96,24 +87,10 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-var errRedirect = errors.New("it sends kasou to another server, and kasou does not follow")
-
-// connect gives a client that follows no redirect: the transport would send
-// the bearer token along to whatever server that is.
-func connect(config *rest.Config) (*rest.RESTClient, error) {
-	made, err := rest.HTTPClientFor(config)
-	if err != nil {
-		return nil, err
-	}
-	client := *made // it can be http.DefaultClient
-	client.CheckRedirect = func(*http.Request, []*http.Request) error { return errRedirect }
-	return rest.UnversionedRESTClientForConfigAndClient(config, &client)
-}
-
-// Server gives the URL of the host's API server, for messages.
+// Server returns the URL of the host's API server, for messages.
 func (h *Host) Server() string { return h.config.Host }
 
-// String names the host and none of its credentials.
+// String returns the host's address and none of its credentials.
 func (h *Host) String() string { return fmt.Sprintf("host %s", h.config.Host) }
 
 // GoString is String: %#v would print the credentials.

@@ -4,13 +4,11 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net/url"
 
-	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 )
 
-// State says how far a virtual cluster has come on the host.
+// State is how far a virtual cluster has come on the host.
 type State int
 
 const (
@@ -24,7 +22,7 @@ const (
 	EmptySecret
 )
 
-// String gives the state's word.
+// String returns the state's word.
 func (s State) String() string {
 	return [...]string{"ready", "no namespace", "pending", "empty secret"}[s]
 }
@@ -59,18 +57,18 @@ func (k Kubeconfig) Format(f fmt.State, _ rune) {
 // configKey is the key of every vcluster version; the others came later.
 const configKey = "config"
 
-// Kubeconfig reads the Secret vc-NAME, else the file in the syncer's pod. A
+// ReadKubeconfig returns the kubeconfig in the Secret vc-NAME, else that in the syncer's pod. A
 // cluster that has not booted is a State, no error. The errors are those of a
 // host that cannot be asked.
-func (h *Host) Kubeconfig(ctx context.Context, r KubeconfigRequest) (Kubeconfig, error) {
+func ReadKubeconfig(ctx context.Context, h *Host, r KubeconfigRequest) (Kubeconfig, error) {
 	name := "vc-" + r.Name
 	result := Kubeconfig{Source: r.Namespace + "/" + name}
-	secret, err := h.secret(ctx, r.Namespace, name)
+	secret, err := h.Secret(ctx, r.Namespace, name)
 	switch {
-	case apierrors.IsNotFound(err):
-		result.State = Pending
 	case err != nil:
 		return Kubeconfig{}, err
+	case secret == nil:
+		result.State = Pending
 	case len(secret.Data[configKey]) > 0:
 		result.Data = secret.Data[configKey]
 		return result, nil
@@ -79,7 +77,7 @@ func (h *Host) Kubeconfig(ctx context.Context, r KubeconfigRequest) (Kubeconfig,
 	}
 	if r.Exec {
 		pod := r.Name + "-0"
-		data, err := h.execKubeconfig(ctx, r.Namespace, pod)
+		data, err := execKubeconfig(ctx, h.connection, r.Namespace, pod)
 		switch {
 		case err == nil:
 			return Kubeconfig{Data: data, Source: r.Namespace + "/" + pod}, nil
@@ -88,44 +86,17 @@ func (h *Host) Kubeconfig(ctx context.Context, r KubeconfigRequest) (Kubeconfig,
 		}
 		result.Exec = err
 	}
-	if result.State == Pending && h.namespaceGone(ctx, r.Namespace) {
+	if result.State == Pending && namespaceGone(ctx, h.connection, r.Namespace) {
 		result.State = NoNamespace
 	}
 	return result, nil
 }
 
-// Secret gives a Secret of the host, nil where there is none. The errors are
-// those of a host that cannot be asked; none holds any part of it.
-func (h *Host) Secret(ctx context.Context, namespace, name string) (*corev1.Secret, error) {
-	secret, err := h.secret(ctx, namespace, name)
-	if apierrors.IsNotFound(err) {
-		return nil, nil
-	}
-	return secret, err
-}
-
-func (h *Host) secret(ctx context.Context, namespace, name string) (*corev1.Secret, error) {
-	secret := &corev1.Secret{}
-	c := call{
-		doing: fmt.Sprintf("reading the Secret %s/%s", namespace, name),
-		path:  "/api/v1/namespaces/" + url.PathEscape(namespace) + "/secrets/" + url.PathEscape(name),
-		needs: getSecret(namespace, name),
-	}
-	if err := h.decode(ctx, c, secret); err != nil {
-		return nil, err
-	}
-	if secret.Name != name || secret.Namespace != namespace {
-		return nil, classify(c, h.options.Timeout, errGarbage)
-	}
-	return secret, nil
-}
-
 // namespaceGone is sure or says no: the answer only makes a message better.
-func (h *Host) namespaceGone(ctx context.Context, name string) bool {
-	_, err := h.do(ctx, call{
-		doing: "looking for the namespace " + name,
-		path:  "/api/v1/namespaces/" + url.PathEscape(name),
-		needs: getNamespace(name),
-	})
+func namespaceGone(ctx context.Context, host *connection, name string) bool {
+	// The permission can stand in a Role of that namespace: RBAC counts a Namespace as
+	// an object in itself.
+	_, err := host.do(ctx, call{doing: "looking for the namespace " + name,
+		needs: Permission{Verb: "get", Resource: "namespaces", Names: []string{name}, Namespace: name}})
 	return apierrors.IsNotFound(err)
 }

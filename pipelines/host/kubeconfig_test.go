@@ -92,7 +92,7 @@ func TestKubeconfig(t *testing.T) {
 		{"a pod that is not ours to enter", map[string]http.HandlerFunc{namespacePath: there, "POST " + execPath: forbidden("pods/exec")}, allowed, Pending, "", "", "the host forbids create pods/exec dev-0 in namespace dev"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			got, err := opened(t, serve(t, test.answers), Options{}).Kubeconfig(background(t), test.request)
+			got, err := ReadKubeconfig(background(t), opened(t, serve(t, test.answers), Options{}), test.request)
 			if kindOf(err) != test.kind || got.State != test.state || string(got.Data) != test.data {
 				t.Fatalf("%s, %d bytes, error %v", got, len(got.Data), err)
 			}
@@ -112,7 +112,7 @@ func TestKubeconfigGivesUpWithItsCaller(t *testing.T) {
 		cancel()
 		<-r.Context().Done()
 	}})
-	_, err := opened(t, s, Options{}).Kubeconfig(ctx, dev)
+	_, err := ReadKubeconfig(ctx, opened(t, s, Options{}), dev)
 	if err == nil || !strings.Contains(err.Error(), context.Canceled.Error()) {
 		t.Errorf("error %v", err)
 	}

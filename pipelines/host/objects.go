@@ -3,9 +3,9 @@ package host
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
-	"net/url"
+	"path"
+	"strings"
 	"sync"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -36,60 +36,54 @@ type RefusedError struct {
 
 func (e *RefusedError) Error() string { return e.Object + ": the host refuses it: " + e.Said }
 
-// kinds remembers what a host serves, by group and version.
+// kinds is a cache of what a host serves, by group and version.
 type kinds struct {
+	host   *connection
 	mu     sync.Mutex
 	served map[schema.GroupVersion][]metav1.APIResource
 }
 
-// resource gives how the host serves a kind. The errors are a *NoKindError, and
+// resource returns how the host serves a kind. The errors are a *NoKindError, and
 // those of a host that cannot be asked.
-func (h *Host) resource(ctx context.Context, kind schema.GroupVersionKind) (metav1.APIResource, error) {
-	h.kinds.mu.Lock()
-	defer h.kinds.mu.Unlock()
+func (k *kinds) resource(ctx context.Context, kind schema.GroupVersionKind) (metav1.APIResource, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
 	version := kind.GroupVersion()
-	served, ok := h.kinds.served[version]
+	served, ok := k.served[version]
 	if !ok {
 		var list metav1.APIResourceList
-		err := h.decode(ctx, call{doing: "reading what kinds the host has in " + version.String(), path: prefix(version),
-			needs: Permission{Verb: "get", URL: prefix(version)}}, &list)
+		url := path.Join("/apis", version.Group, version.Version)
+		if version.Group == "" {
+			url = path.Join("/api", version.Version)
+		}
+		err := k.host.decode(ctx, call{doing: "reading what kinds the host has in " + version.String(), needs: Permission{Verb: "get", URL: url}}, &list)
 		if err != nil && !apierrors.IsNotFound(err) {
 			return metav1.APIResource{}, err
 		}
 		served = list.APIResources
-		if h.kinds.served == nil {
-			h.kinds.served = map[schema.GroupVersion][]metav1.APIResource{}
-		}
-		h.kinds.served[version] = served
+		k.served[version] = served
 	}
 	for _, r := range served {
 		// scale and status are kinds below another resource.
-		if r.Kind == kind.Kind && url.PathEscape(r.Name) == r.Name {
+		if r.Kind == kind.Kind && !strings.Contains(r.Name, "/") {
 			return r, nil
 		}
 	}
 	return metav1.APIResource{}, &NoKindError{Kind: kind}
 }
 
-func prefix(version schema.GroupVersion) string {
-	if version.Group == "" {
-		return "/api/" + url.PathEscape(version.Version)
-	}
-	return "/apis/" + url.PathEscape(version.Group) + "/" + url.PathEscape(version.Version)
-}
-
-// Namespaced says whether objects of the kind live in a namespace. The errors
+// Namespaced reports whether objects of the kind live in a namespace. The errors
 // are a *NoKindError, and those of a host that cannot be asked.
 func (h *Host) Namespaced(ctx context.Context, kind schema.GroupVersionKind) (bool, error) {
-	r, err := h.resource(ctx, kind)
+	r, err := h.kinds.resource(ctx, kind)
 	return r.Namespaced, err
 }
 
-// Object gives the host's object of the kind, namespace and name of want; nil
+// Object returns the host's object of the kind, namespace and name of want; nil
 // where the host has none. Secrets are not for it: SecretValue is. The errors
 // are a *NoKindError, and those of a host that cannot be asked.
 func (h *Host) Object(ctx context.Context, want *unstructured.Unstructured) (*unstructured.Unstructured, error) {
-	c, err := h.callOf(ctx, "get", want)
+	c, err := h.kinds.callOf(ctx, "get", want)
 	if err != nil {
 		return nil, err
 	}
@@ -101,17 +95,17 @@ func (h *Host) Object(ctx context.Context, want *unstructured.Unstructured) (*un
 	case err != nil:
 		return nil, err
 	case live.GetName() != want.GetName():
-		return nil, classify(c, h.options.Timeout, errGarbage)
+		return nil, h.classify(c, errGarbage)
 	}
 	return live, nil
 }
 
-// Predict gives what the host's object would be after a server-side apply of
+// Predict returns what the host's object would be after a server-side apply of
 // want by Argo CD. It is a dry run: nothing is stored. The object must be there
 // already. The errors are a *RefusedError where the host would not take it, a
 // *NoKindError, and those of a host that cannot be asked.
 func (h *Host) Predict(ctx context.Context, want *unstructured.Unstructured) (*unstructured.Unstructured, error) {
-	c, err := h.callOf(ctx, "patch", want)
+	c, err := h.kinds.callOf(ctx, "patch", want)
 	if err != nil {
 		return nil, err
 	}
@@ -125,7 +119,7 @@ func (h *Host) Predict(ctx context.Context, want *unstructured.Unstructured) (*u
 // Patched returns what the host's object would be after a JSON patch. It is a
 // dry run: nothing is stored. The errors are those of Predict.
 func (h *Host) Patched(ctx context.Context, o *unstructured.Unstructured, patch []byte) (*unstructured.Unstructured, error) {
-	c, err := h.callOf(ctx, "patch", o)
+	c, err := h.kinds.callOf(ctx, "patch", o)
 	if err != nil {
 		return nil, err
 	}
@@ -134,7 +128,7 @@ func (h *Host) Patched(ctx context.Context, o *unstructured.Unstructured, patch 
 }
 
 // try sends a patch of an object as a dry run.
-func (h *Host) try(ctx context.Context, c call, o *unstructured.Unstructured) (*unstructured.Unstructured, error) {
+func (h *connection) try(ctx context.Context, c call, o *unstructured.Unstructured) (*unstructured.Unstructured, error) {
 	c.doing = "trying " + nameOf(o)
 	c.query["dryRun"], c.query["fieldManager"] = metav1.DryRunAll, fieldManager
 	predicted := &unstructured.Unstructured{}
@@ -145,84 +139,41 @@ func (h *Host) try(ctx context.Context, c call, o *unstructured.Unstructured) (*
 	return predicted, err
 }
 
-// SecretMetadata returns the metadata of a Secret, and nil where there is none.
-// No value leaves the host. The errors are those of a host that cannot be asked.
-func (h *Host) SecretMetadata(ctx context.Context, namespace, name string) (*metav1.ObjectMeta, error) {
-	c := call{
-		doing:  "reading the metadata of the Secret " + namespace + "/" + name,
-		path:   "/api/v1/namespaces/" + url.PathEscape(namespace) + "/secrets/" + url.PathEscape(name),
-		accept: "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1",
-		needs:  getSecret(namespace, name),
-	}
-	var secret metav1.PartialObjectMetadata
-	switch err := h.decode(ctx, c, &secret); {
-	case apierrors.IsNotFound(err):
-		return nil, nil
-	case err != nil:
-		return nil, err
-	case secret.Name != name || secret.Namespace != namespace:
-		return nil, classify(c, h.options.Timeout, errGarbage)
-	}
-	return &secret.ObjectMeta, nil
-}
-
-// callOf gives the request for one object.
-func (h *Host) callOf(ctx context.Context, verb string, o *unstructured.Unstructured) (call, error) {
+// callOf returns the request for one object.
+func (k *kinds) callOf(ctx context.Context, verb string, o *unstructured.Unstructured) (call, error) {
 	kind := o.GroupVersionKind()
-	r, err := h.resource(ctx, kind)
+	r, err := k.resource(ctx, kind)
 	if err != nil {
 		return call{}, err
 	}
 	needs := Permission{Verb: verb, Group: kind.Group, Resource: r.Name, Names: []string{o.GetName()}}
-	path := prefix(kind.GroupVersion())
 	if r.Namespaced {
 		needs.Namespace = o.GetNamespace()
-		path += "/namespaces/" + url.PathEscape(o.GetNamespace())
 	}
-	return call{path: path + "/" + r.Name + "/" + url.PathEscape(o.GetName()), needs: needs}, nil
+	return call{version: kind.Version, needs: needs}, nil
 }
 
-// pageSize is client-go's own for lists.
-const pageSize = "500"
-
-// Metadata gives the metadata of all the host's objects of a kind, in pages. The
-// errors are a *NoKindError, and those of a host that cannot be asked.
+// Metadata returns the metadata of all the host's objects of a kind. The errors are a
+// *NoKindError, and those of a host that cannot be asked.
 func (h *Host) Metadata(ctx context.Context, kind schema.GroupVersionKind) ([]metav1.ObjectMeta, error) {
-	r, err := h.resource(ctx, kind)
+	r, err := h.kinds.resource(ctx, kind)
 	if err != nil {
 		return nil, err
 	}
+	items, err := listAll[struct {
+		metav1.ObjectMeta `json:"metadata"`
+	}](ctx, h.connection, call{
+		doing: "listing " + r.Name, version: kind.Version, accept: "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1",
+		needs: Permission{Verb: "list", Group: kind.Group, Resource: r.Name},
+	})
 	var all []metav1.ObjectMeta
-	query := map[string]string{"limit": pageSize}
-	for {
-		var list metav1.PartialObjectMetadataList
-		err := h.decode(ctx, call{
-			doing: "listing " + r.Name, path: prefix(kind.GroupVersion()) + "/" + r.Name, query: query,
-			accept: "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1",
-			needs:  Permission{Verb: "list", Group: kind.Group, Resource: r.Name},
-		}, &list)
-		if err != nil {
-			return nil, err
-		}
-		for _, item := range list.Items {
-			all = append(all, item.ObjectMeta)
-		}
-		if list.Continue == "" {
-			return all, nil
-		}
-		query = map[string]string{"limit": pageSize, "continue": list.Continue}
+	for _, item := range items {
+		all = append(all, item.ObjectMeta)
 	}
+	return all, err
 }
 
-// Ping asks whether the host answers at all. The errors are those of a host
-// that cannot be asked.
-func (h *Host) Ping(ctx context.Context) error {
-	var version json.RawMessage
-	return h.decode(ctx, call{doing: "asking the host for its version", path: "/version",
-		needs: Permission{Verb: "get", URL: "/version"}}, &version)
-}
-
-// nameOf gives kind, namespace and name for messages.
+// nameOf returns kind, namespace and name for messages.
 func nameOf(o *unstructured.Unstructured) string {
 	name := o.GetName()
 	if o.GetNamespace() != "" {

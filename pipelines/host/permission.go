@@ -2,6 +2,7 @@ package host
 
 import (
 	"fmt"
+	"net/url"
 	"strings"
 )
 
@@ -20,7 +21,7 @@ type Permission struct {
 	URL string
 }
 
-// Rule gives the RBAC rule to add, as YAML for the rules of a Role.
+// Rule returns the RBAC rule to add, as YAML for the rules of a Role.
 func (p Permission) Rule() string {
 	if p.URL != "" {
 		return fmt.Sprintf("- nonResourceURLs: [%q]\n  verbs: [%q]\n", p.URL, p.Verb)
@@ -34,7 +35,7 @@ func (p Permission) Rule() string {
 	return b.String()
 }
 
-// Kind says what kind of role holds the rule, and where.
+// Kind returns what kind of role holds the rule, and where.
 func (p Permission) Kind() string {
 	if p.Namespace == "" {
 		return "a ClusterRole"
@@ -42,7 +43,7 @@ func (p Permission) Kind() string {
 	return "a Role in namespace " + p.Namespace
 }
 
-// String gives the permission in words: get secrets vc-dev in namespace dev.
+// String returns the permission in words: get secrets vc-dev in namespace dev.
 func (p Permission) String() string {
 	if p.URL != "" {
 		return p.Verb + " " + p.URL
@@ -60,28 +61,41 @@ func (p Permission) String() string {
 	return strings.Join(words, " ")
 }
 
-func listServiceCIDRs() Permission {
-	return Permission{Verb: "list", Group: "networking.k8s.io", Resource: "servicecidrs"}
-}
-
-func createServices(namespace string) Permission {
-	return Permission{Verb: "create", Resource: "services", Namespace: namespace}
-}
-
 func getSecret(namespace, name string) Permission {
 	return Permission{Verb: "get", Resource: "secrets", Names: []string{name}, Namespace: namespace}
-}
-
-// getNamespace can stand in a Role of that namespace: RBAC counts a Namespace
-// as an object in itself.
-func getNamespace(name string) Permission {
-	return Permission{Verb: "get", Resource: "namespaces", Names: []string{name}, Namespace: name}
 }
 
 func createExec(namespace, pod string) Permission {
 	return Permission{Verb: "create", Resource: "pods/exec", Names: []string{pod}, Namespace: namespace}
 }
 
-func proxyService(namespace, name string) Permission {
-	return Permission{Verb: "get", Resource: "services/proxy", Names: proxyNames(name), Namespace: namespace}
+func proxyService(namespace string, names ...string) Permission {
+	return Permission{Verb: "get", Resource: "services/proxy", Names: names, Namespace: namespace}
+}
+
+// path returns the path of what is permitted in a version of its API group; with several
+// names, of the first.
+func (p Permission) path(version string) string {
+	if p.URL != "" {
+		return p.URL
+	}
+	parts := []string{"apis", p.Group, version}
+	if p.Group == "" {
+		parts = []string{"api", version}
+	}
+	if p.Namespace != "" && p.Resource != "namespaces" {
+		parts = append(parts, "namespaces", p.Namespace)
+	}
+	resource, below, _ := strings.Cut(p.Resource, "/")
+	parts = append(parts, resource)
+	if len(p.Names) > 0 {
+		parts = append(parts, p.Names[0])
+	}
+	if below != "" {
+		parts = append(parts, below)
+	}
+	for i := range parts {
+		parts[i] = url.PathEscape(parts[i])
+	}
+	return "/" + strings.Join(parts, "/")
 }

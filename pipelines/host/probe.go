@@ -24,10 +24,10 @@ var probeAddresses = []string{"192.0.2.1", "2001:db8::1"}
 
 // probe asks for a Service with an address that cannot be, once for each IP
 // family, and reads the range in the refusal.
-func (h *Host) probe(ctx context.Context) (ServiceRange, error) {
+func probe(ctx context.Context, host *connection) (ServiceRange, error) {
 	var found []string
 	for _, address := range probeAddresses {
-		cidr, err := h.probeFamily(ctx, address)
+		cidr, err := probeFamily(ctx, host, address)
 		if err != nil {
 			return ServiceRange{}, err
 		}
@@ -36,7 +36,7 @@ func (h *Host) probe(ctx context.Context) (ServiceRange, error) {
 		}
 	}
 	if len(found) == 2 {
-		primary, err := h.primaryFamily(ctx)
+		primary, err := primaryFamily(ctx, host)
 		if err != nil {
 			return ServiceRange{}, err
 		}
@@ -51,10 +51,10 @@ func (h *Host) probe(ctx context.Context) (ServiceRange, error) {
 	return ServiceRange{CIDR: joined}, nil
 }
 
-// probeFamily gives the range of the address's IP family, or an empty text
+// probeFamily returns the range of the address's IP family, or an empty text
 // where the host does not have that family.
-func (h *Host) probeFamily(ctx context.Context, address string) (string, error) {
-	_, err := h.dryRun(ctx, corev1.ServiceSpec{ClusterIP: address})
+func probeFamily(ctx context.Context, host *connection, address string) (string, error) {
+	_, err := dryRun(ctx, host, corev1.ServiceSpec{ClusterIP: address})
 	switch {
 	case err == nil:
 		return "", &UnknownRangeError{Reason: "it accepts " + address + " as the address of a Service"}
@@ -71,9 +71,9 @@ func (h *Host) probeFamily(ctx context.Context, address string) (string, error) 
 	return "", &UnknownRangeError{Reason: fmt.Sprintf("it refuses a dry run of a Service with %q", plain(message))}
 }
 
-// primaryFamily gives the family that a Service gets on a dual-stack host.
-func (h *Host) primaryFamily(ctx context.Context) (corev1.IPFamily, error) {
-	service, err := h.dryRun(ctx, corev1.ServiceSpec{ClusterIP: corev1.ClusterIPNone, Selector: map[string]string{"app": probeService}})
+// primaryFamily returns the family that a Service gets on a dual-stack host.
+func primaryFamily(ctx context.Context, host *connection) (corev1.IPFamily, error) {
+	service, err := dryRun(ctx, host, corev1.ServiceSpec{ClusterIP: corev1.ClusterIPNone, Selector: map[string]string{"app": probeService}})
 	if err == nil && len(service.Spec.IPFamilies) > 0 {
 		return service.Spec.IPFamilies[0], nil
 	}
@@ -85,9 +85,9 @@ func (h *Host) primaryFamily(ctx context.Context) (corev1.IPFamily, error) {
 
 // dryRun asks for a Service as if to make it. dryRun=All keeps the API server
 // from storing anything.
-func (h *Host) dryRun(ctx context.Context, spec corev1.ServiceSpec) (*corev1.Service, error) {
+func dryRun(ctx context.Context, host *connection, spec corev1.ServiceSpec) (*corev1.Service, error) {
 	spec.Ports = []corev1.ServicePort{{Port: 443}}
-	namespace := h.options.ProbeNamespace
+	namespace := host.options.ProbeNamespace
 	body, err := json.Marshal(corev1.Service{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Service"},
 		ObjectMeta: metav1.ObjectMeta{Name: probeService, Namespace: namespace},
@@ -97,12 +97,11 @@ func (h *Host) dryRun(ctx context.Context, spec corev1.ServiceSpec) (*corev1.Ser
 		return nil, err
 	}
 	service := &corev1.Service{}
-	err = h.decode(ctx, call{
+	err = host.decode(ctx, call{
 		doing: "probing the host's service range",
-		path:  "/api/v1/namespaces/" + namespace + "/services",
 		query: map[string]string{"dryRun": metav1.DryRunAll},
 		body:  body,
-		needs: createServices(namespace),
+		needs: Permission{Verb: "create", Resource: "services", Namespace: namespace},
 	}, service)
 	if apierrors.IsNotFound(err) {
 		return nil, &UnknownRangeError{Reason: "it has no namespace " + namespace + " to try a Service in"}
@@ -120,7 +119,7 @@ var (
 	notConfigured = regexp.MustCompile(`(?i)not configured on this cluster`)
 )
 
-// rangeIn gives the one range of the address's family that a refusal names.
+// rangeIn returns the one range of the address's family that a refusal names.
 func rangeIn(message, address string) string {
 	at := rangeWording.FindStringIndex(message)
 	if at == nil {

@@ -113,9 +113,9 @@ func hostOf(t *testing.T, grants []grant, used map[int]bool) *Host {
 // everything does all that kasou does on a host, and gives the cluster's state
 // and what was forbidden.
 func everything(t *testing.T, h *Host) (State, []error) {
-	_, first := h.ServiceCIDRs(background(t))
-	kubeconfig, second := h.Kubeconfig(background(t), KubeconfigRequest{Namespace: "development", Name: "development", Exec: true})
-	_, third := h.SealingCertificate(background(t), "", "")
+	_, first := ServiceCIDRs(background(t), h)
+	kubeconfig, second := ReadKubeconfig(background(t), h, KubeconfigRequest{Namespace: "development", Name: "development", Exec: true})
+	_, third := SealingCertificate(background(t), h, "", "")
 	var forbidden []error
 	for _, err := range []error{first, second, kubeconfig.Exec, third} {
 		if kindOf(err) == "forbidden" {
@@ -183,6 +183,6 @@ func checkRule(t *testing.T, failed error, want grant) {
 // On a host that has the ServiceCIDR API, that rule is the one.
 func TestServiceCIDRRuleIsDocumented(t *testing.T) {
 	h := opened(t, serve(t, map[string]http.HandlerFunc{listV1: forbidden("servicecidrs"), create: invalid("does not match the current range")}), Options{})
-	_, err := h.ServiceCIDRs(background(t))
+	_, err := ServiceCIDRs(background(t), h)
 	checkRule(t, err, documented(t)[0])
 }

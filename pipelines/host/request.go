@@ -1,6 +1,7 @@
 package host
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -12,7 +13,10 @@ import (
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/rest"
 )
 
 // maximumAnswer bounds what is read: an object has at most 1.5 MiB, a page of
@@ -24,11 +28,39 @@ const maximumDelay = 30 * time.Second
 
 var errTooLong = errors.New("its answer is far too long")
 
+// connection is a way to an API server, and the patience with it.
+type connection struct {
+	options Options
+	config  *rest.Config
+	client  *rest.RESTClient
+	// backoff has the pauses between attempts.
+	backoff wait.Backoff
+}
+
+var errRedirect = errors.New("it sends kasou to another server, and kasou does not follow")
+
+// connect returns a connection that follows no redirect: the transport would send the
+// bearer token along to whatever server that is.
+func connect(config *rest.Config, o Options) (*connection, error) {
+	made, err := rest.HTTPClientFor(config)
+	if err != nil {
+		return nil, err
+	}
+	following := *made // it can be http.DefaultClient
+	following.CheckRedirect = func(*http.Request, []*http.Request) error { return errRedirect }
+	client, err := rest.UnversionedRESTClientForConfigAndClient(config, &following)
+	return &connection{options: o, config: config, client: client,
+		backoff: wait.Backoff{Duration: 200 * time.Millisecond, Factor: 2, Jitter: 0.2, Steps: 16, Cap: 5 * time.Second}}, err
+}
+
 // call is one request. It must be safe to repeat.
 type call struct {
 	// doing says what for, as "reading …".
 	doing string
-	path  string
+	// needs is the permission that it takes, whose path in a version of its API group
+	// (v1 where it is empty) is asked for; where path is set, that.
+	needs         Permission
+	version, path string
 	// query and body make it a POST where there is a body, and a patch of a type
 	// where one is set.
 	query map[string]string
@@ -36,8 +68,6 @@ type call struct {
 	patch types.PatchType
 	// accept is the form of the answer, where it is not plain JSON.
 	accept string
-	// needs is the permission that it takes.
-	needs Permission
 	// alone has the request make a connection of its own.
 	alone bool
 	// limit of the answer, in bytes; 0 means maximumAnswer.
@@ -46,9 +76,9 @@ type call struct {
 	final func(error) bool
 }
 
-// do gives the answer's body. It tries again, with growing pauses, where the
+// do returns the answer's body. It tries again, with growing pauses, where the
 // server is busy, broken or not there.
-func (h *Host) do(ctx context.Context, c call) ([]byte, error) {
+func (h *connection) do(ctx context.Context, c call) ([]byte, error) {
 	backoff := h.backoff
 	for attempt := 0; ; attempt++ {
 		data, err := h.once(ctx, c)
@@ -57,28 +87,28 @@ func (h *Host) do(ctx context.Context, c call) ([]byte, error) {
 		}
 		// A caller that gave up is no fault of the server.
 		if ctx.Err() != nil || attempt >= h.options.Retries || !retryable(err) || c.final != nil && c.final(err) {
-			return nil, classify(c, h.options.Timeout, errors.Join(err, ctx.Err()))
+			return nil, h.classify(c, errors.Join(err, ctx.Err()))
 		}
 		if err := pause(ctx, max(backoff.Step(), asked(err))); err != nil {
-			return nil, classify(c, h.options.Timeout, err)
+			return nil, h.classify(c, err)
 		}
 	}
 }
 
 // decode is do for an object. Decoders' messages can quote what they read, so
 // none is kept.
-func (h *Host) decode(ctx context.Context, c call, into any) error {
+func (h *connection) decode(ctx context.Context, c call, into any) error {
 	data, err := h.do(ctx, c)
 	if err != nil {
 		return err
 	}
 	if json.Unmarshal(data, into) != nil {
-		return classify(c, h.options.Timeout, errGarbage)
+		return h.classify(c, errGarbage)
 	}
 	return nil
 }
 
-func (h *Host) once(ctx context.Context, c call) (data []byte, err error) {
+func (h *connection) once(ctx context.Context, c call) (data []byte, err error) {
 	ctx, cancel := context.WithTimeout(ctx, h.options.Timeout)
 	defer cancel()
 	request := h.client.Get()
@@ -98,23 +128,46 @@ func (h *Host) once(ctx context.Context, c call) (data []byte, err error) {
 		request.SetHeader("Connection", "close")
 	}
 	// client-go's own retries know no limit to Retry-After.
-	stream, err := request.AbsPath(c.path).MaxRetries(0).Stream(ctx)
+	stream, err := request.AbsPath(cmp.Or(c.path, c.needs.path(cmp.Or(c.version, "v1")))).MaxRetries(0).Stream(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, stream.Close()) }()
-	limit := c.limit
-	if limit == 0 {
-		limit = maximumAnswer
-	}
-	data, err = io.ReadAll(io.LimitReader(stream, limit+1))
+	return readBounded(stream, cmp.Or(c.limit, maximumAnswer))
+}
+
+// readBounded returns all of r, or errTooLong where that is more than limit bytes.
+func readBounded(r io.Reader, limit int64) ([]byte, error) {
+	data, err := io.ReadAll(io.LimitReader(r, limit+1))
 	if err == nil && int64(len(data)) > limit {
 		err = errTooLong
 	}
 	return data, err
 }
 
-// retryable says whether another attempt can help: not with a certificate that
+// pageSize is client-go's own for lists.
+const pageSize = "500"
+
+// listAll returns all the items of a list, which it reads in pages.
+func listAll[T any](ctx context.Context, h *connection, c call) (all []T, err error) {
+	c.query = map[string]string{"limit": pageSize}
+	for {
+		var page struct {
+			Metadata metav1.ListMeta `json:"metadata"`
+			Items    []T             `json:"items"`
+		}
+		if err := h.decode(ctx, c, &page); err != nil {
+			return nil, err
+		}
+		all = append(all, page.Items...)
+		if page.Metadata.Continue == "" {
+			return all, nil
+		}
+		c.query["continue"] = page.Metadata.Continue
+	}
+}
+
+// retryable reports whether another attempt can help: not with a certificate that
 // is not trusted, a name that does not exist, or a clear no.
 func retryable(err error) bool {
 	var status apierrors.APIStatus
@@ -135,7 +188,7 @@ func retryable(err error) bool {
 		errors.Is(err, context.DeadlineExceeded) || errors.Is(err, syscall.ECONNRESET)
 }
 
-// asked gives the pause that the server asks for.
+// asked returns the pause that the server asks for.
 func asked(err error) time.Duration {
 	seconds, ok := apierrors.SuggestsClientDelay(err)
 	if !ok {

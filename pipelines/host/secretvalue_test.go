@@ -23,7 +23,7 @@ func TestSecretValue(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := opened(t, serve(t, map[string]http.HandlerFunc{secretPath: test.answer}), Options{})
-			got, err := h.SecretValue(background(t), "dev", "vc-dev", test.key)
+			got, err := SecretValue(background(t), h, "dev", "vc-dev", test.key)
 			var none *NoSecretError
 			if string(got) != test.want || errors.As(err, &none) != test.none || !test.none && kindOf(err) != test.forbidden {
 				t.Errorf("%q, %v", got, err)

@@ -35,13 +35,13 @@ func (e *UnknownRangeError) Error() string {
 	return "the host does not tell its service range: " + e.Reason
 }
 
-// ServiceCIDRs asks the host for its service range: the ServiceCIDR objects
+// ServiceCIDRs returns the host's service range: that of the ServiceCIDR objects
 // (networking.k8s.io/v1 from Kubernetes 1.33 on, v1beta1 from 1.31), else what
 // a refused dry run of a Service says, as vcluster itself asks. It leaves no
 // object behind. The errors are *UnknownRangeError, and those of a host that
 // cannot be asked.
-func (h *Host) ServiceCIDRs(ctx context.Context) (ServiceRange, error) {
-	objects, err := h.serviceCIDRObjects(ctx)
+func ServiceCIDRs(ctx context.Context, h *Host) (ServiceRange, error) {
+	objects, err := serviceCIDRObjects(ctx, h.connection)
 	var forbidden *ForbiddenError
 	if err != nil && !errors.As(err, &forbidden) {
 		return ServiceRange{}, err
@@ -49,7 +49,7 @@ func (h *Host) ServiceCIDRs(ctx context.Context) (ServiceRange, error) {
 	if len(objects) > 0 {
 		return rangeOf(objects)
 	}
-	found, err := h.probe(ctx)
+	found, err := probe(ctx, h.connection)
 	var unknown *UnknownRangeError
 	if forbidden != nil && errors.As(err, &unknown) {
 		// An old host forbids what it does not have. This one has it.
@@ -60,13 +60,12 @@ func (h *Host) ServiceCIDRs(ctx context.Context) (ServiceRange, error) {
 
 // serviceCIDRObjects lists them by the newest version that the host has; none
 // where it has no such API.
-func (h *Host) serviceCIDRObjects(ctx context.Context) ([]networkingv1.ServiceCIDR, error) {
+func serviceCIDRObjects(ctx context.Context, host *connection) ([]networkingv1.ServiceCIDR, error) {
 	for _, version := range []string{"v1", "v1beta1"} {
 		var list networkingv1.ServiceCIDRList // the two versions have the same fields
-		err := h.decode(ctx, call{
-			doing: "reading the host's service range",
-			path:  "/apis/networking.k8s.io/" + version + "/servicecidrs",
-			needs: listServiceCIDRs(),
+		err := host.decode(ctx, call{
+			doing: "reading the host's service range", version: version,
+			needs: Permission{Verb: "list", Group: "networking.k8s.io", Resource: "servicecidrs"},
 		}, &list)
 		switch {
 		case err == nil:
@@ -130,7 +129,7 @@ func join(cidrs []string) (string, error) {
 	return strings.Join(parts, ","), nil
 }
 
-// Has says whether every range in cidr, joined by commas as in a spec, is one of
+// Has reports whether every range in cidr, joined by commas as in a spec, is one of
 // the host's: a person may write one family of two, or a range that was added.
 func (r ServiceRange) Has(cidr string) bool {
 	known := append(strings.Split(r.CIDR, ","), r.Others...)

@@ -60,7 +60,7 @@ func TestServiceCIDRObjects(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			for _, version := range []string{listV1, listBeta} {
 				s := serve(t, map[string]http.HandlerFunc{version: list(test.objects...)})
-				got, err := opened(t, s, Options{}).ServiceCIDRs(background(t))
+				got, err := ServiceCIDRs(background(t), opened(t, s, Options{}))
 				if kindOf(err) != test.kind {
 					t.Fatalf("error %v, want %q", err, test.kind)
 				}
@@ -140,7 +140,7 @@ func TestServiceCIDRProbe(t *testing.T) {
 				answer = withoutFamilies(answer)
 			}
 			s := serve(t, map[string]http.HandlerFunc{create: answer})
-			got, err := opened(t, s, Options{}).ServiceCIDRs(background(t))
+			got, err := ServiceCIDRs(background(t), opened(t, s, Options{}))
 			if kindOf(err) != test.kind || got.CIDR != test.want {
 				t.Fatalf("%q, error %v; want %q, %q", got.CIDR, err, test.want, test.kind)
 			}
@@ -176,7 +176,7 @@ func TestServiceCIDRForbidden(t *testing.T) {
 		{"both", map[string]http.HandlerFunc{listV1: forbidden("servicecidrs"), create: forbidden("services")}, "", "create services in namespace default"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			got, err := opened(t, serve(t, test.answers), Options{}).ServiceCIDRs(background(t))
+			got, err := ServiceCIDRs(background(t), opened(t, serve(t, test.answers), Options{}))
 			if got.CIDR != test.want || (err == nil) != (test.needs == "") {
 				t.Fatalf("%q, error %v", got.CIDR, err)
 			}

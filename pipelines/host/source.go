@@ -29,13 +29,10 @@ func (e *SourceError) Error() string {
 // refused: whoever answers in its place could read every secret sealed from
 // then on. The error is a *SourceError, or the context's.
 func SealingCertificateFrom(ctx context.Context, source string) ([]byte, error) {
-	return fetcher{client: http.DefaultClient}.read(ctx, source)
+	return readSource(ctx, *http.DefaultClient, source)
 }
 
-// fetcher reads certificates from elsewhere than the host.
-type fetcher struct{ client *http.Client }
-
-func (f fetcher) read(ctx context.Context, source string) ([]byte, error) {
+func readSource(ctx context.Context, client http.Client, source string) ([]byte, error) {
 	if !strings.Contains(source, "://") {
 		return readFile(source)
 	}
@@ -50,7 +47,7 @@ func (f fetcher) read(ctx context.Context, source string) ([]byte, error) {
 	case u.User != nil:
 		return nil, &SourceError{Source: shown, Reason: "the URL has credentials in it; take them out"}
 	}
-	data, err := f.fetch(ctx, source)
+	data, err := fetch(ctx, client, source)
 	if err != nil && ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
@@ -60,8 +57,7 @@ func (f fetcher) read(ctx context.Context, source string) ([]byte, error) {
 	return data, nil
 }
 
-func (f fetcher) fetch(ctx context.Context, source string) (data []byte, err error) {
-	client := *f.client
+func fetch(ctx context.Context, client http.Client, source string) (data []byte, err error) {
 	client.Timeout = 30 * time.Second
 	client.CheckRedirect = func(next *http.Request, via []*http.Request) error {
 		if next.URL.Scheme != "https" || len(via) > 3 {
@@ -81,38 +77,37 @@ func (f fetcher) fetch(ctx context.Context, source string) (data []byte, err err
 	if response.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("the server answered HTTP %d", response.StatusCode)
 	}
-	return readBounded(response.Body)
+	return readCertificate(response.Body)
 }
 
 func readFile(name string) (data []byte, err error) {
-	fail := func(err error) ([]byte, error) {
+	defer func() {
 		var path *fs.PathError
 		if errors.As(err, &path) {
 			err = path.Err
 		}
-		return nil, &SourceError{Source: name, Reason: err.Error()}
-	}
+		if err != nil {
+			data, err = nil, &SourceError{Source: name, Reason: err.Error()}
+		}
+	}()
 	info, err := os.Stat(name) // before opening: a named pipe would block
 	if err != nil {
-		return fail(err)
+		return nil, err
 	}
 	if !info.Mode().IsRegular() {
-		return fail(errors.New("it is not a regular file"))
+		return nil, errors.New("it is not a regular file")
 	}
 	file, err := os.Open(name)
 	if err != nil {
-		return fail(err)
+		return nil, err
 	}
 	defer func() { err = errors.Join(err, file.Close()) }()
-	if data, err = readBounded(file); err != nil {
-		return fail(err)
-	}
-	return data, nil
+	return readCertificate(file)
 }
 
-func readBounded(r io.Reader) ([]byte, error) {
-	data, err := io.ReadAll(io.LimitReader(r, maximumCertificate+1))
-	if err == nil && len(data) > maximumCertificate {
+func readCertificate(r io.Reader) ([]byte, error) {
+	data, err := readBounded(r, maximumCertificate)
+	if errors.Is(err, errTooLong) {
 		err = errors.New("it is larger than a certificate can be")
 	}
 	return data, err

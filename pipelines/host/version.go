@@ -2,11 +2,18 @@ package host
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"regexp"
-
-	"k8s.io/client-go/tools/clientcmd"
 )
+
+var askingVersion = call{doing: "asking the host for its version", needs: Permission{Verb: "get", URL: "/version"}}
+
+// Ping asks whether the host answers at all. The errors are those of a host
+// that cannot be asked.
+func (h *Host) Ping(ctx context.Context) error {
+	return h.decode(ctx, askingVersion, &json.RawMessage{})
+}
 
 var versionStart = regexp.MustCompile(`^v(1\.[0-9]+\.[0-9]+)`)
 
@@ -17,9 +24,7 @@ func (h *Host) Version(ctx context.Context) (string, error) {
 	var version struct {
 		GitVersion string `json:"gitVersion"`
 	}
-	err := h.decode(ctx, call{doing: "asking the host for its version", path: "/version",
-		needs: Permission{Verb: "get", URL: "/version"}}, &version)
-	if err != nil {
+	if err := h.decode(ctx, askingVersion, &version); err != nil {
 		return "", err
 	}
 	m := versionStart.FindStringSubmatch(version.GitVersion)
@@ -35,10 +40,7 @@ func (h *Host) Context() string {
 	if h.options.Context != "" || h.options.InCluster {
 		return h.options.Context
 	}
-	rules := clientcmd.NewDefaultClientConfigLoadingRules()
-	rules.ExplicitPath = h.options.Kubeconfig
-	rules.MigrationRules = nil // they copy files
-	config, err := rules.Load()
+	config, err := loadingRules(h.options).Load()
 	if err != nil {
 		return ""
 	}

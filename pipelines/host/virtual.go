@@ -43,11 +43,10 @@ func Answers(ctx context.Context, server string, cred credential.Credential, o O
 		ContentConfig:  rest.ContentConfig{NegotiatedSerializer: scheme.Codecs.WithoutConversion()},
 		WarningHandler: rest.NoWarnings{},
 	}
-	client, err := connect(config)
+	virtual, err := connect(config, o)
 	if err != nil {
 		return &SilentError{Server: server, Reason: "cannot be asked: its credential cannot be used"}
 	}
-	v := &Host{options: o, config: config, client: client, backoff: patience()}
 	review := authv1.SelfSubjectAccessReview{Spec: authv1.SelfSubjectAccessReviewSpec{
 		ResourceAttributes: &authv1.ResourceAttributes{Verb: "list", Resource: "namespaces"},
 	}}
@@ -56,8 +55,9 @@ func Answers(ctx context.Context, server string, cred credential.Credential, o O
 	if err != nil {
 		return err
 	}
-	return silence(server, v.decode(ctx, call{
-		doing: "asking " + server, path: "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", body: body,
+	return silence(server, virtual.decode(ctx, call{
+		doing: "asking " + server, body: body,
+		needs: Permission{Verb: "create", Group: "authorization.k8s.io", Resource: "selfsubjectaccessreviews"},
 		alone: true, // client-go would keep one open, to whoever answered last time
 	}, &authv1.SelfSubjectAccessReview{}))
 }
@@ -84,7 +84,7 @@ func silence(server string, err error) error {
 	return &SilentError{Server: server, Reason: "does not answer as a cluster: " + said(err)}
 }
 
-// outOfReach says whether no server was reached: no name, no route, no answer in
+// outOfReach reports whether no server was reached: no name, no route, no answer in
 // time. A refused connection comes from the server's machine.
 func outOfReach(err error) bool {
 	var verification *tls.CertificateVerificationError

@@ -8,10 +8,9 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-)
 
-// gatewayGroup is the API group of Gateway API.
-const gatewayGroup = "gateway.networking.k8s.io"
+	"kasou/pipelines/exposure"
+)
 
 // Endpoint is what the host says of an object that leads to a virtual cluster's API
 // server.
@@ -23,43 +22,14 @@ type Endpoint struct {
 	Problems []string
 }
 
-// LeadsTo reports whether the object in git is one by which clients reach a host name:
-// a TLSRoute or an Ingress for that name, or a Service of type LoadBalancer or NodePort,
-// which has no name of its own.
-func LeadsTo(o *unstructured.Unstructured, hostname string) bool {
-	kind := o.GroupVersionKind()
-	switch {
-	case kind.Group == gatewayGroup && kind.Kind == "TLSRoute":
-		names, _, _ := unstructured.NestedStringSlice(o.Object, "spec", "hostnames")
-		return slices.ContainsFunc(names, func(name string) bool { return covers(name, hostname) })
-	case kind.Group == "networking.k8s.io" && kind.Kind == "Ingress":
-		return slices.ContainsFunc(mapsAt(o.Object, "spec", "rules"), func(rule map[string]any) bool {
-			return covers(textAt(rule, "host"), hostname)
-		})
-	case kind.Group == "" && kind.Kind == "Service":
-		return textAt(o.Object, "spec", "type") == "LoadBalancer" || textAt(o.Object, "spec", "type") == "NodePort"
-	}
-	return false
-}
-
 // MayLead reports whether the object is of a kind by which clients can reach a virtual
 // cluster: TLSRoute, Ingress, Service.
 func MayLead(o *unstructured.Unstructured) bool {
 	switch kind := o.GroupVersionKind().GroupKind(); kind {
-	case schema.GroupKind{Group: gatewayGroup, Kind: "TLSRoute"}, schema.GroupKind{Group: "networking.k8s.io", Kind: "Ingress"}, schema.GroupKind{Kind: "Service"}:
+	case schema.GroupKind{Group: exposure.GatewayGroup, Kind: "TLSRoute"}, schema.GroupKind{Group: "networking.k8s.io", Kind: "Ingress"}, schema.GroupKind{Kind: "Service"}:
 		return true
 	}
 	return false
-}
-
-// covers reports whether a host name of a route is a name, or the wildcard above it.
-func covers(pattern, name string) bool {
-	pattern, name = strings.ToLower(pattern), strings.ToLower(name)
-	if above, ok := strings.CutPrefix(pattern, "*."); ok {
-		_, rest, _ := strings.Cut(name, ".")
-		return rest == above
-	}
-	return pattern == name
 }
 
 // Needs returns the objects beside the host's object that say whether it serves, each
@@ -70,7 +40,7 @@ func Needs(have *unstructured.Unstructured) []*unstructured.Unstructured {
 	switch have.GetKind() {
 	case "TLSRoute":
 		for _, ref := range gatewayRefs(have) {
-			all = append(all, reference(schema.GroupVersionKind{Group: gatewayGroup, Version: "v1", Kind: "Gateway"}, ref.namespace, ref.name))
+			all = append(all, reference(schema.GroupVersionKind{Group: exposure.GatewayGroup, Version: "v1", Kind: "Gateway"}, ref.namespace, ref.name))
 		}
 	case "Ingress":
 		if class := textAt(have.Object, "spec", "ingressClassName"); class != "" {
@@ -139,7 +109,7 @@ func (r gatewayRef) String() string { return "Gateway " + r.namespace + "/" + r.
 // refOf reads a parentRef of a route in a namespace. It is not ok for another kind of
 // parent.
 func refOf(parent map[string]any, namespace string) (r gatewayRef, ok bool) {
-	ok = cmp.Or(textAt(parent, "kind"), "Gateway") == "Gateway" && cmp.Or(textAt(parent, "group"), gatewayGroup) == gatewayGroup
+	ok = cmp.Or(textAt(parent, "kind"), "Gateway") == "Gateway" && cmp.Or(textAt(parent, "group"), exposure.GatewayGroup) == exposure.GatewayGroup
 	return gatewayRef{namespace: cmp.Or(textAt(parent, "namespace"), namespace), name: textAt(parent, "name"), section: textAt(parent, "sectionName")}, ok
 }
 

@@ -108,18 +108,3 @@ func TestIngressesAndServices(t *testing.T) {
 		}
 	}
 }
-
-func TestWhatLeadsToAName(t *testing.T) {
-	route, wild := object(t, aRoute), object(t, strings.Replace(aRoute, "[dev.example.com]", `["*.Example.com"]`, 1))
-	for name, want := range map[string]bool{"dev.example.com": true, "DEV.example.com": true, "example.com": false, "a.dev.example.com": false, "": false} {
-		if LeadsTo(route, name) != want || want && !LeadsTo(wild, name) {
-			t.Errorf("%q: want %t", name, want)
-		}
-	}
-	if LeadsTo(wild, "example.com") || LeadsTo(wild, "a.b.example.com") {
-		t.Error("a wildcard is for one label")
-	}
-	if LeadsTo(object(t, "apiVersion: v1\nkind: Service\nmetadata: {name: a}\nspec: {type: ClusterIP}\n"), "a.example.com") {
-		t.Error("a Service without an address of its own leads nowhere")
-	}
-}

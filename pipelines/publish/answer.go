@@ -3,6 +3,7 @@ package publish
 import (
 	"errors"
 	"os/exec"
+	"slices"
 	"strings"
 )
 
@@ -48,16 +49,11 @@ var (
 
 func mentions(text string, words []string) bool {
 	text = strings.ToLower(text)
-	for _, w := range words {
-		if strings.Contains(text, w) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(words, func(w string) bool { return strings.Contains(text, w) })
 }
 
-// judge says what to make of a push or fetch that failed; a refusal comes with
-// an error to show. It gives err itself where that is no failure of git's.
+// judge returns what to make of a push or fetch that failed; a refusal comes with
+// an error to show. It returns err itself where that is no failure of git's.
 func judge(err error) (answer, error) {
 	var f *failure
 	if !errors.As(err, &f) {

@@ -27,7 +27,7 @@ func (p *Publisher) commitFiles(ctx context.Context, dir string, built Built, ba
 		return nil, err
 	}
 	defer root.Close()
-	entries, tree, err := p.importFiles(ctx, root, built.Files, base)
+	entries, tree, err := p.git.importFiles(ctx, root, built.Files, base)
 	if err != nil {
 		return nil, err
 	}
@@ -59,7 +59,7 @@ func (g git) setEntries(ctx context.Context, entries []string) error {
 
 // onDisk returns the index entries of the files as they are below dir. idLength is that
 // of the repository's ids.
-func (p *Publisher) onDisk(ctx context.Context, dir string, files []string, idLength int) ([]string, error) {
+func (g git) onDisk(ctx context.Context, dir string, files []string, idLength int) ([]string, error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return nil, err
@@ -69,7 +69,7 @@ func (p *Publisher) onDisk(ctx context.Context, dir string, files []string, idLe
 	if err != nil {
 		return nil, err
 	}
-	ids, err := p.hash(ctx, dir, there)
+	ids, err := g.hash(ctx, dir, there)
 	if err != nil {
 		return nil, err
 	}
@@ -105,7 +105,7 @@ func entries(there, ids, gone []string, idLength int) []string {
 
 func entry(mode, id, file string) string { return mode + " " + id + "\t" + file + "\x00" }
 
-// present says whether the file is there; anything but a plain file is an error.
+// present reports whether the file is there; anything but a plain file is an error.
 func present(root *os.Root, file string) (bool, error) {
 	if !fs.ValidPath(file) || strings.ContainsAny(file, "\r\n\"\x00") {
 		return false, fmt.Errorf("%q cannot be published: not a path from the root, or not on one line", file)
@@ -122,12 +122,12 @@ func present(root *os.Root, file string) (bool, error) {
 	return true, nil
 }
 
-func (p *Publisher) hash(ctx context.Context, dir string, files []string) ([]string, error) {
+func (g git) hash(ctx context.Context, dir string, files []string) ([]string, error) {
 	var list strings.Builder
 	for _, file := range files {
 		list.WriteString(filepath.Join(dir, filepath.FromSlash(file)) + "\n")
 	}
-	out, err := p.git.run(ctx, []byte(list.String()), "hash-object", "--no-filters", "--stdin-paths")
+	out, err := g.run(ctx, []byte(list.String()), "hash-object", "--no-filters", "--stdin-paths")
 	if err != nil {
 		return nil, err
 	}

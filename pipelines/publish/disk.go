@@ -8,7 +8,8 @@ import (
 // fromDisk commits the working copy's files, if they can be taken for what
 // rebuild would make of HEAD. nothing says that they are as HEAD has them.
 func (j *job) fromDisk(ctx context.Context) (nothing bool, err error) {
-	reason, err := j.distrust(ctx)
+	copy := workingCopy{j.Publisher, j.mine}
+	reason, err := copy.distrust(ctx)
 	if err != nil {
 		return false, err
 	}
@@ -20,10 +21,16 @@ func (j *job) fromDisk(ctx context.Context) (nothing bool, err error) {
 	return err == nil && j.own == nil, err
 }
 
-// distrust says why the tree on disk may differ from one that is built from
+// workingCopy is the tree on disk, in which mine are the files that the build names.
+type workingCopy struct {
+	*Publisher
+	mine map[string]bool
+}
+
+// distrust returns why the tree on disk may differ from one that is built from
 // HEAD; empty where it cannot.
-func (j *job) distrust(ctx context.Context) (string, error) {
-	for _, doubt := range []func(context.Context) (string, error){j.moved, j.converted, j.hidden, j.dirty, j.ignored} {
+func (w workingCopy) distrust(ctx context.Context) (string, error) {
+	for _, doubt := range []func(context.Context) (string, error){w.moved, w.converted, w.hidden, w.dirty, w.ignored} {
 		if reason, err := doubt(ctx); err != nil || reason != "" {
 			return reason, err
 		}
@@ -31,18 +38,18 @@ func (j *job) distrust(ctx context.Context) (string, error) {
 	return "", nil
 }
 
-func (j *job) moved(ctx context.Context) (string, error) {
-	head, err := j.git.line(ctx, "rev-parse", "HEAD")
-	if err != nil || head == j.head {
+func (w workingCopy) moved(ctx context.Context) (string, error) {
+	head, err := w.git.line(ctx, "rev-parse", "HEAD")
+	if err != nil || head == w.head {
 		return "", err
 	}
 	return "HEAD has moved since the build began", nil
 }
 
 // converted is about line ends: inputs on disk are not what is committed.
-func (j *job) converted(ctx context.Context) (string, error) {
+func (w workingCopy) converted(ctx context.Context) (string, error) {
 	for name, bad := range map[string]string{"core.autocrlf": "true", "core.eol": "crlf"} {
-		value, _, err := j.git.ask(ctx, "config", name)
+		value, _, err := w.git.ask(ctx, "config", name)
 		if err != nil {
 			return "", err
 		}
@@ -55,8 +62,8 @@ func (j *job) converted(ctx context.Context) (string, error) {
 
 // hidden are files whose state `git status` does not show: a sparse checkout
 // leaves them out, or someone told git to look away.
-func (j *job) hidden(ctx context.Context) (string, error) {
-	out, err := j.git.run(ctx, nil, "ls-files", "-z", "-v")
+func (w workingCopy) hidden(ctx context.Context) (string, error) {
+	out, err := w.git.run(ctx, nil, "ls-files", "-z", "-v")
 	for _, file := range fields(out) {
 		if tag := file[0]; tag == 'S' || tag >= 'a' && tag <= 'z' {
 			return "the checkout is sparse, or git does not watch every file of it", err
@@ -65,27 +72,24 @@ func (j *job) hidden(ctx context.Context) (string, error) {
 	return "", err
 }
 
-func (j *job) dirty(ctx context.Context) (string, error) {
-	out, err := j.git.run(ctx, nil, "status", "--porcelain", "-z", "--untracked-files=all", "--no-renames", "--ignore-submodules=none")
-	if err != nil {
-		return "", err
-	}
-	for _, line := range fields(out) {
-		if file := line[min(3, len(line)):]; !j.mine[file] {
-			return "uncommitted changes here, such as of " + lastWords(file), nil
+func (w workingCopy) dirty(ctx context.Context) (string, error) {
+	files, err := w.git.differing(ctx, "--ignore-submodules=none")
+	for _, file := range files {
+		if !w.mine[file] {
+			return "uncommitted changes here, such as of " + lastWords(file), err
 		}
 	}
-	return "", nil
+	return "", err
 }
 
-func (j *job) ignored(ctx context.Context) (string, error) {
-	if len(j.Inputs) == 0 {
+func (w workingCopy) ignored(ctx context.Context) (string, error) {
+	if len(w.Inputs) == 0 {
 		return "", nil
 	}
-	args := append([]string{"ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--"}, j.Inputs...)
-	out, err := j.git.run(ctx, nil, args...)
+	args := append([]string{"ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--"}, w.Inputs...)
+	out, err := w.git.run(ctx, nil, args...)
 	for _, file := range fields(out) {
-		if !j.mine[file] {
+		if !w.mine[file] {
 			return "files here that git ignores, such as " + lastWords(file), err
 		}
 	}

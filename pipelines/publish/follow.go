@@ -44,7 +44,7 @@ func (j *job) advance(ctx context.Context) error {
 	return err
 }
 
-// written gives the index entries of the files that the build wrote on disk:
+// written returns the index entries of the files that the build wrote on disk:
 // all of those in the own commit, else those that are as published.
 func (j *job) written(ctx context.Context) ([]string, error) {
 	if j.own != nil {
@@ -54,7 +54,7 @@ func (j *job) written(ctx context.Context) ([]string, error) {
 	for _, e := range j.ready.entries {
 		published[e] = true
 	}
-	onDisk, err := j.onDisk(ctx, j.Root, j.built.Files, len(j.head))
+	onDisk, err := j.git.onDisk(ctx, j.Root, j.built.Files, len(j.head))
 	if err != nil {
 		return nil, err
 	}

@@ -113,7 +113,7 @@ func (g git) stream(ctx context.Context, feed func(io.Writer) error, args ...str
 	return stdout.String(), nil
 }
 
-// line gives what git prints, without the line's end.
+// line returns what git prints, without the line's end.
 func (g git) line(ctx context.Context, args ...string) (string, error) {
 	out, err := g.run(ctx, nil, args...)
 	return strings.TrimRight(out, "\r\n"), err
@@ -129,10 +129,20 @@ func (g git) ask(ctx context.Context, args ...string) (string, bool, error) {
 	return out, err == nil, err
 }
 
-// ancestor says whether the history of b holds a.
+// ancestor reports whether the history of b holds a.
 func (g git) ancestor(ctx context.Context, a, b string) (bool, error) {
 	_, yes, err := g.ask(ctx, "merge-base", "--is-ancestor", a, b)
 	return yes, err
+}
+
+// differing returns the files that `git status` lists with more of its options.
+func (g git) differing(ctx context.Context, options ...string) ([]string, error) {
+	out, err := g.run(ctx, nil, append([]string{"status", "--porcelain", "-z", "--untracked-files=all", "--no-renames"}, options...)...)
+	files := fields(out)
+	for i, line := range files {
+		files[i] = line[min(3, len(line)):]
+	}
+	return files, err
 }
 
 // fields splits NUL-terminated output.
@@ -145,7 +155,7 @@ var userinfo = regexp.MustCompile(`://[^\s'"]*@`)
 // scrub takes credentials out of URLs.
 func scrub(s string) string { return userinfo.ReplaceAllString(s, "://***@") }
 
-// lastWords gives the end of what git or the server said, on one line, with
+// lastWords returns the end of what git or the server said, on one line, with
 // nothing in it that moves a cursor or holds a credential.
 func lastWords(stderr string) string {
 	const lines, length = 6, 600

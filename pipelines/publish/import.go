@@ -21,7 +21,7 @@ import (
 // is. For 10,000 new clusters (70,000 files in 40,000 folders) hash-object and write-tree,
 // which make a file of each, took 49 s, the push 17 s, and the repository grew by 440 MB;
 // fast-import took 35 s, its push 7 s, and 37 MB (docs/performance.md).
-func (p *Publisher) importFiles(ctx context.Context, root *os.Root, files []string, base string) (all []string, tree string, err error) {
+func (g git) importFiles(ctx context.Context, root *os.Root, files []string, base string) (all []string, tree string, err error) {
 	there, gone, err := sorted(root, files)
 	if err != nil {
 		return nil, "", err
@@ -33,16 +33,16 @@ func (p *Publisher) importFiles(ctx context.Context, root *os.Root, files []stri
 	defer os.RemoveAll(temp)
 	marks := filepath.Join(temp, "marks")
 	ref := fmt.Sprintf("refs/kasou/%016x", rand.Uint64())
-	defer func() { _, _ = p.git.run(context.WithoutCancel(ctx), nil, "update-ref", "-d", ref) }()
+	defer func() { _, _ = g.run(context.WithoutCancel(ctx), nil, "update-ref", "-d", ref) }()
 	feed := func(w io.Writer) error { return feed(w, root, there, gone, ref, base) }
-	if _, err := p.git.stream(ctx, feed, "fast-import", "--quiet", "--done", "--export-marks="+marks); err != nil {
+	if _, err := g.stream(ctx, feed, "fast-import", "--quiet", "--done", "--export-marks="+marks); err != nil {
 		return nil, "", err
 	}
 	ids, err := readMarks(marks, len(there))
 	if err != nil {
 		return nil, "", err
 	}
-	tree, err = p.git.line(ctx, "rev-parse", "--verify", ref+"^{tree}")
+	tree, err = g.line(ctx, "rev-parse", "--verify", ref+"^{tree}")
 	return entries(there, ids, gone, len(base)), tree, err
 }
 

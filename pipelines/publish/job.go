@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
-	"strings"
 )
 
 // job is one Publish at work.
@@ -20,11 +18,10 @@ type job struct {
 	own *commit
 	// ready is to be pushed; nil until there is one.
 	ready *commit
-	// tip is the remote branch as it was last seen, unpushed says that HEAD has
-	// commits which the first tip had not, and tipRef keeps the tip from being
-	// collected as garbage.
-	tip, tipRef string
-	unpushed    bool
+	// to is the branch to push to, and unpushed says that HEAD has commits which its
+	// first tip had not.
+	to       branch
+	unpushed bool
 }
 
 // tryAll pushes until it is done, refused, or has been tried often enough.
@@ -46,8 +43,8 @@ func (j *job) tryAll(ctx context.Context) (Result, error) {
 		}
 		last = err
 	}
-	if j.ready != nil && j.fetch(ctx) == nil {
-		if there, err := j.git.ancestor(ctx, j.ready.id, j.tip); err == nil && there {
+	if j.ready != nil && j.to.fetch(ctx) == nil {
+		if there, err := j.git.ancestor(ctx, j.ready.id, j.to.tip); err == nil && there {
 			return j.done(ctx, tries), nil
 		}
 	}
@@ -57,18 +54,18 @@ func (j *job) tryAll(ctx context.Context) (Result, error) {
 // try fetches, makes a commit for the tip where there is none yet, and pushes.
 // Nothing left to commit is a success without j.ready.
 func (j *job) try(ctx context.Context) (answer, error) {
-	before := j.tip
-	if err := j.fetch(ctx); err != nil {
+	before := j.to.tip
+	if err := j.to.fetch(ctx); err != nil {
 		kind, err := judge(err)
 		return kind, j.explain(err)
 	}
 	if j.ready != nil {
 		// The answer to an earlier push may have been lost on its way.
-		if there, err := j.git.ancestor(ctx, j.ready.id, j.tip); err != nil || there {
+		if there, err := j.git.ancestor(ctx, j.ready.id, j.to.tip); err != nil || there {
 			return refused, err
 		}
 	}
-	if j.ready == nil || j.tip != before {
+	if j.ready == nil || j.to.tip != before {
 		if err := j.prepare(ctx, before == ""); err != nil || j.ready == nil {
 			return refused, err
 		}
@@ -94,86 +91,52 @@ func (j *job) prepare(ctx context.Context, first bool) error {
 	return err
 }
 
-// base gives the commit to build on: the tip, or HEAD where the branch checked
+// base returns the commit to build on: the tip, or HEAD where the branch checked
 // out is ahead of the tip, so that its commits are pushed along.
 func (j *job) base(ctx context.Context, first bool) (string, error) {
 	if first {
-		contained, err := j.git.ancestor(ctx, j.head, j.tip)
+		contained, err := j.git.ancestor(ctx, j.head, j.to.tip)
 		if err != nil {
 			return "", err
 		}
 		j.unpushed = !contained
 	}
 	if !j.unpushed {
-		return j.tip, nil
+		return j.to.tip, nil
 	}
-	ahead, err := j.git.ancestor(ctx, j.tip, j.head)
+	ahead, err := j.git.ancestor(ctx, j.to.tip, j.head)
 	switch {
 	case err != nil:
 		return "", err
 	case !j.home:
 		return "", &Error{Kind: Diverged,
-			Message: "the commit checked out is not part of " + j.target() + ", and another branch is not pushed there",
+			Message: "the commit checked out is not part of " + j.to.String() + ", and another branch is not pushed there",
 			Hint:    "Check out " + j.Branch + " to publish to it. A build for a pull request only checks"}
 	case !ahead:
 		return "", &Error{Kind: Diverged,
-			Message: j.target() + " has commits that are not here, and here are commits that it does not have",
+			Message: j.to.String() + " has commits that are not here, and here are commits that it does not have",
 			Hint:    "Run git pull, and then this again"}
 	}
 	return j.head, nil
 }
 
-func (j *job) target() string { return fmt.Sprintf("the branch %s of %s", j.Branch, scrub(j.Remote)) }
-
-// fetch reads the remote branch's tip.
-func (j *job) fetch(ctx context.Context) error {
-	if j.tipRef == "" {
-		j.tipRef = fmt.Sprintf("refs/kasou/%016x", rand.Uint64())
-	}
-	_, err := j.git.run(ctx, nil, "fetch", "--quiet", "--no-tags", "--no-prune", "--no-recurse-submodules",
-		"--no-write-fetch-head", "--", j.Remote, "+refs/heads/"+j.Branch+":"+j.tipRef)
-	if err != nil {
-		return err
-	}
-	tip, err := j.git.line(ctx, "rev-parse", "--verify", j.tipRef+"^{commit}")
-	if err == nil {
-		j.tip = tip
-	}
-	return err
-}
-
-func (j *job) dropTip(ctx context.Context) {
-	if j.tipRef != "" {
-		_, _ = j.git.run(ctx, nil, "update-ref", "-d", j.tipRef)
-	}
-}
-
-// push moves the remote branch from the tip to the ready commit. The lease
-// makes that a compare-and-swap: a branch that was deleted is not created
-// again. It would also let history be rewritten, so that the commit follows the
-// tip is checked first.
+// push moves the branch to the ready commit, which must follow its tip.
 func (j *job) push(ctx context.Context) error {
-	follows, err := j.git.ancestor(ctx, j.tip, j.ready.id)
+	follows, err := j.git.ancestor(ctx, j.to.tip, j.ready.id)
 	if err != nil {
 		return err
 	}
-	ref := "refs/heads/" + j.Branch
 	if !follows {
-		return fmt.Errorf("%s does not follow %s: not pushed", short(j.ready.id), short(j.tip))
+		return fmt.Errorf("%s does not follow %s: not pushed", short(j.ready.id), short(j.to.tip))
 	}
-	out, err := j.git.run(ctx, nil, "push", "--porcelain", "--no-follow-tags", "--recurse-submodules=no",
-		"--force-with-lease="+ref+":"+j.tip, "--", j.Remote, j.ready.id+":"+ref)
-	if err == nil && !strings.Contains(out, "\t"+j.ready.id+":"+ref+"\t") {
-		return &failure{command: "push", stderr: "no answer for the branch", err: errors.New("no answer")}
-	}
-	return err
+	return j.to.push(ctx, j.ready.id)
 }
 
 // explain fills in what only the job knows of an error.
 func (j *job) explain(err error) error {
 	var e *Error
 	if errors.As(err, &e) && e.Kind == Gone {
-		return &Error{Kind: Gone, Message: j.target() + " does not exist, or no longer",
+		return &Error{Kind: Gone, Message: j.to.String() + " does not exist, or no longer",
 			Hint: "Nothing was pushed: kasou creates no branch. Push the branch, and run this again"}
 	}
 	return err
@@ -184,22 +147,22 @@ func (j *job) givingUp(last error) error {
 	var e *Error
 	if errors.As(last, &e) && e.Kind == Contended {
 		return &Error{Kind: Contended,
-			Message: fmt.Sprintf("others pushed to %s before each of %d tries (%s)", j.target(), tries, e.Message),
+			Message: fmt.Sprintf("others pushed to %s before each of %d tries (%s)", j.to.String(), tries, e.Message),
 			Hint:    "Nothing was published. Run this again when it is quieter there"}
 	}
 	return &Error{Kind: Network,
-		Message: fmt.Sprintf("%s could not be reached in %d tries: %v", j.target(), tries, last),
+		Message: fmt.Sprintf("%s could not be reached in %d tries: %v", j.to.String(), tries, last),
 		Hint:    "Look at the network and at the server, and run this again: what was pushed already is recognized"}
 }
 
 func (j *job) done(ctx context.Context, try int) Result {
 	r := Result{Branch: j.Branch, Remote: j.Remote, Tries: try}
 	if j.ready == nil {
-		j.Log("Nothing to publish: " + j.target() + " is as built")
+		j.Log("Nothing to publish: " + j.to.String() + " is as built")
 		return r
 	}
 	r.Commit, r.Inputs = j.ready.id, j.ready.base
-	j.Log(fmt.Sprintf("Published %s to %s", short(r.Commit), j.target()))
+	j.Log(fmt.Sprintf("Published %s to %s", short(r.Commit), j.to.String()))
 	j.follow(context.WithoutCancel(ctx))
 	return r
 }

@@ -46,7 +46,7 @@ type Message struct {
 	Tools map[string]string
 }
 
-// text gives the commit message for a tree built from the commit inputs. Names
+// text returns the commit message for a tree built from the commit inputs. Names
 // and versions come from specs and charts: everything in them that could be a
 // line, a trailer, a mention, an issue's number or a command for a CI server is
 // taken out.
@@ -54,11 +54,7 @@ func (m Message) text(inputs string) string {
 	changes := slices.Clone(m.Changes)
 	slices.SortStableFunc(changes, func(a, b Change) int { return cmp.Compare(a.Cluster, b.Cluster) })
 	var b strings.Builder
-	if m.Title != "" {
-		b.WriteString(inertLine(m.Title) + "\n\n")
-	} else {
-		b.WriteString(subject(changes) + "\n\n")
-	}
+	b.WriteString(cmp.Or(inertLine(m.Title), subject(changes)) + "\n\n")
 	const most = 100
 	for _, c := range changes[:min(most, len(changes))] {
 		fmt.Fprintf(&b, "- %s: %s\n", c.name(), reasons(c.Reasons))
@@ -111,7 +107,7 @@ func (c Change) name() string {
 	return inert(c.Cluster)
 }
 
-// causesOf gives each cause once, in their order; none that is not known.
+// causesOf returns each cause once, in their order; none that is not known.
 func causesOf(reasons []Reason) []string {
 	var names []string
 	for _, cause := range causes {

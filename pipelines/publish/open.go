@@ -1,6 +1,7 @@
 package publish
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"os"
@@ -94,13 +95,8 @@ func (p *Publisher) findBranch(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	target := strings.TrimPrefix(upstream, "refs/heads/")
-	if target == "" {
-		target = name
-	}
-	if p.Branch == "" {
-		p.Branch = target
-	}
+	target := cmp.Or(strings.TrimPrefix(upstream, "refs/heads/"), name)
+	p.Branch = cmp.Or(p.Branch, target)
 	p.home = p.Branch == target
 	return nil
 }
@@ -113,9 +109,7 @@ func (p *Publisher) findRemote(ctx context.Context) error {
 		}
 		p.Remote = remote
 	}
-	if p.Remote == "" {
-		p.Remote = "origin"
-	}
+	p.Remote = cmp.Or(p.Remote, "origin")
 	_, err := p.git.line(ctx, "remote", "get-url", "--push", "--", p.Remote)
 	var f *failure
 	if errors.As(err, &f) {
@@ -133,9 +127,7 @@ func (p *Publisher) findIdentity(ctx context.Context) error {
 		}
 	}
 	if p.Author != (Identity{}) {
-		if p.Committer == (Identity{}) {
-			p.Committer = p.Author
-		}
+		p.Committer = cmp.Or(p.Committer, p.Author)
 		p.git = p.git.with("GIT_AUTHOR_NAME="+p.Author.Name, "GIT_AUTHOR_EMAIL="+p.Author.Email)
 	}
 	if p.Committer != (Identity{}) {

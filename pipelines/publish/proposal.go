@@ -3,8 +3,6 @@ package publish
 import (
 	"context"
 	"errors"
-	"fmt"
-	"math/rand/v2"
 	"slices"
 	"strings"
 )
@@ -19,38 +17,37 @@ type Proposal struct {
 	// Foreign says why the branch on the server is not kasou's to change; empty
 	// where it is.
 	Foreign string
-	// tip is the branch as the server has it, base the commit that it was built on;
-	// empty where there is none.
-	tip, base string
+	// server is the branch there, and base the commit that it was built on; the tip and
+	// base are empty where there is none.
+	server branch
+	base   string
 }
 
 // Propose looks at a branch on the server. What is wrong is an *Error.
 func (p *Publisher) Propose(ctx context.Context, name string) (*Proposal, error) {
-	b := &Proposal{Publisher: p, Name: name}
+	b := &Proposal{Publisher: p, Name: name, server: branch{git: p.git, remote: p.Remote, name: name}}
 	out, err := p.git.run(ctx, nil, "ls-remote", "--heads", "--", p.Remote, "refs/heads/"+name)
 	if err != nil {
 		_, err = judge(err)
 		return nil, err
 	}
-	if b.tip, _, _ = strings.Cut(out, "\t"); b.tip == "" {
+	if out == "" {
 		return b, nil
 	}
-	ref := fmt.Sprintf("refs/kasou/%016x", rand.Uint64())
-	_, err = p.git.run(ctx, nil, "fetch", "--quiet", "--no-tags", "--no-prune", "--no-recurse-submodules", "--no-write-fetch-head", "--", p.Remote, "+refs/heads/"+name+":"+ref)
-	if err != nil {
+	if err := b.server.fetch(ctx); err != nil {
 		_, err = judge(err)
 		return nil, err
 	}
-	defer func() { _, _ = p.git.run(context.WithoutCancel(ctx), nil, "update-ref", "-d", ref) }()
+	defer b.server.drop(context.WithoutCancel(ctx))
 	return b, b.look(ctx)
 }
 
 // look finds whether the tip is one commit of kasou's, or is merged.
 func (b *Proposal) look(ctx context.Context) error {
-	if merged, err := b.git.ancestor(ctx, b.tip, b.head); err != nil || merged {
+	if merged, err := b.git.ancestor(ctx, b.server.tip, b.head); err != nil || merged {
 		return err
 	}
-	line, err := b.git.line(ctx, "log", "-1", "--format=%P%x09%(trailers:key=Kasou-Inputs,valueonly,separator=%x2C)", b.tip)
+	line, err := b.git.line(ctx, "log", "-1", "--format=%P%x09%(trailers:key=Kasou-Inputs,valueonly,separator=%x2C)", b.server.tip)
 	if err != nil {
 		return err
 	}
@@ -71,7 +68,7 @@ func (b *Proposal) Overlay(ctx context.Context, dir string) ([]string, error) {
 	if b.base == "" || b.Foreign != "" {
 		return nil, nil
 	}
-	paths, err := b.changed(ctx, b.base, b.tip)
+	paths, err := b.changed(ctx, b.base, b.server.tip)
 	if err != nil || len(paths) == 0 {
 		return nil, err
 	}
@@ -80,7 +77,7 @@ func (b *Proposal) Overlay(ctx context.Context, dir string) ([]string, error) {
 		return nil, err
 	}
 	g := newGit(dir)
-	_, err = g.run(ctx, []byte(strings.Join(paths, "\x00")), "checkout", "--quiet", "--no-overlay", "--pathspec-from-file=-", "--pathspec-file-nul", b.tip)
+	_, err = g.run(ctx, []byte(strings.Join(paths, "\x00")), "checkout", "--quiet", "--no-overlay", "--pathspec-from-file=-", "--pathspec-file-nul", b.server.tip)
 	if err != nil {
 		return nil, err
 	}
@@ -95,7 +92,7 @@ func (b *Proposal) Push(ctx context.Context, dir string, message Message) (bool,
 	if b.Foreign != "" {
 		return false, &Error{Kind: Diverged, Message: b.Foreign, Hint: "Merge its pull request, or delete the branch: kasou makes it anew"}
 	}
-	files, err := differing(ctx, dir)
+	files, err := newGit(dir).differing(ctx)
 	if err != nil {
 		return false, err
 	}
@@ -104,7 +101,7 @@ func (b *Proposal) Push(ctx context.Context, dir string, message Message) (bool,
 		return false, err
 	}
 	if b.base != "" {
-		old, err := b.change(ctx, b.base, b.tip)
+		old, err := b.change(ctx, b.base, b.server.tip)
 		if err != nil {
 			return false, err
 		}
@@ -147,7 +144,7 @@ func (p *Publisher) Branches(ctx context.Context, prefix string) ([]string, erro
 
 // Delete takes the branch away, if it is there and kasou's.
 func (b *Proposal) Delete(ctx context.Context) error {
-	if b.tip == "" || b.Foreign != "" {
+	if b.server.tip == "" || b.Foreign != "" {
 		return nil
 	}
 	return b.move(ctx, "")
@@ -156,11 +153,9 @@ func (b *Proposal) Delete(ctx context.Context) error {
 // move makes the branch on the server another commit, or deletes it, if it is still
 // where it was.
 func (b *Proposal) move(ctx context.Context, to string) error {
-	ref := "refs/heads/" + b.Name
-	_, err := b.git.run(ctx, nil, "push", "--porcelain", "--no-follow-tags", "--recurse-submodules=no",
-		"--force-with-lease="+ref+":"+b.tip, "--", b.Remote, to+":"+ref)
+	err := b.server.push(ctx, to)
 	if err == nil {
-		b.tip = to
+		b.server.tip = to
 		return nil
 	}
 	_, err = judge(err)
@@ -169,16 +164,6 @@ func (b *Proposal) move(ctx context.Context, to string) error {
 		return &Error{Kind: Contended, Message: "somebody pushed to the branch " + b.Name + " meanwhile", Hint: "Run this again"}
 	}
 	return err
-}
-
-// differing returns the files of a working copy that are not as committed.
-func differing(ctx context.Context, dir string) ([]string, error) {
-	out, err := newGit(dir).run(ctx, nil, "status", "--porcelain", "-z", "--untracked-files=all", "--no-renames")
-	var files []string
-	for _, line := range fields(out) {
-		files = append(files, line[min(3, len(line)):])
-	}
-	return files, err
 }
 
 // Copy makes a working copy of what is checked out in dir, an empty folder. It shares

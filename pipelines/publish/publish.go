@@ -98,7 +98,7 @@ func Open(ctx context.Context, o Options) (*Publisher, error) {
 	return p, nil
 }
 
-// Head gives the commit that was checked out when Open looked.
+// Head returns the commit that was checked out when Open looked.
 func (p *Publisher) Head() string { return p.head }
 
 // Publish makes one commit of the built files and pushes it, with up to ten
@@ -115,7 +115,7 @@ func (p *Publisher) Publish(ctx context.Context, built Built, rebuild Rebuild) (
 	if built.Findings.Failed() {
 		return Result{}, &FindingsError{Commit: p.head, Findings: built.Findings}
 	}
-	j := &job{Publisher: p, built: built, rebuild: rebuild, mine: map[string]bool{}}
+	j := &job{Publisher: p, built: built, rebuild: rebuild, mine: map[string]bool{}, to: branch{git: p.git, remote: p.Remote, name: p.Branch}}
 	for _, file := range built.Files {
 		j.mine[file] = true
 	}
@@ -123,6 +123,6 @@ func (p *Publisher) Publish(ctx context.Context, built Built, rebuild Rebuild) (
 	if err != nil || nothing {
 		return Result{}, err
 	}
-	defer j.dropTip(context.WithoutCancel(ctx))
+	defer j.to.drop(context.WithoutCancel(ctx))
 	return j.tryAll(ctx)
 }

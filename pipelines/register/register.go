@@ -73,7 +73,7 @@ func (r Registrar) Cluster(ctx context.Context, c fleet.Cluster, from Source) (o
 		return o
 	}
 	cred, found, err := r.Credential(ctx, c, asked, from)
-	if !keep(found, r.By(at, at.Note(err))) || cred == nil {
+	if !keep(found, r.Hosts.By(at, at.Note(err))) || cred == nil {
 		return o
 	}
 	lock, found, err := tree.ReadLock(r.Disk, c.Name)
@@ -133,18 +133,18 @@ func (r Registrar) SameIdentity(c fleet.Cluster, cred credential.Credential, loc
 
 // ask returns the cluster's host; no *host.Host where the kubeconfig was given.
 func (r Registrar) ask(c fleet.Cluster, from Source) (*workspace.Asked, *host.Host, error) {
-	at := r.HostOf(c)
+	at := r.Hosts.Of(c)
 	if from.Kubeconfig != nil {
 		return at, nil, nil
 	}
 	if lost := at.Lost(); lost != nil {
-		return at, nil, r.By(at, lost)
+		return at, nil, r.Hosts.By(at, lost)
 	}
 	asked, err := at.Open()
 	if err != nil {
 		at.Lose(err)
 	}
-	return at, asked, r.By(at, err)
+	return at, asked, r.Hosts.By(at, err)
 }
 
 // Credential returns the cluster's credential, which its host has unless from does,
@@ -157,7 +157,7 @@ func (r Registrar) Credential(ctx context.Context, c fleet.Cluster, asked *host.
 	}
 	data, source := from.Kubeconfig, from.From
 	if data == nil {
-		k, err := asked.Kubeconfig(ctx, host.KubeconfigRequest{
+		k, err := host.ReadKubeconfig(ctx, asked, host.KubeconfigRequest{
 			Namespace: c.Spec.Namespace, Name: c.Name, Exec: vcluster.HasPod(c.Spec.Chart.Name),
 		})
 		if err != nil || k.State != host.Ready {
@@ -178,7 +178,7 @@ func (r Registrar) sealCredential(ctx context.Context, c fleet.Cluster, cred cre
 	}
 	file := r.Paths(c.Name).Registration()
 	previous := r.Committed(file)
-	sealed, found, err := r.RegistrationSealer(c, lock, func(o *seal.Options) { o.Reseal = reseal }).Secret(ctx, seal.Request{
+	sealed, found, err := workspace.RegistrationSealer(r.Workspace, c, lock, func(o *seal.Options) { o.Reseal = reseal }).Secret(ctx, seal.Request{
 		Cluster: c, Path: file, Secret: secret, Own: argocd.RegistrationGuards(c), Entropy: Entropy(cred),
 		Previous: previous, Recorded: r.Recorded(lock, file), NotAfter: cred.NotAfter,
 	})
@@ -210,7 +210,7 @@ func (r Registrar) sealCredential(ctx context.Context, c fleet.Cluster, cred cre
 		if err != nil {
 			return nil, nil, findings, err
 		}
-		statement = r.Trust.Sign(c.Name, file, lock, data, r.ArgoCDCertificate(), lockfile.SealLock{
+		statement = r.Trust.Sign(c.Name, file, lock, data, r.Certificates.ArgoCD(), lockfile.SealLock{
 			Kind: lockfile.SealedRegistration, Server: server, Presented: cred.Server, Spec: spec,
 			CA: seal.FingerprintCA(cred.CAData), NotAfter: statedEnd(cred.NotAfter),
 		})
@@ -274,7 +274,7 @@ func (r Registrar) refresh(c fleet.Cluster, lock *lockfile.Lock, data []byte, st
 	if err != nil {
 		return data, statement, nil // the spec has a finding already
 	}
-	document, err := r.RegistrationSealer(c, lock).Refresh(seal.Request{
+	document, err := workspace.RegistrationSealer(r.Workspace, c, lock).Refresh(seal.Request{
 		Cluster: c, Path: file, Secret: secret, Own: argocd.RegistrationGuards(c), Previous: data,
 	})
 	switch {

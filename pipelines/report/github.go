@@ -41,41 +41,6 @@ func (u unfailing) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Event is what started the workflow: GITHUB_EVENT_NAME.
-type Event string
-
-// The events that decide what a run does.
-const (
-	Push             Event = "push"
-	PullRequest      Event = "pull_request"
-	MergeGroup       Event = "merge_group"
-	Schedule         Event = "schedule"
-	WorkflowDispatch Event = "workflow_dispatch"
-)
-
-// Event gives what started the workflow; "" outside Actions.
-func (g *GitHub) Event() Event {
-	if g == nil {
-		return ""
-	}
-	return Event(g.getenv("GITHUB_EVENT_NAME"))
-}
-
-// Group starts a part of the log that is folded away, up to EndGroup. Groups
-// don't nest.
-func (g *GitHub) Group(title string) {
-	if g != nil {
-		g.action.Group(clip(Inert(valid(title)), 200))
-	}
-}
-
-// EndGroup ends what Group started.
-func (g *GitHub) EndGroup() {
-	if g != nil {
-		g.action.EndGroup()
-	}
-}
-
 // Report gives the report in every way that GitHub shows: annotations, the step
 // summary and the outputs. The error is one of the runner's files that could
 // not be written.

@@ -58,11 +58,9 @@ func TestOutsideActionsNothingHappens(t *testing.T) {
 	if ok || g != nil {
 		t.Errorf("got %v, %v", g, ok)
 	}
-	g.Group("a")
-	g.EndGroup()
 	g.Mask("a secret")
-	if err := g.Report(example(), Options{}); err != nil || g.Event() != "" || log.Len() > 0 {
-		t.Errorf("error %v, event %q, log %q", err, g.Event(), log.String())
+	if err := g.Report(example(), Options{}); err != nil || log.Len() > 0 {
+		t.Errorf("error %v, log %q", err, log.String())
 	}
 	if w := g.Log(&log); w != &log {
 		t.Error("the writer is another one")
@@ -76,9 +74,6 @@ func TestSummary(t *testing.T) {
 	}
 	golden(t, "summary", read(t, r.summary))
 	golden(t, "outputs", read(t, r.output))
-	if r.Event() != Push {
-		t.Errorf("event %q", r.Event())
-	}
 }
 
 func TestFilesThatCannotBeWrittenAreErrors(t *testing.T) {
@@ -260,15 +255,6 @@ func TestMask(t *testing.T) {
 				}
 			}
 		})
-	}
-}
-
-func TestGroups(t *testing.T) {
-	r := newRunner(t)
-	r.Group("build\n::error::x\u202e")
-	r.EndGroup()
-	if got, want := r.log.String(), "::group::build\\u000a::error::x\\u202e\n::endgroup::\n"; got != want {
-		t.Errorf("got %q, want %q", got, want)
 	}
 }
 

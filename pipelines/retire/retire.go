@@ -93,7 +93,7 @@ func (l *leaving) say(ctx context.Context) error {
 		l.out.Findings = append(l.out.Findings, l.cluster.Finding(finding.Error, RuleRetireByHand, []string{"spec"}, err.Error(), ""))
 		return nil
 	}
-	if err := l.Rewrite(ctx, l.out, map[string]fleet.Edit{edit.File: edit}); err != nil {
+	if err := workspace.Rewrite(ctx, l.Workspace, l.out, map[string]fleet.Edit{edit.File: edit}); err != nil {
 		return err
 	}
 	l.written = true
@@ -111,23 +111,23 @@ func (l *leaving) look(ctx context.Context) {
 }
 
 func (l *leaving) ask(ctx context.Context) (*onTheHost, error) {
-	argocds, err := l.ArgoCD()
+	argocds, err := l.Hosts.ArgoCD()
 	if err != nil {
 		return nil, err
 	}
 	asked, err := argocds.Open()
 	if err != nil {
-		return nil, l.By(argocds, err)
+		return nil, l.Hosts.By(argocds, err)
 	}
 	seen := &onTheHost{}
 	namespace := l.Fleet.Spec.ArgoCD.Namespace
 	server := ""
 	if l.known {
 		server, _ = argocd.ClusterServer(l.cluster)
-		on := l.HostOf(l.cluster)
+		on := l.Hosts.Of(l.cluster)
 		host, err := on.Open()
 		if err != nil {
-			return nil, l.By(on, err)
+			return nil, l.Hosts.By(on, err)
 		}
 		if seen.namespace, err = object(ctx, host, "v1", "Namespace", "", l.cluster.Spec.Namespace); err != nil {
 			return nil, err
@@ -140,7 +140,7 @@ func (l *leaving) ask(ctx context.Context) (*onTheHost, error) {
 	if seen.registration, err = object(ctx, asked, "bitnami.com/v1alpha1", "SealedSecret", namespace, secret); err != nil {
 		return nil, err
 	}
-	destinations, err := asked.Destinations(ctx)
+	destinations, err := host.Destinations(ctx, asked)
 	for _, d := range destinations {
 		if d.Cluster == l.name || server != "" && d.Server == server {
 			seen.into = append(seen.into, d.Namespace+"/"+d.Name)

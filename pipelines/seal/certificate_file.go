@@ -18,13 +18,14 @@ const maximumCertificate = 1 << 20
 
 // LoadCertificates reads the certificates that fleet.yaml names, from the clusters folder
 // and nowhere outside it, and checks them at the time now. It returns those about which
-// no finding is an error, by their files. Findings stand where fleet.yaml names the file.
-func LoadCertificates(f *fleet.Fleet, now time.Time) (map[string]*Certificate, finding.List) {
-	all := map[string]*Certificate{}
-	var findings finding.List
+// no finding is an error, and what is found about each, by their files. Findings stand
+// where fleet.yaml names the file.
+func LoadCertificates(f *fleet.Fleet, now time.Time) (map[string]*Certificate, map[string]finding.List) {
+	all, findings := map[string]*Certificate{}, map[string]finding.List{}
 	for _, named := range f.Spec.Certificates() {
 		certificate, found := loadCertificate(f, named, now)
-		if findings = append(findings, found...); certificate != nil {
+		findings[named.File] = found
+		if certificate != nil {
 			all[named.File] = certificate
 		}
 	}

@@ -129,8 +129,8 @@ func TestLoadCertificateStaysInTheClustersFolder(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := &fleet.Fleet{Root: root, Dir: "clusters", File: "clusters/fleet.yaml", Spec: fleet.FleetSpec{Sealing: &fleet.Sealing{Certificate: name}}}
-			certificates, found := seal.LoadCertificates(f, time.Now())
-			certificate := certificates[name]
+			certificates, findings := seal.LoadCertificates(f, time.Now())
+			certificate, found := certificates[name], findings[name]
 			if want == "" {
 				if certificate == nil || len(found) > 0 {
 					t.Fatalf("%v", found)
@@ -149,8 +149,8 @@ func TestLoadCertificateStaysInTheClustersFolder(t *testing.T) {
 
 func TestTheExamplesCertificate(t *testing.T) {
 	f := &fleet.Fleet{Root: "../..", Dir: "clusters", Spec: fleet.FleetSpec{Sealing: &fleet.Sealing{Certificate: "sealed-secrets.crt"}}}
-	certificates, found := seal.LoadCertificates(f, time.Now())
-	certificate := certificates["sealed-secrets.crt"]
+	certificates, findings := seal.LoadCertificates(f, time.Now())
+	certificate, found := certificates["sealed-secrets.crt"], findings["sealed-secrets.crt"]
 	if certificate == nil || len(found) > 0 {
 		t.Fatal(found)
 	}

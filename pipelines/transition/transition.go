@@ -11,6 +11,8 @@ import (
 
 // Side is a cluster as it was committed, or as it is wanted.
 type Side struct {
+	// Name of the cluster, which is its Helm release.
+	Name string
 	// Chart that it is made of.
 	Chart Chart
 	// Host is the cluster that it runs on, as Argo CD knows it; empty where that is not

@@ -25,7 +25,7 @@ func pods(image string, more ...any) transition.Object {
 
 func side(change func(*transition.Side)) transition.Side {
 	s := transition.Side{
-		Chart: transition.Chart{Name: "vcluster", Version: "0.30.0"}, Namespace: "dev", Server: "https://dev.example.com", ServiceCIDR: "10.96.0.0/16",
+		Name: "dev", Chart: transition.Chart{Name: "vcluster", Version: "0.30.0"}, Namespace: "dev", Server: "https://dev.example.com", ServiceCIDR: "10.96.0.0/16",
 		Values:     map[string]any{"controlPlane": map[string]any{}},
 		Objects:    []transition.Object{pods("ghcr.io/loft-sh/kubernetes:v1.33.4", "podManagementPolicy", "Parallel")},
 		Registered: true,
@@ -71,15 +71,33 @@ func added(o transition.Object) func(*transition.Side) {
 }
 
 func ingress(host string) func(*transition.Side) {
-	return added(object("Ingress", "dev", map[string]any{"rules": []any{map[string]any{"host": host}}}))
+	return ingressTo("dev", "dev", host)
+}
+
+// ingressTo is an Ingress of a name that leads a host to a Service.
+func ingressTo(service, name, host string) func(*transition.Side) {
+	o := object("Ingress", name, map[string]any{"rules": []any{map[string]any{
+		"host": host, "http": map[string]any{"paths": []any{map[string]any{"path": "/", "backend": map[string]any{"service": map[string]any{"name": service}}}}},
+	}}})
+	o["apiVersion"] = "networking.k8s.io/v1"
+	return added(o)
 }
 
 func route(host string) func(*transition.Side) {
-	return added(object("TLSRoute", "dev", map[string]any{"hostnames": []any{host}}))
+	o := object("TLSRoute", "dev", map[string]any{"hostnames": []any{host}, "rules": []any{map[string]any{"backendRefs": []any{map[string]any{"name": "dev"}}}}})
+	o["apiVersion"] = "gateway.networking.k8s.io/v1"
+	return added(o)
 }
 
 func service(kind string) func(*transition.Side) {
-	return added(object("Service", "dev", map[string]any{"type": kind}))
+	return serviceOf("dev", "dev", kind)
+}
+
+// serviceOf is a Service of a name that has the pods of a release.
+func serviceOf(release, name, kind string) func(*transition.Side) {
+	o := object("Service", name, map[string]any{"type": kind, "selector": map[string]any{"release": release}})
+	o["apiVersion"] = "v1"
+	return added(o)
 }
 
 func dialled(server string) func(*transition.Side) {
@@ -89,33 +107,42 @@ func dialled(server string) func(*transition.Side) {
 // One line for each kind of step; want are EFFECT NAME, the worst first.
 func TestCompare(t *testing.T) {
 	same := func(*transition.Side) {}
+	web, app, other := ingressTo("web", "web", "web.example.com"), serviceOf("web", "web", "LoadBalancer"), ingressTo("dev", "other", "b.example.com")
 	k3s, k8s, eks := image("rancher/k3s:v1.33.4-k3s1"), image("registry.k8s.io/kube-apiserver:v1.33.4"), image("public.ecr.aws/eks-distro/kubernetes/kube-apiserver:v1.33.4")
 	for name, test := range map[string]struct {
 		before, after func(*transition.Side)
 		want          []string
 	}{
-		"nothing":                      {same, same, nil},
-		"both ways in":                 {ingress("dev.example.com"), all(ingress("dev.example.com"), route("dev.example.com")), []string{"applied ", "applied "}},
-		"both, by another name":        {ingress("dev.example.com"), all(ingress("dev.example.com"), route("gw.example.com"), dialled("https://gw.example.com")), []string{"credential-stale ", "applied ", "applied "}},
-		"then the route alone":         {all(ingress("dev.example.com"), route("dev.example.com")), route("dev.example.com"), []string{"objects-left "}},
-		"before it is registered":      {all(ingress("dev.example.com"), route("gw.example.com")), all(route("gw.example.com"), dialled("https://gw.example.com")), []string{"unreachable endpoint", "objects-left ", "credential-stale "}},
-		"after it is registered":       {all(ingress("dev.example.com"), route("gw.example.com"), dialled("https://gw.example.com")), all(route("gw.example.com"), dialled("https://gw.example.com")), []string{"objects-left "}},
-		"the way in in one step":       {ingress("dev.example.com"), route("dev.example.com"), []string{"unreachable endpoint", "objects-left ", "applied "}},
-		"no way in any more":           {ingress("dev.example.com"), same, []string{"unreachable endpoint", "objects-left "}},
-		"no way in, of another server": {ingress("other.example.com"), same, []string{"objects-left "}},
-		"a Service of another type":    {service("LoadBalancer"), service("NodePort"), []string{"unreachable endpoint", "applied "}},
-		"another host":                 {host("eu-1", "x"), host("https://us-1", "x"), []string{"empty-cluster host"}},
-		"another host and namespace":   {host("eu-1", "x"), host("us-1", "y"), []string{"empty-cluster host", "empty-cluster namespace"}},
-		"an unknown host before":       {host("", "x"), host("us-1", "x"), nil},
-		"a patch":                      {same, chart("vcluster", "0.30.4"), nil},
-		"one minor":                    {same, chart("vcluster", "0.31.0"), nil},
-		"two minors":                   {same, chart("vcluster", "0.32.0"), []string{"refused-by-vcluster chart"}},
-		"a patch back":                 {chart("vcluster", "0.30.4"), same, []string{"refused-by-vcluster chart"}},
-		"a minor back":                 {chart("vcluster", "0.31.0"), same, []string{"refused-by-vcluster chart"}},
-		"a build of the same release":  {chart("vcluster", "0.30.0+a"), chart("vcluster", "0.30.0+b"), nil},
-		"another chart":                {chart("vcluster-k8s", "0.19.7"), chart("vcluster-k0s", "0.19.7"), []string{"refused-by-vcluster chart"}},
-		"the chart that all became":    {chart("vcluster-k8s", "0.19.7"), chart("vcluster", "0.20.4"), nil},
-		"somebody's own chart":         {chart("mine", "1.0.0"), chart("mine", "9.0.0"), nil},
+		"nothing":                            {same, same, nil},
+		"both ways in":                       {ingress("dev.example.com"), all(ingress("dev.example.com"), route("dev.example.com")), []string{"applied ", "applied "}},
+		"both, by another name":              {ingress("dev.example.com"), all(ingress("dev.example.com"), route("gw.example.com"), dialled("https://gw.example.com")), []string{"credential-stale ", "applied ", "applied "}},
+		"then the route alone":               {all(ingress("dev.example.com"), route("dev.example.com")), route("dev.example.com"), []string{"objects-left "}},
+		"before it is registered":            {all(ingress("dev.example.com"), route("gw.example.com")), all(route("gw.example.com"), dialled("https://gw.example.com")), []string{"unreachable endpoint", "objects-left ", "credential-stale "}},
+		"after it is registered":             {all(ingress("dev.example.com"), route("gw.example.com"), dialled("https://gw.example.com")), all(route("gw.example.com"), dialled("https://gw.example.com")), []string{"objects-left "}},
+		"the way in in one step":             {ingress("dev.example.com"), route("dev.example.com"), []string{"unreachable endpoint", "objects-left ", "applied "}},
+		"no way in any more":                 {ingress("dev.example.com"), same, []string{"unreachable endpoint", "objects-left "}},
+		"no way in, of another server":       {ingress("other.example.com"), same, []string{"objects-left "}},
+		"a Service of another type":          {service("LoadBalancer"), service("NodePort"), []string{"unreachable endpoint", "applied "}},
+		"an Ingress of its own app stays":    {all(ingress("dev.example.com"), web), web, []string{"unreachable endpoint", "objects-left "}},
+		"a Service of its own app stays":     {all(ingress("dev.example.com"), app), app, []string{"unreachable endpoint", "objects-left "}},
+		"a second Service of the API server": {all(service("ClusterIP"), serviceOf("dev", "more", "LoadBalancer")), service("ClusterIP"), []string{"unreachable endpoint", "objects-left "}},
+		"one of two Ingresses goes":          {all(ingress("dev.example.com"), other), other, []string{"unreachable endpoint", "objects-left "}},
+		"the other of them goes":             {all(ingress("dev.example.com"), other), ingress("dev.example.com"), []string{"objects-left "}},
+		"the Ingress has another host":       {ingress("dev.example.com"), ingress("b.example.com"), []string{"unreachable endpoint", "applied "}},
+		"and the server, too":                {ingress("dev.example.com"), all(ingress("b.example.com"), dialled("https://b.example.com")), []string{"credential-stale ", "applied "}},
+		"another host, and one way more":     {ingress("dev.example.com"), all(ingress("b.example.com"), service("LoadBalancer")), []string{"unreachable endpoint", "applied "}},
+		"another host":                       {host("eu-1", "x"), host("https://us-1", "x"), []string{"empty-cluster host"}},
+		"another host and namespace":         {host("eu-1", "x"), host("us-1", "y"), []string{"empty-cluster host", "empty-cluster namespace"}},
+		"an unknown host before":             {host("", "x"), host("us-1", "x"), nil},
+		"a patch":                            {same, chart("vcluster", "0.30.4"), nil},
+		"one minor":                          {same, chart("vcluster", "0.31.0"), nil},
+		"two minors":                         {same, chart("vcluster", "0.32.0"), []string{"refused-by-vcluster chart"}},
+		"a patch back":                       {chart("vcluster", "0.30.4"), same, []string{"refused-by-vcluster chart"}},
+		"a minor back":                       {chart("vcluster", "0.31.0"), same, []string{"refused-by-vcluster chart"}},
+		"a build of the same release":        {chart("vcluster", "0.30.0+a"), chart("vcluster", "0.30.0+b"), nil},
+		"another chart":                      {chart("vcluster-k8s", "0.19.7"), chart("vcluster-k0s", "0.19.7"), []string{"refused-by-vcluster chart"}},
+		"the chart that all became":          {chart("vcluster-k8s", "0.19.7"), chart("vcluster", "0.20.4"), nil},
+		"somebody's own chart":               {chart("mine", "1.0.0"), chart("mine", "9.0.0"), nil},
 
 		"k3s to k8s, too old":    {all(k3s, chart("vcluster", "0.24.1")), all(k8s, chart("vcluster", "0.24.1")), []string{"refused-by-vcluster distro", "restart "}},
 		"k3s to k8s, migrated":   {k3s, k8s, []string{"refused-by-vcluster distro", "restart "}},

@@ -119,7 +119,7 @@ func Move(ctx context.Context, w *workspace.Workspace, out *report.Report, u Opt
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	return r.Rewrite(ctx, out, edits)
+	return workspace.Rewrite(ctx, r.Workspace, out, edits)
 }
 
 // nextHop returns what a cluster's next hop is, or why it has none; nil where it is

@@ -9,6 +9,7 @@ import (
 
 	"github.com/Masterminds/semver/v3"
 
+	"kasou/pipelines/exposure"
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
 )
@@ -16,10 +17,6 @@ import (
 // Gateway API's TLSRoute is of version v1 in the standard channel since 1.5
 // (kubernetes-sigs/gateway-api, config/crd/standard).
 const gatewayAPI = "gateway.networking.k8s.io/v1"
-
-// hostnameAnnotation is where ExternalDNS looks for a Service's name
-// (kubernetes-sigs/external-dns, docs/annotations).
-const hostnameAnnotation = "external-dns.alpha.kubernetes.io/hostname"
 
 var fieldDNS = []string{"spec", "endpoint", "dns"}
 
@@ -41,10 +38,10 @@ func gateway(p *plan) {
 	}
 	if p.chartName == "vcluster" && (span{from: "0.34.0"}).holds(p.version) {
 		at := func(key string) []string { return []string{"controlPlane", "tlsRoute", key} }
-		p.set(fieldOf(w.Kind), true, at("enabled")...)
-		p.set(w.Path, w.Host, at("host")...)
-		p.set(fieldOf(w.Kind, "parentRefs"), parents, at("parentRefs")...)
-		p.annotateAt(w.Kind, annotations, at("annotations"))
+		p.values.set(fieldOf(w.Kind), true, at("enabled")...)
+		p.values.set(w.Path, w.Host, at("host")...)
+		p.values.set(fieldOf(w.Kind, "parentRefs"), parents, at("parentRefs")...)
+		p.values.annotate(fieldOf(w.Kind, "annotations"), annotations, at("annotations")...)
 		return
 	}
 	o := p.object("tlsroute.yaml", gatewayAPI, "TLSRoute", p.cluster.Name)
@@ -80,12 +77,6 @@ func texts(from map[string]string) map[string]any {
 	return to
 }
 
-func (p *plan) annotateAt(kind string, annotations map[string]string, keys []string) {
-	for _, name := range slices.Sorted(maps.Keys(annotations)) {
-		p.set(fieldOf(kind, "annotations", name), annotations[name], append(slices.Clone(keys), name)...)
-	}
-}
-
 // serviceEdition is how a chart takes what concerns the Service, from one version until the
 // next edition's. Where keys are empty, it has no such value.
 type serviceEdition struct {
@@ -113,7 +104,7 @@ var serviceEditions = []serviceEdition{
 func service(p *plan) {
 	e := serviceEditionOf(p.version)
 	if w, on := p.cluster.Spec.Way(fleet.ByLoadBalancer); on {
-		p.set(fieldOf(w.Kind), "LoadBalancer", e.kind...)
+		p.values.set(fieldOf(w.Kind), "LoadBalancer", e.kind...)
 		p.announce(w, p.endpoint.LoadBalancer.Annotations, e.balancedNotes)
 	}
 	w, on := p.cluster.Spec.Way(fleet.ByNodePort)
@@ -125,8 +116,8 @@ func service(p *plan) {
 			"chart "+p.chart+" takes no node port: the host would choose any", "Use chart version 0.19.0 or later, or another endpoint.")
 		return
 	}
-	p.set(fieldOf(w.Kind), "NodePort", e.kind...)
-	p.set(fieldOf(w.Kind, "port"), w.Port, e.port...)
+	p.values.set(fieldOf(w.Kind), "NodePort", e.kind...)
+	p.values.set(fieldOf(w.Kind, "port"), w.Port, e.port...)
 	p.announce(w, nil, e.nodePortNotes)
 }
 
@@ -146,13 +137,13 @@ func (p *plan) announce(w fleet.Way, annotations map[string]string, keys []strin
 	if all == nil {
 		all = map[string]string{}
 	}
-	if _, stated := all[hostnameAnnotation]; !stated && p.endpoint.DNS == nil && !isAddress(w.Host) {
-		all[hostnameAnnotation] = w.Host
+	if _, stated := all[exposure.HostnameAnnotation]; !stated && p.endpoint.DNS == nil && !isAddress(w.Host) {
+		all[exposure.HostnameAnnotation] = w.Host
 	}
 	switch {
 	case len(all) == 0:
 	case keys != nil:
-		p.annotateAt(w.Kind, all, keys)
+		p.values.annotate(fieldOf(w.Kind, "annotations"), all, keys...)
 	case len(annotations) > 0:
 		p.say(finding.Error, RuleUnsupportedField, fieldOf(w.Kind, "annotations"),
 			"chart "+p.chart+" takes no annotations of its Service", "Use chart version 0.15.0 or later.")
@@ -164,7 +155,7 @@ func (p *plan) announce(w fleet.Way, annotations map[string]string, keys []strin
 }
 
 // dns writes the DNSEndpoint (externaldns.k8s.io/v1alpha1) with the names of all ways in.
-func (p *plan) dns() {
+func dns(p *plan) {
 	d := p.endpoint.DNS
 	if d == nil {
 		return
@@ -206,7 +197,7 @@ func (p *plan) dns() {
 // checkPassthrough finds an Ingress whose controller ends TLS, or is not known to pass it
 // through. The annotations that every chart brings are ingress-nginx's alone
 // (ingress.annotations in values.yaml of 0.4.2 to 0.36.1).
-func (p *plan) checkPassthrough(effective map[string]any) {
+func checkPassthrough(p *plan, effective map[string]any) {
 	if !p.ingress {
 		return
 	}

@@ -36,7 +36,7 @@ var openings = []opening{
 }
 
 // checkIsolation finds values of the person that open a way to the host.
-func (p *plan) checkIsolation() {
+func checkIsolation(p *plan) {
 	if _, known := lines[p.chartName]; !known || p.version == nil {
 		return
 	}

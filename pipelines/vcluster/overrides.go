@@ -11,42 +11,28 @@ import (
 
 // checkOverrides compares the effective values with what the fields of the spec
 // put there: spec.values may win, but not in silence.
-func (p *plan) checkOverrides(effective map[string]any) {
-	for _, s := range p.settings {
-		value := lookup(effective, s.keys...)
-		if !s.inList {
-			if !reflect.DeepEqual(value, s.value) {
-				p.overridden(s)
-			}
-			continue
-		}
+func checkOverrides(p *plan, effective map[string]any) {
+	for _, s := range p.values.settings {
+		value, place := lookup(effective, s.keys...), p.userPath(s.keys)
 		list, _ := value.([]any)
-		switch others := flagValues(list, s.flag); {
-		case slices.Contains(list, s.value), s.flag != "" && slices.Contains(others, s.argument):
-		case len(others) > 0 && s.flag != "--tls-san":
-			p.overridden(s)
+		others := flagValues(list, s.flag)
+		switch {
+		case !s.inList && reflect.DeepEqual(value, s.value):
+		case s.inList && (slices.Contains(list, s.value) || s.flag != "" && slices.Contains(others, s.argument)):
+		case !s.inList, len(others) > 0 && s.flag != "--tls-san":
+			p.say(finding.Warning, RuleOverride, place,
+				fmt.Sprintf("%s overrides %s, which asks for %v", dotted(place), dotted(s.field), s.value),
+				"Say it in one place: take it out of spec.values, or change the field.")
 		default:
-			p.dropped(s)
+			p.say(finding.Error, RuleDropped, place,
+				fmt.Sprintf("%s replaces the whole list and drops %q, which %s needs", dotted(place), s.value, dotted(s.field)),
+				fmt.Sprintf("Add this item to the list: - %q", s.value))
 		}
 	}
 }
 
-func (p *plan) overridden(s setting) {
-	place := p.userPath(s.keys)
-	p.say(finding.Warning, RuleOverride, place,
-		fmt.Sprintf("%s overrides %s, which asks for %v", dotted(place), dotted(s.field), s.value),
-		"Say it in one place: take it out of spec.values, or change the field.")
-}
-
-func (p *plan) dropped(s setting) {
-	place := p.userPath(s.keys)
-	p.say(finding.Error, RuleDropped, place,
-		fmt.Sprintf("%s replaces the whole list and drops %q, which %s needs", dotted(place), s.value, dotted(s.field)),
-		fmt.Sprintf("Add this item to the list: - %q", s.value))
-}
-
 // checkRemovals finds values that this chart version no longer takes.
-func (p *plan) checkRemovals() {
+func checkRemovals(p *plan) {
 	if p.version == nil || p.chartName != "vcluster" {
 		return
 	}
@@ -61,12 +47,12 @@ func (p *plan) checkRemovals() {
 }
 
 // checkDefeats finds values that take the ground from a field.
-func (p *plan) checkDefeats() {
+func checkDefeats(p *plan) {
 	for _, d := range defeats {
 		if p.version == nil || !slices.Contains(d.charts, p.chartName) || !d.span.holds(p.version) {
 			continue
 		}
-		if !truthy(lookup(p.user, d.keys...)) || !p.given(d.field) {
+		if !truthy(lookup(p.user, d.keys...)) || !p.values.given(d.field) {
 			continue
 		}
 		place := p.userPath(d.keys)
@@ -78,7 +64,7 @@ func (p *plan) checkDefeats() {
 
 // checkClass finds the old annotation beside the class name: an API server
 // refuses to create an Ingress that has both.
-func (p *plan) checkClass() {
+func checkClass(p *plan) {
 	if _, ok := p.annotations[classAnnotation]; ok && p.class != "" {
 		p.say(finding.Error, RuleIngressClass, append(slices.Clone(fieldAnnotations), classAnnotation),
 			"the annotation "+classAnnotation+" and spec.ingress.className cannot stand together: an API server refuses such an Ingress",
@@ -86,18 +72,13 @@ func (p *plan) checkClass() {
 	}
 }
 
-// has says whether the person's values hold keys, be it with a null.
+// has reports whether the person's values hold keys, be it with a null.
 func (p *plan) has(keys []string) bool {
 	_, depth := at(p.user, keys...)
 	return depth == len(keys)
 }
 
-// given says whether a field put something into the values.
-func (p *plan) given(field []string) bool {
-	return slices.ContainsFunc(p.settings, func(s setting) bool { return slices.Equal(s.field, field) })
-}
-
-// userPath gives the path in the spec of the value at keys, or of the nearest
+// userPath returns the path in the spec of the value at keys, or of the nearest
 // value above it that is there.
 func (p *plan) userPath(keys []string) []string {
 	_, depth := at(p.user, keys...)
@@ -106,7 +87,7 @@ func (p *plan) userPath(keys []string) []string {
 
 func dotted(path []string) string { return strings.Join(path, ".") }
 
-// flagValues gives what a list of arguments says for a flag, as --flag=value or
+// flagValues returns what a list of arguments says for a flag, as --flag=value or
 // as two items; for --tls-san each of the names joined by commas. It gives
 // nothing for the empty flag.
 func flagValues(list []any, flag string) []string {
@@ -128,7 +109,7 @@ func flagValues(list []any, flag string) []string {
 	return values
 }
 
-// truthy says whether a template would take the value for true.
+// truthy reports whether a template would take the value for true.
 func truthy(value any) bool {
 	switch v := value.(type) {
 	case nil:

@@ -31,7 +31,7 @@ type Object struct {
 	Manifest map[string]any
 }
 
-// Plan gives the values and objects for cluster c with chart ch, and what this
+// Plan returns the values and objects for cluster c with chart ch, and what this
 // chart version cannot do, or c's own values undo. c.Spec.ServiceCIDR must be
 // one range, or two joined by a comma, or empty. The result is usable for
 // looking at even where a finding is an error.
@@ -42,17 +42,17 @@ func Plan(c fleet.Cluster, ch toolchain.Chart) (Result, finding.List) {
 		for _, set := range []setter{e.serviceCIDR, e.ingress, e.sans, e.server, gateway, service} {
 			set(p)
 		}
-		p.checkClass()
+		checkClass(p)
 	}
-	p.dns()
-	values := merge(p.values, p.user)
+	dns(p)
+	values := merge(p.values.tree, p.user)
 	if e != nil {
-		p.checkPassthrough(values)
+		checkPassthrough(p, values)
 	}
-	p.checkOverrides(values)
-	p.checkRemovals()
-	p.checkDefeats()
-	p.checkIsolation()
+	checkOverrides(p, values)
+	checkRemovals(p)
+	checkDefeats(p)
+	checkIsolation(p)
 	p.findings.Sort()
 	return Result{Values: values, Objects: p.objects}, p.findings
 }
@@ -73,8 +73,7 @@ type plan struct {
 	server, serverHost string
 	user               map[string]any
 
-	values   map[string]any
-	settings []setting
+	values   values
 	objects  []Object
 	findings finding.List
 }
@@ -83,7 +82,7 @@ func newPlan(c fleet.Cluster, ch toolchain.Chart) *plan {
 	p := &plan{
 		cluster: c, chart: ch.Name + " " + ch.Version, chartName: ch.Name,
 		cidr: c.Spec.ServiceCIDR, server: c.Spec.Server, user: c.Spec.Values,
-		values: map[string]any{},
+		values: values{tree: map[string]any{}},
 	}
 	if in := c.Spec.Ingress; in != nil && in.Enabled != nil && *in.Enabled {
 		p.ingress, p.host, p.class, p.annotations = true, in.Host, in.ClassName, in.Annotations

@@ -27,7 +27,7 @@ const classAnnotation = "kubernetes.io/ingress.class"
 // default one, whose only item is --service-cidr=10.96.0.0/12.
 func k3sArgument(p *plan) {
 	if p.cidr != "" {
-		p.argument(fieldCIDR, "--service-cidr", p.cidr, "vcluster", "extraArgs")
+		p.values.argument(fieldCIDR, "--service-cidr", p.cidr, "vcluster", "extraArgs")
 		return
 	}
 	if list, ok := lookup(p.user, "vcluster", "extraArgs").([]any); ok && len(flagValues(list, "--service-cidr")) > 0 {
@@ -41,7 +41,7 @@ func k3sArgument(p *plan) {
 // rootCIDR: k3s and k8s charts take it up to 0.16, the one chart from 0.20.
 func rootCIDR(p *plan) {
 	if p.cidr != "" {
-		p.set(fieldCIDR, p.cidr, "serviceCIDR")
+		p.values.set(fieldCIDR, p.cidr, "serviceCIDR")
 	}
 }
 
@@ -55,7 +55,7 @@ func rootSingleCIDR(p *plan) {
 			"Use the k3s or k8s chart for a dual-stack vcluster.")
 	}
 	if first != "" {
-		p.set(fieldCIDR, first, "serviceCIDR")
+		p.values.set(fieldCIDR, first, "serviceCIDR")
 	}
 }
 
@@ -98,7 +98,7 @@ func rootOrPrivateCIDR(p *plan) {
 	if lookup(p.user, "privateNodes", "enabled") != true {
 		rootCIDR(p)
 	} else if p.cidr != "" {
-		p.set(fieldCIDR, p.cidr, "networking", "serviceCIDR")
+		p.values.set(fieldCIDR, p.cidr, "networking", "serviceCIDR")
 	}
 }
 
@@ -111,18 +111,26 @@ func noIngress(p *plan) {
 }
 
 // plainIngress: ingress.{enabled,host,ingressClassName,annotations}.
-func plainIngress(p *plan) {
+func plainIngress(p *plan) { ingressAt(p, []string{"ingress"}, "ingressClassName") }
+
+func controlPlaneIngress(p *plan) {
+	ingressAt(p, []string{"controlPlane", "ingress"}, "spec", "ingressClassName")
+}
+
+// ingressAt puts the ingress below a key, its class where that is from there.
+func ingressAt(p *plan, below []string, class ...string) {
 	if !p.ingress {
 		return
 	}
-	p.set(fieldIngress, true, "ingress", "enabled")
+	at := func(keys ...string) []string { return slices.Concat(below, keys) }
+	p.values.set(fieldIngress, true, at("enabled")...)
 	if p.host != "" {
-		p.set(fieldHost, p.host, "ingress", "host")
+		p.values.set(fieldHost, p.host, at("host")...)
 	}
 	if p.class != "" {
-		p.set(fieldClass, p.class, "ingress", "ingressClassName")
+		p.values.set(fieldClass, p.class, at(class...)...)
 	}
-	p.annotate("ingress", "annotations")
+	p.values.annotate(fieldAnnotations, p.annotations, at("annotations")...)
 }
 
 // classedIngress: up to 0.10 the default annotations hold the old class
@@ -131,22 +139,8 @@ func classedIngress(p *plan) {
 	plainIngress(p)
 	_, own := p.annotations[classAnnotation]
 	if p.ingress && p.class != "" && !own {
-		put(p.values, nil, "ingress", "annotations", classAnnotation)
+		put(p.values.tree, nil, "ingress", "annotations", classAnnotation)
 	}
-}
-
-func controlPlaneIngress(p *plan) {
-	if !p.ingress {
-		return
-	}
-	p.set(fieldIngress, true, "controlPlane", "ingress", "enabled")
-	if p.host != "" {
-		p.set(fieldHost, p.host, "controlPlane", "ingress", "host")
-	}
-	if p.class != "" {
-		p.set(fieldClass, p.class, "controlPlane", "ingress", "spec", "ingressClassName")
-	}
-	p.annotate("controlPlane", "ingress", "annotations")
 }
 
 // san is a name that the API server's certificate needs, and the field that asks for it.
@@ -173,31 +167,31 @@ func (p *plan) names() []san {
 // syncerServerSAN: the chart itself passes the ingress host as --tls-san.
 func syncerServerSAN(p *plan) {
 	for _, s := range p.names() {
-		p.argument(s.field, "--tls-san", s.name, "syncer", "extraArgs")
+		p.values.argument(s.field, "--tls-san", s.name, "syncer", "extraArgs")
 	}
 }
 
 // syncerSANs: 0.4.0 and 0.4.1 make no Ingress, and so pass no host of one.
 func syncerSANs(p *plan) {
 	if p.ingress && p.serverHost == p.host && p.host != "" {
-		p.argument(fieldServer, "--tls-san", p.serverHost, "syncer", "extraArgs")
+		p.values.argument(fieldServer, "--tls-san", p.serverHost, "syncer", "extraArgs")
 	}
 	syncerServerSAN(p)
 }
 
 func syncerServer(p *plan) {
 	if p.server != "" {
-		p.argument(fieldServer, "--out-kube-config-server", p.server, "syncer", "extraArgs")
+		p.values.argument(fieldServer, "--out-kube-config-server", p.server, "syncer", "extraArgs")
 	}
 }
 
 // proxySANs: 0.20.0 does not add the ingress host by itself (pkg/server/cert).
 func proxySANs(p *plan) {
 	if p.ingress && p.host != "" {
-		p.item(fieldHost, p.host, "controlPlane", "proxy", "extraSANs")
+		p.values.item(fieldHost, p.host, "controlPlane", "proxy", "extraSANs")
 	}
 	for _, s := range p.names() {
-		p.item(s.field, s.name, "controlPlane", "proxy", "extraSANs")
+		p.values.item(s.field, s.name, "controlPlane", "proxy", "extraSANs")
 	}
 }
 
@@ -205,11 +199,11 @@ func proxySANs(p *plan) {
 // a list without it is no mistake.
 func proxyServerSAN(p *plan) {
 	proxySANs(p)
-	p.forget(fieldHost, "controlPlane", "proxy", "extraSANs")
+	p.values.forget(fieldHost, "controlPlane", "proxy", "extraSANs")
 }
 
 func exportServer(p *plan) {
 	if p.server != "" {
-		p.set(fieldServer, p.server, "exportKubeConfig", "server")
+		p.values.set(fieldServer, p.server, "exportKubeConfig", "server")
 	}
 }

@@ -9,7 +9,7 @@ import (
 	"kasou/pipelines/manifest"
 )
 
-// MarshalValues gives a values.yaml: one line that says whose it is, and the
+// MarshalValues returns a values.yaml: one line that says whose it is, and the
 // values with their keys sorted. The same values give the same bytes.
 func MarshalValues(values map[string]any) ([]byte, error) {
 	if values == nil {
@@ -40,13 +40,13 @@ func merge(base, over map[string]any) map[string]any {
 	return merged
 }
 
-// lookup gives the value at keys, or nil.
+// lookup returns the value at keys, or nil.
 func lookup(values map[string]any, keys ...string) any {
 	found, _ := at(values, keys...)
 	return found
 }
 
-// at gives the value at keys, and how many of the keys are there.
+// at returns the value at keys, and how many of the keys are there.
 func at(values map[string]any, keys ...string) (value any, depth int) {
 	value = values
 	for i, key := range keys {
@@ -85,34 +85,45 @@ type setting struct {
 	flag, argument string
 }
 
-func (p *plan) set(field []string, value any, keys ...string) {
-	put(p.values, value, keys...)
-	p.settings = append(p.settings, setting{field: field, keys: keys, value: value})
+// values are what kasou sets, and which field asked for it.
+type values struct {
+	tree     map[string]any
+	settings []setting
 }
 
-func (p *plan) item(field []string, value string, keys ...string) {
-	list, _ := lookup(p.values, keys...).([]any)
-	put(p.values, append(list, value), keys...)
-	p.settings = append(p.settings, setting{field: field, keys: keys, value: value, inList: true})
+func (v *values) set(field []string, value any, keys ...string) {
+	put(v.tree, value, keys...)
+	v.settings = append(v.settings, setting{field: field, keys: keys, value: value})
+}
+
+func (v *values) item(field []string, value string, keys ...string) {
+	list, _ := lookup(v.tree, keys...).([]any)
+	put(v.tree, append(list, value), keys...)
+	v.settings = append(v.settings, setting{field: field, keys: keys, value: value, inList: true})
 }
 
 // argument adds --flag=argument to the list at keys.
-func (p *plan) argument(field []string, flag, argument string, keys ...string) {
-	p.item(field, flag+"="+argument, keys...)
-	last := &p.settings[len(p.settings)-1]
+func (v *values) argument(field []string, flag, argument string, keys ...string) {
+	v.item(field, flag+"="+argument, keys...)
+	last := &v.settings[len(v.settings)-1]
 	last.flag, last.argument = flag, argument
 }
 
 // forget drops the watch over what field put into the list at keys.
-func (p *plan) forget(field []string, keys ...string) {
-	p.settings = slices.DeleteFunc(p.settings, func(s setting) bool {
+func (v *values) forget(field []string, keys ...string) {
+	v.settings = slices.DeleteFunc(v.settings, func(s setting) bool {
 		return s.inList && slices.Equal(s.field, field) && slices.Equal(s.keys, keys)
 	})
 }
 
-func (p *plan) annotate(keys ...string) {
-	for _, name := range slices.Sorted(maps.Keys(p.annotations)) {
-		field := append(slices.Clone(fieldAnnotations), name)
-		p.set(field, p.annotations[name], append(slices.Clone(keys), name)...)
+// annotate sets annotations, each by its name below field and below keys.
+func (v *values) annotate(field []string, annotations map[string]string, keys ...string) {
+	for _, name := range slices.Sorted(maps.Keys(annotations)) {
+		v.set(append(slices.Clone(field), name), annotations[name], append(slices.Clone(keys), name)...)
 	}
+}
+
+// given reports whether a field put something into the values.
+func (v *values) given(field []string) bool {
+	return slices.ContainsFunc(v.settings, func(s setting) bool { return slices.Equal(s.field, field) })
 }

@@ -5,12 +5,9 @@ import (
 	"fmt"
 	"slices"
 	"sync"
-	"time"
 
 	"kasou/pipelines/fleet"
 	"kasou/pipelines/host"
-	"kasou/pipelines/lockfile"
-	"kasou/pipelines/seal"
 )
 
 // Asked is a cluster that a run asks: a host, the one that Argo CD runs in, or both.
@@ -27,8 +24,9 @@ type Asked struct {
 
 var errNoHost = errors.New("there is no host cluster to ask")
 
-// hosts are the clusters that a fleet is on.
-type hosts struct {
+// Hosts are the clusters that a fleet is on, and the one that Argo CD runs in.
+type Hosts struct {
+	spec   fleet.FleetSpec
 	byName map[string]*Asked
 	argocd *Asked
 	// several says that there is more than one.
@@ -36,8 +34,8 @@ type hosts struct {
 }
 
 // openHosts returns the clusters, each of which is asked by its own context.
-func openHosts(f *fleet.Fleet, o Options) hosts {
-	all, byContext := hosts{byName: map[string]*Asked{}}, map[string]*Asked{}
+func openHosts(f *fleet.Fleet, o Options) Hosts {
+	all, byContext := Hosts{spec: f.Spec, byName: map[string]*Asked{}}, map[string]*Asked{}
 	open := func(context, title string) *Asked {
 		if known, ok := byContext[context]; ok {
 			return known
@@ -61,52 +59,51 @@ func openHosts(f *fleet.Fleet, o Options) hosts {
 
 // By returns an error of a cluster that was asked, with the cluster's title where the
 // fleet is on more than one.
-func (w *Workspace) By(a *Asked, err error) error {
-	if err == nil || !w.hosts.several {
+func (h Hosts) By(a *Asked, err error) error {
+	if err == nil || !h.several {
 		return err
 	}
 	return fmt.Errorf("%s: %w", a.Title, err)
 }
 
-// HostOf returns the host that a cluster of the fleet is on.
-func (w *Workspace) HostOf(c fleet.Cluster) *Asked { return w.hosts.byName[c.Spec.Host] }
+// Of returns the host that a cluster of the fleet is on.
+func (h Hosts) Of(c fleet.Cluster) *Asked { return h.byName[c.Spec.Host] }
 
 // ArgoCD returns the cluster that Argo CD runs in. The error says that fleet.yaml has no
 // way to it.
-func (w *Workspace) ArgoCD() (*Asked, error) {
-	if w.hosts.argocd == nil {
+func (h Hosts) ArgoCD() (*Asked, error) {
+	if h.argocd == nil {
 		return nil, errors.New("spec.argocd.context of fleet.yaml is missing, and Argo CD runs on another cluster than the hosts")
 	}
-	return w.hosts.argocd, nil
+	return h.argocd, nil
 }
 
-// CertificateAt returns the cluster whose controller has a certificate that fleet.yaml
-// names. The error says that fleet.yaml has no way to it.
-func (w *Workspace) CertificateAt(named fleet.CertificateFile) (*Asked, error) {
-	for _, name := range w.Fleet.Spec.HostNames() {
-		if w.Fleet.Spec.CertificateOf(name).File == named.File {
-			return w.hosts.byName[name], nil
+// Sealing returns the cluster whose controller has a certificate that fleet.yaml names.
+// The error says that fleet.yaml has no way to it.
+func (h Hosts) Sealing(named fleet.CertificateFile) (*Asked, error) {
+	for _, name := range h.spec.HostNames() {
+		if h.spec.CertificateOf(name).File == named.File {
+			return h.byName[name], nil
 		}
 	}
-	return w.ArgoCD()
+	return h.ArgoCD()
 }
 
-// Hosts returns the hosts of the clusters that the run works on, in the order of their
-// names, each once.
-func (w *Workspace) Hosts() []*Asked {
+// Under returns the hosts of some clusters, in the order of their names, each once.
+func (h Hosts) Under(clusters []fleet.Cluster) []*Asked {
 	used := map[*Asked]bool{}
-	for _, c := range w.Clusters {
-		used[w.HostOf(c)] = true
+	for _, c := range clusters {
+		used[h.Of(c)] = true
 	}
-	return slices.DeleteFunc(w.EveryHost(), func(a *Asked) bool { return !used[a] })
+	return slices.DeleteFunc(h.All(), func(a *Asked) bool { return !used[a] })
 }
 
-// EveryHost returns the hosts in fleet.yaml, also those on which no cluster is, in the
-// order of their names, each once.
-func (w *Workspace) EveryHost() []*Asked {
+// All returns the hosts in fleet.yaml, also those on which no cluster is, in the order of
+// their names, each once.
+func (h Hosts) All() []*Asked {
 	var all []*Asked
-	for _, name := range w.Fleet.Spec.HostNames() {
-		if a := w.hosts.byName[name]; !slices.Contains(all, a) {
+	for _, name := range h.spec.HostNames() {
+		if a := h.byName[name]; !slices.Contains(all, a) {
 			all = append(all, a)
 		}
 	}
@@ -123,60 +120,4 @@ func useContext(f *fleet.Fleet, context string) error {
 	}
 	f.Spec.Host.Context = context
 	return nil
-}
-
-// CertificateOf returns the sealing certificate of a cluster's host; nil where there is
-// none that is good.
-func (w *Workspace) CertificateOf(c fleet.Cluster) *seal.Certificate {
-	return w.Certificates[w.Fleet.Spec.CertificateOf(c.Spec.Host).File]
-}
-
-// ArgoCDCertificate returns the sealing certificate of the cluster that Argo CD runs in;
-// nil where there is none that is good.
-func (w *Workspace) ArgoCDCertificate() *seal.Certificate {
-	return w.Certificates[w.Fleet.Spec.ArgoCDCertificate().File]
-}
-
-// RenderedSealer returns what seals the Secrets that the cluster's chart renders, for its
-// host. What was sealed for another host is sealed anew.
-func (w *Workspace) RenderedSealer(c fleet.Cluster, lock *lockfile.Lock, change ...func(*seal.Options)) *seal.Sealer {
-	moved := lock != nil && lock.Host.Name != c.Spec.Host
-	return w.sealer(c, lock, w.Fleet.Spec.CertificateOf(c.Spec.Host), moved, change)
-}
-
-// RegistrationSealer returns what seals the cluster's registration, for the cluster that
-// Argo CD runs in.
-func (w *Workspace) RegistrationSealer(c fleet.Cluster, lock *lockfile.Lock, change ...func(*seal.Options)) *seal.Sealer {
-	return w.sealer(c, lock, w.Fleet.Spec.ArgoCDCertificate(), false, change)
-}
-
-// sealer returns what seals with the named certificate. moved says that the lock is of
-// another host: whatever certificate it knows is none of this cluster's.
-func (w *Workspace) sealer(c fleet.Cluster, lock *lockfile.Lock, named fleet.CertificateFile, moved bool, change []func(*seal.Options)) *seal.Sealer {
-	own := w.Certificates[named.File]
-	o := seal.Options{
-		Tool: w.Toolchain, Certificate: own, Named: named, Key: w.Key, Now: time.Now(), MaxAge: named.MaxAge,
-		Recorded: func(file string) string { return w.Recorded(lock, file) },
-		Foreign: func(fingerprint string) bool {
-			if own == nil || own.Fingerprint == fingerprint || moved {
-				return own != nil && own.Fingerprint != fingerprint
-			}
-			for _, other := range w.Certificates {
-				if other.Fingerprint == fingerprint {
-					return true
-				}
-			}
-			return false
-		},
-	}
-	if w.Trust.Signs() {
-		o.Unsigned = func(file string, data []byte) bool {
-			_, why := w.Trust.Vouched(c.Name, file, lock, data)
-			return why != ""
-		}
-	}
-	for _, f := range change {
-		f(&o)
-	}
-	return seal.New(o)
 }

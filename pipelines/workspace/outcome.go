@@ -92,7 +92,7 @@ func (w *Workspace) WriteFleet(ctx context.Context, out *report.Report, p tree.P
 
 // Rewrite writes edits of files that people wrote, by their paths from the repo's
 // root, and shows them in the report.
-func (w *Workspace) Rewrite(ctx context.Context, out *report.Report, edits map[string]fleet.Edit) error {
+func Rewrite(ctx context.Context, w *Workspace, out *report.Report, edits map[string]fleet.Edit) error {
 	for _, file := range slices.Sorted(maps.Keys(edits)) {
 		if err := w.WriteFleet(ctx, out, tree.Rewrite(file, edits[file].Old, edits[file].New), true); err != nil {
 			return err

@@ -25,7 +25,7 @@ func (h *ServiceRange) Ask(ctx context.Context, open func() (*host.Host, error))
 	h.once.Do(func() {
 		var asked *host.Host
 		if asked, h.err = open(); h.err == nil {
-			h.cidrs, h.err = asked.ServiceCIDRs(ctx)
+			h.cidrs, h.err = host.ServiceCIDRs(ctx, asked)
 		}
 	})
 	return h.cidrs, h.err
@@ -67,7 +67,7 @@ func (w *Workspace) Resolve(ctx context.Context, c *fleet.Cluster, lock *lockfil
 		c.Spec.ServiceCIDR = lock.Host.ServiceCIDR
 		return lock.Host, nil, nil
 	}
-	asked := w.HostOf(*c)
+	asked := w.Hosts.Of(*c)
 	cidrs, err := asked.ServiceRange.Ask(ctx, asked.Open)
 	var unknown *host.UnknownRangeError
 	switch {
@@ -76,7 +76,7 @@ func (w *Workspace) Resolve(ctx context.Context, c *fleet.Cluster, lock *lockfil
 	case errors.Is(err, errNoHost):
 		return known, nil, fmt.Errorf("serviceCIDR is auto, and %w", err)
 	case err != nil:
-		return known, nil, w.By(asked, err)
+		return known, nil, w.Hosts.By(asked, err)
 	}
 	c.Spec.ServiceCIDR, known.ServiceCIDR = cidrs.CIDR, cidrs.CIDR
 	return known, cidrs.Findings(*c), nil

@@ -29,18 +29,18 @@ type Workspace struct {
 	Clusters []fleet.Cluster
 	// Retired are the names of the clusters to take away, those of other shards too.
 	Retired []string
-	// Schemas, Certificates, Key and Trust are there after Prepare. Certificates are those
-	// that can seal, by their files; Key is nil where there is none.
+	Hosts   Hosts
+	// Schemas, Certificates, Key and Trust are there after Prepare. Key is nil where there
+	// is none.
 	Schemas      *conform.Set
-	Certificates map[string]*seal.Certificate
+	Certificates Certificates
 	Key          *seal.Key
 	Trust        *trust.Book
 	// OnlyLooks lets a run go on without the values of valuesFrom: it compares
 	// what it can.
 	OnlyLooks bool
 
-	repo  *os.Root
-	hosts hosts
+	repo *os.Root
 }
 
 // Open reads the fleet and picks the clusters that Options.Names name; all where it
@@ -61,22 +61,25 @@ func Open(o Options) (*Workspace, finding.List, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("open the repo: %w", err)
 	}
-	w := &Workspace{Options: o, Fleet: f, repo: repo, Disk: disk.At(o.Root, o.Dir), hosts: openHosts(f, o)}
-	if err := w.choose(); err != nil {
+	w := &Workspace{Options: o, Fleet: f, repo: repo, Disk: disk.At(o.Root, o.Dir), Hosts: openHosts(f, o)}
+	if err := choose(w); err != nil {
 		w.Close()
 		return nil, nil, err
 	}
 	return w, findings, nil
 }
 
-// Start is Open and Prepare, with the certificate as it is now.
+// Start is Open and Prepare, with the certificates as they are now. One that cannot seal
+// fails the clusters of its host, by Certificates.Refused; all where it is Argo CD's, too, or of the
+// only host.
 func Start(ctx context.Context, o Options) (*Workspace, finding.List, error) {
 	w, findings, err := Open(o)
 	if err != nil || w == nil {
 		return nil, findings, err
 	}
-	certificate, found, err := w.Prepare(ctx, time.Now())
-	if findings = append(append(findings, certificate...), found...); err != nil || findings.Failed() {
+	found, err := w.Prepare(ctx, time.Now())
+	w.Certificates.refuse()
+	if findings = append(append(findings, w.Certificates.Findings()...), found...); err != nil || findings.Failed() {
 		w.Close()
 		return nil, findings, err
 	}
@@ -84,22 +87,22 @@ func Start(ctx context.Context, o Options) (*Workspace, finding.List, error) {
 }
 
 // Prepare brings what all clusters need for a build. What is found about the sealing
-// certificate at the time now comes apart from the rest.
-func (w *Workspace) Prepare(ctx context.Context, now time.Time) (certificate, findings finding.List, err error) {
+// certificates at the time now is not among the findings, but in Certificates.
+func (w *Workspace) Prepare(ctx context.Context, now time.Time) (findings finding.List, err error) {
 	if w.Key, err = sealKey(w.SealKey); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	w.Certificates, certificate = seal.LoadCertificates(w.Fleet, now)
+	w.Certificates = loadCertificates(w.Fleet, now)
 	w.Trust, findings, err = trust.Open(ctx, trust.Options{
 		Fleet: w.Fleet, Key: w.Key, Against: w.Against, BeforeMerge: w.BeforeMerge,
 		Looks: func() bool { return w.OnlyLooks }, Committed: w.Committed,
 	})
 	if err != nil {
-		return certificate, findings, err
+		return findings, err
 	}
 	schemas, found, err := conform.Find(w.Fleet, w.Cache)
 	w.Schemas = schemas
-	return certificate, append(findings, found...), err
+	return append(findings, found...), err
 }
 
 // Close lets go of the repository.
@@ -141,7 +144,7 @@ func (e *SettingError) Unwrap() error { return e.Err }
 
 // choose picks the clusters that Options.Names name, each once; all where it is
 // empty.
-func (w *Workspace) choose() error {
+func choose(w *Workspace) error {
 	if len(w.Names) == 0 {
 		w.Clusters = w.Shard.of(w.Fleet.Clusters)
 		w.Retired = w.Fleet.Retired

@@ -113,7 +113,7 @@ func TestABatchAnswersOnlyForValuesThatAgree(t *testing.T) {
 		"templates/a.yaml":   configMap("a", "x: {{ .Values.count }} "+rand.Text()),
 	})
 	releases := []toolchain.Release{release(ch, "count: 1\n"), release(ch, "count: one\n"), release(ch, "count: 2\n")}
-	answers, err := d.templates(t.Context(), releases)
+	answers, err := helm{&d.containers, d.checker}.templates(t.Context(), releases)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -129,11 +129,11 @@ func TestABatchAnswersOnlyForValuesThatAgree(t *testing.T) {
 	}
 	// Nobody holds the values against the schema but helm.
 	d.built["helm"] = false
-	answers, err = d.templates(t.Context(), releases)
+	answers, err = helm{&d.containers, d.checker}.templates(t.Context(), releases)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if answers[1] == nil || !errors.As(d.helmError(releases[1], answers[1].err), &fault) || len(fault.Values) != 1 {
+	if answers[1] == nil || !errors.As(helm{&d.containers, d.checker}.helmError(releases[1], answers[1].Err), &fault) || len(fault.Values) != 1 {
 		t.Errorf("helm looks at no schema at all: %v", answers[1])
 	}
 }
@@ -162,7 +162,7 @@ func dying(t *testing.T, guilty string) *Toolchain {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d.files.entry(batchTool).made, d.files.entry(batchTool).value = true, file
+	d.files.entries.Store(batchTool, &entry[*sdk.File]{made: true, value: file})
 	return d
 }
 
@@ -328,7 +328,7 @@ func TestABatchInAnImage(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			d.bases.entry("helm").value = b
+			d.bases.entries.Store("helm", &entry[*base]{made: true, value: b})
 			r := release(charttest.Pack(t, map[string]string{"templates/a.yaml": configMap("a", "x: {{ .Values.salt }}")}), "salt: "+rand.Text()+"\n")
 			for _, got := range d.Template(t.Context(), r, r) {
 				if got.Err != nil || len(got.Value) != 1 {

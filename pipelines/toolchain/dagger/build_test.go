@@ -43,7 +43,7 @@ func TestVersionsAreThoseOfTheEmbeddedToolchain(t *testing.T) {
 	if diff := cmp.Diff(want, []map[string]string{(&Toolchain{}).Versions(0), (&Toolchain{}).Versions(toolchain.Helm4)}); diff != "" {
 		t.Errorf("versions (-embedded +dagger):\n%s", diff)
 	}
-	pinned := &Toolchain{opts: Options{Images: map[string]string{"helm": "a@sha256:0"}}}
+	pinned := &Toolchain{containers: containers{opts: Options{Images: map[string]string{"helm": "a@sha256:0"}}}}
 	if got := pinned.Versions(0)["helm"]; got != "a@sha256:0" {
 		t.Errorf("with an image: %s", got)
 	}

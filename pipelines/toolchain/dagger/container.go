@@ -8,10 +8,31 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	sdk "dagger.io/dagger"
 )
+
+// containers are those of a session with an engine.
+type containers struct {
+	opts     Options
+	engine   *engine
+	trace    *tracing
+	platform sdk.Platform
+	builder  builder
+	// built are the tools that are not from an image, and the program that starts
+	// one several times.
+	built map[string]bool
+	// dir holds what goes up to the engine and what comes back, until the end.
+	dir   string
+	slots chan struct{}
+	// running are the calls that have not ended.
+	running sync.WaitGroup
+
+	bases memo[*base]
+	files memo[*sdk.File]
+}
 
 // environment is all that a tool finds in its environment. Nothing listens at
 // the proxy: a container cannot be started without a network, and no tool is to
@@ -45,10 +66,14 @@ func (b *base) exec(c *sdk.Container, opts sdk.ContainerWithExecOpts, args ...st
 }
 
 // base returns a tool's container, which is made once.
-func (t *Toolchain) base(ctx context.Context, name string) (*base, error) {
+func (t *containers) base(ctx context.Context, name string) (*base, error) {
 	return t.bases.get(name, func() (*base, error) {
 		if image := t.opts.Images[name]; image != "" {
-			return t.fromImage(ctx, name, image)
+			b, err := inImage(ctx, name, t.container().From(image))
+			if err != nil {
+				return nil, fmt.Errorf("the image of toolchain.%s.image: %w", name, t.engine.why(ctx, err))
+			}
+			return b, nil
 		}
 		file, err := t.binary(ctx, name)
 		if err != nil {
@@ -64,7 +89,7 @@ func (t *Toolchain) base(ctx context.Context, name string) (*base, error) {
 }
 
 // binary brings a program that was built to the engine, once.
-func (t *Toolchain) binary(ctx context.Context, name string) (*sdk.File, error) {
+func (t *containers) binary(ctx context.Context, name string) (*sdk.File, error) {
 	return t.files.get(name, func() (*sdk.File, error) {
 		binary, err := t.builder.build(ctx, name)
 		if err != nil {
@@ -78,16 +103,8 @@ func (t *Toolchain) binary(ctx context.Context, name string) (*sdk.File, error) 
 	})
 }
 
-func (t *Toolchain) container() *sdk.Container {
+func (t *containers) container() *sdk.Container {
 	return t.engine.Container(sdk.ContainerOpts{Platform: t.platform})
-}
-
-func (t *Toolchain) fromImage(ctx context.Context, name, image string) (*base, error) {
-	b, err := inImage(ctx, name, t.container().From(image))
-	if err != nil {
-		return nil, fmt.Errorf("the image of toolchain.%s.image: %w", name, t.engine.why(ctx, err))
-	}
-	return b, nil
 }
 
 // inImage starts the tool by the image's entrypoint, or else by its name, as root:
@@ -117,7 +134,7 @@ func withEnvironment(c *sdk.Container) *sdk.Container {
 
 // run calls work when there is a free slot, with a context that ends in time. An
 // error tells which of engine, command and context it is from.
-func (t *Toolchain) run(ctx context.Context, limit time.Duration, work func(context.Context) error) error {
+func (t *containers) run(ctx context.Context, limit time.Duration, work func(context.Context) error) error {
 	select {
 	case t.slots <- struct{}{}:
 		defer func() { <-t.slots }()
@@ -139,7 +156,7 @@ func (t *Toolchain) run(ctx context.Context, limit time.Duration, work func(cont
 }
 
 // folder makes a new folder for one call. The caller removes it.
-func (t *Toolchain) folder() (string, error) {
+func (t *containers) folder() (string, error) {
 	dir, err := os.MkdirTemp(t.dir, "call-")
 	if err != nil {
 		return "", fmt.Errorf("make a folder for what goes to the engine: %w", err)
@@ -149,7 +166,7 @@ func (t *Toolchain) folder() (string, error) {
 
 // upload brings content to the engine as a file, once. As an argument of a query
 // it would stand in the trace, all of it, and would have to be text.
-func (t *Toolchain) upload(ctx context.Context, name string, content []byte) (*sdk.File, error) {
+func (t *containers) upload(ctx context.Context, name string, content []byte) (*sdk.File, error) {
 	digest := sha256.Sum256(content)
 	name = hex.EncodeToString(digest[:]) + "." + name
 	return t.files.get(name, func() (*sdk.File, error) {

@@ -9,41 +9,21 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"sync"
-
-	sdk "dagger.io/dagger"
 
 	"kasou/pipelines/toolchain"
 	"kasou/pipelines/toolchain/embedded"
-	"kasou/pipelines/toolchain/explain"
 )
 
 var _ toolchain.Toolchain = (*Toolchain)(nil)
 
-// Toolchain runs the calls of a tool in containers: those of a toolchain.Group in
-// one, any other in one of its own. Several goroutines may use it.
+// Toolchain runs the calls of a tool in containers: those of one batch in one, any other
+// in one of its own. Several goroutines may use it.
 type Toolchain struct {
-	opts     Options
-	engine   *engine
-	trace    *tracing
-	platform sdk.Platform
-	builder  builder
-	// built are the tools that are not from an image, and the program that starts
-	// one several times.
-	built map[string]bool
+	containers
+	kubeconform kubeconform
 	// checker holds values against charts' schemas and sees whether charts render the
 	// same every time, which no container can: there, nothing sets the clock.
 	checker *embedded.Checker
-	// dir holds what goes up to the engine and what comes back, until Close.
-	dir   string
-	slots chan struct{}
-	// running are the calls that have not ended.
-	running sync.WaitGroup
-
-	bases      memo[*base]
-	files      memo[*sdk.File]
-	schemas    memo[*sdk.Directory]
-	explainers memo[*explain.Explainer]
 }
 
 // Connect opens a session with the engine that the environment names, and
@@ -72,7 +52,8 @@ func open(ctx context.Context, o Options, trace *tracing) (*Toolchain, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &Toolchain{opts: o, engine: e, trace: trace, builder: b, built: map[string]bool{}, slots: make(chan struct{}, o.Jobs)}
+	t := &Toolchain{containers: containers{opts: o, engine: e, trace: trace, builder: b, built: map[string]bool{}, slots: make(chan struct{}, o.Jobs)}}
+	t.kubeconform.containers = &t.containers
 	if err := t.prepare(ctx); err != nil {
 		return nil, errors.Join(err, t.end())
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -16,6 +15,7 @@ import (
 	"kasou/pipelines/manifest"
 	"kasou/pipelines/toolchain"
 	"kasou/pipelines/toolchain/dagger/batch"
+	"kasou/pipelines/toolchain/embedded"
 	"kasou/pipelines/toolchain/verdict"
 )
 
@@ -38,19 +38,18 @@ const (
 // time a worker on this machine sees meanwhile.
 func (t *Toolchain) Template(ctx context.Context, releases ...toolchain.Release) []toolchain.Result[manifest.Files] {
 	results := make([]toolchain.Result[manifest.Files], len(releases))
-	for _, major := range []toolchain.HelmMajor{0, toolchain.Helm4} {
-		var some []toolchain.Release
-		var at []int
-		for i, r := range releases {
-			if (r.Helm == toolchain.Helm4) == (major == toolchain.Helm4) {
-				some, at = append(some, r), append(at, i)
-			}
-		}
-		for n, result := range t.templateBy(ctx, some) {
-			results[at[n]] = result
-		}
+	by := helm{&t.containers, t.checker}
+	for _, four := range []bool{false, true} {
+		answerSome(releases, results, func(i int) bool { return (releases[i].Helm == toolchain.Helm4) == four },
+			func(some []toolchain.Release) []toolchain.Result[manifest.Files] { return by.render(ctx, some) })
 	}
 	return results
+}
+
+// helm renders in containers.
+type helm struct {
+	*containers
+	checker *embedded.Checker
 }
 
 // helmTool returns the name of the tool that renders the release.
@@ -61,10 +60,10 @@ func helmTool(r toolchain.Release) string {
 	return "helm"
 }
 
-// templateBy is Template for releases of one Helm.
-func (t *Toolchain) templateBy(ctx context.Context, releases []toolchain.Release) []toolchain.Result[manifest.Files] {
-	helm := callable[toolchain.Release, manifest.Files]{
-		Toolchain: t, name: "helm template", shared: t.templates, alone: t.templateAlone,
+// render is Template for releases of one Helm.
+func (t helm) render(ctx context.Context, releases []toolchain.Release) []toolchain.Result[manifest.Files] {
+	rendering := callable[toolchain.Release, manifest.Files]{
+		containers: t.containers, name: "helm template", shared: t.templates, alone: t.templateAlone,
 		check: func(r toolchain.Release) error {
 			if r.Chart.Digest == "" {
 				return errors.New("the chart has no digest")
@@ -77,7 +76,7 @@ func (t *Toolchain) templateBy(ctx context.Context, releases []toolchain.Release
 	for i, r := range releases {
 		determinism[i] = t.determinism(ctx, r)
 	}
-	results := helm.each(ctx, releases)
+	results := rendering.each(ctx, releases)
 	for i, r := range releases {
 		switch err := results[i].Err; {
 		case r.Chart.Digest == "":
@@ -92,7 +91,7 @@ func (t *Toolchain) templateBy(ctx context.Context, releases []toolchain.Release
 
 // determinism begins to see whether the release renders the same every time, and
 // returns what waits for the answer.
-func (t *Toolchain) determinism(ctx context.Context, r toolchain.Release) func() error {
+func (t helm) determinism(ctx context.Context, r toolchain.Release) func() error {
 	if !r.Determinism || r.Chart.Digest == "" {
 		return func() error { return nil }
 	}
@@ -105,7 +104,7 @@ func (t *Toolchain) determinism(ctx context.Context, r toolchain.Release) func()
 // chart's schema for each of them, which for vcluster 0.36 takes it a third of its
 // time: a release whose values are not known to agree with it has no answer here,
 // and helm says why in a container of its own.
-func (t *Toolchain) templates(ctx context.Context, releases []toolchain.Release) ([]*answer[manifest.Files], error) {
+func (t helm) templates(ctx context.Context, releases []toolchain.Release) ([]*toolchain.Result[manifest.Files], error) {
 	charts, commands := map[string]*sdk.File{}, make([]batch.Command, len(releases))
 	conform := t.conform(ctx, releases)
 	var more []string
@@ -131,7 +130,7 @@ func (t *Toolchain) templates(ctx context.Context, releases []toolchain.Release)
 	if err != nil {
 		return nil, err
 	}
-	answers := make([]*answer[manifest.Files], len(results))
+	answers := make([]*toolchain.Result[manifest.Files], len(results))
 	for i, r := range results {
 		if conform == nil || conform[i]() {
 			answers[i] = rendered(r)
@@ -143,7 +142,7 @@ func (t *Toolchain) templates(ctx context.Context, releases []toolchain.Release)
 // conform begins to hold the releases' values against their charts' schemas, and
 // gives what waits for each. It is nil where helm does that: one from an image may be
 // older than 3.16, which has the flag to pass by schemas.
-func (t *Toolchain) conform(ctx context.Context, releases []toolchain.Release) []func() bool {
+func (t helm) conform(ctx context.Context, releases []toolchain.Release) []func() bool {
 	if !t.built[helmTool(releases[0])] {
 		return nil
 	}
@@ -158,24 +157,24 @@ func (t *Toolchain) conform(ctx context.Context, releases []toolchain.Release) [
 
 // rendered reads what became of one of several renders. One that was killed, or
 // never begun, has no answer: the fault may be another's.
-func rendered(r *batch.Result) *answer[manifest.Files] {
+func rendered(r *batch.Result) *toolchain.Result[manifest.Files] {
 	switch {
 	case r == nil || r.Exit == notStarted || r.Exit == killed:
 		return nil
 	case r.Late:
-		return &answer[manifest.Files]{err: errTimeout}
+		return &toolchain.Result[manifest.Files]{Err: errTimeout}
 	case r.TooMuch:
-		return &answer[manifest.Files]{err: errTooMuch}
+		return &toolchain.Result[manifest.Files]{Err: errTooMuch}
 	case r.Odd != "":
-		return &answer[manifest.Files]{err: oddFile(r.Odd)}
+		return &toolchain.Result[manifest.Files]{Err: oddFile(r.Odd)}
 	case r.Exit != 0:
-		return &answer[manifest.Files]{err: &exited{r.Exit, r.Stderr}}
+		return &toolchain.Result[manifest.Files]{Err: &exited{r.Exit, r.Stderr}}
 	}
-	return &answer[manifest.Files]{value: r.Files}
+	return &toolchain.Result[manifest.Files]{Value: r.Files}
 }
 
 // templateAlone renders a release in a container of its own.
-func (t *Toolchain) templateAlone(ctx context.Context, r toolchain.Release) (files manifest.Files, err error) {
+func (t helm) templateAlone(ctx context.Context, r toolchain.Release) (files manifest.Files, err error) {
 	err = t.run(ctx, t.opts.Timeout, func(ctx context.Context) error {
 		out, err := t.template(ctx, r)
 		if err == nil {
@@ -199,7 +198,7 @@ func templateArgs(r toolchain.Release, output string) []string {
 }
 
 // template returns the folder that helm writes.
-func (t *Toolchain) template(ctx context.Context, r toolchain.Release) (*sdk.Directory, error) {
+func (t helm) template(ctx context.Context, r toolchain.Release) (*sdk.Directory, error) {
 	helm, err := t.base(ctx, helmTool(r))
 	if err != nil {
 		return nil, err
@@ -223,7 +222,7 @@ func (t *Toolchain) template(ctx context.Context, r toolchain.Release) (*sdk.Dir
 
 // export brings a folder back in one go: one query for each file would take
 // twice as long for six files.
-func (t *Toolchain) export(ctx context.Context, from *sdk.Directory) (manifest.Files, error) {
+func (t helm) export(ctx context.Context, from *sdk.Directory) (manifest.Files, error) {
 	dir, err := t.folder()
 	if err != nil {
 		return nil, err
@@ -232,44 +231,21 @@ func (t *Toolchain) export(ctx context.Context, from *sdk.Directory) (manifest.F
 	if _, err := from.Export(ctx, dir); err != nil {
 		return nil, err
 	}
-	files, err := readFiles(dir)
+	files, err := batch.ReadFiles(dir, maxOutput)
+	var odd batch.OddFile
+	switch {
+	case errors.As(err, &odd):
+		err = oddFile(string(odd))
+	case errors.Is(err, batch.ErrTooMuch):
+		err = errTooMuch
+	}
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("read what helm wrote: %w", err)
 	}
 	if _, arrived := files[arrival]; !arrived {
 		return nil, errElsewhere
 	}
 	delete(files, arrival)
-	return files, nil
-}
-
-// readFiles returns the plain files below dir.
-func readFiles(dir string) (manifest.Files, error) {
-	files, total := manifest.Files{}, int64(0)
-	err := filepath.WalkDir(dir, func(file string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
-			return err
-		}
-		name, err := filepath.Rel(dir, file)
-		if err != nil {
-			return err
-		}
-		info, err := entry.Info()
-		if err != nil {
-			return err
-		}
-		if !info.Mode().IsRegular() {
-			return oddFile(name)
-		}
-		if total += info.Size(); total > maxOutput {
-			return errTooMuch
-		}
-		files[filepath.ToSlash(name)], err = os.ReadFile(file)
-		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("read what helm wrote: %w", err)
-	}
 	return files, nil
 }
 
@@ -280,7 +256,7 @@ func oddFile(name string) error {
 }
 
 // helmError tells the chart's faults from others.
-func (t *Toolchain) helmError(r toolchain.Release, err error) error {
+func (t helm) helmError(r toolchain.Release, err error) error {
 	if errors.Is(err, errTimeout) {
 		return &toolchain.ChartError{Message: fmt.Sprintf("the chart's templates did not end within %s: they loop, or make far too much", t.opts.Timeout)}
 	}

@@ -27,10 +27,30 @@ import (
 // command's verdicts; the reasons come from package explain, as in the embedded
 // toolchain, for kubeconform's quote values.
 func (t *Toolchain) Validate(ctx context.Context, schemas toolchain.Schemas, of ...toolchain.Manifests) []toolchain.Result[[]toolchain.Validation] {
+	results := make([]toolchain.Result[[]toolchain.Validation], len(of))
 	local := verdict.LocalSchemas(schemas.Locations)
-	kubeconform := callable[toolchain.Manifests, []*verdictLine]{
-		Toolchain: t, name: "kubeconform",
-		shared: func(ctx context.Context, of []toolchain.Manifests) ([]*answer[[]*verdictLine], error) {
+	some := func(i int) bool {
+		results[i].Err = local
+		return len(of[i].Documents) > 0 && local == nil
+	}
+	answerSome(of, results, some, func(some []toolchain.Manifests) []toolchain.Result[[]toolchain.Validation] {
+		return t.kubeconform.validate(ctx, schemas, some)
+	})
+	return results
+}
+
+// kubeconform validates in containers.
+type kubeconform struct {
+	*containers
+	folders    memo[*sdk.Directory]
+	explainers memo[*explain.Explainer]
+}
+
+// validate is Validate for calls that have documents.
+func (t *kubeconform) validate(ctx context.Context, schemas toolchain.Schemas, of []toolchain.Manifests) []toolchain.Result[[]toolchain.Validation] {
+	validating := callable[toolchain.Manifests, []*verdictLine]{
+		containers: t.containers, name: "kubeconform",
+		shared: func(ctx context.Context, of []toolchain.Manifests) ([]*toolchain.Result[[]*verdictLine], error) {
 			return t.validateAll(ctx, schemas, of)
 		},
 		alone: func(ctx context.Context, m toolchain.Manifests) ([]*verdictLine, error) {
@@ -41,30 +61,18 @@ func (t *Toolchain) Validate(ctx context.Context, schemas toolchain.Schemas, of 
 		},
 	}
 	results := make([]toolchain.Result[[]toolchain.Validation], len(of))
-	var some []toolchain.Manifests
-	var at []int
-	for i, m := range of {
-		if results[i].Err = local; len(m.Documents) > 0 && local == nil {
-			some, at = append(some, m), append(at, i)
+	for i, reports := range validating.each(ctx, of) {
+		if reports.Err != nil {
+			results[i].Err = fmt.Errorf("kubeconform: %w", reports.Err)
+		} else {
+			results[i].Value, results[i].Err = t.judge(schemas, of[i].Documents, reports.Value)
 		}
-	}
-	for n, reports := range kubeconform.each(ctx, some) {
-		results[at[n]] = t.judged(schemas, some[n].Documents, reports)
 	}
 	return results
 }
 
-func (t *Toolchain) judged(schemas toolchain.Schemas, documents []manifest.Document, reports toolchain.Result[[]*verdictLine]) (r toolchain.Result[[]toolchain.Validation]) {
-	if reports.Err != nil {
-		r.Err = fmt.Errorf("kubeconform: %w", reports.Err)
-		return r
-	}
-	r.Value, r.Err = t.judge(schemas, documents, reports.Value)
-	return r
-}
-
 // validateAll validates the documents of several calls by one command.
-func (t *Toolchain) validateAll(ctx context.Context, schemas toolchain.Schemas, of []toolchain.Manifests) ([]*answer[[]*verdictLine], error) {
+func (t *kubeconform) validateAll(ctx context.Context, schemas toolchain.Schemas, of []toolchain.Manifests) ([]*toolchain.Result[[]*verdictLine], error) {
 	base, args, err := t.withSchemas(ctx, schemas)
 	if err != nil {
 		return nil, err
@@ -79,7 +87,7 @@ func (t *Toolchain) validateAll(ctx context.Context, schemas toolchain.Schemas, 
 	if err != nil {
 		return nil, err
 	}
-	answers := make([]*answer[[]*verdictLine], len(of))
+	answers := make([]*toolchain.Result[[]*verdictLine], len(of))
 	if results[0] == nil {
 		return answers, nil
 	}
@@ -89,13 +97,13 @@ func (t *Toolchain) validateAll(ctx context.Context, schemas toolchain.Schemas, 
 	}
 	for i, m := range of {
 		if sorted, err := readReports(reports[strconv.Itoa(i)], len(m.Documents)); err == nil {
-			answers[i] = &answer[[]*verdictLine]{value: sorted}
+			answers[i] = &toolchain.Result[[]*verdictLine]{Value: sorted}
 		}
 	}
 	return answers, nil
 }
 
-func (t *Toolchain) validateAlone(ctx context.Context, schemas toolchain.Schemas, documents []manifest.Document) (reports []*verdictLine, err error) {
+func (t *kubeconform) validateAlone(ctx context.Context, schemas toolchain.Schemas, documents []manifest.Document) (reports []*verdictLine, err error) {
 	err = t.run(ctx, t.opts.Timeout, func(ctx context.Context) error {
 		dir, err := t.documents(documents)
 		if err != nil {
@@ -103,7 +111,7 @@ func (t *Toolchain) validateAlone(ctx context.Context, schemas toolchain.Schemas
 		}
 		defer func() { _ = os.RemoveAll(dir) }()
 		mount := shownAs(documents)
-		stdout, err := t.kubeconform(ctx, schemas, dir, mount)
+		stdout, err := t.report(ctx, schemas, dir, mount)
 		if err != nil {
 			return err
 		}
@@ -118,7 +126,7 @@ func (t *Toolchain) validateAlone(ctx context.Context, schemas toolchain.Schemas
 }
 
 // documents writes each into a file of its own, named by its place in the list.
-func (t *Toolchain) documents(documents []manifest.Document) (string, error) {
+func (t *kubeconform) documents(documents []manifest.Document) (string, error) {
 	dir, err := t.folder()
 	if err != nil {
 		return "", err
@@ -148,7 +156,7 @@ func shownAs(documents []manifest.Document) string {
 	return path.Join("/in", common)
 }
 
-func (t *Toolchain) kubeconform(ctx context.Context, schemas toolchain.Schemas, dir, mount string) (string, error) {
+func (t *kubeconform) report(ctx context.Context, schemas toolchain.Schemas, dir, mount string) (string, error) {
 	kubeconform, err := t.base(ctx, "kubeconform")
 	if err != nil {
 		return "", err
@@ -168,7 +176,7 @@ func (t *Toolchain) kubeconform(ctx context.Context, schemas toolchain.Schemas, 
 }
 
 // withSchemas returns what mounts the schemas, and the arguments to use them.
-func (t *Toolchain) withSchemas(ctx context.Context, schemas toolchain.Schemas) (func(*sdk.Container) *sdk.Container, []string, error) {
+func (t *kubeconform) withSchemas(ctx context.Context, schemas toolchain.Schemas) (func(*sdk.Container) *sdk.Container, []string, error) {
 	mounts := map[string]*sdk.Directory{}
 	args := []string{"-strict", "-verbose", "-output", "json", "-kubernetes-version", schemas.KubernetesVersion}
 	for i, location := range schemas.Locations {
@@ -198,7 +206,7 @@ func split(location string) (dir, template string) {
 }
 
 // schemaFiles brings the JSON files of a folder to the engine, once.
-func (t *Toolchain) schemaFiles(ctx context.Context, dir string) (*sdk.Directory, error) {
+func (t *kubeconform) schemaFiles(ctx context.Context, dir string) (*sdk.Directory, error) {
 	absolute, err := filepath.Abs(dir)
 	if err != nil {
 		return nil, fmt.Errorf("schemas in %s: %w", dir, err)
@@ -206,7 +214,7 @@ func (t *Toolchain) schemaFiles(ctx context.Context, dir string) (*sdk.Directory
 	if absolute == filepath.Dir(absolute) {
 		return nil, errors.New("schemas must not lie in the root folder")
 	}
-	return t.schemas.get(absolute, func() (*sdk.Directory, error) {
+	return t.folders.get(absolute, func() (*sdk.Directory, error) {
 		return t.engine.Host().Directory(absolute, sdk.HostDirectoryOpts{Include: []string{"**/*.json"}}).Sync(ctx)
 	})
 }
@@ -264,7 +272,7 @@ func schemasKey(schemas toolchain.Schemas) string {
 	return schemas.KubernetesVersion + "\x00" + strings.Join(schemas.Locations, "\x00")
 }
 
-func (t *Toolchain) judge(schemas toolchain.Schemas, documents []manifest.Document, reports []*verdictLine) ([]toolchain.Validation, error) {
+func (t *kubeconform) judge(schemas toolchain.Schemas, documents []manifest.Document, reports []*verdictLine) ([]toolchain.Validation, error) {
 	explainer, err := t.explainers.get(schemasKey(schemas), func() (*explain.Explainer, error) { return explain.New(schemas), nil })
 	if err != nil {
 		return nil, err

@@ -28,8 +28,9 @@ const secretFile = "/run/secrets/secret"
 // what it reads; the engine shows it in the details of a trace all the same, so
 // the request is checked before.
 func (t *Toolchain) Seal(ctx context.Context, requests ...toolchain.SealRequest) []toolchain.Result[[]byte] {
+	sealing := kubeseal{&t.containers}
 	kubeseal := callable[toolchain.SealRequest, []byte]{
-		Toolchain: t, name: "kubeseal", shared: t.sealAll, alone: t.sealAlone,
+		containers: &t.containers, name: "kubeseal", shared: sealing.all, alone: sealing.alone,
 		check: func(r toolchain.SealRequest) error {
 			_, _, _, err := verdict.SealRequest(r)
 			return err
@@ -51,8 +52,11 @@ func (t *Toolchain) Seal(ctx context.Context, requests ...toolchain.SealRequest)
 	return results
 }
 
-// sealAll seals in one container, which gets each Secret as one of its own.
-func (t *Toolchain) sealAll(ctx context.Context, requests []toolchain.SealRequest) ([]*answer[[]byte], error) {
+// kubeseal seals in containers.
+type kubeseal struct{ *containers }
+
+// all seals in one container, which gets each Secret as one of its own.
+func (t kubeseal) all(ctx context.Context, requests []toolchain.SealRequest) ([]*toolchain.Result[[]byte], error) {
 	commands := make([]batch.Command, len(requests))
 	certificates := map[string]*sdk.File{}
 	for i, r := range requests {
@@ -79,16 +83,16 @@ func (t *Toolchain) sealAll(ctx context.Context, requests []toolchain.SealReques
 	if err != nil {
 		return nil, err
 	}
-	answers := make([]*answer[[]byte], len(requests))
+	answers := make([]*toolchain.Result[[]byte], len(requests))
 	for i, r := range results {
 		if r != nil && r.Exit == 0 {
-			answers[i] = &answer[[]byte]{value: r.Stdout}
+			answers[i] = &toolchain.Result[[]byte]{Value: r.Stdout}
 		}
 	}
 	return answers, nil
 }
 
-func (t *Toolchain) sealAlone(ctx context.Context, r toolchain.SealRequest) (sealed []byte, err error) {
+func (t kubeseal) alone(ctx context.Context, r toolchain.SealRequest) (sealed []byte, err error) {
 	err = t.run(ctx, t.opts.Timeout, func(ctx context.Context) error {
 		kubeseal, err := t.base(ctx, "kubeseal")
 		if err != nil {
@@ -107,7 +111,7 @@ func (t *Toolchain) sealAlone(ctx context.Context, r toolchain.SealRequest) (sea
 	return sealed, err
 }
 
-func (t *Toolchain) secret(r toolchain.SealRequest) *sdk.Secret {
+func (t kubeseal) secret(r toolchain.SealRequest) *sdk.Secret {
 	return t.engine.SetSecret("kasou-"+rand.Text(), string(r.Secret))
 }
 

@@ -2,12 +2,9 @@ package dagger
 
 import "sync"
 
-// memo remembers what was made for a key. Only one maker runs for a key at a
-// time, and an error is not remembered. The zero value is ready.
-type memo[V any] struct {
-	mu      sync.Mutex
-	entries map[string]*entry[V]
-}
+// memo is a cache of what was made for a key. Only one maker runs for a key at a
+// time, and an error is not kept. The zero value is ready.
+type memo[V any] struct{ entries sync.Map }
 
 type entry[V any] struct {
 	mu    sync.Mutex
@@ -16,7 +13,8 @@ type entry[V any] struct {
 }
 
 func (m *memo[V]) get(key string, make func() (V, error)) (V, error) {
-	e := m.entry(key)
+	known, _ := m.entries.LoadOrStore(key, &entry[V]{})
+	e := known.(*entry[V])
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.made {
@@ -28,18 +26,4 @@ func (m *memo[V]) get(key string, make func() (V, error)) (V, error) {
 	}
 	e.value, e.made = value, true
 	return value, nil
-}
-
-func (m *memo[V]) entry(key string) *entry[V] {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.entries == nil {
-		m.entries = map[string]*entry[V]{}
-	}
-	e, ok := m.entries[key]
-	if !ok {
-		e = &entry[V]{}
-		m.entries[key] = e
-	}
-	return e
 }

@@ -1,6 +1,7 @@
 package dagger
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -33,15 +34,9 @@ type Options struct {
 }
 
 func (o Options) withDefaults() Options {
-	if o.Jobs <= 0 {
-		o.Jobs = 8
-	}
-	if o.Timeout <= 0 {
-		o.Timeout = 2 * time.Minute
-	}
-	if o.ConnectTimeout <= 0 {
-		o.ConnectTimeout = time.Minute
-	}
+	o.Jobs = cmp.Or(max(o.Jobs, 0), 8)
+	o.Timeout = cmp.Or(max(o.Timeout, 0), 2*time.Minute)
+	o.ConnectTimeout = cmp.Or(max(o.ConnectTimeout, 0), time.Minute)
 	if o.Log == nil {
 		o.Log = io.Discard
 	}

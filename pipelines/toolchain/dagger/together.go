@@ -26,18 +26,26 @@ const (
 	together = 4
 )
 
-// answer is what came of it.
-type answer[A any] struct {
-	value A
-	err   error
+// answerSome answers the calls of which keep is true by one call of answer.
+func answerSome[Q, A any](calls []Q, results []toolchain.Result[A], keep func(i int) bool, answer func([]Q) []toolchain.Result[A]) {
+	var some []Q
+	var at []int
+	for i, call := range calls {
+		if keep(i) {
+			some, at = append(some, call), append(at, i)
+		}
+	}
+	for n, result := range answer(some) {
+		results[at[n]] = result
+	}
 }
 
 // callable says how calls of one tool are answered.
 type callable[Q, A any] struct {
-	*Toolchain
+	*containers
 	name string
 	// shared answers calls by one container; nil is no answer. alone answers one.
-	shared func(context.Context, []Q) ([]*answer[A], error)
+	shared func(context.Context, []Q) ([]*toolchain.Result[A], error)
 	alone  func(context.Context, Q) (A, error)
 	// check refuses a call before anything is asked of the engine; nil where all are
 	// good. span is a call's name in a trace.
@@ -52,41 +60,33 @@ func (c callable[Q, A]) each(ctx context.Context, calls []Q) []toolchain.Result[
 	c.running.Add(1)
 	defer c.running.Done()
 	results := make([]toolchain.Result[A], len(calls))
-	var good []Q
-	var at []int
-	for i, call := range calls {
+	good := func(i int) bool {
 		if c.check != nil {
-			results[i].Err = c.check(call)
+			results[i].Err = c.check(calls[i])
 		}
-		if results[i].Err == nil {
-			good, at = append(good, call), append(at, i)
-		}
+		return results[i].Err == nil
 	}
-	for n, a := range c.answers(ctx, good) {
-		if results[at[n]].Err = a.err; a.err == nil {
-			results[at[n]].Value = a.value
-		}
-	}
+	answerSome(calls, results, good, func(calls []Q) []toolchain.Result[A] { return c.answers(ctx, calls) })
 	return results
 }
 
-func (c callable[Q, A]) answers(ctx context.Context, calls []Q) []*answer[A] {
-	answers := make([]*answer[A], len(calls))
+func (c callable[Q, A]) answers(ctx context.Context, calls []Q) []toolchain.Result[A] {
+	answers, have := make([]toolchain.Result[A], len(calls)), make([]bool, len(calls))
 	spans := make([]context.Context, len(calls))
 	ends := make([]func(error), len(calls))
 	for i, call := range calls {
 		spans[i], ends[i] = c.trace.start(ctx, c.span(call))
 	}
-	finish := func(i int, a answer[A]) {
-		ends[i](a.err)
-		answers[i] = &a
+	finish := func(i int, a toolchain.Result[A]) {
+		ends[i](a.Err)
+		answers[i], have[i] = a, true
 	}
 	if len(calls) > 1 && c.built[batchTool] {
 		got, err := c.together(ctx, calls)
 		for i := range calls {
 			switch {
 			case err != nil:
-				finish(i, answer[A]{err: err})
+				finish(i, toolchain.Result[A]{Err: err})
 			case got[i] != nil:
 				finish(i, *got[i])
 			}
@@ -95,10 +95,10 @@ func (c callable[Q, A]) answers(ctx context.Context, calls []Q) []*answer[A] {
 	var rest errgroup.Group
 	rest.SetLimit(atOnce)
 	for i, call := range calls {
-		if answers[i] == nil {
+		if !have[i] {
 			rest.Go(func() error {
 				value, err := c.alone(spans[i], call)
-				finish(i, answer[A]{value, err})
+				finish(i, toolchain.Result[A]{Value: value, Err: err})
 				return nil
 			})
 		}
@@ -108,7 +108,7 @@ func (c callable[Q, A]) answers(ctx context.Context, calls []Q) []*answer[A] {
 }
 
 // together has an error only where other containers would fail as well.
-func (c callable[Q, A]) together(ctx context.Context, calls []Q) (got []*answer[A], err error) {
+func (c callable[Q, A]) together(ctx context.Context, calls []Q) (got []*toolchain.Result[A], err error) {
 	ctx, end := c.trace.start(ctx, fmt.Sprintf("%s for %d clusters", c.name, len(calls)))
 	defer func() { end(err) }()
 	err = c.run(ctx, together*c.opts.Timeout, func(ctx context.Context) error {
@@ -116,14 +116,14 @@ func (c callable[Q, A]) together(ctx context.Context, calls []Q) (got []*answer[
 		return err
 	})
 	if failed(err) != nil || errors.Is(err, errTimeout) {
-		return make([]*answer[A], len(calls)), nil
+		return make([]*toolchain.Result[A], len(calls)), nil
 	}
 	return got, err
 }
 
 // batch runs the tool's commands in one container, which with adds inputs to. The
 // result of a command that was not run is nil.
-func (t *Toolchain) batch(ctx context.Context, tool string, commands []batch.Command, with func(*sdk.Container) *sdk.Container) ([]*batch.Result, error) {
+func (t *containers) batch(ctx context.Context, tool string, commands []batch.Command, with func(*sdk.Container) *sdk.Container) ([]*batch.Result, error) {
 	dir, err := t.folder()
 	if err != nil {
 		return nil, err
@@ -155,7 +155,7 @@ func (t *Toolchain) batch(ctx context.Context, tool string, commands []batch.Com
 }
 
 // order brings the commands to the engine, with all their files.
-func (t *Toolchain) order(ctx context.Context, dir string, commands []batch.Command) (*sdk.Directory, error) {
+func (t *containers) order(ctx context.Context, dir string, commands []batch.Command) (*sdk.Directory, error) {
 	var data bytes.Buffer
 	err := batch.WriteOrder(&data, batch.Order{
 		Limit: t.opts.Timeout, Total: together / 2 * t.opts.Timeout,

@@ -201,39 +201,17 @@ func exitCode(s *os.ProcessState) int {
 
 // collect reads the plain files below dir into the result.
 func collect(r *Result, dir string, most int64) {
-	r.Files = map[string][]byte{}
-	total := int64(0)
-	err := filepath.WalkDir(dir, func(file string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
-			return err
-		}
-		name, err := filepath.Rel(dir, file)
-		if err != nil {
-			return err
-		}
-		info, err := entry.Info()
-		if err != nil {
-			return err
-		}
-		if !info.Mode().IsRegular() {
-			r.Odd = name
-			return fs.SkipAll
-		}
-		if total += info.Size(); total > most {
-			r.TooMuch = true
-			return fs.SkipAll
-		}
-		r.Files[filepath.ToSlash(name)], err = os.ReadFile(file)
-		return err
-	})
-	if errors.Is(err, fs.ErrNotExist) {
-		err = nil // the tool had nothing to write
-	}
-	if err != nil {
+	files, err := ReadFiles(dir, most)
+	var odd OddFile
+	switch {
+	case errors.As(err, &odd):
+		r.Odd = string(odd)
+	case errors.Is(err, ErrTooMuch):
+		r.TooMuch = true
+	case err == nil, errors.Is(err, fs.ErrNotExist): // the tool had nothing to write
+		r.Files = files
+	default:
 		r.Exit, r.Stderr = 127, "read what it wrote: "+err.Error()
-	}
-	if r.Odd != "" || r.TooMuch || r.Exit != 0 {
-		r.Files = nil
 	}
 }
 
@@ -247,7 +225,7 @@ type bounded struct {
 func (b *bounded) Write(p []byte) (int, error) {
 	if int64(b.kept.Len()+len(p)) > b.most {
 		b.over = true
-		return 0, errors.New("too much output")
+		return 0, ErrTooMuch
 	}
 	return b.kept.Write(p)
 }

@@ -12,8 +12,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
+	"os"
 	"path"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -199,4 +202,40 @@ func with(r *Result, name string, data []byte) (*Result, error) {
 		return nil, fmt.Errorf("a result with %q, which belongs to none", name)
 	}
 	return r, nil
+}
+
+// ErrTooMuch is more output than is allowed.
+var ErrTooMuch = errors.New("too much output")
+
+// OddFile is the name of an output that is no plain file.
+type OddFile string
+
+// Error returns what is wrong with it.
+func (f OddFile) Error() string { return string(f) + " is no plain file" }
+
+// ReadFiles returns the plain files below dir, by path. The error is an OddFile, or
+// ErrTooMuch where they have more bytes than most; or dir cannot be read.
+func ReadFiles(dir string, most int64) (map[string][]byte, error) {
+	files, total := map[string][]byte{}, int64(0)
+	return files, filepath.WalkDir(dir, func(file string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		name, err := filepath.Rel(dir, file)
+		if err != nil {
+			return err
+		}
+		info, err := entry.Info()
+		if err != nil {
+			return err
+		}
+		if !info.Mode().IsRegular() {
+			return OddFile(name)
+		}
+		if total += info.Size(); total > most {
+			return ErrTooMuch
+		}
+		files[filepath.ToSlash(name)], err = os.ReadFile(file)
+		return err
+	})
 }

@@ -1,0 +1,171 @@
+// Package exposure finds by which objects a virtual cluster's API server is reached from
+// outside of its host. Objects it reads; it asks nobody.
+package exposure
+
+import (
+	"reflect"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+)
+
+// The kinds of ways in.
+const (
+	Ingress      = "Ingress"
+	TLSRoute     = "TLSRoute"
+	LoadBalancer = "LoadBalancer"
+	NodePort     = "NodePort"
+)
+
+// GatewayGroup is the API group of Gateway API.
+const GatewayGroup = "gateway.networking.k8s.io"
+
+// HostnameAnnotation is where ExternalDNS looks for a Service's names, with commas
+// between them (kubernetes-sigs/external-dns, docs/annotations).
+const HostnameAnnotation = "external-dns.alpha.kubernetes.io/hostname"
+
+// Way is an object by which clients reach the API server.
+type Way struct {
+	// Kind is one of the kinds above.
+	Kind string
+	// Index of the object in the list that was looked at.
+	Index int
+	// Hosts are the names that it routes. A Service without the annotation has none: any
+	// name may lead to it.
+	Hosts []string
+}
+
+// Of returns those of a cluster's objects that lead to its API server: the Services of
+// type LoadBalancer and NodePort that have the pods of the chart's Service, which is
+// named like the release, and the Ingresses and TLSRoutes to such a Service.
+func Of[O ~map[string]any](objects []O, release string) []Way {
+	backends := apiServices(objects, release)
+	var all []Way
+	for i, o := range objects {
+		w := Way{Index: i}
+		switch group(o) {
+		case schema.GroupKind{Kind: "Service"}:
+			w.Kind = text(o, "spec", "type")
+			if !backends[text(o, "metadata", "name")] || w.Kind != LoadBalancer && w.Kind != NodePort {
+				continue
+			}
+			w.Hosts = strings.FieldsFunc(text(o, "metadata", "annotations", HostnameAnnotation), func(r rune) bool { return r == ',' || r == ' ' })
+		case schema.GroupKind{Group: "networking.k8s.io", Kind: Ingress}:
+			w.Kind = Ingress
+			w.Hosts = ingressHosts(o, backends)
+		case schema.GroupKind{Group: GatewayGroup, Kind: TLSRoute}:
+			w.Kind = TLSRoute
+			w.Hosts = routeHosts(o, backends)
+		}
+		if w.Kind == LoadBalancer || w.Kind == NodePort || len(w.Hosts) > 0 {
+			all = append(all, w)
+		}
+	}
+	return all
+}
+
+// Serves reports whether clients reach a host name by it: a wildcard stands for one
+// label, and a Service without names may have any.
+func (w Way) Serves(hostname string) bool {
+	if len(w.Hosts) == 0 {
+		return true
+	}
+	return slices.ContainsFunc(w.Hosts, func(pattern string) bool {
+		pattern, name := strings.ToLower(pattern), strings.ToLower(hostname)
+		if above, ok := strings.CutPrefix(pattern, "*."); ok {
+			_, rest, _ := strings.Cut(name, ".")
+			return rest == above
+		}
+		return pattern == name
+	})
+}
+
+// Serving returns the ways by which clients reach a host name: those that name it, and
+// where there is none the Services without a name.
+func Serving(ways []Way, hostname string) []Way {
+	var named, any []Way
+	for _, w := range ways {
+		switch {
+		case !w.Serves(hostname):
+		case len(w.Hosts) > 0:
+			named = append(named, w)
+		default:
+			any = append(any, w)
+		}
+	}
+	if len(named) > 0 {
+		return named
+	}
+	return any
+}
+
+// apiServices returns the names of the Services before the API server: the chart's, and
+// those that select the same pods. Without a selector (the chart's value headless) it is
+// the chart's alone.
+func apiServices[O ~map[string]any](objects []O, release string) map[string]bool {
+	names := map[string]bool{release: true}
+	var selector any
+	for _, o := range objects {
+		if group(o) == (schema.GroupKind{Kind: "Service"}) && text(o, "metadata", "name") == release {
+			selector = at(o, "spec", "selector")
+		}
+	}
+	for _, o := range objects {
+		if selector != nil && group(o) == (schema.GroupKind{Kind: "Service"}) && reflect.DeepEqual(at(o, "spec", "selector"), selector) {
+			names[text(o, "metadata", "name")] = true
+		}
+	}
+	return names
+}
+
+func ingressHosts(o map[string]any, backends map[string]bool) []string {
+	var hosts []string
+	for _, rule := range maps(o, "spec", "rules") {
+		leads := slices.ContainsFunc(maps(rule, "http", "paths"), func(p map[string]any) bool {
+			return backends[text(p, "backend", "service", "name")]
+		})
+		if host := text(rule, "host"); leads && host != "" {
+			hosts = append(hosts, host)
+		}
+	}
+	return hosts
+}
+
+func routeHosts(o map[string]any, backends map[string]bool) []string {
+	leads := slices.ContainsFunc(maps(o, "spec", "rules"), func(rule map[string]any) bool {
+		return slices.ContainsFunc(maps(rule, "backendRefs"), func(ref map[string]any) bool { return backends[text(ref, "name")] })
+	})
+	if !leads {
+		return nil
+	}
+	hosts, _, _ := unstructured.NestedStringSlice(o, "spec", "hostnames")
+	return hosts
+}
+
+func group(o map[string]any) schema.GroupKind {
+	return schema.FromAPIVersionAndKind(text(o, "apiVersion"), text(o, "kind")).GroupKind()
+}
+
+func at(o map[string]any, fields ...string) any {
+	value, _, _ := unstructured.NestedFieldNoCopy(o, fields...)
+	return value
+}
+
+func text(o map[string]any, fields ...string) string {
+	s, _ := at(o, fields...).(string)
+	return s
+}
+
+// maps returns the mappings in a list; others are not valid there.
+func maps(o map[string]any, fields ...string) []map[string]any {
+	list, _ := at(o, fields...).([]any)
+	var all []map[string]any
+	for _, item := range list {
+		if m, ok := item.(map[string]any); ok {
+			all = append(all, m)
+		}
+	}
+	return all
+}
