@@ -239,7 +239,7 @@ func (f *flags) document(c *cobra.Command, r *report.Report, text []byte) error 
 	return err
 }
 
-// source gives a file of the repo for the line that a finding points at. It
+// source returns a file of the repo for the line that a finding points at. It
 // follows no link out of the repo.
 func (s *session) source(path string) ([]byte, error) {
 	root, err := os.OpenRoot(s.root)
@@ -266,7 +266,7 @@ func (f *flags) completeClusters(c *cobra.Command, args []string, _ string) ([]s
 	return without(clusterFolders(where), args), cobra.ShellCompDirectiveNoFileComp
 }
 
-// clusterFolders gives the names of the folders with a spec.yaml: completion
+// clusterFolders returns the names of the folders with a spec.yaml: completion
 // must work while the fleet is being edited.
 func clusterFolders(where location) []string {
 	dir := filepath.Join(where.root, filepath.FromSlash(where.dir))

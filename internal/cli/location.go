@@ -99,7 +99,7 @@ func isFolder(path, said string) error {
 	return nil
 }
 
-// gitTop gives the nearest folder at or above dir with a .git (a file in
+// gitTop returns the nearest folder at or above dir with a .git (a file in
 // worktrees and submodules), or "".
 func gitTop(dir string) string {
 	for {

@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sync/singleflight"
 )
 
-// memo remembers what was fetched, so that a thousand clusters with one chart
-// cost one fetch. Failures are remembered too: a repository that is down is
+// memo caches what was fetched, so that a thousand clusters with one chart
+// cost one fetch. Failures are cached, too: a repository that is down is
 // asked once, not once for each cluster.
 type memo[T any] struct {
 	group singleflight.Group

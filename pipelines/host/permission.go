@@ -17,7 +17,7 @@ type Permission struct {
 	Names []string
 	// Namespace is empty for what has none.
 	Namespace string
-	// URL is set instead for what is no resource.
+	// URL is set instead for what is not a resource.
 	URL string
 }
 

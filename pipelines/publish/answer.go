@@ -53,7 +53,7 @@ func mentions(text string, words []string) bool {
 }
 
 // judge returns what to make of a push or fetch that failed; a refusal comes with
-// an error to show. It returns err itself where that is no failure of git's.
+// an error to show. It returns err itself where that is not a failure of git's.
 func judge(err error) (answer, error) {
 	var f *failure
 	if !errors.As(err, &f) {

@@ -115,6 +115,6 @@ func (e *UnknownClusterError) Error() string {
 
 // Pipeline is Build, Check or another of their kind. The report is complete
 // whenever the error is nil; an error means that no work could begin, such as
-// an unreadable folder. A name in Options.Names that is no cluster is an
+// an unreadable folder. A name in Options.Names that is not a cluster is an
 // *UnknownClusterError.
 type Pipeline func(context.Context, Options) (*report.Report, error)
