@@ -61,8 +61,7 @@ func (f *flags) begin(c *cobra.Command, b pipelines.Beginning) error {
 	}
 	return s.run(c, "beginning", func(ctx context.Context, o pipelines.Options) (*report.Report, error) {
 		r, err := pipelines.Init(ctx, o, b)
-		var unknown *pipelines.NoRemoteError
-		if errors.As(err, &unknown) {
+		if _, ok := errors.AsType[*pipelines.NoRemoteError](err); ok {
 			err = usageError{err}
 		}
 		return r, err
