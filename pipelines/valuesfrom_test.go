@@ -245,9 +245,9 @@ func TestValuesThatCannotBe(t *testing.T) {
 		"short":              {"hunter2", sealKey, configSecret, "", cluster.RuleValueUnfit},
 		"no text":            {"hunter2\xff\xfe\x00", sealKey, configSecret, "", cluster.RuleValueUnfit},
 		"in git anyway":      {canary, sealKey, configSecret, "  values: {other: \"" + strings.ReplaceAll(canary, `"`, `\"`) + "\"}\n", cluster.RuleValuePlain},
-		"the chart fails":    {canary, sealKey, `{{ if hasPrefix "mysql" .Values.database.source }}{{ fail .Values.database.source }}{{ end }}`, "", render.RuleHiddenValues},
+		"the chart fails":    {canary, sealKey, `{{ if hasPrefix "mysql" .Values.database.source }}{{ fail .Values.database.source }}{{ end }}`, "", render.RuleSecretValues},
 		"another file":       {canary, sealKey, `{{ if hasPrefix "mysql" .Values.database.source }}` + rolled + `{{ end }}`, "", seal.RuleUnsealedValue},
-		"no valid kind":      {canary, sealKey, `{{ if hasPrefix "mysql" .Values.database.source }}{{ .Values.database.source }}{{ else }}` + rolled + "{{ end }}", "", render.RuleHiddenValues},
+		"no valid kind":      {canary, sealKey, `{{ if hasPrefix "mysql" .Values.database.source }}{{ .Values.database.source }}{{ else }}` + rolled + "{{ end }}", "", render.RuleSecretValues},
 		"a host that is not": {canary, sealKey, configSecret, "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {

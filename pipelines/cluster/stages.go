@@ -38,7 +38,7 @@ type work struct {
 	pin        lockfile.ChartLock
 	host       lockfile.HostLock
 	extras     extra.Extras
-	hidden     hidden
+	secrets    secretValues
 	// done says that no stage has anything to do any more.
 	done bool
 	made
@@ -51,7 +51,7 @@ type made struct {
 	release  toolchain.Release
 	rendered manifest.Files
 	files    manifest.Set
-	twin     *seal.Hidden
+	variants *seal.SecretValues
 	// waits says that Secrets are to be sealed with those of the batch.
 	waits bool
 	// sealedFiles are the rendered files with something sealed in them, and statements
@@ -128,7 +128,7 @@ func (b *Builder) begin(ctx context.Context, c fleet.Cluster) *work {
 		w.Findings, w.done = append(w.Findings, found...), true
 		return w
 	}
-	w.hidden, found, err = hider{b.Workspace}.hide(ctx, &w.cluster)
+	w.secrets, found, err = valueSource{b.Workspace}.fill(ctx, &w.cluster)
 	w.take(ctx, found, err)
 	return w
 }
@@ -239,8 +239,8 @@ func (b batch) assemble(ctx context.Context, w *work) (finding.List, error) {
 		files.Add(manifest.Rendered, at(name), data)
 	}
 	w.files = files
-	twin, more, err := hider{b.Workspace}.twin(ctx, w.hidden, w.release, w.values, files, at)
-	w.twin = twin
+	variants, more, err := valueSource{b.Workspace}.variants(ctx, w.secrets, w.release, w.values, files, at)
+	w.variants = variants
 	return append(found, more...), err
 }
 
@@ -270,10 +270,10 @@ func (b batch) sealWith(ctx context.Context, w *work, secrets *seal.Batch) (find
 	var files manifest.Set
 	var found finding.List
 	var err error
-	if w.twin == nil {
+	if w.variants == nil {
 		files, found, err = sealer.Rendered(ctx, w.cluster, w.files, b.Committed)
 	} else {
-		files, found, err = sealer.RenderedHidden(ctx, w.cluster, w.files, *w.twin, b.Committed)
+		files, found, err = sealer.RenderedWith(ctx, w.cluster, w.files, *w.variants, b.Committed)
 	}
 	if w.waits = errors.Is(err, seal.ErrGathered); w.waits {
 		return nil, nil
@@ -364,7 +364,7 @@ func (b batch) admit(_ context.Context, w *work) (finding.List, error) {
 	w.clusterScoped = slices.Compact(w.clusterScoped)
 	values := b.Paths(w.Cluster).Values()
 	w.files[values] = manifest.File{Path: values, Role: manifest.Values, Bytes: w.release.Values}
-	return slices.Concat(findings, result.Findings, w.hidden.plain(w.files)), nil
+	return slices.Concat(findings, result.Findings, w.secrets.plain(w.files)), nil
 }
 
 // compare compares the files with the disk, and says what the plan means.

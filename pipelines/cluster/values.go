@@ -22,7 +22,7 @@ func ForShow(ctx context.Context, w *workspace.Workspace, c fleet.Cluster) (flee
 		return c, toolchain.Chart{}, findings, err
 	}
 	w.OnlyLooks, w.Getenv, w.OpenHost = true, nil, nil
-	if _, _, err = (hider{w}).hide(ctx, &c); err != nil {
+	if _, _, err = (valueSource{w}).fill(ctx, &c); err != nil {
 		return c, toolchain.Chart{}, findings, err
 	}
 	ch, _, found, err := w.Charts.Fetch(ctx, c, chartLock(lock))

@@ -26,7 +26,7 @@ const (
 	// RuleValueMissing: a value of valuesFrom is not there.
 	RuleValueMissing finding.Rule = "values-missing"
 	// RuleValueUnfit: a value of valuesFrom that kasou cannot keep secret, or
-	// that is no text.
+	// that is not text.
 	RuleValueUnfit finding.Rule = "values-unfit"
 	// RuleValuePlain: a value of valuesFrom stands in a generated file all the
 	// same, because git has it elsewhere.
@@ -35,15 +35,15 @@ const (
 	RuleValuesUnknown finding.Rule = "values-unknown"
 )
 
-// hidden are the chart values of one cluster that must not stand in git.
-type hidden struct {
+// secretValues are the chart values of one cluster that must not stand in git.
+type secretValues struct {
 	cluster fleet.Cluster
-	values  []hiddenValue
+	values  []secretValue
 	// known says that all values, and the key, are at hand.
 	known bool
 }
 
-type hiddenValue struct {
+type secretValue struct {
 	fleet.ValueFrom
 	// placeholder stands in values.yaml and whatever is not sealed.
 	placeholder string
@@ -52,18 +52,18 @@ type hiddenValue struct {
 }
 
 // Format keeps the values out of whatever prints them.
-func (v hiddenValue) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(v.placeholder)) }
+func (v secretValue) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(v.placeholder)) }
 
-// hider brings the values of valuesFrom.
-type hider struct{ *workspace.Workspace }
+// valueSource brings the values of valuesFrom.
+type valueSource struct{ *workspace.Workspace }
 
-// hide puts placeholders for the values of valuesFrom into the cluster's spec,
+// fill puts placeholders for the values of valuesFrom into the cluster's spec,
 // and gets the values themselves. A run that only looks does without them.
-func (r hider) hide(ctx context.Context, c *fleet.Cluster) (hidden, finding.List, error) {
-	h := hidden{known: true}
+func (r valueSource) fill(ctx context.Context, c *fleet.Cluster) (secretValues, finding.List, error) {
+	h := secretValues{known: true}
 	var findings finding.List
 	for i, v := range c.Spec.ValuesFrom {
-		one := hiddenValue{ValueFrom: v}
+		one := secretValue{ValueFrom: v}
 		value, found, err := r.valueOf(ctx, *c, i)
 		switch {
 		case ctx.Err() != nil:
@@ -91,7 +91,7 @@ func (r hider) hide(ctx context.Context, c *fleet.Cluster) (hidden, finding.List
 func valueField(i int) []string { return []string{"spec", "valuesFrom", strconv.Itoa(i)} }
 
 // unknown says of a check that it goes on without a value.
-func (r hider) unknown(c fleet.Cluster, i int, found finding.List, err error) finding.Finding {
+func (r valueSource) unknown(c fleet.Cluster, i int, found finding.List, err error) finding.Finding {
 	why := ""
 	if err != nil {
 		why = err.Error()
@@ -104,7 +104,7 @@ func (r hider) unknown(c fleet.Cluster, i int, found finding.List, err error) fi
 }
 
 // valueOf gets the value of one entry; a finding says what a person can mend.
-func (r hider) valueOf(ctx context.Context, c fleet.Cluster, i int) (string, finding.List, error) {
+func (r valueSource) valueOf(ctx context.Context, c fleet.Cluster, i int) (string, finding.List, error) {
 	refuse := func(rule finding.Rule, message, hint string) (string, finding.List, error) {
 		return "", finding.List{c.Finding(finding.Error, rule, valueField(i), message, hint)}, nil
 	}
@@ -121,14 +121,14 @@ func (r hider) valueOf(ctx context.Context, c fleet.Cluster, i int) (string, fin
 	case len(value) < seal.MinimumValue:
 		return refuse(RuleValueUnfit, fmt.Sprintf("%s has fewer than %d bytes: too short to be sure that it stands nowhere else", v.Source(), seal.MinimumValue), "use a longer value")
 	case !utf8.ValidString(value) || strings.ContainsRune(value, 0):
-		return refuse(RuleValueUnfit, v.Source()+" is no text, which a chart value must be", "encode it, such as in base64, if the chart takes that")
+		return refuse(RuleValueUnfit, v.Source()+" is not text, which a chart value must be", "encode it, such as in base64, if the chart takes that")
 	case r.Key == nil:
 		return refuse(seal.RuleKeyNeeded, "valuesFrom needs "+seal.KeyEnv+", which is not set", "make a key with `openssl rand -hex 32`, keep it where CI keeps its secrets, and set it as "+seal.KeyEnv)
 	}
 	return value, nil, nil
 }
 
-func (r hider) read(ctx context.Context, c fleet.Cluster, v fleet.ValueFrom) (string, error) {
+func (r valueSource) read(ctx context.Context, c fleet.Cluster, v fleet.ValueFrom) (string, error) {
 	if v.Secret == nil {
 		if r.Getenv == nil {
 			return "", nil
@@ -153,7 +153,7 @@ func (r hider) read(ctx context.Context, c fleet.Cluster, v fleet.ValueFrom) (st
 // placeholder says where the value comes from, with a fingerprint that only the
 // key can make, so that whatever the chart derives from its values changes with
 // them. Where the value is not at hand, it is the one that values.yaml has.
-func (r hider) placeholder(c fleet.Cluster, v hiddenValue) string {
+func (r valueSource) placeholder(c fleet.Cluster, v secretValue) string {
 	if v.real != "" {
 		return fmt.Sprintf("(sealed: %s %s)", v.Source(), r.Key.Fingerprint(c.Name, v.Path, v.real))
 	}
@@ -180,14 +180,14 @@ func withValue(values map[string]any, value any, keys ...string) map[string]any 
 	return out
 }
 
-// twin renders a cluster's chart with the values of valuesFrom: what is to become of
+// variants renders a cluster's chart with the values of valuesFrom: what is to become of
 // files, which were rendered with placeholders. It is nil where there are no such
 // values. at returns the path of a rendered file.
-func (r hider) twin(ctx context.Context, h hidden, release toolchain.Release, values map[string]any, files manifest.Set, at func(string) string) (*seal.Hidden, finding.List, error) {
+func (r valueSource) variants(ctx context.Context, h secretValues, release toolchain.Release, values map[string]any, files manifest.Set, at func(string) string) (*seal.SecretValues, finding.List, error) {
 	if len(h.values) == 0 {
 		return nil, nil, nil
 	}
-	other, found, err := r.render(ctx, h, release, values, hiddenValue.standIn)
+	other, found, err := r.render(ctx, h, release, values, secretValue.standIn)
 	if err != nil || found.Failed() {
 		return nil, found, err
 	}
@@ -212,16 +212,16 @@ func (r hider) twin(ctx context.Context, h hidden, release toolchain.Release, va
 		}
 		return all
 	}
-	twin := &seal.Hidden{Files: in(other), Alike: in(alike), Known: h.known}
+	made := &seal.SecretValues{Files: in(other), Alike: in(alike), Known: h.known}
 	for _, v := range h.values {
-		twin.Placeholders = append(twin.Placeholders, v.placeholder)
+		made.Placeholders = append(made.Placeholders, v.placeholder)
 	}
-	return twin, nil, nil
+	return made, nil, nil
 }
 
 // standIn is the value or, where it is not at hand, another one: of another length
 // than the placeholder, so that a chart that shows the length is found out.
-func (v hiddenValue) standIn() string {
+func (v secretValue) standIn() string {
 	if v.real != "" {
 		return v.real
 	}
@@ -233,7 +233,7 @@ func (v hiddenValue) standIn() string {
 }
 
 // alike is another value of the same length and form as what stands in for v.
-func (r hider) alike(v hiddenValue) string {
+func (r valueSource) alike(v secretValue) string {
 	seed := v.placeholder // of what is no secret
 	if v.real != "" {
 		seed = r.Key.Fingerprint(v.Path, "another value of the same length", v.real)
@@ -242,7 +242,7 @@ func (r hider) alike(v hiddenValue) string {
 }
 
 // render renders once more, with what value returns in the placeholders' place.
-func (r hider) render(ctx context.Context, h hidden, release toolchain.Release, values map[string]any, value func(hiddenValue) string) (manifest.Files, finding.List, error) {
+func (r valueSource) render(ctx context.Context, h secretValues, release toolchain.Release, values map[string]any, value func(secretValue) string) (manifest.Files, finding.List, error) {
 	for _, v := range h.values {
 		values = withValue(values, value(v), v.Keys()...)
 	}
@@ -257,11 +257,11 @@ func (r hider) render(ctx context.Context, h hidden, release toolchain.Release, 
 		}
 	}
 	release.WillValidate = false
-	return render.Hidden(ctx, helm, h.cluster, release)
+	return render.WithSecretValues(ctx, helm, h.cluster, release)
 }
 
 // plain looks whether a value stands in what is about to be written.
-func (h hidden) plain(files manifest.Set) finding.List {
+func (h secretValues) plain(files manifest.Set) finding.List {
 	var findings finding.List
 	for i, v := range h.values {
 		if v.real == "" {

@@ -14,7 +14,7 @@ const (
 	RuleLookup finding.Rule = "render-lookup"
 	// RulePath is a rendered file whose path cannot be written everywhere.
 	RulePath finding.Rule = "render-path"
-	// RuleHiddenValues: the chart renders with placeholders and not with the
+	// RuleSecretValues: the chart renders with placeholders and not with the
 	// values that they stand for.
-	RuleHiddenValues finding.Rule = "render-hidden-values"
+	RuleSecretValues finding.Rule = "render-hidden-values"
 )

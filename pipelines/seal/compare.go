@@ -15,15 +15,15 @@ import (
 var digest = regexp.MustCompile(`^([0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{56}|[0-9a-f]{64}|[0-9a-f]{96}|[0-9a-f]{128})$`)
 
 // compare reports every field in which an unsealed document differs from its
-// twin. A digest in an annotation is passed over, as charts have it to roll
+// variant. A digest in an annotation is passed over, as charts have it to roll
 // their pods when values change: the one of the placeholders does that as well,
 // and cannot be searched for the values. It reports whether there was such a one. text is the document's, and line its first; nil where it is part of another.
-func (m *renderedFile) compare(d document, text []byte, line int, twin map[string]any) (digests bool) {
+func (m *renderedFile) compare(d document, text []byte, line int, variant map[string]any) (digests bool) {
 	var at *position.Document
 	if parsed, err := position.Parse(text, line-1); err == nil && len(text) > 0 {
 		at = parsed
 	}
-	walk(d.object, twin, nil, func(path []string, ours, theirs any) {
+	walk(d.object, variant, nil, func(path []string, ours, theirs any) {
 		if isDigest(path, ours) && isDigest(path, theirs) {
 			digests = true
 			return
@@ -43,7 +43,7 @@ func isDigest(path []string, value any) bool {
 }
 
 // walk calls visit for every value that differs: a leaf, or a map or list whose
-// twin has another shape. No key that only the twin has is in a path.
+// variant has another shape. No key that only the variant has is in a path.
 func walk(ours, theirs any, path []string, visit func(path []string, ours, theirs any)) {
 	switch a := ours.(type) {
 	case map[string]any:

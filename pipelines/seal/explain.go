@@ -39,11 +39,11 @@ func (j *job) explain(d Decision, sealedAnew bool) finding.List {
 		found = append(found, j.finding(finding.Note, RuleResealed,
 			fmt.Sprintf("SealedSecret %s is sealed anew: %s", name, d.Reason), ""))
 	}
-	return append(found, j.aboutType(name)...)
+	return append(found, aboutType(j, name)...)
 }
 
 // aboutType warns of Secrets that are filled by the host cluster.
-func (j *job) aboutType(name string) finding.List {
+func aboutType(j *job, name string) finding.List {
 	if j.secret == nil || j.secret.Type != corev1.SecretTypeServiceAccountToken {
 		return nil
 	}

@@ -20,7 +20,7 @@ func (j *job) facts() Facts {
 	plain, okPlain := parseTag(h.record.plaintext)
 	f.Tagged = okWhole && okPlain
 	f.Placed = h.record.place == j.place
-	f.Key = j.keyState(whole)
+	f.Key = keyState(j, whole)
 	f.OlderThanLock = j.request.Recorded != "" && manifest.Digest(j.request.Previous) != j.request.Recorded
 	f.TooOld = h.record.age(o.Now) > o.MaxAge
 	f.Reseal = f.Reseal || o.Foreign != nil && o.Foreign(h.record.certificate)
@@ -36,7 +36,7 @@ func (j *job) facts() Facts {
 }
 
 // keyState says which key made the tag.
-func (j *job) keyState(t tag) KeyState {
+func keyState(j *job, t tag) KeyState {
 	key := j.sealer.options.Key
 	switch {
 	case t.key == contentKey:
@@ -72,12 +72,12 @@ func (j *job) compare(f *Facts, whole, plain tag) {
 		return whole.equal(wholeTag(key, j.subject(s, certificate), j.secret.Data, h.values))
 	}
 	f.Whole = answer(holds(h, h.record.certificate))
-	f.Suspect = j.suspect(f.Whole == Yes, holds)
+	f.Suspect = suspect(j, f.Whole == Yes, holds)
 }
 
 // suspect says what was edited if anything was, by asking with which part put
 // back the tag holds again.
-func (j *job) suspect(whole bool, holds func(*sealed, string) bool) Tampering {
+func suspect(j *job, whole bool, holds func(*sealed, string) bool) Tampering {
 	current := ""
 	if c := j.sealer.options.Certificate; c != nil {
 		current = c.Fingerprint

@@ -15,7 +15,7 @@ import (
 )
 
 // missing says what stands in the way of sealing.
-func (j *job) missing() *finding.Finding {
+func missing(j *job) *finding.Finding {
 	f := j.finding(finding.Error, "", "", "")
 	switch {
 	case j.sealer.options.Certificate == nil:

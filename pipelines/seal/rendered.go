@@ -25,14 +25,14 @@ func (s *Sealer) Rendered(ctx context.Context, c fleet.Cluster, files manifest.S
 	return s.rendered(ctx, c, files, nil, previous)
 }
 
-func (s *Sealer) rendered(ctx context.Context, c fleet.Cluster, files manifest.Set, hidden *Hidden, previous func(path string) []byte) (manifest.Set, finding.List, error) {
-	found := hidden.sameFiles(c, files)
+func (s *Sealer) rendered(ctx context.Context, c fleet.Cluster, files manifest.Set, values *SecretValues, previous func(path string) []byte) (manifest.Set, finding.List, error) {
+	found := values.sameFiles(c, files)
 	if found != nil {
 		return nil, found, nil
 	}
 	out, gathered := maps.Clone(files), false
 	for _, path := range files.Paths() {
-		f := &renderedFile{sealer: s, cluster: c, path: path, hidden: hidden, seen: map[string]bool{}, committed: previous}
+		f := &renderedFile{sealer: s, cluster: c, path: path, values: values, seen: map[string]bool{}, committed: previous}
 		sealed, err := f.seal(ctx, files[path])
 		if err != nil {
 			return nil, nil, err
@@ -62,8 +62,8 @@ type renderedFile struct {
 	loaded    bool
 	previous  []byte
 	recorded  string
-	// hidden is nil where all values stand in git.
-	hidden *Hidden
+	// values is nil where all values stand in git.
+	values *SecretValues
 	found  finding.List
 	// seen holds the namespaces and names of the Secrets so far.
 	seen map[string]bool
@@ -84,12 +84,12 @@ func (m *renderedFile) load() {
 
 func (m *renderedFile) seal(ctx context.Context, f manifest.File) (manifest.File, error) {
 	with := map[int][]byte{}
-	twins := m.twins(f)
+	varied := variants(m, f)
 	for i, d := range f.Documents {
 		var sealed []byte
 		var err error
-		if twins != nil && !bytes.Equal(d.Bytes, twins[i].with.Bytes) {
-			sealed, err = m.differing(ctx, d, twins[i])
+		if varied != nil && !bytes.Equal(d.Bytes, varied[i].with.Bytes) {
+			sealed, err = m.differing(ctx, d, varied[i])
 		} else {
 			sealed, err = m.part(ctx, d)
 		}
@@ -169,7 +169,7 @@ func (m *renderedFile) list(ctx context.Context, object map[string]any, line int
 
 // secret seals one rendered Secret. As a rule its values come from the spec,
 // the fleet and a chart that is pinned, so that everyone who has these has them:
-// they are in git. With hidden values in it, they can be guessed.
+// they are in git. With secret values in it, they can be guessed.
 func (m *renderedFile) secret(ctx context.Context, object map[string]any, line int, entropy Entropy) ([]byte, error) {
 	m.load()
 	if text(object, "apiVersion") != "v1" {

@@ -176,8 +176,8 @@ func (j *job) run(ctx context.Context) (Result, finding.List, error) {
 	d := Decide(j.facts())
 	result := Result{Decision: d}
 	if d.Outcome == Seal || d.Outcome == Tampered && j.secret != nil {
-		if missing := j.missing(); missing != nil {
-			return result, append(j.explain(d, false), *missing), nil
+		if stop := missing(j); stop != nil {
+			return result, append(j.explain(d, false), *stop), nil
 		}
 		document, err := j.seal(ctx)
 		if err != nil {

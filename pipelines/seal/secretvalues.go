@@ -17,10 +17,10 @@ import (
 	"kasou/pipelines/position"
 )
 
-// Hidden is a cluster's manifests once more, rendered with other values in the
+// SecretValues are a cluster's manifests once more, rendered with other values in the
 // place of placeholders. Where the two differ, a value goes: so it is seen in
 // whatever form a template puts it.
-type Hidden struct {
+type SecretValues struct {
 	// Files have the same paths as those that Rendered is given.
 	Files manifest.Set
 	// Alike are the same once more, rendered with other values of the same lengths:
@@ -34,19 +34,19 @@ type Hidden struct {
 	Placeholders []string
 }
 
-// RenderedHidden is Rendered for a cluster with values that must not stand in
+// RenderedWith is Rendered for a cluster with values that must not stand in
 // git. files were rendered with placeholders, and whatever is not sealed comes
-// from them; the Secrets that differ come from hidden. A value that reaches
+// from them; the Secrets that differ come from values. A value that reaches
 // anything else is a finding with the file, the line and the field. It is told
 // by the placeholder: no finding holds a value.
-func (s *Sealer) RenderedHidden(ctx context.Context, c fleet.Cluster, files manifest.Set, hidden Hidden, previous func(path string) []byte) (manifest.Set, finding.List, error) {
-	return s.rendered(ctx, c, files, &hidden, previous)
+func (s *Sealer) RenderedWith(ctx context.Context, c fleet.Cluster, files manifest.Set, values SecretValues, previous func(path string) []byte) (manifest.Set, finding.List, error) {
+	return s.rendered(ctx, c, files, &values, previous)
 }
 
-// sameFiles says whether both renders have the same paths. A path could hold a
+// sameFiles reports whether both renders have the same paths. A path could hold a
 // value, so none is named.
-func (h *Hidden) sameFiles(c fleet.Cluster, files manifest.Set) finding.List {
-	if h == nil || slices.Equal(files.Paths(), h.Files.Paths()) && slices.Equal(files.Paths(), h.Alike.Paths()) {
+func (v *SecretValues) sameFiles(c fleet.Cluster, files manifest.Set) finding.List {
+	if v == nil || slices.Equal(files.Paths(), v.Files.Paths()) && slices.Equal(files.Paths(), v.Alike.Paths()) {
 		return nil
 	}
 	return finding.List{c.Finding(finding.Error, RuleUnsealedValue, inValuesFrom,
@@ -61,9 +61,9 @@ const unsealedHint = "leave the value out of what the chart does not render into
 func (m *renderedFile) leak(line int, what string, placeholder any) {
 	field := inValuesFrom
 	source := "a value of valuesFrom"
-	for i, p := range m.hidden.Placeholders {
+	for i, p := range m.values.Placeholders {
 		text, _ := placeholder.(string)
-		if strings.Contains(text, p) || len(m.hidden.Placeholders) == 1 {
+		if strings.Contains(text, p) || len(m.values.Placeholders) == 1 {
 			field, source = append(slices.Clone(field), fmt.Sprint(i)), m.cluster.Spec.ValuesFrom[i].Source()
 		}
 	}
@@ -71,13 +71,13 @@ func (m *renderedFile) leak(line int, what string, placeholder any) {
 		fmt.Sprintf("%s reaches %s:%d, %s, which is not sealed", source, m.path, line, what), unsealedHint))
 }
 
-// twins returns the hidden counterparts of each document; nil where there is none, or
+// variants returns the variants of each document; nil where there are none, or
 // where a finding says that the documents do not correspond.
-func (m *renderedFile) twins(f manifest.File) []twin {
-	if m.hidden == nil || bytes.Equal(f.Bytes, m.hidden.Files[m.path].Bytes) {
+func variants(m *renderedFile, f manifest.File) []variant {
+	if m.values == nil || bytes.Equal(f.Bytes, m.values.Files[m.path].Bytes) {
 		return nil
 	}
-	other, alike := m.hidden.Files[m.path], m.hidden.Alike[m.path]
+	other, alike := m.values.Files[m.path], m.values.Alike[m.path]
 	if len(other.Documents) != len(f.Documents) || len(alike.Documents) != len(f.Documents) {
 		m.leak(1, "the number of documents", nil)
 		return nil
@@ -86,23 +86,23 @@ func (m *renderedFile) twins(f manifest.File) []twin {
 		m.leak(1, "a comment between the documents", nil)
 		return nil
 	}
-	twins := make([]twin, len(f.Documents))
-	for i := range twins {
-		twins[i] = twin{other.Documents[i], alike.Documents[i]}
+	all := make([]variant, len(f.Documents))
+	for i := range all {
+		all[i] = variant{other.Documents[i], alike.Documents[i]}
 	}
-	return twins
+	return all
 }
 
-// twin is a document rendered with the values, and with others of the same lengths.
-type twin struct{ with, alike manifest.Document }
+// variant is a document rendered with the values, and with others of the same lengths.
+type variant struct{ with, alike manifest.Document }
 
-// pair is twin for an object.
+// pair is variant for an object.
 type pair struct{ with, alike map[string]any }
 
 // differing returns what stands in the place of a document that the two renders
 // have differently; nil where it stays, or a finding stops the cluster.
-func (m *renderedFile) differing(ctx context.Context, d manifest.Document, twin twin) ([]byte, error) {
-	if d.Object == nil || twin.with.Object == nil || twin.alike.Object == nil {
+func (m *renderedFile) differing(ctx context.Context, d manifest.Document, variant variant) ([]byte, error) {
+	if d.Object == nil || variant.with.Object == nil || variant.alike.Object == nil {
 		m.leak(d.Line, "a document that cannot be taken apart", nil)
 		return nil, nil
 	}
@@ -112,13 +112,13 @@ func (m *renderedFile) differing(ctx context.Context, d manifest.Document, twin 
 		m.unreadable(d.Line, err)
 		return nil, nil
 	case !found:
-		if n := len(m.found); !m.compare(own(d), d.Bytes, d.Line, twin.with.Object) && len(m.found) == n {
-			m.leak(d.Line+firstDifferent(d.Bytes, twin.with.Bytes), "a comment or the form of "+objectName(d.Object), nil)
+		if n := len(m.found); !m.compare(own(d), d.Bytes, d.Line, variant.with.Object) && len(m.found) == n {
+			m.leak(d.Line+firstDifferent(d.Bytes, variant.with.Bytes), "a comment or the form of "+objectName(d.Object), nil)
 		}
 		return nil, nil
 	}
 	o := own(d)
-	return m.hiddenObject(ctx, o.object, pair{own(twin.with).object, own(twin.alike).object}, o, d)
+	return m.objectWith(ctx, o.object, pair{own(variant.with).object, own(variant.alike).object}, o, d)
 }
 
 // firstDifferent gives how many lines the two have in common.
@@ -130,13 +130,13 @@ func firstDifferent(a, b []byte) int {
 	return bytes.Count(a[:n], []byte("\n"))
 }
 
-// hiddenObject seals a Secret, or those of a List in their places. It gives nil
+// objectWith seals a Secret, or those of a List in their places. It gives nil
 // where a finding stops the cluster.
-func (m *renderedFile) hiddenObject(ctx context.Context, object map[string]any, twin pair, d document, part manifest.Document) ([]byte, error) {
-	if isSecret(object) && isSecret(twin.with) {
-		return m.hiddenSecret(ctx, object, twin, d, part)
+func (m *renderedFile) objectWith(ctx context.Context, object map[string]any, variant pair, d document, part manifest.Document) ([]byte, error) {
+	if isSecret(object) && isSecret(variant.with) {
+		return m.secretWith(ctx, object, variant, d, part)
 	}
-	theirs, alike := items(twin.with), items(twin.alike)
+	theirs, alike := items(variant.with), items(variant.alike)
 	if len(items(object)) != len(theirs) || len(theirs) != len(alike) {
 		m.leak(d.kindLine, "the number of objects in "+objectName(object), nil)
 		return nil, nil
@@ -146,7 +146,7 @@ func (m *renderedFile) hiddenObject(ctx context.Context, object map[string]any, 
 			m.compare(document{object: item, kindLine: d.kindLine}, nil, 0, theirs[i])
 			continue
 		}
-		data, err := m.hiddenObject(ctx, item, pair{theirs[i], alike[i]}, d, part)
+		data, err := m.objectWith(ctx, item, pair{theirs[i], alike[i]}, d, part)
 		if err != nil || data == nil {
 			return nil, err
 		}
@@ -161,32 +161,32 @@ func (m *renderedFile) hiddenObject(ctx context.Context, object map[string]any, 
 	return marshal(object)
 }
 
-// hiddenSecret seals the Secret with the data of its twin. Everything else of
+// secretWith seals the Secret with the data of its variant. Everything else of
 // it becomes part of the SealedSecret as it is, and must not differ.
-func (m *renderedFile) hiddenSecret(ctx context.Context, object map[string]any, both pair, d document, part manifest.Document) ([]byte, error) {
+func (m *renderedFile) secretWith(ctx context.Context, object map[string]any, both pair, d document, part manifest.Document) ([]byte, error) {
 	other := both.with
 	if reflect.DeepEqual(object, other) {
 		return m.secret(ctx, object, d.kindLine, InGit)
 	}
 	before := len(m.found)
 	bare, with := maps.Clone(object), maps.Clone(object)
-	twin := maps.Clone(other)
+	variant := maps.Clone(other)
 	for _, key := range []string{"data", "stringData"} {
 		if !sameKeys(object[key], other[key]) {
 			m.leak(d.kindLine, "the keys of "+objectName(object), nil)
 		}
 		delete(bare, key)
-		delete(twin, key)
+		delete(variant, key)
 		if other[key] != nil {
 			with[key] = other[key]
 		}
 	}
-	m.compare(document{object: bare, kindLine: d.kindLine}, part.Bytes, part.Line, twin)
-	m.compareLengths(object, both, d, part)
+	m.compare(document{object: bare, kindLine: d.kindLine}, part.Bytes, part.Line, variant)
+	compareLengths(m, object, both, d, part)
 	switch {
 	case len(m.found) > before:
 		return nil, nil
-	case m.hidden.Known:
+	case m.values.Known:
 		return m.secret(ctx, with, d.kindLine, Guessable)
 	}
 	return m.unknown(ctx, object, d.kindLine)
@@ -195,7 +195,7 @@ func (m *renderedFile) hiddenSecret(ctx context.Context, object map[string]any, 
 // compareLengths reports the values that are to be sealed and have another length
 // than with other values of the same length: a chart can write a text into
 // lengths, a character in each.
-func (m *renderedFile) compareLengths(object map[string]any, both pair, d document, part manifest.Document) {
+func compareLengths(m *renderedFile, object map[string]any, both pair, d document, part manifest.Document) {
 	with, alike := lengths(both.with), lengths(both.alike)
 	for _, key := range slices.SortedFunc(maps.Keys(lengths(object)), compareKeys) {
 		if with[key] == alike[key] && len(with) == len(alike) {
