@@ -22,11 +22,8 @@ func answered(target string, err error) error {
 
 // refused is a 4xx answer for something at a repository.
 func refused(target string, code int) *Problem {
-	p := &Problem{
-		Rule: RuleRepository, Field: "repository",
-		Message: fmt.Sprintf("%s answers %d %s", target, code, http.StatusText(code)),
-		Hint:    "Check the repository's URL, and whether a proxy is in the way.",
-	}
+	p := repositoryProblem(fmt.Sprintf("%s answers %d %s", target, code, http.StatusText(code)),
+		"Check the repository's URL, and whether a proxy is in the way.")
 	switch code {
 	case http.StatusUnauthorized, http.StatusForbidden:
 		p.Rule = RuleCredentials
