@@ -255,7 +255,7 @@ func (s *Store) keep(archive []byte, source string) (content, error) {
 		return content{}, err
 	}
 	got.uncached = s.cache.write(got.chart.Digest, archive)
-	s.contents.put("digest "+got.chart.Digest, outcome[content]{value: got})
+	_, _ = s.contents.do(context.Background(), "digest "+got.chart.Digest, func(context.Context) (content, error) { return got, nil })
 	return got, nil
 }
 

@@ -179,8 +179,7 @@ func retryable(err error) bool {
 	if errors.As(err, &asURL) {
 		err = asURL.Err
 	}
-	var dns *net.DNSError
-	if errors.As(err, &dns) && dns.IsNotFound {
+	if dns, ok := errors.AsType[*net.DNSError](err); ok && dns.IsNotFound {
 		return false
 	}
 	var network net.Error

@@ -88,8 +88,7 @@ func judge(err error) (answer, error) {
 const usage = 129
 
 func exitCode(f *failure) int {
-	var exit *exec.ExitError
-	if errors.As(f.err, &exit) {
+	if exit, ok := errors.AsType[*exec.ExitError](f.err); ok {
 		return exit.ExitCode()
 	}
 	return -1
