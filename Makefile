@@ -16,11 +16,11 @@ quick: ## what is fast: build, vet, and the packages of values and rules; under 
 	go build ./... && go vet ./...
 	go test ./internal/fence ./pipelines/argocd ./pipelines/credential ./pipelines/extra ./pipelines/finding \
 		./pipelines/fleet ./pipelines/live ./pipelines/manifest ./pipelines/policy ./pipelines/position \
-		./pipelines/cache ./pipelines/seal ./pipelines/tracker ./pipelines/tree ./pipelines/vcluster
+		./pipelines/cache ./pipelines/seal ./pipelines/tracker ./pipelines/tree/... ./pipelines/vcluster
 	go run . check
 
 golden: ## rewrite what tests compare with: golden files, JSON schemas, the reference of fields, digests
-	go test ./pipelines/argocd ./pipelines/fleet ./pipelines/report ./pipelines/scaffold ./pipelines/tree -update
+	go test ./pipelines/argocd ./pipelines/fleet ./pipelines/report ./pipelines/scaffold ./pipelines/difference -update
 	go generate ./pipelines/fleet ./pipelines/toolchain/dagger
 	go run . lock # the example's schemas for editors
 

@@ -14,6 +14,7 @@ import (
 	"kasou/pipelines/host"
 	"kasou/pipelines/report"
 	"kasou/pipelines/seal"
+	"kasou/pipelines/tree"
 	"kasou/pipelines/workspace"
 )
 
@@ -128,7 +129,7 @@ func pinCertificate(ctx context.Context, r *workspace.Workspace, out *report.Rep
 	out.Findings = append(out.Findings, r.Fleet.Finding(finding.Note, RuleNewCertificate, named.Field,
 		fmt.Sprintf("%s: %s replaces %s", file, fresh, described(old)),
 		"look whether the controller's log names this certificate; kasou build then seals what is older than sealing.maxAge anew"))
-	return r.WriteFleet(ctx, out, r.Disk.Rewrite(file, old, data), r.Diff)
+	return r.WriteFleet(ctx, out, tree.Rewrite(file, old, data), r.Diff)
 }
 
 // described describes what is pinned, whatever state it is in.

@@ -16,6 +16,7 @@ import (
 	"kasou/pipelines/workspace"
 
 	"kasou/pipelines/toolchain"
+	"kasou/pipelines/tree"
 )
 
 // RuleDoctor: something that a build needs is not here.
@@ -110,7 +111,7 @@ func (d *doctor) sealing(r *workspace.Workspace) {
 func (d *doctor) charts(ctx context.Context, r *workspace.Workspace) {
 	pinned := 0
 	for _, c := range r.Clusters {
-		lock, found, err := r.Disk.ReadLock(c.Name)
+		lock, found, err := tree.ReadLock(r.Disk, c.Name)
 		d.out.Findings = append(d.out.Findings, found...)
 		if err != nil {
 			workspace.Unfinished(d.out, c.Name, err)

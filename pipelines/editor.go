@@ -117,7 +117,7 @@ func writeSchema(ctx context.Context, w *workspace.Workspace, out *report.Report
 			Message: "kasou lock would write this file, and did not write the one that is there", Hint: "Move it away, and run kasou lock."})
 		return nil
 	}
-	return w.WriteFleet(ctx, out, w.Disk.Rewrite(at, old, data), w.Diff)
+	return w.WriteFleet(ctx, out, tree.Rewrite(at, old, data), w.Diff)
 }
 
 // dropSchemas takes away what an earlier run wrote for charts that are used no longer.
@@ -132,7 +132,7 @@ func dropSchemas(ctx context.Context, w *workspace.Workspace, out *report.Report
 			continue
 		}
 		if old := w.Committed(at); fleet.IsSpecSchemaFor(old) {
-			if err := w.WriteFleet(ctx, out, w.Disk.Rewrite(at, old, nil), w.Diff); err != nil {
+			if err := w.WriteFleet(ctx, out, tree.Rewrite(at, old, nil), w.Diff); err != nil {
 				return err
 			}
 		}
@@ -155,9 +155,9 @@ func modelines(ctx context.Context, w *workspace.Workspace, out *report.Report, 
 		if bytes.Equal(old, text) {
 			continue
 		}
-		plan := w.Disk.Rewrite(c.File, old, text)
+		plan := tree.Rewrite(c.File, old, text)
 		if !w.DryRun {
-			if err := w.Disk.Apply(ctx, plan); err != nil {
+			if err := tree.Apply(ctx, w.Disk, plan); err != nil {
 				return err
 			}
 		}

@@ -24,6 +24,7 @@ import (
 	"kasou/pipelines/report"
 	"kasou/pipelines/scaffold"
 	"kasou/pipelines/tree"
+	"kasou/pipelines/tree/disk"
 	"kasou/pipelines/workspace"
 )
 
@@ -109,7 +110,7 @@ func (im *importing) one(ctx context.Context, c handmade.Cluster) error {
 	}
 	im.compare(c, file, t.documents)
 	if !im.DryRun {
-		if err := tree.Create(im.Root, file, t.spec); err != nil && !errors.Is(err, fs.ErrExist) {
+		if err := disk.Create(im.Root, file, t.spec); err != nil && !errors.Is(err, fs.ErrExist) {
 			return err
 		}
 	}
@@ -266,9 +267,9 @@ func ofCluster(all finding.List, cluster string) finding.List {
 
 // deployed returns what Argo CD would deploy of a cluster.
 func deployed(o Options, cluster string) ([]manifest.Document, error) {
-	disk := tree.At(o.Root, o.Dir)
-	defer disk.Close()
-	files, err := disk.Deployed(cluster)
+	repo := disk.At(o.Root, o.Dir)
+	defer repo.Close()
+	files, err := tree.Deployed(repo, cluster)
 	if err != nil {
 		return nil, err
 	}

@@ -21,7 +21,7 @@ import (
 	"kasou/pipelines/report"
 	"kasou/pipelines/scaffold"
 	"kasou/pipelines/seal"
-	"kasou/pipelines/tree"
+	"kasou/pipelines/tree/disk"
 	"kasou/pipelines/workspace"
 )
 
@@ -214,7 +214,7 @@ func (i *beginning) tried(files []scaffold.File) (finding.List, error) {
 	defer os.RemoveAll(dir)
 	for _, f := range files {
 		if f.Path == file {
-			if err := tree.Create(dir, file, f.Data); err != nil {
+			if err := disk.Create(dir, file, f.Data); err != nil {
 				return nil, err
 			}
 		}
@@ -225,7 +225,7 @@ func (i *beginning) tried(files []scaffold.File) (finding.List, error) {
 
 // create writes a file that is not there.
 func (i *beginning) create(f scaffold.File) error {
-	err := tree.Create(i.Root, f.Path, f.Data)
+	err := disk.Create(i.Root, f.Path, f.Data)
 	switch {
 	case errors.Is(err, fs.ErrExist):
 		return nil

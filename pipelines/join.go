@@ -143,7 +143,7 @@ func place(ctx context.Context, w *workspace.Workspace, out *report.Report, clus
 			plans, of = append(plans, plan), append(of, i)
 		}
 		if !w.DryRun {
-			for i, err := range w.Disk.WriteAll(ctx, plans) {
+			for i, err := range tree.WriteAll(ctx, w.Disk, plans) {
 				if err != nil {
 					entries[of[i]].Status = report.Failed
 				}
@@ -161,5 +161,5 @@ func planned(ctx context.Context, w *workspace.Workspace, c handover.Cluster) (t
 	if err != nil {
 		return tree.Plan{}, nil, err
 	}
-	return w.Disk.Compare(ctx, tree.Wanted{Cluster: c.Name, Files: c.Files, Lock: *lock})
+	return tree.Compare(ctx, w.Disk, tree.Wanted{Cluster: c.Name, Files: c.Files, Lock: *lock})
 }

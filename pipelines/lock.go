@@ -5,6 +5,7 @@ import (
 
 	"kasou/pipelines/fleet"
 	"kasou/pipelines/report"
+	"kasou/pipelines/tree"
 	"kasou/pipelines/upgrade"
 	"kasou/pipelines/workspace"
 )
@@ -51,7 +52,7 @@ func pin(ctx context.Context, w *workspace.Workspace, c fleet.Cluster, charts *c
 		return o
 	}
 	charts.put(c.Name, ch)
-	o.Plan, found, err = w.Disk.Repin(ctx, c.Name, pin)
+	o.Plan, found, err = tree.Repin(ctx, w.Disk, c.Name, pin)
 	if o.Keep(ctx, found, err) && !o.Plan.Empty() {
 		w.Write(ctx, &o)
 	}

@@ -9,7 +9,7 @@ import (
 	"kasou/pipelines/fleet"
 	"kasou/pipelines/layout"
 	"kasou/pipelines/report"
-	"kasou/pipelines/tree"
+	"kasou/pipelines/tree/disk"
 	"kasou/pipelines/workspace"
 )
 
@@ -51,7 +51,7 @@ func New(ctx context.Context, o Options, wanted fleet.NewOptions) (*report.Repor
 		return nil, err
 	}
 	file := layout.Of(o.Dir, wanted.Name).Spec()
-	if err := tree.Create(o.Root, file, data); err != nil {
+	if err := disk.Create(o.Root, file, data); err != nil {
 		return nil, err
 	}
 	_, findings, err := fleet.Load(o.Root, o.Dir)

@@ -130,6 +130,17 @@ func TestStagesDoNotImportEachOther(t *testing.T) {
 	}
 }
 
+// What writes the clusters folder is for who plans or opens it: everybody else asks tree.
+func TestOnlyTheWorkspaceAndTreeReachTheDisk(t *testing.T) {
+	doors := []string{"pipelines", "pipelines/tree", "pipelines/workspace", "internal/fleettest/treetest"}
+	for _, p := range packages(t) {
+		name := strings.TrimPrefix(p.ImportPath, own)
+		if slices.Contains(p.Imports, own+"pipelines/tree/disk") && !slices.Contains(doors, name) {
+			t.Errorf("%s imports pipelines/tree/disk; only %s may", name, strings.Join(doors, ", "))
+		}
+	}
+}
+
 func TestImportsGoDown(t *testing.T) {
 	ranks := []string{"kasou", own + "ci", own + "internal/cli", own + "pipelines"}
 	for _, p := range packages(t) {

@@ -127,7 +127,7 @@ func (b *Builder) write(ctx context.Context, clusters []fleet.Cluster, built []B
 			plans, of = append(plans, built[i].Plan), append(of, i)
 		}
 	}
-	for i, err := range b.Disk.WriteAll(ctx, plans) {
+	for i, err := range tree.WriteAll(ctx, b.Disk, plans) {
 		built[of[i]].Err = err
 	}
 	for i := range built {
@@ -157,7 +157,7 @@ func (b *Builder) Kinds() (map[string][]string, error) {
 		if _, built := b.kinds.by[c.Name]; built {
 			continue
 		}
-		lock, _, err := b.Disk.ReadLock(c.Name) // a bad lock has its finding
+		lock, _, err := tree.ReadLock(b.Disk, c.Name) // a bad lock has its finding
 		if err != nil {
 			return nil, err
 		}

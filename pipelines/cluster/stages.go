@@ -103,7 +103,7 @@ func (b *Builder) begin(ctx context.Context, c fleet.Cluster) *work {
 	w.Cluster = c.Name
 	var found finding.List
 	var err error
-	w.lock, found, err = b.Disk.ReadLock(c.Name)
+	w.lock, found, err = tree.ReadLock(b.Disk, c.Name)
 	if !w.Keep(ctx, found, err) {
 		w.unreadable = true
 		return w
@@ -406,7 +406,7 @@ func (b *Builder) compareFiles(ctx context.Context, w *work) {
 		Chart: w.pin, Inputs: w.inputs, Host: w.host, ClusterScoped: w.clusterScoped, Sealed: w.statements,
 	}}
 	var found finding.List
-	w.Plan, found, err = b.Disk.Compare(ctx, wanted)
+	w.Plan, found, err = tree.Compare(ctx, b.Disk, wanted)
 	if !w.Keep(ctx, found, err) {
 		return
 	}
@@ -433,11 +433,11 @@ func (b *Builder) unknownFiles(w *work) (finding.List, error) {
 	for _, f := range w.Findings {
 		known[f.File] = known[f.File] || f.Severity == finding.Error // it has its finding
 	}
-	found, err := b.Disk.Unknown(w.Cluster, func(p string) bool { return known[p] })
+	found, err := tree.Unknown(b.Disk, w.Cluster, b.Paths(w.Cluster).Manifest(), func(p string) bool { return known[p] })
 	registration := b.Paths(w.Cluster).Registration()
 	if err != nil || known[registration] {
 		return found, err
 	}
-	more, err := b.Disk.UnknownFile(w.Cluster, registration)
+	more, err := tree.UnknownFile(b.Disk, w.Cluster, registration)
 	return append(found, more...), err
 }

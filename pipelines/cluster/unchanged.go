@@ -13,6 +13,7 @@ import (
 	"kasou/pipelines/fleet"
 	"kasou/pipelines/manifest"
 	"kasou/pipelines/seal"
+	"kasou/pipelines/tree"
 	"kasou/pipelines/workspace"
 )
 
@@ -85,7 +86,7 @@ func (b *Builder) unchanged(w *work) (finding.List, bool) {
 			return nil, false
 		}
 	}
-	intact, err := b.Disk.Intact(w.cluster.Name, *w.lock)
+	intact, err := tree.Intact(b.Disk, w.cluster.Name, *w.lock)
 	if err != nil || !intact {
 		return nil, false
 	}
@@ -106,7 +107,7 @@ func (b *Builder) keepBuilt(c fleet.Cluster, w *Built) {
 		slices.ContainsFunc(w.Findings, func(f finding.Finding) bool { return !repeats(f) }) {
 		return
 	}
-	lock, findings, err := b.Disk.ReadLock(c.Name)
+	lock, findings, err := tree.ReadLock(b.Disk, c.Name)
 	if err != nil || lock == nil || len(findings) > 0 || lock.Inputs != w.inputs {
 		return
 	}

@@ -6,6 +6,7 @@ import (
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
 	"kasou/pipelines/toolchain"
+	"kasou/pipelines/tree"
 	"kasou/pipelines/workspace"
 )
 
@@ -13,7 +14,7 @@ import (
 // screen: its chart, the service range, and placeholders in place of the values of
 // valuesFrom. Where a finding is an error there is no chart.
 func ForShow(ctx context.Context, w *workspace.Workspace, c fleet.Cluster) (fleet.Cluster, toolchain.Chart, finding.List, error) {
-	lock, findings, err := w.Disk.ReadLock(c.Name)
+	lock, findings, err := tree.ReadLock(w.Disk, c.Name)
 	if err != nil || findings.Failed() {
 		return c, toolchain.Chart{}, findings, err
 	}

@@ -152,7 +152,7 @@ func (w *watch) clusters(ctx context.Context) {
 // with.
 func (w *watch) look(ctx context.Context, c fleet.Cluster, built cluster.Built) seen {
 	s := seen{built: built, rows: w.treeRows(ctx, c, built)}
-	lock, _, err := w.Disk.ReadLock(c.Name)
+	lock, _, err := tree.ReadLock(w.Disk, c.Name)
 	if err != nil || ctx.Err() != nil {
 		lock = nil // the build has said so
 	}
@@ -168,7 +168,7 @@ func (w *watch) treeRows(ctx context.Context, c fleet.Cluster, b cluster.Built) 
 	errs := []error{b.Err}
 	stopped := b.Plan.Empty() && (b.Err != nil || b.Findings.Failed())
 	if stopped {
-		edited, err := w.Disk.AgainstLock(c.Name)
+		edited, err := tree.AgainstLock(w.Disk, c.Name)
 		said := func(f finding.Finding) bool {
 			return slices.ContainsFunc(b.Findings, func(other finding.Finding) bool { return other.File == f.File })
 		}

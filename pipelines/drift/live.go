@@ -16,6 +16,7 @@ import (
 	"kasou/pipelines/live"
 	"kasou/pipelines/report"
 	"kasou/pipelines/seal"
+	"kasou/pipelines/tree"
 	"kasou/pipelines/workspace"
 )
 
@@ -154,12 +155,12 @@ func (l *liveWatch) look(ctx context.Context, c fleet.Cluster) onHost {
 			return on
 		}
 	}
-	files, err := l.Disk.Deployed(c.Name)
+	files, err := tree.Deployed(l.Disk, c.Name)
 	if err != nil {
 		on.rows = append(on.rows, unknown(c.Name, report.DriftLive, err.Error()))
 		return on
 	}
-	lock, _, err := l.Disk.ReadLock(c.Name)
+	lock, _, err := tree.ReadLock(l.Disk, c.Name)
 	if err != nil {
 		lock = nil // the files' comparison has said so
 	}

@@ -57,7 +57,7 @@ func (k *check) place(path string) string {
 func checkServers(f *Fleet, all []*check) {
 	var hosts []hostServers
 	for _, name := range f.Spec.HostNames() {
-		hosts = append(hosts, f.Spec.hostServers(name))
+		hosts = append(hosts, serversOf(f.Spec, name))
 	}
 	first := make(map[string]*check, len(all))
 	for _, k := range all {

@@ -68,17 +68,15 @@ func (k *check) reportAt(path []string, subject string, p *problem) {
 		return
 	}
 	all := spellings(path)
+	// What the spec leaves out may have a finding in fleet.yaml already.
+	inheritsRefused := func(at []string) bool {
+		return slices.ContainsFunc(inherited(k.cluster.fleet.Spec.Classes, k.class, at), k.shared.isRefused)
+	}
 	own := slices.ContainsFunc(all, func(at []string) bool { return k.own.document.Has(at...) })
-	if slices.ContainsFunc(all, k.own.isRefused) || !own && slices.ContainsFunc(all, k.inheritsRefused) {
+	if slices.ContainsFunc(all, k.own.isRefused) || !own && slices.ContainsFunc(all, inheritsRefused) {
 		return
 	}
 	k.findings = append(k.findings, k.cluster.Finding(p.severity, p.rule, path, subject+" "+p.message, p.hint))
-}
-
-// inheritsRefused reports whether what the spec leaves out at path has a finding in
-// fleet.yaml already.
-func (k *check) inheritsRefused(path []string) bool {
-	return slices.ContainsFunc(k.cluster.fleet.Spec.inherited(k.class, path), k.shared.isRefused)
 }
 
 // one checks everything that a spec says by itself.

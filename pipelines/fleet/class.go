@@ -15,10 +15,10 @@ const RuleClass finding.Rule = "fleet-class"
 // chain returns the names of a class and of those that it extends, the one that is laid
 // over all others first. It ends where a class is not there, and before one that it has
 // already.
-func (s FleetSpec) chain(class string) []string {
+func chain(classes map[string]Class, class string) []string {
 	var names []string
 	for class != "" && !slices.Contains(names, class) {
-		c, known := s.Classes[class]
+		c, known := classes[class]
 		if !known {
 			break
 		}
@@ -29,9 +29,9 @@ func (s FleetSpec) chain(class string) []string {
 
 // inherited returns where fleet.yaml may have what a spec has at path, the place that
 // counts first: its classes, then the defaults.
-func (s FleetSpec) inherited(class string, path []string) [][]string {
+func inherited(classes map[string]Class, class string, path []string) [][]string {
 	var places [][]string
-	for _, name := range s.chain(class) {
+	for _, name := range chain(classes, class) {
 		places = append(places, append([]string{"spec", "classes", name}, path[1:]...))
 	}
 	return append(places, append([]string{"spec", "defaults"}, path[1:]...))
@@ -39,7 +39,9 @@ func (s FleetSpec) inherited(class string, path []string) [][]string {
 
 // Inherits returns the parts of fleet.yaml that the cluster's spec is laid over, the one
 // that counts first: its classes, then the defaults.
-func (c Cluster) Inherits() [][]string { return c.fleet.Spec.inherited(c.Spec.Class, []string{"spec"}) }
+func (c Cluster) Inherits() [][]string {
+	return inherited(c.fleet.Spec.Classes, c.Spec.Class, []string{"spec"})
+}
 
 // ValueOrigin returns where a chart value at path was written: FILE:LINE, and which part
 // of fleet.yaml that is; empty where no person wrote it.
@@ -72,7 +74,7 @@ func (c Cluster) ValueOrigin(path []string) string {
 // chain of its class.
 func (f *Fleet) layers(shared *source, class string) []map[string]any {
 	layers := []map[string]any{object(shared.raw, "spec", "defaults")}
-	for _, name := range slices.Backward(f.Spec.chain(class)) {
+	for _, name := range slices.Backward(chain(f.Spec.Classes, class)) {
 		layer := maps.Clone(object(shared.raw, "spec", "classes", name))
 		delete(layer, "extends")
 		layers = append(layers, layer)

@@ -1,11 +1,10 @@
 package fleet
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 
+	"kasou/pipelines/manifest"
 	"kasou/pipelines/toolchain"
 )
 
@@ -51,8 +50,7 @@ func (c Cluster) Digest() (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("digest of %s: %w", c.File, err)
 	}
-	sum := sha256.Sum256(data)
-	return "sha256:" + hex.EncodeToString(sum[:]), nil
+	return manifest.Digest(data), nil
 }
 
 // findSharers notes who is in the namespaces that are shared.

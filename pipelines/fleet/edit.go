@@ -30,7 +30,7 @@ func (c Cluster) SharedChartVersion() string {
 	if c.OwnChartVersion() {
 		return ""
 	}
-	for _, place := range c.fleet.Spec.inherited(c.Spec.Class, chartVersion) {
+	for _, place := range inherited(c.fleet.Spec.Classes, c.Spec.Class, chartVersion) {
 		if c.fleet.document.Has(place...) {
 			return strings.Join(place, ".")
 		}

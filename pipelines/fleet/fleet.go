@@ -2,13 +2,13 @@ package fleet
 
 import (
 	"crypto/sha256"
-	"encoding/hex"
 	"path"
 	"slices"
 	"strings"
 
 	"kasou/pipelines/finding"
 	"kasou/pipelines/layout"
+	"kasou/pipelines/manifest"
 	"kasou/pipelines/position"
 )
 
@@ -60,8 +60,7 @@ func (c Cluster) TextDigest() string {
 	if c.fleet != nil {
 		all = append(slices.Clone(all), c.fleet.text[:]...)
 	}
-	sum := sha256.Sum256(all)
-	return "sha256:" + hex.EncodeToString(sum[:])
+	return manifest.Digest(all)
 }
 
 // Finding gives a finding at path, such as "spec", "ingress", "host", in the
@@ -78,10 +77,10 @@ func (c Cluster) Finding(severity finding.Severity, rule finding.Rule, path []st
 	own := c.document.Unfolded()
 	path = spelled(own, path)
 	if c.fleet != nil && c.fleet.document != nil && len(path) > 1 && path[0] == "spec" && !own.Has(path...) {
-		for _, inherited := range c.fleet.Spec.inherited(c.Spec.Class, path) {
-			if inherited = spelled(c.fleet.document, inherited); c.fleet.document.Has(inherited...) {
+		for _, at := range inherited(c.fleet.Spec.Classes, c.Spec.Class, path) {
+			if at = spelled(c.fleet.document, at); c.fleet.document.Has(at...) {
 				f.File = c.fleet.File
-				f.Line, f.Column = c.fleet.document.KeyAt(inherited...)
+				f.Line, f.Column = c.fleet.document.KeyAt(at...)
 				return f
 			}
 		}

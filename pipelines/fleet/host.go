@@ -146,9 +146,9 @@ func (s FleetSpec) CertificateOf(name string) CertificateFile {
 	own := s.DestinationOf(name).IsOwn()
 	switch h := s.HostOf(name); {
 	case h.Sealing != nil:
-		return s.certificate(h.Sealing, HostField(name))
+		return s.certificate(h.Sealing, HostField(name)...)
 	case name == "" && s.Sealing.named():
-		return s.shared()
+		return s.certificate(nil, "spec")
 	case own && (s.ArgoCD.Sealing != nil || s.Sealing.named()):
 		return s.ArgoCDCertificate()
 	case name == "":
@@ -160,10 +160,10 @@ func (s FleetSpec) CertificateOf(name string) CertificateFile {
 // ArgoCDCertificate returns the sealing certificate of the cluster that Argo CD runs in.
 func (s FleetSpec) ArgoCDCertificate() CertificateFile {
 	if s.ArgoCD.Sealing != nil {
-		return s.certificate(s.ArgoCD.Sealing, []string{"spec", "argocd"})
+		return s.certificate(s.ArgoCD.Sealing, "spec", "argocd")
 	}
 	if s.Sealing.named() {
-		return s.shared()
+		return s.certificate(nil, "spec")
 	}
 	if own, found := s.OwnHost(); found && s.HostOf(own).Sealing != nil {
 		return s.CertificateOf(own)
@@ -190,18 +190,16 @@ func (s FleetSpec) Certificates() []CertificateFile {
 
 func (s *Sealing) named() bool { return s != nil && s.Certificate != "" }
 
-func (s FleetSpec) shared() CertificateFile {
-	age, _ := ParseDuration(s.Sealing.MaxAge) // it was checked
-	return CertificateFile{File: s.Sealing.Certificate, MaxAge: age, Field: []string{"spec", "sealing", "certificate"}}
-}
-
-func (s FleetSpec) certificate(of *HostSealing, at []string) CertificateFile {
-	shared := ""
-	if s.Sealing != nil {
-		shared = s.Sealing.MaxAge
+// certificate returns a certificate that stands below sealing at a place in fleet.yaml:
+// its own, or, where own is nil, the shared one.
+func (s FleetSpec) certificate(own *HostSealing, at ...string) CertificateFile {
+	shared := cmp.Or(s.Sealing, &Sealing{})
+	file, maxAge := shared.Certificate, shared.MaxAge
+	if own != nil {
+		file, maxAge = own.Certificate, cmp.Or(own.MaxAge, maxAge)
 	}
-	age, _ := ParseDuration(cmp.Or(of.MaxAge, shared)) // it was checked
-	return CertificateFile{File: of.Certificate, MaxAge: age, Field: append(at, "sealing", "certificate")}
+	age, _ := ParseDuration(maxAge) // it was checked
+	return CertificateFile{File: file, MaxAge: age, Field: append(at, "sealing", "certificate")}
 }
 
 // checkHosts checks each host by itself, and the hosts against each other.
@@ -296,7 +294,7 @@ func (k *check) onHost(fleet FleetSpec) {
 	known := slices.Sorted(maps.Keys(fleet.Hosts))
 	hint := "Write the host into spec.hosts of fleet.yaml."
 	if len(known) > 0 {
-		hint = "Write one of " + choices(anyOf(known)) + "."
+		hint = "Write one of " + choices(known) + "."
 	}
 	if strings.Contains(name, ".") {
 		hint += " A DNS name belongs below spec.ingress."
@@ -309,12 +307,4 @@ func (k *check) onHost(fleet FleetSpec) {
 		hint = fmt.Sprintf("did you mean %q?", near)
 	}
 	k.report("spec.host", fail(RuleHost, quoted(name)+" is not a host of the fleet", hint))
-}
-
-func anyOf(words []string) []any {
-	all := make([]any, len(words))
-	for i, word := range words {
-		all[i] = word
-	}
-	return all
 }

@@ -229,15 +229,14 @@ func (l *loader) cluster(name string) *source {
 // it opens: opening a pipe would wait, opening a device could do anything.
 func (l *loader) read(name string) ([]byte, bool) {
 	info, err := l.folder.Lstat(name)
-	switch {
-	case err != nil:
-		l.report(finding.Error, RuleUnreadable, name, "it cannot be read: "+cause(err), "look at its permissions")
-		return nil, false
-	case !info.Mode().IsRegular():
+	if err == nil && !info.Mode().IsRegular() {
 		l.report(finding.Error, RuleNotRegular, name, "it is "+describe(info.Mode()), "put a plain file in its place")
 		return nil, false
 	}
-	file, err := l.folder.Open(name)
+	var file *os.File
+	if err == nil {
+		file, err = l.folder.Open(name)
+	}
 	if err != nil {
 		l.report(finding.Error, RuleUnreadable, name, "it cannot be read: "+cause(err), "look at its permissions")
 		return nil, false

@@ -163,7 +163,7 @@ type hostServers struct {
 	addresses    []netip.Addr
 }
 
-func (s FleetSpec) hostServers(name string) hostServers {
+func serversOf(s FleetSpec, name string) hostServers {
 	known := hostServers{name: name}
 	known.server, _ = NormalizeServer(s.DestinationOf(name).Server)
 	for part := range strings.SplitSeq(s.HostOf(name).ServiceCIDR, ",") {

@@ -52,7 +52,7 @@ func TestNormalizeServerRefuses(t *testing.T) {
 
 // The host's own API server has many names.
 func TestIsHost(t *testing.T) {
-	h := FleetSpec{Host: Host{ServiceCIDR: "10.96.0.0/16,fd00:10:96::/112"}}.hostServers("")
+	h := serversOf(FleetSpec{Host: Host{ServiceCIDR: "10.96.0.0/16,fd00:10:96::/112"}}, "")
 	for server, want := range map[string]bool{
 		"https://kubernetes": true, "https://kubernetes.default": true, "https://kubernetes.default.svc": true,
 		"https://kubernetes.default.svc.cluster.local": true, "https://Kubernetes.Default.SVC.": true, "https://kubernetes.default.svc.corp.example.com:6443": true,

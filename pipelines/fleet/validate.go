@@ -174,7 +174,7 @@ func quoted(value any) string {
 	return fmt.Sprintf("%q", string(text))
 }
 
-func choices(values []any) string {
+func choices[T any](values []T) string {
 	words := make([]string, len(values))
 	for i, v := range values {
 		words[i] = fmt.Sprint(v)

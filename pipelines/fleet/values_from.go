@@ -59,24 +59,15 @@ func (k *check) valuesFrom(fleet FleetSpec) {
 		case (v.Env == "") == (v.Secret == nil):
 			k.report(at, fail(RuleValuesFrom, "needs either env or secret", "name the one place where the value comes from"))
 		case v.Env != "":
-			k.report(at+".env", firstOf(checkEnv(v.Env), k.deniedEnv(fleet, v.Env)))
+			k.report(at+".env", cmp.Or(checkEnv(v.Env), deniedEnv(fleet, k.cluster.Name, v.Env)))
 		default:
 			k.valueSecret(fleet, at+".secret", *v.Secret)
 		}
 	}
 }
 
-func firstOf(problems ...*problem) *problem {
-	for _, p := range problems {
-		if p != nil {
-			return p
-		}
-	}
-	return nil
-}
-
-func (k *check) deniedEnv(fleet FleetSpec, name string) *problem {
-	if strings.HasPrefix(name, ValueEnvPrefix) || k.allowed(fleet, func(a AllowedSource) bool { return a.Env == name }) {
+func deniedEnv(fleet FleetSpec, cluster, name string) *problem {
+	if strings.HasPrefix(name, ValueEnvPrefix) || allowed(fleet, cluster, func(a AllowedSource) bool { return a.Env == name }) {
 		return nil
 	}
 	return fail(RuleValuesDenied, quoted(name)+" is not a variable that specs may take",
@@ -98,7 +89,7 @@ func (k *check) valueSecret(fleet FleetSpec, at string, s SecretKey) {
 		k.report(at+".namespace", p)
 		return
 	}
-	if s.Namespace == k.cluster.Spec.Namespace || k.allowed(fleet, func(a AllowedSource) bool {
+	if s.Namespace == k.cluster.Spec.Namespace || allowed(fleet, k.cluster.Name, func(a AllowedSource) bool {
 		return a.Secret != nil && a.Secret.Namespace == s.Namespace && a.Secret.Name == s.Name
 	}) {
 		return
@@ -108,12 +99,12 @@ func (k *check) valueSecret(fleet FleetSpec, at string, s SecretKey) {
 }
 
 // allowed reports whether the fleet allows the cluster a source that matches.
-func (k *check) allowed(fleet FleetSpec, matches func(AllowedSource) bool) bool {
+func allowed(fleet FleetSpec, cluster string, matches func(AllowedSource) bool) bool {
 	if fleet.ValuesFrom == nil {
 		return false
 	}
 	return slices.ContainsFunc(fleet.ValuesFrom.Allow, func(a AllowedSource) bool {
-		return matches(a) && (len(a.Clusters) == 0 || slices.Contains(a.Clusters, k.cluster.Name))
+		return matches(a) && (len(a.Clusters) == 0 || slices.Contains(a.Clusters, cluster))
 	})
 }
 
@@ -146,8 +137,8 @@ func checkAllowed(spec FleetSpec, report reporter) {
 		case a.Env != "":
 			report(at+".env", checkEnv(a.Env))
 		default:
-			report(at+".secret.namespace", firstOf(checkLabel(RuleValuesFrom, a.Secret.Namespace), credentialNamespace(a.Secret.Namespace, spec)))
-			report(at+".secret.name", firstOf(checkSubdomain(RuleValuesFrom, a.Secret.Name), credentialName(a.Secret.Name)))
+			report(at+".secret.namespace", cmp.Or(checkLabel(RuleValuesFrom, a.Secret.Namespace), credentialNamespace(a.Secret.Namespace, spec)))
+			report(at+".secret.name", cmp.Or(checkSubdomain(RuleValuesFrom, a.Secret.Name), credentialName(a.Secret.Name)))
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package fleetwide
 
 import (
+	"path"
 	"slices"
 
 	"kasou/pipelines/finding"
@@ -25,7 +26,7 @@ func (s Shared) UnknownInRoot(gone []tree.Plan, said finding.List) (finding.List
 			known[change.Path] = true
 		}
 	}
-	return s.Disk.UnknownShared(layout.Root, func(p string) bool {
+	return tree.Unknown(s.Disk, "", path.Join(s.Dir, layout.Root), func(p string) bool {
 		return known[p] || slices.ContainsFunc(said, func(f finding.Finding) bool { return f.File == p && f.Severity == finding.Error })
 	})
 }

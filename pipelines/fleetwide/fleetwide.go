@@ -4,6 +4,7 @@ package fleetwide
 
 import (
 	"context"
+	"path"
 	"slices"
 
 	"kasou/pipelines/argocd"
@@ -42,13 +43,13 @@ func (s Shared) Plan(ctx context.Context) (tree.Plan, finding.List, error) {
 		return tree.Plan{}, nil, err
 	}
 	if !s.WholeFleet() {
-		old, found, err := s.Disk.ReadFleetLock()
+		old, found, err := tree.ReadFleetLock(s.Disk)
 		if err != nil || found.Failed() || old == nil {
 			return tree.Plan{}, found, err
 		}
 		lock.Tools, lock.Schemas = old.Tools, old.Schemas
 	}
-	plan, found, err := s.Disk.CompareFleet(lock, files)
+	plan, found, err := tree.CompareFleet(s.Disk, lock, files)
 	if err != nil {
 		return plan, found, err
 	}
@@ -63,7 +64,7 @@ func (s Shared) Plan(ctx context.Context) (tree.Plan, finding.List, error) {
 	if found.Failed() {
 		return plan, found, nil
 	}
-	unknown, err := s.Disk.UnknownShared(layout.Bootstrap, func(p string) bool {
+	unknown, err := tree.Unknown(s.Disk, "", path.Join(s.Dir, layout.Bootstrap), func(p string) bool {
 		return files[p] != nil || slices.ContainsFunc(plan.Changes, func(c tree.Change) bool { return c.Path == p })
 	})
 	return plan, append(found, unknown...), err

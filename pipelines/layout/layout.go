@@ -77,6 +77,20 @@ func ClusterOf(name string) (cluster string, ok bool) {
 	return strings.CutSuffix(name, applicationEnd)
 }
 
+// Owner returns the cluster that a file is of, by its path from the clusters folder; ""
+// for one in that folder itself.
+func Owner(p string) string {
+	first, name, below := strings.Cut(p, "/")
+	switch {
+	case !below:
+		return ""
+	case first != Root:
+		return first
+	}
+	cluster, _ := ClusterOf(name)
+	return cluster
+}
+
 // InRoot reports whether a file in Root has a name of the cluster's.
 func InRoot(name, cluster string) bool {
 	rest, ok := strings.CutPrefix(name, cluster)

@@ -76,7 +76,7 @@ func (r Registrar) Cluster(ctx context.Context, c fleet.Cluster, from Source) (o
 	if !keep(found, r.Hosts.By(at, at.Note(err))) || cred == nil {
 		return o
 	}
-	lock, found, err := r.Disk.ReadLock(c.Name)
+	lock, found, err := tree.ReadLock(r.Disk, c.Name)
 	if !keep(found, err) {
 		return o
 	}
@@ -95,7 +95,7 @@ func (r Registrar) Cluster(ctx context.Context, c fleet.Cluster, from Source) (o
 	if !keep(found, err) {
 		return o
 	}
-	o.Plan, found, err = r.Disk.Put(ctx, c.Name, r.Paths(c.Name).Registration(), data, statement)
+	o.Plan, found, err = tree.Put(ctx, r.Disk, c.Name, r.Paths(c.Name).Registration(), data, statement)
 	if !keep(found, err) || o.Plan.Empty() {
 		return o
 	}

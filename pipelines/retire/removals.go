@@ -41,7 +41,7 @@ type Removal struct {
 func Plan(ctx context.Context, r *workspace.Workspace) (Removals, error) {
 	var all Removals
 	for _, name := range r.Retired {
-		plan, found, err := r.Disk.Retire(ctx, name)
+		plan, found, err := tree.Retire(ctx, r.Disk, name)
 		if err != nil {
 			return all, err
 		}
@@ -50,7 +50,7 @@ func Plan(ctx context.Context, r *workspace.Workspace) (Removals, error) {
 	if len(r.Names) > 0 {
 		return all, nil
 	}
-	orphans, found, err := r.Disk.Orphans(func(cluster string) bool {
+	orphans, found, err := tree.Orphans(r.Disk, func(cluster string) bool {
 		_, known := r.Fleet.Cluster(cluster)
 		return known
 	})
@@ -75,7 +75,7 @@ func Plan(ctx context.Context, r *workspace.Workspace) (Removals, error) {
 func renamed(r *workspace.Workspace) (finding.List, error) {
 	var all finding.List
 	for i := range r.Fleet.Clusters {
-		f, err := r.Disk.Renamed(r.Fleet.Clusters[i].Name)
+		f, err := tree.Renamed(r.Disk, r.Fleet.Clusters[i].Name)
 		if err != nil {
 			return nil, err
 		}
@@ -107,7 +107,7 @@ func Remove(ctx context.Context, r *workspace.Workspace, out *report.Report, one
 	}
 	var err error
 	if !r.DryRun {
-		err = r.Disk.Apply(ctx, one.Plan)
+		err = tree.Apply(ctx, r.Disk, one.Plan)
 	}
 	if err != nil {
 		c.Status = report.Failed

@@ -1,4 +1,4 @@
-package tree
+package tree_test
 
 import (
 	"bytes"
@@ -14,21 +14,23 @@ import (
 
 	"kasou/pipelines/lockfile"
 	"kasou/pipelines/manifest"
+	"kasou/pipelines/tree"
+	"kasou/pipelines/tree/disk"
 )
 
 // aCluster gives files like those of a cluster with a chart of ten templates.
-func aCluster(name string) Wanted {
+func aCluster(name string) tree.Wanted {
 	files := manifest.Files{
 		"clusters/" + name + "/values.yaml":              bytes.Repeat([]byte("a: 1\n"), 80),
 		"clusters/" + name + "/manifests/namespace.yaml": []byte("kind: Namespace\nname: " + name + "\n"),
-		"clusters/root/" + name + ".yaml":                Stamp("clusters/"+name+"/spec.yaml", bytes.Repeat([]byte("app: "+name+"\n"), 60)),
+		"clusters/root/" + name + ".yaml":                tree.Stamp("clusters/"+name+"/spec.yaml", bytes.Repeat([]byte("app: "+name+"\n"), 60)),
 	}
 	for i := range 8 {
 		folder := []string{"", "rbac/"}[i%4/3]
 		files[fmt.Sprintf("clusters/%s/manifests/vcluster/templates/%sfile-%c.yaml", name, folder, 'a'+i)] =
 			bytes.Repeat([]byte("key: "+name+"\n"), 60)
 	}
-	return Wanted{Cluster: name, Files: files, Lock: lockfile.Lock{
+	return tree.Wanted{Cluster: name, Files: files, Lock: lockfile.Lock{
 		Inputs: manifest.Digest([]byte(name)), Chart: lockfile.ChartLock{Path: "charts/vcluster-0.4.3.tgz", Digest: manifest.Digest(nil)},
 	}}
 }
@@ -46,8 +48,8 @@ func reportCPU(b *testing.B, before int64) {
 	b.ReportMetric(float64(cpu(b)-before)/float64(b.N), "cpu-µs/op")
 }
 
-func built(b *testing.B, w Wanted) *Disk {
-	d := At(b.TempDir(), "clusters")
+func built(b *testing.B, w tree.Wanted) *disk.Disk {
+	d := disk.At(repo(b, nil), "clusters")
 	b.Cleanup(func() { _ = d.Close() })
 	if err := buildOn(d, w); err != nil {
 		b.Fatal(err)
@@ -55,30 +57,22 @@ func built(b *testing.B, w Wanted) *Disk {
 	return d
 }
 
-func buildOn(d *Disk, w Wanted) error {
-	plan, found, err := d.Compare(context.Background(), w)
-	if err != nil || len(found) > 0 {
-		return fmt.Errorf("%v, %w", found, err)
-	}
-	return d.Apply(context.Background(), plan)
-}
-
 // BenchmarkWrite gives the cost of comparing and writing a new cluster, with
 // many in hand.
 func BenchmarkWrite(b *testing.B) {
-	d := At(b.TempDir(), "clusters")
+	d := disk.At(repo(b, nil), "clusters")
 	defer d.Close()
 	before := cpu(b)
 	for names := range slices.Chunk(slices.Collect(numbers(b.N)), 128) {
-		var plans []Plan
+		var plans []tree.Plan
 		for _, n := range names {
-			plan, found, err := d.Compare(context.Background(), aCluster(fmt.Sprintf("team-%05d", n)))
+			plan, found, err := tree.Compare(context.Background(), d, aCluster(fmt.Sprintf("team-%05d", n)))
 			if err != nil || len(found) > 0 {
 				b.Fatal(found, err)
 			}
 			plans = append(plans, plan)
 		}
-		if err := errors.Join(d.WriteAll(context.Background(), plans)...); err != nil {
+		if err := errors.Join(tree.WriteAll(context.Background(), d, plans)...); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -100,7 +94,7 @@ func BenchmarkCompare(b *testing.B) {
 	w := aCluster("team-00001")
 	d, before := built(b, w), cpu(b)
 	for b.Loop() {
-		if plan, _, err := d.Compare(b.Context(), w); err != nil || !plan.Empty() {
+		if plan, _, err := tree.Compare(b.Context(), d, w); err != nil || !plan.Empty() {
 			b.Fatal(causes(plan), err)
 		}
 	}
@@ -111,11 +105,11 @@ func BenchmarkCompare(b *testing.B) {
 func BenchmarkIntact(b *testing.B) {
 	d, before := built(b, aCluster("team-00001")), cpu(b)
 	for b.Loop() {
-		lock, _, err := d.ReadLock("team-00001")
+		lock, _, err := tree.ReadLock(d, "team-00001")
 		if err != nil {
 			b.Fatal(err)
 		}
-		if ok, err := d.Intact("team-00001", *lock); !ok || err != nil {
+		if ok, err := tree.Intact(d, "team-00001", *lock); !ok || err != nil {
 			b.Fatal(ok, err)
 		}
 	}
@@ -124,7 +118,7 @@ func BenchmarkIntact(b *testing.B) {
 
 func BenchmarkLock(b *testing.B) {
 	d := built(b, aCluster("team-00001"))
-	lock, _, err := d.ReadLock("team-00001")
+	lock, _, err := tree.ReadLock(d, "team-00001")
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -164,7 +158,7 @@ func BenchmarkSweep(b *testing.B) {
 		}
 	}
 	for b.Loop() {
-		d := At(root, "clusters")
+		d := disk.At(root, "clusters")
 		if err := d.Sweep(b.Context(), func(string) bool { return true }); err != nil {
 			b.Fatal(err)
 		}

@@ -2,9 +2,11 @@ package tree
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"path"
 	"slices"
@@ -14,146 +16,110 @@ import (
 	"kasou/pipelines/layout"
 	"kasou/pipelines/lockfile"
 	"kasou/pipelines/manifest"
+	"kasou/pipelines/tree/disk"
 )
 
-// ReadLock reads the cluster's lock.yaml; nil where there is none. A lock that
-// does not parse, or that claims files which cannot be the cluster's, gives
-// findings and no lock.
-func (d *Disk) ReadLock(cluster string) (*lockfile.Lock, finding.List, error) {
-	v := d.visit()
-	defer v.Close()
-	if data, ok := v.glimpse(layout.Of("", cluster).Lock()); ok {
-		lock, _, findings, err := v.parseLock(cluster, data)
-		return lock, findings, err
-	}
-	lock, _, findings, err := v.readLock(cluster, nil)
-	return lock, findings, err
+// Wanted is what a cluster's files are to be.
+type Wanted struct {
+	// Cluster is its name.
+	Cluster string
+	// Files are all its generated files but lock.yaml, by path from the repo's
+	// root.
+	Files manifest.Files
+	// Lock is to be its lock.yaml. Compare fills in Files.
+	Lock lockfile.Lock
+	// Known is the lock as it was read before; nil where it was not. It need not be
+	// parsed again as long as it is the same.
+	Known *lockfile.Lock
 }
 
-// readLock returns the lock and its text, until the next look: known, where that is
-// what it says.
-func (v *visit) readLock(cluster string, known *lockfile.Lock) (*lockfile.Lock, []byte, finding.List, error) {
-	p := layout.Of(v.disk.dir, cluster).Lock()
-	data, err := v.lookMaybe(p)
-	if found := obstacleIn(err, cluster); found != nil {
-		return nil, nil, finding.List{*found}, nil
-	}
-	if err != nil || data == nil {
-		return nil, nil, nil, err
-	}
-	if known != nil && manifest.HasDigest(data, known.Text) {
-		return known, data, nil, nil
-	}
-	return v.parseLock(cluster, data)
-}
-
-func (v *visit) parseLock(cluster string, data []byte) (*lockfile.Lock, []byte, finding.List, error) {
-	p := layout.Of(v.disk.dir, cluster).Lock()
-	if _, converted := unconverted(data); converted {
-		return nil, data, finding.List{lineEnds(finding.Error, p, cluster)}, nil
-	}
-	lock, err := lockfile.Parse(data)
-	if err != nil {
-		return nil, data, finding.List{badLock(p, cluster, strings.TrimSpace(err.Error()),
-			"Restore it from git; after a merge conflict take either side, then run kasou build.")}, nil
-	}
-	if found := strays(lock, cluster); len(found) > 0 {
-		old, err := v.renamedFrom(lock)
-		if err != nil {
-			return nil, data, nil, err
-		}
-		if old != "" {
-			return nil, data, finding.List{renamed(v.disk.dir, old, cluster)}, nil
-		}
-		return nil, data, finding.List{badLock(p, cluster,
-			fmt.Sprintf("claims files that cannot be cluster %s's: %s", cluster, some(found)),
-			"Restore it from git. If the folder is a copy of another cluster's, delete everything in it but spec.yaml.")}, nil
-	}
-	return lock, data, nil, nil
-}
-
-func badLock(p, cluster, message, hint string) finding.Finding {
-	return finding.Finding{File: p, Cluster: cluster, Rule: RuleBadLock, Severity: finding.Error, Message: message, Hint: hint}
-}
-
-// strays gives the paths that the lock lists and must not, sorted.
-func strays(l *lockfile.Lock, cluster string) []string {
-	var found []string
-	for p := range l.Files {
-		if !owned(cluster, p) {
-			found = append(found, p)
-		}
-	}
-	slices.Sort(found)
-	return found
-}
-
-// some joins the first few of a list for a message.
-func some(list []string) string {
-	const enough = 3
-	quoted := make([]string, 0, enough)
-	for _, s := range list[:min(len(list), enough)] {
-		quoted = append(quoted, fmt.Sprintf("%q", s))
-	}
-	joined := strings.Join(quoted, ", ")
-	if more := len(list) - enough; more > 0 {
-		joined += fmt.Sprintf(" and %d more", more)
-	}
-	return joined
-}
-
-func obstacleIn(err error, cluster string) *finding.Finding {
-	var o *obstacle
-	if !errors.As(err, &o) {
-		return nil
-	}
-	found := o.finding(cluster)
-	return &found
-}
-
-// Compare gives what Apply must do so that the cluster's files on disk are the
-// wanted ones. It only reads, and waits for a build of the cluster that is at
-// work.
+// Compare returns what WriteAll must do so that the cluster's files on disk are the
+// wanted ones. It only reads, and waits for a build of the cluster that is at work.
 // Findings are what stands in the way: with any, the plan must not be applied.
 // What a check has to say about the plan is in Plan.Findings.
-func (d *Disk) Compare(ctx context.Context, wanted Wanted) (Plan, finding.List, error) {
-	return d.compare(ctx, wanted, (*comparison).run)
+func Compare(ctx context.Context, d *disk.Disk, wanted Wanted) (Plan, finding.List, error) {
+	if bad := checkPaths(d.Dir(), wanted); len(bad) > 0 {
+		return newPlan(d, wanted.Cluster), bad, nil
+	}
+	return compare(ctx, d, wanted.Cluster, wanted.Known, func(c *comparison) error {
+		final := wanted.Lock
+		var err error
+		if final.Files, err = c.files(wanted.Files); err != nil {
+			return err
+		}
+		return c.lock(final)
+	})
 }
 
-// Put gives the plan that writes one generated file of a cluster, leaves its
+// Put returns the plan that writes one generated file of a cluster, leaves its
 // others alone, and enters it into the lock, with the statement about it where
-// there is one. file is relative to the repo's
-// root. Findings stand in the way, as in Compare; a cluster that was never built
-// is one.
-func (d *Disk) Put(ctx context.Context, cluster, file string, data []byte, statement *lockfile.SealLock) (Plan, finding.List, error) {
-	wanted := Wanted{Cluster: cluster, Files: manifest.Files{file: data}}
-	if statement != nil {
-		wanted.Lock.Sealed = map[string]lockfile.SealLock{strings.TrimPrefix(file, d.dir+"/"): *statement}
+// there is one. file is relative to the repo's root. Findings stand in the way, as in
+// Compare; a cluster that was never built is one.
+func Put(ctx context.Context, d *disk.Disk, cluster, file string, data []byte, statement *lockfile.SealLock) (Plan, finding.List, error) {
+	if bad := checkPaths(d.Dir(), Wanted{Cluster: cluster, Files: manifest.Files{file: data}}); len(bad) > 0 {
+		return newPlan(d, cluster), bad, nil
 	}
-	return d.compare(ctx, wanted, (*comparison).put)
+	return compare(ctx, d, cluster, nil, func(c *comparison) error {
+		if len(c.old.Files) == 0 {
+			c.findings = append(c.findings, finding.Finding{
+				File: c.plan.lock.Path, Cluster: cluster, Rule: RuleNotBuilt, Severity: finding.Error,
+				Message: fmt.Sprintf("cluster %s was never built", cluster),
+				Hint:    "Run kasou build first.",
+			})
+			return nil
+		}
+		if err := c.file(file, data); err != nil {
+			return err
+		}
+		lock, inside := c.old, c.inside(file) // writing, too: a build that was cut off is still to be finished
+		lock.Files = maps.Clone(lock.Files)
+		lock.Files[inside] = manifest.Digest(data)
+		lock.Sealed = maps.Clone(lock.Sealed)
+		delete(lock.Sealed, inside) // the statement was about the content before
+		if statement != nil {
+			lock.Sealed = merged(lock.Sealed, map[string]lockfile.SealLock{inside: *statement})
+		}
+		return c.lock(lock)
+	})
 }
 
-func (d *Disk) compare(ctx context.Context, wanted Wanted, plan func(*comparison) error) (Plan, finding.List, error) {
-	v := d.visit()
+// Repin returns the plan that puts another pin of the chart into the cluster's
+// lock.yaml and changes nothing else: the files are then stale until the next
+// build. Findings are about the lock; with any, the plan is not to be applied.
+func Repin(ctx context.Context, d *disk.Disk, cluster string, pin lockfile.ChartLock) (Plan, finding.List, error) {
+	return compare(ctx, d, cluster, nil, func(c *comparison) (err error) {
+		lock := c.old
+		if lock.Chart == pin {
+			return nil
+		}
+		lock.Chart = pin
+		if c.plan.lock.New, err = lock.Marshal(); err != nil {
+			return fmt.Errorf("lock of %s: %w", cluster, err)
+		}
+		c.plan.add(Change{Path: c.plan.lock.Path, Old: c.plan.lock.Old, New: c.plan.lock.New, Cause: Stale})
+		return nil
+	})
+}
+
+// compare calls plan with the cluster's lock read, and nobody writing.
+func compare(ctx context.Context, d *disk.Disk, cluster string, known *lockfile.Lock, plan func(*comparison) error) (Plan, finding.List, error) {
+	v := d.View()
 	defer v.Close()
-	c := comparison{visit: v, wanted: wanted, paths: wanted.Files.Paths(), plan: newPlan(d.dir, wanted.Cluster)}
-	if c.checkPaths(); len(c.findings) > 0 {
-		return c.plan, c.findings, nil
-	}
-	err := v.lockToRead(ctx, c.plan)
-	if found := obstacleIn(err, wanted.Cluster); found != nil {
+	c := comparison{view: v, plan: newPlan(d, cluster)}
+	err := v.Lock(ctx, c.plan.folder(), false)
+	if found := obstacleIn(err, cluster); found != nil {
 		return c.plan, finding.List{*found}, nil
 	}
-	if err != nil {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return c.plan, nil, err
 	}
-	old, raw, findings, err := v.readLock(wanted.Cluster, wanted.Known)
+	old, text, findings, err := readLock(d, v, cluster, known)
 	if err != nil || len(findings) > 0 {
 		return c.plan, findings, err
 	}
-	c.plan.lockOld = bytes.Clone(raw)
+	c.plan.lock.Old = text
 	if old != nil {
-		c.old, c.hadLock = *old, true
+		c.old = *old
 	}
 	if err := plan(&c); err != nil {
 		return c.plan, nil, err
@@ -163,101 +129,73 @@ func (d *Disk) compare(ctx context.Context, wanted Wanted, plan func(*comparison
 	return c.plan, c.findings, nil
 }
 
-func newPlan(dir, cluster string) Plan {
-	return Plan{Cluster: cluster, dir: dir, lockPath: layout.Of(dir, cluster).Lock()}
-}
-
-// comparison is one Compare at work.
-type comparison struct {
-	visit    *visit
-	wanted   Wanted
-	paths    []string // of what is wanted, sorted
-	old      lockfile.Lock
-	hadLock  bool
-	plan     Plan
-	findings finding.List
-}
-
 // checkPaths holds the wanted paths to the same fence as a lock's: some of them
 // come out of charts.
-func (c *comparison) checkPaths() {
-	bad := func(p, message string) {
-		c.findings = append(c.findings, finding.Finding{
-			File: layout.Of(c.plan.dir, c.plan.Cluster).Spec(), Cluster: c.wanted.Cluster, Rule: RuleBadPath, Severity: finding.Error,
+func checkPaths(dir string, wanted Wanted) (bad finding.List) {
+	refuse := func(p, message string) {
+		bad = append(bad, finding.Finding{
+			File: layout.Of(dir, wanted.Cluster).Spec(), Cluster: wanted.Cluster, Rule: RuleBadPath, Severity: finding.Error,
 			Message: fmt.Sprintf("the generated file %q %s", p, message),
 			Hint:    "The chart has a template of a name that kasou refuses; use another chart or version.",
 		})
 	}
-	for _, p := range c.paths {
-		if inside, ok := strings.CutPrefix(p, c.plan.dir+"/"); !ok || !owned(c.wanted.Cluster, inside) {
-			bad(p, "would stand outside the cluster's place")
+	paths := wanted.Files.Paths()
+	for _, p := range paths {
+		if inside, ok := strings.CutPrefix(p, dir+"/"); !ok || !owned(wanted.Cluster, inside) {
+			refuse(p, "would stand outside the cluster's place")
 		}
 	}
-	if p := blocked(c.wanted.Files, c.paths); p != "" {
-		bad(p, "would have to be a folder, too")
+	if p := blocked(wanted.Files, paths); p != "" {
+		refuse(p, "would have to be a folder, too")
 	}
+	return bad
 }
 
-func (c *comparison) run() error {
-	digests := make(map[string]string, len(c.wanted.Files))
-	for _, p := range c.paths {
-		data := c.wanted.Files[p]
+// comparison is one cluster's wanted files against the disk.
+type comparison struct {
+	view *disk.View
+	// old is the lock on disk, empty where there is none.
+	old      lockfile.Lock
+	plan     Plan
+	findings finding.List
+	// retired is why all files go; empty where the cluster stays.
+	retired string
+}
+
+// files plans for all the wanted files, and for those that the lock lists beside them.
+// It returns the digests of the wanted ones, by path from the clusters folder.
+func (c *comparison) files(wanted manifest.Files) (map[string]string, error) {
+	digests := make(map[string]string, len(wanted))
+	for _, p := range wanted.Paths() {
+		data := wanted[p]
 		if data == nil {
 			data = []byte{}
 		}
 		digests[c.inside(p)] = manifest.Digest(data)
 		if err := c.file(p, data); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	for _, p := range slices.Sorted(maps.Keys(c.old.Files)) {
 		if _, stays := digests[p]; !stays {
 			if err := c.file(path.Join(c.plan.dir, p), nil); err != nil {
-				return err
+				return nil, err
 			}
 		}
 	}
-	return c.lock(digests)
-}
-
-// put plans for the wanted files alone.
-func (c *comparison) put() error {
-	if !c.hadLock || len(c.old.Files) == 0 {
-		c.findings = append(c.findings, finding.Finding{
-			File: c.plan.lockPath, Cluster: c.wanted.Cluster, Rule: RuleNotBuilt, Severity: finding.Error,
-			Message: fmt.Sprintf("cluster %s was never built", c.wanted.Cluster),
-			Hint:    "Run kasou build first.",
-		})
-		return nil
-	}
-	digests := maps.Clone(c.old.Files)
-	for _, p := range c.paths {
-		digests[c.inside(p)] = manifest.Digest(c.wanted.Files[p])
-		if err := c.file(p, c.wanted.Files[p]); err != nil {
-			return err
-		}
-	}
-	sealed := map[string]lockfile.SealLock{}
-	maps.Copy(sealed, c.old.Sealed)
-	for _, p := range c.paths {
-		delete(sealed, c.inside(p)) // the statement was about the content before
-	}
-	maps.Copy(sealed, c.wanted.Lock.Sealed)
-	c.wanted.Lock = c.old // writing, too: a build that was cut off is still to be finished
-	c.wanted.Lock.Sealed = sealed
-	return c.lock(digests)
+	return digests, nil
 }
 
 func (c *comparison) inside(p string) string { return strings.TrimPrefix(p, c.plan.dir+"/") }
 
 // file plans for one file; a nil data is one that is not wanted.
 func (c *comparison) file(p string, data []byte) error {
-	old, err := c.visit.lookMaybe(p)
-	if found := obstacleIn(err, c.wanted.Cluster); found != nil {
+	old, err := c.view.Read(p)
+	if found := obstacleIn(err, c.plan.Cluster); found != nil {
 		c.findings = append(c.findings, *found)
 		return nil
 	}
-	if err != nil || same(old, data) {
+	if err != nil || disk.Same(old, data) {
 		return err
 	}
 	old = bytes.Clone(old)
@@ -265,17 +203,17 @@ func (c *comparison) file(p string, data []byte) error {
 	switch {
 	case old == nil:
 	case !listed && !c.stamped(p, old):
-		c.findings = append(c.findings, foreign(p, c.wanted.Cluster, old, data))
+		c.findings = append(c.findings, foreign(p, c.plan.Cluster, old, data))
 		return nil
 	case data == nil && !c.old.Claims(c.inside(p), old):
-		c.findings = append(c.findings, notDeleted(p, c.wanted.Cluster, "it is no longer generated"))
+		c.findings = append(c.findings, notDeleted(p, c.plan.Cluster, cmp.Or(c.retired, "it is no longer generated")))
 		return nil
 	}
 	c.plan.add(Change{Path: p, Old: old, New: data, Cause: c.cause(old, data, digest, listed)})
 	return nil
 }
 
-// stamped says whether a file in root/ proves to be kasou's without a lock.
+// stamped reports whether a file in root/ proves to be kasou's without a lock.
 func (c *comparison) stamped(p string, data []byte) bool {
 	return path.Dir(p) == path.Join(c.plan.dir, layout.Root) &&
 		Stamped(layout.Of(c.plan.dir, c.plan.Cluster).Spec(), data)
@@ -283,6 +221,8 @@ func (c *comparison) stamped(p string, data []byte) bool {
 
 func (c *comparison) cause(old, data []byte, digest string, listed bool) Cause {
 	switch {
+	case c.retired != "":
+		return Retired
 	case c.old.Writing:
 		return Interrupted
 	case old == nil && listed:
@@ -290,7 +230,7 @@ func (c *comparison) cause(old, data []byte, digest string, listed bool) Cause {
 	case old == nil:
 		return New
 	case listed && !manifest.HasDigest(old, digest):
-		if plain, converted := unconverted(old); converted && (manifest.HasDigest(plain, digest) || same(plain, data)) {
+		if plain, converted := unconverted(old); converted && (manifest.HasDigest(plain, digest) || disk.Same(plain, data)) {
 			return LineEnds
 		}
 		return HandEdit
@@ -320,62 +260,73 @@ func notDeleted(p, cluster, why string) finding.Finding {
 }
 
 // lock plans for lock.yaml, and makes the one that stands during the writing.
-func (c *comparison) lock(digests map[string]string) error {
-	final := c.wanted.Lock
-	final.Files = digests
-	var err error
-	if c.plan.lockNew, err = final.Marshal(); err != nil {
-		return fmt.Errorf("lock of %s: %w", c.wanted.Cluster, err)
+func (c *comparison) lock(final lockfile.Lock) error {
+	text, err := final.Marshal()
+	if err != nil {
+		return fmt.Errorf("lock of %s: %w", c.plan.Cluster, err)
 	}
-	if !same(c.plan.lockOld, c.plan.lockNew) {
-		c.plan.add(Change{Path: c.plan.lockPath, Old: c.plan.lockOld, New: c.plan.lockNew, Cause: c.lockCause()})
+	c.plan.lock.New = text
+	if !disk.Same(c.plan.lock.Old, text) {
+		cause := Interrupted
+		if !c.old.Writing {
+			cause = lockCause(c.plan.lock.Old, c.old.Marshal)
+		}
+		c.plan.add(Change{Path: c.plan.lock.Path, Old: c.plan.lock.Old, New: text, Cause: cause})
 	}
 	if c.plan.Empty() {
 		return nil
 	}
 	intent := final
-	intent.Files, intent.Writing = maps.Clone(c.old.Files), true
-	if intent.Files == nil {
-		intent.Files = map[string]string{}
+	intent.Writing = true
+	intent.Files = merged(c.old.Files, final.Files)
+	intent.ReplacedSealed = merged(c.old.Sealed, final.ReplacedSealed)
+	// The files that are to be replaced or deleted are kasou's also for the run that
+	// finishes this one's work, whatever it then wants.
+	intent.Replaced = merged(final.Replaced, nil)
+	for _, change := range c.plan.Changes {
+		if change.Old != nil && change.Path != c.plan.lock.Path {
+			intent.Replaced[c.inside(change.Path)] = manifest.Digest(change.Old)
+		}
 	}
-	maps.Copy(intent.Files, digests)
-	intent.Replaced = c.replaced(final.Replaced)
-	intent.ReplacedSealed = map[string]lockfile.SealLock{}
-	maps.Copy(intent.ReplacedSealed, c.old.Sealed)
-	maps.Copy(intent.ReplacedSealed, final.ReplacedSealed)
-	if c.plan.lockIntent, err = intent.Marshal(); err != nil {
-		return fmt.Errorf("lock of %s: %w", c.wanted.Cluster, err)
+	if c.plan.lock.Intent, err = intent.Marshal(); err != nil {
+		return fmt.Errorf("lock of %s: %w", c.plan.Cluster, err)
 	}
 	return nil
 }
 
-// replaced returns, with those before, the digests of the files on disk that are
-// to be replaced or deleted: they are kasou's also for the run that finishes this
-// one's work, whatever it then wants.
-func (c *comparison) replaced(before map[string]string) map[string]string {
-	all := maps.Clone(before)
-	if all == nil {
-		all = map[string]string{}
-	}
-	for _, change := range c.plan.Changes {
-		if change.Old != nil && change.Path != c.plan.lockPath {
-			all[c.inside(change.Path)] = manifest.Digest(change.Old)
-		}
-	}
+// merged returns what is in either map, b's before a's.
+func merged[T any](a, b map[string]T) map[string]T {
+	all := make(map[string]T, len(a)+len(b))
+	maps.Copy(all, a)
+	maps.Copy(all, b)
 	return all
 }
 
-func (c *comparison) lockCause() Cause {
-	switch canonical, err := c.old.Marshal(); {
-	case !c.hadLock:
+// lockCause returns why a lock on disk is not as it is wanted: marshal returns what
+// kasou would have written for what it says.
+func lockCause(text []byte, marshal func() ([]byte, error)) Cause {
+	if text == nil {
 		return New
-	case c.old.Writing:
-		return Interrupted
-	case err != nil || !same(canonical, c.plan.lockOld):
+	}
+	if canonical, err := marshal(); err != nil || !disk.Same(canonical, text) {
 		return HandEdit
 	}
 	return Stale
 }
 
-// same compares contents, where nil is no file.
-func same(a, b []byte) bool { return (a == nil) == (b == nil) && bytes.Equal(a, b) }
+// obstacleIn returns the finding about what stands in kasou's way; nil where err is
+// anything else.
+func obstacleIn(err error, cluster string) *finding.Finding {
+	var o *disk.Obstacle
+	if !errors.As(err, &o) {
+		return nil
+	}
+	rule := RuleNotAFile
+	if o.Link {
+		rule = RuleSymlink
+	}
+	return &finding.Finding{
+		File: o.Path, Cluster: cluster, Rule: rule, Severity: finding.Error,
+		Message: o.Message, Hint: "Move it away; kasou does not touch what it did not write.",
+	}
+}

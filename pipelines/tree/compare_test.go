@@ -1,4 +1,4 @@
-package tree
+package tree_test
 
 import (
 	"os"
@@ -12,6 +12,7 @@ import (
 	"kasou/pipelines/finding"
 	"kasou/pipelines/lockfile"
 	"kasou/pipelines/manifest"
+	"kasou/pipelines/tree"
 )
 
 func TestCompareSaysWhy(t *testing.T) {
@@ -21,7 +22,7 @@ func TestCompareSaysWhy(t *testing.T) {
 	)
 	for name, test := range map[string]struct {
 		change func(t *testing.T, root string)
-		wanted Wanted
+		wanted tree.Wanted
 		causes map[string]string
 		rules  []finding.Rule
 	}{
@@ -30,13 +31,13 @@ func TestCompareSaysWhy(t *testing.T) {
 			wanted: generation("a"),
 			change: func(t *testing.T, root string) { put(t, root, namespace, "kind: Namespace\nname: b\n") },
 			causes: map[string]string{namespace: "update: hand edit"},
-			rules:  []finding.Rule{RuleHandEdit},
+			rules:  []finding.Rule{tree.RuleHandEdit},
 		},
 		"deleted by hand": {
 			wanted: generation("a"),
 			change: func(t *testing.T, root string) { remove(t, root, namespace) },
 			causes: map[string]string{namespace: "create: missing"},
-			rules:  []finding.Rule{RuleMissing},
+			rules:  []finding.Rule{tree.RuleMissing},
 		},
 		"inputs changed": {
 			wanted: generation("b"),
@@ -49,7 +50,7 @@ func TestCompareSaysWhy(t *testing.T) {
 				"clusters/dev/manifests/a/deep/er/file.yaml":       "delete: no longer generated",
 				"clusters/dev/manifests/b/deep/er/file.yaml":       "create: new",
 			},
-			rules: []finding.Rule{RuleNotBuilt, RuleStale, RuleStale},
+			rules: []finding.Rule{tree.RuleNotBuilt, tree.RuleStale, tree.RuleStale},
 		},
 		"lock edited": {
 			wanted: generation("a"),
@@ -61,13 +62,13 @@ func TestCompareSaysWhy(t *testing.T) {
 				put(t, root, lock, string(data)+"# note to self\n")
 			},
 			causes: map[string]string{lock: "update: hand edit"},
-			rules:  []finding.Rule{RuleHandEdit},
+			rules:  []finding.Rule{tree.RuleHandEdit},
 		},
 		"lock lost, files identical": {
 			wanted: generation("a"),
 			change: func(t *testing.T, root string) { remove(t, root, lock) },
 			causes: map[string]string{lock: "create: new"},
-			rules:  []finding.Rule{RuleNotBuilt},
+			rules:  []finding.Rule{tree.RuleNotBuilt},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -105,8 +106,8 @@ func TestNothingIsDeletedThatIsNotAsTheLockHasIt(t *testing.T) {
 			if strings.Count(text, file[len("clusters/"):]) == 1 {
 				put(t, root, lock, text)
 			}
-			_, findings, err := at(t, root).Compare(t.Context(), w)
-			if err != nil || len(findings) != 1 || findings[0].Rule != RuleNotDeleted || findings[0].File != file || !findings.Failed() {
+			_, findings, err := tree.Compare(t.Context(), at(t, root), w)
+			if err != nil || len(findings) != 1 || findings[0].Rule != tree.RuleNotDeleted || findings[0].File != file || !findings.Failed() {
 				t.Errorf("%v, %v", findings, err)
 			}
 			remove(t, root, file)
@@ -122,16 +123,16 @@ func TestALockThatWasCutOffClaimsOldAndNew(t *testing.T) {
 	for _, stands := range []string{"a", "b", "c"} {
 		root := repo(t, nil)
 		mustBuild(t, root, generation("a"))
-		intent := mustCompare(t, root, generation("b")).lockIntent
+		intent := mustCompare(t, root, generation("b")).Intent()
 		put(t, root, "clusters/dev/lock.yaml", string(intent))
 		put(t, root, file, string(generation(stands).Files[file]))
 		w := generation("d")
 		delete(w.Files, file)
-		plan, findings, err := at(t, root).Compare(t.Context(), w)
+		plan, findings, err := tree.Compare(t.Context(), at(t, root), w)
 		if err != nil || findings.Failed() != (stands == "c") {
 			t.Errorf("%s: %v, %v", stands, findings, err)
 		}
-		if err := at(t, root).Apply(t.Context(), plan); err != nil {
+		if err := tree.Apply(t.Context(), at(t, root), plan); err != nil {
 			t.Error(err)
 		}
 	}
@@ -171,28 +172,28 @@ func TestForeignThings(t *testing.T) {
 		file   string
 		rule   finding.Rule
 	}{
-		"a file":               {func(t *testing.T, root string) { put(t, root, target, "mine\n") }, target, RuleForeignFile},
-		"an app":               {func(t *testing.T, root string) { put(t, root, app, "mine\n") }, app, RuleForeignFile},
-		"link to a file":       {link(filepath.Join(outside, "namespace.yaml"), target), target, RuleSymlink},
-		"dangling link":        {link("nowhere", target), target, RuleSymlink},
-		"link within the repo": {link("../spec.yaml", target), target, RuleSymlink},
-		"linked folder":        {link(outside, "clusters/dev/manifests"), "clusters/dev/manifests", RuleSymlink},
-		"linked root":          {link(outside, "clusters/root"), "clusters/root", RuleSymlink},
-		"linked lock":          {link("spec.yaml", "clusters/dev/lock.yaml"), "clusters/dev/lock.yaml", RuleSymlink},
-		"folder for a file":    {func(t *testing.T, root string) { put(t, root, target+"/x", "x") }, target, RuleNotAFile},
-		"file for a folder":    {func(t *testing.T, root string) { put(t, root, "clusters/dev/manifests", "x") }, "clusters/dev/manifests", RuleNotAFile},
+		"a file":               {func(t *testing.T, root string) { put(t, root, target, "mine\n") }, target, tree.RuleForeignFile},
+		"an app":               {func(t *testing.T, root string) { put(t, root, app, "mine\n") }, app, tree.RuleForeignFile},
+		"link to a file":       {link(filepath.Join(outside, "namespace.yaml"), target), target, tree.RuleSymlink},
+		"dangling link":        {link("nowhere", target), target, tree.RuleSymlink},
+		"link within the repo": {link("../spec.yaml", target), target, tree.RuleSymlink},
+		"linked folder":        {link(outside, "clusters/dev/manifests"), "clusters/dev/manifests", tree.RuleSymlink},
+		"linked root":          {link(outside, "clusters/root"), "clusters/root", tree.RuleSymlink},
+		"linked lock":          {link("spec.yaml", "clusters/dev/lock.yaml"), "clusters/dev/lock.yaml", tree.RuleSymlink},
+		"folder for a file":    {func(t *testing.T, root string) { put(t, root, target+"/x", "x") }, target, tree.RuleNotAFile},
+		"file for a folder":    {func(t *testing.T, root string) { put(t, root, "clusters/dev/manifests", "x") }, "clusters/dev/manifests", tree.RuleNotAFile},
 		"a pipe": {func(t *testing.T, root string) {
 			put(t, root, "clusters/dev/manifests/x", "")
 			if err := syscall.Mkfifo(filepath.Join(root, target), 0o644); err != nil {
 				t.Fatal(err)
 			}
 			remove(t, root, "clusters/dev/manifests/x")
-		}, target, RuleNotAFile},
+		}, target, tree.RuleNotAFile},
 	} {
 		t.Run(name, func(t *testing.T) {
 			root := repo(t, nil)
 			test.change(t, root)
-			_, findings, err := at(t, root).Compare(t.Context(), generation("a"))
+			_, findings, err := tree.Compare(t.Context(), at(t, root), generation("a"))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -213,7 +214,7 @@ func TestLinkAfterCompare(t *testing.T) {
 	if err := os.Symlink(outside, filepath.Join(root, "clusters/dev/manifests")); err != nil {
 		t.Fatal(err)
 	}
-	if err := at(t, root).Apply(t.Context(), plan); err == nil {
+	if err := tree.Apply(t.Context(), at(t, root), plan); err == nil {
 		t.Error("applied through a link")
 	}
 	if got := snapshot(t, outside); len(got) != 0 {
@@ -235,16 +236,16 @@ func TestHostileLocks(t *testing.T) {
 			}
 			root := repo(t, map[string]string{"victim": "x", "clusters/dev/lock.yaml": string(lock)})
 			before := snapshot(t, root)
-			_, findings, err := at(t, root).Compare(t.Context(), generation("a"))
-			if err != nil || len(findings) != 1 || findings[0].Rule != RuleBadLock {
+			_, findings, err := tree.Compare(t.Context(), at(t, root), generation("a"))
+			if err != nil || len(findings) != 1 || findings[0].Rule != tree.RuleBadLock {
 				t.Errorf("compare: %v, %v", findings, err)
 			}
 			remove(t, root, "clusters/dev/spec.yaml")
-			plan, findings, err := at(t, root).Retire(t.Context(), "dev")
+			plan, findings, err := tree.Retire(t.Context(), at(t, root), "dev")
 			if err != nil || len(findings) != 1 || !plan.Empty() {
 				t.Errorf("retire: %v, %v, %v", causes(plan), findings, err)
 			}
-			if ok, err := at(t, root).Intact("dev", lockfile.Lock{Files: map[string]string{p: digest}}); ok || err != nil {
+			if ok, err := tree.Intact(at(t, root), "dev", lockfile.Lock{Files: map[string]string{p: digest}}); ok || err != nil {
 				t.Errorf("intact: %v, %v", ok, err)
 			}
 			delete(before, "clusters/dev/spec.yaml")
@@ -264,8 +265,8 @@ func TestLocksThatDoNotParse(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			root := repo(t, map[string]string{"clusters/dev/lock.yaml": content})
-			_, findings, err := at(t, root).Compare(t.Context(), generation("a"))
-			if err != nil || len(findings) != 1 || findings[0].Rule != RuleBadLock {
+			_, findings, err := tree.Compare(t.Context(), at(t, root), generation("a"))
+			if err != nil || len(findings) != 1 || findings[0].Rule != tree.RuleBadLock {
 				t.Errorf("%v, %v", findings, err)
 			}
 		})
@@ -279,8 +280,8 @@ func TestWantedPathsAreFenced(t *testing.T) {
 	} {
 		w := generation("a")
 		w.Files[p] = []byte("x")
-		_, findings, err := at(t, repo(t, nil)).Compare(t.Context(), w)
-		if err != nil || len(findings) != 1 || findings[0].Rule != RuleBadPath {
+		_, findings, err := tree.Compare(t.Context(), at(t, repo(t, nil)), w)
+		if err != nil || len(findings) != 1 || findings[0].Rule != tree.RuleBadPath {
 			t.Errorf("%s: %v, %v", p, findings, err)
 		}
 	}
@@ -289,13 +290,13 @@ func TestWantedPathsAreFenced(t *testing.T) {
 func TestIntact(t *testing.T) {
 	root := repo(t, nil)
 	mustBuild(t, root, generation("a"))
-	lock, _, err := at(t, root).ReadLock("dev")
+	lock, _, err := tree.ReadLock(at(t, root), "dev")
 	if err != nil || lock == nil {
 		t.Fatal(lock, err)
 	}
 	check := func(when string, want bool) {
 		t.Helper()
-		if got, err := at(t, root).Intact("dev", *lock); got != want || err != nil {
+		if got, err := tree.Intact(at(t, root), "dev", *lock); got != want || err != nil {
 			t.Errorf("%s: %v, %v", when, got, err)
 		}
 	}

@@ -1,4 +1,4 @@
-package tree
+package tree_test
 
 import (
 	"os"
@@ -7,14 +7,6 @@ import (
 	"strings"
 	"testing"
 )
-
-func changes(list ...Change) Plan {
-	var p Plan
-	for _, c := range list {
-		p.add(c)
-	}
-	return p
-}
 
 // The full diff is what git apply reads: applied, it makes the wanted tree.
 func TestFullDiffApplies(t *testing.T) {
@@ -33,19 +25,5 @@ func TestFullDiffApplies(t *testing.T) {
 	}
 	if left := mustCompare(t, root, generation("b")); !left.Empty() {
 		t.Errorf("still differs: %v", causes(left))
-	}
-}
-
-func TestSummary(t *testing.T) {
-	plan := changes(Change{Path: "a", New: []byte("x")}, Change{Path: "b", Old: []byte("x")}, Change{Path: "c", Old: []byte("x"), New: []byte("y")})
-	plan.Cluster = "dev"
-	for want, plans := range map[string][]Plan{
-		"nothing to change": {{Cluster: "dev"}},
-		"1 cluster: 1 file created, 1 updated, 1 deleted":   {plan, {Cluster: "other"}},
-		"2 clusters: 2 files created, 2 updated, 2 deleted": {plan, plan},
-	} {
-		if got := Summary(plans...); got != want {
-			t.Errorf("got %q, want %q", got, want)
-		}
 	}
 }

@@ -9,7 +9,7 @@ import (
 	"kasou/pipelines/layout"
 )
 
-// Findings says what is wrong on disk, for a check: one error for each edited
+// Findings returns what is wrong on disk, for a check: one error for each edited
 // or missing file, at its first differing line, and one error for each other
 // cause, with the number of files. Sorted.
 func (p Plan) Findings() finding.List {
@@ -31,7 +31,7 @@ func (p Plan) Findings() finding.List {
 	return list
 }
 
-// HandEdits gives a finding of the severity for each generated file that was
+// HandEdits returns a finding of the severity for each generated file that was
 // edited: a build overwrites them, and says so.
 func (p Plan) HandEdits(severity finding.Severity) finding.List {
 	var list finding.List
@@ -66,7 +66,7 @@ func (p Plan) finding(severity finding.Severity, rule finding.Rule, file, messag
 	}
 }
 
-// bulk gives one finding for all the files of a cause.
+// bulk returns one finding for all the files of a cause.
 func (p Plan) bulk(cause Cause, paths []string) finding.Finding {
 	spec := layout.Of(p.dir, p.Cluster).Spec()
 	n := plural(len(paths), "generated file")
@@ -81,9 +81,9 @@ func (p Plan) bulk(cause Cause, paths []string) finding.Finding {
 	case New:
 		return p.finding(finding.Error, RuleNotBuilt, spec, n+" not written yet: "+some(paths))
 	case Interrupted:
-		return p.finding(finding.Error, RuleInterrupted, p.lockPath, "a build was cut off here; to be written again: "+n)
+		return p.finding(finding.Error, RuleInterrupted, p.lock.Path, "a build was cut off here; to be written again: "+n)
 	case Retired:
-		return p.finding(finding.Error, RuleRetired, p.lockPath,
+		return p.finding(finding.Error, RuleRetired, p.lock.Path,
 			fmt.Sprintf("cluster %s has no spec.yaml any more, but %s", p.Cluster, n))
 	case Orphaned:
 		return p.finding(finding.Error, RuleOrphan, paths[0], fmt.Sprintf("cluster %s has no folder any more", p.Cluster))
@@ -94,7 +94,7 @@ func (p Plan) bulk(cause Cause, paths []string) finding.Finding {
 	}
 }
 
-// firstDifference gives line and column, in characters from 1, of the first
+// firstDifference returns line and column, in characters from 1, of the first
 // place in a where it differs from b.
 func firstDifference(a, b []byte) (line, column int) {
 	n := 0

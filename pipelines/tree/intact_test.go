@@ -1,9 +1,11 @@
-package tree
+package tree_test
 
 import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"kasou/pipelines/tree"
 )
 
 // The same content behind a link is not what kasou wrote.
@@ -12,11 +14,11 @@ func TestIntactFollowsNoLink(t *testing.T) {
 		t.Run(swapped, func(t *testing.T) {
 			root := repo(t, nil)
 			mustBuild(t, root, generation("a"))
-			lock, _, err := at(t, root).ReadLock("dev")
+			lock, _, err := tree.ReadLock(at(t, root), "dev")
 			if err != nil {
 				t.Fatal(err)
 			}
-			if ok, err := at(t, root).Intact("dev", *lock); !ok || err != nil {
+			if ok, err := tree.Intact(at(t, root), "dev", *lock); !ok || err != nil {
 				t.Fatalf("%v, %v before", ok, err)
 			}
 			file := filepath.Join(root, swapped)
@@ -26,7 +28,7 @@ func TestIntactFollowsNoLink(t *testing.T) {
 			if err := os.Symlink(filepath.Base(file)+".moved", file); err != nil {
 				t.Fatal(err)
 			}
-			if ok, err := at(t, root).Intact("dev", *lock); ok || err != nil {
+			if ok, err := tree.Intact(at(t, root), "dev", *lock); ok || err != nil {
 				t.Errorf("%v, %v behind a link", ok, err)
 			}
 		})

@@ -2,67 +2,44 @@ package tree
 
 import (
 	"io/fs"
+	"slices"
 	"strings"
 
 	"kasou/pipelines/layout"
 	"kasou/pipelines/manifest"
+	"kasou/pipelines/tree/disk"
 )
 
-// sharedFiles are a cluster's files outside its own folder, from the clusters
-// folder: the Application and the sealed cluster Secret.
-func sharedFiles(cluster string) []string {
-	return []string{layout.Of("", cluster).Application(), layout.Of("", cluster).Registration()}
-}
-
-// owned says whether p, a path from the clusters folder, can be a generated
+// owned reports whether p, a path from the clusters folder, can be a generated
 // file of the cluster. Lock files come from git, so from anyone: what they list
 // is deleted and overwritten, and must not reach further than this.
 func owned(cluster, p string) bool {
 	if name, ok := strings.CutPrefix(p, layout.Root+"/"); ok && layout.InRoot(name, cluster) {
 		return true
 	}
-	inside, ok := strings.CutPrefix(p, cluster)
-	if ok {
-		inside, ok = strings.CutPrefix(inside, "/")
-	}
+	inside, ok := strings.CutPrefix(p, cluster+"/")
 	if !ok || !fs.ValidPath(p) || inside == "" || strings.ContainsAny(p, "\\\x00") {
 		return false
 	}
-	first, _, _ := strings.Cut(inside, "/")
-	if first == layout.Spec || first == layout.Lock {
-		return false
-	}
-	for rest := inside; rest != ""; {
-		var part string
-		part, rest, _ = strings.Cut(rest, "/")
-		if part == ".git" || strings.HasPrefix(part, tempPrefix) {
-			return false
-		}
-	}
-	return true
+	parts := strings.Split(inside, "/")
+	return parts[0] != layout.Spec && parts[0] != layout.Lock && !slices.ContainsFunc(parts, func(part string) bool {
+		return part == ".git" || strings.HasPrefix(part, disk.TempPrefix)
+	})
 }
 
-// parents gives the folders above p that are below the top, outermost first:
-// for a/b/c these are a and a/b.
-func parents(p string) []string {
-	var dirs []string
-	for i, r := range p {
-		if r == '/' {
-			dirs = append(dirs, p[:i])
-		}
-	}
-	return dirs
+// bootstraps reports whether p, a path from the clusters folder, can be a generated
+// file that is one for all.
+func bootstraps(p string) bool {
+	name, ok := strings.CutPrefix(p, layout.Bootstrap+"/")
+	return ok && name != "" && fs.ValidPath(p) && !strings.ContainsAny(name, "/\\\x00") && !strings.HasPrefix(name, disk.TempPrefix)
 }
 
-// blocked gives a path of files that another of them needs as a folder; empty
+// blocked returns a path of files that another of them needs as a folder; empty
 // where there is none. paths are all that f has.
 func blocked(f manifest.Files, paths []string) string {
 	for _, p := range paths {
-		for i, c := range []byte(p) {
-			if c != '/' {
-				continue
-			}
-			if _, clash := f[p[:i]]; clash {
+		for i := range p {
+			if _, clash := f[p[:i]]; clash && p[i] == '/' {
 				return p[:i]
 			}
 		}

@@ -1,28 +1,17 @@
+// Package tree compares the wanted files with the disk, and plans what is to be written:
+// package disk writes it.
 package tree
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"path"
 	"slices"
 
-	"kasou/pipelines/lockfile"
-	"kasou/pipelines/manifest"
+	"kasou/pipelines/layout"
+	"kasou/pipelines/tree/disk"
 )
-
-// Wanted is what a cluster's files are to be.
-type Wanted struct {
-	// Cluster is its name.
-	Cluster string
-	// Files are all its generated files but lock.yaml, by path from the repo's
-	// root.
-	Files manifest.Files
-	// Lock is to be its lock.yaml. Compare fills in Files.
-	Lock lockfile.Lock
-	// Known is the lock as it was read before; nil where it was not. It need not be
-	// parsed again as long as it is the same.
-	Known *lockfile.Lock
-}
 
 // Kind is what happens to a file.
 type Kind string
@@ -39,9 +28,8 @@ type Cause string
 
 // New was never written. Stale is as kasou wrote it, but the inputs, or kasou,
 // have changed. HandEdit is not as kasou wrote it, LineEnds in its line ends alone;
-// Missing is gone. Interrupted
-// was left by a build that was cut off. Unwanted is generated no longer.
-// Retired belongs to a cluster whose spec.yaml is gone, Orphaned to one whose
+// Missing is gone. Interrupted was left by a build that was cut off. Unwanted is generated
+// no longer. Retired belongs to a cluster whose spec.yaml is gone, Orphaned to one whose
 // folder is.
 const (
 	New         Cause = "new"
@@ -65,7 +53,7 @@ type Change struct {
 	Old, New []byte
 }
 
-// Plan is what Apply would do for one cluster, or for what is one for all.
+// Plan is what is to be done for one cluster, or for what is one for all.
 type Plan struct {
 	// Cluster is the name; empty for fleet.lock.yaml.
 	Cluster string
@@ -73,49 +61,17 @@ type Plan struct {
 	Changes []Change
 
 	dir string
-	// lockPath is empty where no lock says what is kasou's: an orphan, and
-	// fleet.lock.yaml.
-	lockPath string
-	// lockOld stands on disk, lockNew is wanted at the end, and lockIntent
-	// stands while files are replaced: it claims the old files and the new.
-	lockOld, lockIntent, lockNew []byte
+	// lock is the cluster's. Its path is empty where no lock says what is kasou's: an
+	// orphan, and fleet.lock.yaml.
+	lock disk.Lock
 }
 
-// Empty says whether nothing is to be done.
+// Empty reports whether nothing is to be done.
 func (p Plan) Empty() bool { return len(p.Changes) == 0 }
 
-// Count gives how many changes are of the kind.
-func (p Plan) Count(k Kind) int {
-	n := 0
-	for _, c := range p.Changes {
-		if c.Kind == k {
-			n++
-		}
-	}
-	return n
-}
-
-// Removes says whether the plan takes a whole cluster away.
+// Removes reports whether the plan takes a whole cluster away.
 func (p Plan) Removes() bool {
 	return slices.ContainsFunc(p.Changes, func(c Change) bool { return c.Cause == Retired || c.Cause == Orphaned })
-}
-
-// Summary counts the changes of all plans in one line.
-func Summary(plans ...Plan) string {
-	var clusters, created, updated, deleted int
-	for _, p := range plans {
-		if !p.Empty() && p.Cluster != "" {
-			clusters++
-		}
-		created += p.Count(KindCreate)
-		updated += p.Count(KindUpdate)
-		deleted += p.Count(KindDelete)
-	}
-	if created+updated+deleted == 0 {
-		return "nothing to change"
-	}
-	return fmt.Sprintf("%s: %s created, %d updated, %d deleted",
-		plural(clusters, "cluster"), plural(created, "file"), updated, deleted)
 }
 
 func plural(n int, noun string) string {
@@ -139,6 +95,35 @@ func (p *Plan) add(c Change) {
 
 func (p *Plan) sort() {
 	slices.SortFunc(p.Changes, func(a, b Change) int { return cmp.Compare(a.Path, b.Path) })
+}
+
+func newPlan(d *disk.Disk, cluster string) Plan {
+	return Plan{Cluster: cluster, dir: d.Dir(), lock: disk.Lock{Path: layout.Of(d.Dir(), cluster).Lock()}}
+}
+
+// Rewrite returns the plan that replaces the content of one file in the clusters
+// folder, such as a spec.yaml that a person asked to have changed. file is
+// relative to the repo's root, and old is what stands there.
+func Rewrite(file string, old, content []byte) Plan {
+	var p Plan
+	p.add(Change{Path: file, Old: old, New: content, Cause: Stale})
+	return p
+}
+
+// Apply makes the disk as one plan wants it.
+func Apply(ctx context.Context, d *disk.Disk, p Plan) error { return WriteAll(ctx, d, []Plan{p})[0] }
+
+// WriteAll makes the disk as the plans of several clusters want it, and returns an
+// error, or nil, for each: disk.ErrChanged where someone was faster.
+func WriteAll(ctx context.Context, d *disk.Disk, plans []Plan) []error {
+	writes := make([]disk.Plan, len(plans))
+	for i, p := range plans {
+		writes[i] = disk.Plan{Cluster: p.Cluster, Lock: p.lock}
+		for _, c := range p.Changes {
+			writes[i].Changes = append(writes[i].Changes, disk.Change{Path: c.Path, Old: c.Old, New: c.New})
+		}
+	}
+	return d.WriteAll(ctx, writes)
 }
 
 func (p Plan) folder() string { return path.Join(p.dir, p.Cluster) }

@@ -1,4 +1,4 @@
-package tree
+package tree_test
 
 import (
 	"os"
@@ -7,13 +7,14 @@ import (
 
 	"kasou/pipelines/lockfile"
 	"kasou/pipelines/manifest"
+	"kasou/pipelines/tree"
 )
 
 func TestPut(t *testing.T) {
-	ctx, root := t.Context(), t.TempDir()
-	put := func(data string) (Plan, int) {
+	ctx, root := t.Context(), repo(t, nil)
+	put := func(data string) (tree.Plan, int) {
 		t.Helper()
-		plan, findings, err := at(t, root).Put(ctx, "a", "clusters/root/a.cluster.yaml", []byte(data), nil)
+		plan, findings, err := tree.Put(ctx, at(t, root), "a", "clusters/root/a.cluster.yaml", []byte(data), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -22,22 +23,22 @@ func TestPut(t *testing.T) {
 	if plan, findings := put("sealed"); findings != 1 || !plan.Empty() {
 		t.Errorf("before a build: %d findings, %+v", findings, plan.Changes)
 	}
-	built, findings, err := at(t, root).Compare(ctx, Wanted{Cluster: "a", Files: manifest.Files{"clusters/a/values.yaml": []byte("v")},
+	built, findings, err := tree.Compare(ctx, at(t, root), tree.Wanted{Cluster: "a", Files: manifest.Files{"clusters/a/values.yaml": []byte("v")},
 		Lock: lockfile.Lock{Inputs: "sha256:x", Chart: lockfile.ChartLock{Path: "charts/a"}}})
 	if err != nil || len(findings) > 0 {
 		t.Fatal(findings, err)
 	}
-	if err := at(t, root).Apply(ctx, built); err != nil {
+	if err := tree.Apply(ctx, at(t, root), built); err != nil {
 		t.Fatal(err)
 	}
 	plan, n := put("sealed")
 	if n != 0 || len(plan.Changes) != 2 {
 		t.Fatalf("%d findings, %+v; want the file and the lock", n, plan.Changes)
 	}
-	if err := at(t, root).Apply(ctx, plan); err != nil {
+	if err := tree.Apply(ctx, at(t, root), plan); err != nil {
 		t.Fatal(err)
 	}
-	lock, _, err := at(t, root).ReadLock("a")
+	lock, _, err := tree.ReadLock(at(t, root), "a")
 	if err != nil || lock.Inputs != "sha256:x" || lock.Chart.Path != "charts/a" || len(lock.Files) != 2 ||
 		lock.Files["root/a.cluster.yaml"] != manifest.Digest([]byte("sealed")) {
 		t.Errorf("lock %+v, %v", lock, err)
@@ -54,15 +55,15 @@ func TestPut(t *testing.T) {
 func TestPutKeepsAnInterruptedLock(t *testing.T) {
 	root := repo(t, nil)
 	mustBuild(t, root, generation("a"))
-	put(t, root, "clusters/dev/lock.yaml", string(mustCompare(t, root, generation("b")).lockIntent))
-	plan, findings, err := at(t, root).Put(t.Context(), "dev", "clusters/root/dev.cluster.yaml", []byte("sealed"), nil)
+	put(t, root, "clusters/dev/lock.yaml", string(mustCompare(t, root, generation("b")).Intent()))
+	plan, findings, err := tree.Put(t.Context(), at(t, root), "dev", "clusters/root/dev.cluster.yaml", []byte("sealed"), nil)
 	if err != nil || len(findings) > 0 {
 		t.Fatal(findings, err)
 	}
-	if err := at(t, root).Apply(t.Context(), plan); err != nil {
+	if err := tree.Apply(t.Context(), at(t, root), plan); err != nil {
 		t.Fatal(err)
 	}
-	lock, _, err := at(t, root).ReadLock("dev")
+	lock, _, err := tree.ReadLock(at(t, root), "dev")
 	const file = "dev/manifests/namespace.yaml"
 	if err != nil || !lock.Writing || !lock.Claims(file, generation("a").Files["clusters/"+file]) || !lock.Claims(file, generation("b").Files["clusters/"+file]) {
 		t.Errorf("%+v, %v", lock, err)

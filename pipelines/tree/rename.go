@@ -3,18 +3,18 @@ package tree
 import (
 	"fmt"
 	"path"
-	"strings"
 
 	"kasou/pipelines/finding"
 	"kasou/pipelines/layout"
 	"kasou/pipelines/lockfile"
+	"kasou/pipelines/tree/disk"
 )
 
 // Renamed returns a finding where the cluster's folder was another cluster's: its
 // lock is that one's, which has no folder any more. Whatever that cluster left in
 // root/ must then stay: nobody asked for it to be removed.
-func (d *Disk) Renamed(cluster string) (*finding.Finding, error) {
-	_, findings, err := d.ReadLock(cluster)
+func Renamed(d *disk.Disk, cluster string) (*finding.Finding, error) {
+	_, findings, err := ReadLock(d, cluster)
 	for _, f := range findings {
 		if f.Rule == RuleRenamed {
 			return &f, err
@@ -25,10 +25,10 @@ func (d *Disk) Renamed(cluster string) (*finding.Finding, error) {
 
 // renamedFrom returns the one other cluster whose files the lock lists, where that
 // has no spec.yaml; else "".
-func (v *visit) renamedFrom(l *lockfile.Lock) (string, error) {
+func renamedFrom(d *disk.Disk, v *disk.View, l *lockfile.Lock) (string, error) {
 	old := ""
 	for p := range l.Files {
-		of := listedFor(p)
+		of := layout.Owner(p)
 		if of == "" || old != "" && of != old || !owned(of, p) {
 			return "", nil
 		}
@@ -37,26 +37,11 @@ func (v *visit) renamedFrom(l *lockfile.Lock) (string, error) {
 	if old == "" {
 		return "", nil
 	}
-	there, err := v.there(layout.Of(v.disk.dir, old).Spec())
+	there, err := v.Exists(layout.Of(d.Dir(), old).Spec())
 	if err != nil || there {
 		return "", err
 	}
 	return old, nil
-}
-
-// listedFor returns the cluster that a path in a lock is of.
-func listedFor(p string) string {
-	first, rest, below := strings.Cut(p, "/")
-	switch {
-	case !below:
-		return ""
-	case first != layout.Root:
-		return first
-	}
-	if name, ok := layout.ClusterOf(rest); ok {
-		return name
-	}
-	return rest
 }
 
 func renamed(dir, old, cluster string) finding.Finding {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io/fs"
 	"maps"
 	"path"
 	"slices"
@@ -11,156 +12,120 @@ import (
 
 	"kasou/pipelines/finding"
 	"kasou/pipelines/layout"
-	"kasou/pipelines/lockfile"
+	"kasou/pipelines/tree/disk"
 )
 
-// Retire gives the plan that removes the cluster, whose folder has a lock.yaml
+// Retire returns the plan that removes the cluster, whose folder has a lock.yaml
 // and no spec.yaml: the files that the lock lists, the lock, and the folders
 // that are empty then. Whatever else is in the folder stays, with a note. Any
 // finding that is an error means that the plan must not be applied.
-func (d *Disk) Retire(ctx context.Context, cluster string) (Plan, finding.List, error) {
-	p := newPlan(d.dir, cluster)
-	v := d.visit()
-	defer v.Close()
-	err := v.lockToRead(ctx, p)
-	if found := obstacleIn(err, cluster); found != nil {
-		return p, finding.List{*found}, nil
-	}
-	if err != nil {
-		return p, nil, err
-	}
-	lock, raw, findings, err := v.readLock(cluster, nil)
-	if err != nil || lock == nil {
-		return p, findings, err
-	}
-	p.lockOld = bytes.Clone(raw)
-	if alive, err := v.there(layout.Of(p.dir, p.Cluster).Spec()); err != nil {
-		return p, nil, err
-	} else if alive {
-		return p, nil, fmt.Errorf("cluster %s has a spec.yaml: it is not retired", cluster)
-	}
-	lock.Writing = true
-	if p.lockIntent, err = lock.Marshal(); err != nil {
-		return p, nil, fmt.Errorf("lock of %s: %w", cluster, err)
-	}
-	if findings, err = v.planRemoval(&p, lock); err != nil {
-		return p, nil, err
-	}
-	note, err := v.leftover(p, lock)
-	return p, append(findings, note...), err
+func Retire(ctx context.Context, d *disk.Disk, cluster string) (Plan, finding.List, error) {
+	return compare(ctx, d, cluster, nil, (*comparison).retire)
 }
 
-func (v *visit) planRemoval(p *Plan, lock *lockfile.Lock) (finding.List, error) {
-	var findings finding.List
-	for _, name := range slices.Sorted(maps.Keys(lock.Files)) {
-		at := path.Join(p.dir, name)
-		old, err := v.readMaybe(at)
-		if found := obstacleIn(err, p.Cluster); found != nil {
-			findings = append(findings, *found)
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		switch {
-		case old == nil:
-		case !lock.Claims(name, old):
-			findings = append(findings, notDeleted(at, p.Cluster, fmt.Sprintf("cluster %s has no spec.yaml any more", p.Cluster)))
-		default:
-			p.add(Change{Path: at, Old: old, Cause: Retired})
-		}
+func (c *comparison) retire() error {
+	if c.plan.lock.Old == nil {
+		return nil
 	}
-	p.add(Change{Path: p.lockPath, Old: p.lockOld, Cause: Retired})
-	p.sort()
-	return findings, nil
+	if alive, err := c.view.Exists(layout.Of(c.plan.dir, c.plan.Cluster).Spec()); err != nil {
+		return err
+	} else if alive {
+		return fmt.Errorf("cluster %s has a spec.yaml: it is not retired", c.plan.Cluster)
+	}
+	c.retired = fmt.Sprintf("cluster %s has no spec.yaml any more", c.plan.Cluster)
+	if _, err := c.files(nil); err != nil {
+		return err
+	}
+	c.plan.add(Change{Path: c.plan.lock.Path, Old: c.plan.lock.Old, Cause: Retired})
+	intent := c.old
+	intent.Writing = true
+	var err error
+	if c.plan.lock.Intent, err = intent.Marshal(); err != nil {
+		return fmt.Errorf("lock of %s: %w", c.plan.Cluster, err)
+	}
+	return c.leftover()
 }
 
 // leftover notes what stays in the folder of a retired cluster.
-func (v *visit) leftover(p Plan, lock *lockfile.Lock) (finding.List, error) {
+func (c *comparison) leftover() error {
 	var others []string
-	err := v.walk(p.folder(), func(at string, e entry) error {
-		_, ours := lock.Files[strings.TrimPrefix(at, p.dir+"/")]
-		if !ours && at != p.lockPath && !isTemp(p.Cluster, e) {
+	err := c.view.Walk(c.plan.folder(), func(at string, e fs.DirEntry) error {
+		_, ours := c.old.Files[c.inside(at)]
+		if !ours && at != c.plan.lock.Path && !disk.IsTemp(e) {
 			others = append(others, at)
 		}
 		return nil
 	})
-	if err != nil || len(others) == 0 {
-		return nil, err
+	if len(others) > 0 {
+		c.findings = append(c.findings, finding.Finding{
+			File: others[0], Cluster: c.plan.Cluster, Rule: RuleLeftover, Severity: finding.Note,
+			Message: fmt.Sprintf("stays in the folder of the removed cluster %s: %s", c.plan.Cluster, some(others)),
+			Hint:    "kasou did not write it. Delete it yourself if you don't need it.",
+		})
 	}
-	return finding.List{{
-		File: others[0], Cluster: p.Cluster, Rule: RuleLeftover, Severity: finding.Note,
-		Message: fmt.Sprintf("stays in the folder of the removed cluster %s: %s", p.Cluster, some(others)),
-		Hint:    "kasou did not write it. Delete it yourself if you don't need it.",
-	}}, nil
+	return err
 }
 
-// Orphans gives one plan for each cluster that has a file of kasou's in root/,
+// Orphans returns one plan for each cluster that has a file of kasou's in root/,
 // and no folder. Of the clusters that known names it is known that there is one.
-// A file there that was edited gives a finding and stays; one without kasou's
+// A file there that was edited is a finding and stays; one without kasou's
 // header is nobody's business.
-func (d *Disk) Orphans(known func(cluster string) bool) ([]Plan, finding.List, error) {
-	v := d.visit()
+func Orphans(d *disk.Disk, known func(cluster string) bool) ([]Plan, finding.List, error) {
+	v := d.View()
 	defer v.Close()
-	entries, err := v.list(path.Join(d.dir, layout.Root))
+	entries, err := v.List(path.Join(d.Dir(), layout.Root))
 	if found := obstacleIn(err, ""); found != nil {
 		return nil, finding.List{*found}, nil
 	}
 	if err != nil {
 		return nil, nil, err
 	}
-	plans := map[string]*Plan{}
+	plans := map[string]Plan{}
 	var findings finding.List
 	for _, e := range entries {
-		if cluster, yes := applicationOf(e); !yes || known(cluster) {
+		cluster, ok := layout.ClusterOf(e.Name())
+		if !ok || !e.Type().IsRegular() || cluster == "" || known(cluster) {
 			continue
 		}
-		found, err := v.orphan(plans, e)
-		if err != nil {
+		c := comparison{view: v, plan: Plan{Cluster: cluster, dir: d.Dir(), Changes: plans[cluster].Changes}}
+		if err := c.orphan(path.Join(d.Dir(), layout.Root, e.Name())); err != nil {
 			return nil, nil, err
 		}
-		findings = append(findings, found...)
+		findings = append(findings, c.findings...)
+		if !c.plan.Empty() {
+			plans[cluster] = c.plan
+		}
 	}
 	var list []Plan
 	for _, name := range slices.Sorted(maps.Keys(plans)) {
-		plans[name].sort()
-		list = append(list, *plans[name])
+		list = append(list, plans[name])
 	}
 	return list, findings, nil
 }
 
-// applicationOf gives the cluster that a file in root/ is of, by its name.
-func applicationOf(e entry) (cluster string, ok bool) {
-	cluster, ok = layout.ClusterOf(e.name)
-	return cluster, ok && e.kind.IsRegular() && cluster != ""
-}
-
-func (v *visit) orphan(plans map[string]*Plan, e entry) (finding.List, error) {
-	dir := v.disk.dir
-	cluster, _ := applicationOf(e)
-	if there, err := v.there(path.Join(dir, cluster)); there || err != nil {
-		return nil, err
+// orphan plans for a file in root/ whose cluster has no folder, where kasou wrote it.
+func (c *comparison) orphan(at string) error {
+	if there, err := c.view.Exists(c.plan.folder()); there || err != nil {
+		return err
 	}
-	at, spec := path.Join(dir, layout.Root, e.name), layout.Of(dir, cluster).Spec()
-	data, err := v.readMaybe(at)
-	if err != nil || !bytes.HasPrefix(data, Header(spec)) {
-		return nil, err
-	}
-	if !Stamped(spec, data) {
-		return finding.List{{
-			File: at, Cluster: cluster, Rule: RuleOrphanEdited, Severity: finding.Error,
-			Message: fmt.Sprintf("cluster %s has no folder any more, but this file was edited since kasou wrote it, and Argo CD would deploy it", cluster),
+	data, err := c.view.Read(at)
+	spec := layout.Of(c.plan.dir, c.plan.Cluster).Spec()
+	switch {
+	case err != nil || !bytes.HasPrefix(data, Header(spec)):
+		return err
+	case Stamped(spec, data):
+		c.plan.add(Change{Path: at, Old: bytes.Clone(data), Cause: Orphaned})
+	default:
+		c.findings = append(c.findings, finding.Finding{
+			File: at, Cluster: c.plan.Cluster, Rule: RuleOrphanEdited, Severity: finding.Error,
+			Message: fmt.Sprintf("cluster %s has no folder any more, but this file was edited since kasou wrote it, and Argo CD would deploy it", c.plan.Cluster),
 			Hint:    "Delete it, or bring the cluster's folder back.",
-		}}, nil
+		})
 	}
-	if plans[cluster] == nil {
-		plans[cluster] = &Plan{Cluster: cluster, dir: dir}
-	}
-	plans[cluster].add(Change{Path: at, Old: data, Cause: Orphaned})
-	return nil, nil
+	return nil
 }
 
-// GuardPrune gives an error where the plans remove more than one cluster and
+// GuardPrune returns an error where the plans remove more than one cluster and
 // nobody said that this is meant. Removing one is what deleting a spec.yaml
 // plainly asks for; more is what a bad merge or a wrong folder looks like.
 func GuardPrune(plans []Plan, allow bool) finding.List {

@@ -1,4 +1,4 @@
-package tree
+package tree_test
 
 import (
 	"maps"
@@ -12,6 +12,7 @@ import (
 
 	"kasou/pipelines/finding"
 	"kasou/pipelines/lockfile"
+	"kasou/pipelines/tree"
 )
 
 func TestRetire(t *testing.T) {
@@ -24,24 +25,24 @@ func TestRetire(t *testing.T) {
 		"own files stay": {
 			extra:  map[string]string{"clusters/dev/notes.md": "x", "clusters/dev/manifests/mine.yaml": "x", "clusters/root/other.yaml": "x"},
 			leaves: []string{"clusters/dev/manifests/mine.yaml", "clusters/dev/notes.md", "clusters/root/other.yaml"},
-			rules:  []finding.Rule{RuleLeftover},
+			rules:  []finding.Rule{tree.RuleLeftover},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			root := repo(t, test.extra)
 			mustBuild(t, root, generation("a"))
 			remove(t, root, "clusters/dev/spec.yaml")
-			plan, findings, err := at(t, root).Retire(t.Context(), "dev")
+			plan, findings, err := tree.Retire(t.Context(), at(t, root), "dev")
 			if err != nil || findings.Failed() || !plan.Removes() {
 				t.Fatal(findings, err)
 			}
 			if diff := cmp.Diff(test.rules, rules(findings)); diff != "" {
 				t.Errorf("rules (-want +got):\n%s", diff)
 			}
-			if got := rules(plan.Findings()); len(got) != 1 || got[0] != RuleRetired {
+			if got := rules(plan.Findings()); len(got) != 1 || got[0] != tree.RuleRetired {
 				t.Errorf("a check says %v", got)
 			}
-			if err := at(t, root).Apply(t.Context(), plan); err != nil {
+			if err := tree.Apply(t.Context(), at(t, root), plan); err != nil {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(test.leaves, slices.Sorted(maps.Keys(snapshot(t, root)))); diff != "" {
@@ -60,8 +61,8 @@ func TestRetireDeletesNothingThatWasEdited(t *testing.T) {
 	mustBuild(t, root, generation("a"))
 	remove(t, root, "clusters/dev/spec.yaml")
 	put(t, root, "clusters/dev/values.yaml", "edited\n")
-	_, findings, err := at(t, root).Retire(t.Context(), "dev")
-	if err != nil || len(findings) != 1 || findings[0].Rule != RuleNotDeleted || findings[0].File != "clusters/dev/values.yaml" || !findings.Failed() {
+	_, findings, err := tree.Retire(t.Context(), at(t, root), "dev")
+	if err != nil || len(findings) != 1 || findings[0].Rule != tree.RuleNotDeleted || findings[0].File != "clusters/dev/values.yaml" || !findings.Failed() {
 		t.Errorf("%v, %v", findings, err)
 	}
 }
@@ -69,7 +70,7 @@ func TestRetireDeletesNothingThatWasEdited(t *testing.T) {
 func TestRetireRefusesALiveCluster(t *testing.T) {
 	root := repo(t, nil)
 	mustBuild(t, root, generation("a"))
-	if plan, _, err := at(t, root).Retire(t.Context(), "dev"); err == nil || !plan.Empty() {
+	if plan, _, err := tree.Retire(t.Context(), at(t, root), "dev"); err == nil || !plan.Empty() {
 		t.Errorf("plan %v, error %v", causes(plan), err)
 	}
 }
@@ -82,15 +83,15 @@ func TestRetireStopsAtALink(t *testing.T) {
 	if err := os.Symlink("../fleet.yaml", filepath.Join(root, "clusters/dev/values.yaml")); err != nil {
 		t.Fatal(err)
 	}
-	_, findings, err := at(t, root).Retire(t.Context(), "dev")
-	if err != nil || !findings.Failed() || findings[0].Rule != RuleSymlink {
+	_, findings, err := tree.Retire(t.Context(), at(t, root), "dev")
+	if err != nil || !findings.Failed() || findings[0].Rule != tree.RuleSymlink {
 		t.Errorf("%v, %v", findings, err)
 	}
 }
 
 func TestOrphans(t *testing.T) {
 	stamped := func(cluster string) string {
-		return string(Stamp("clusters/"+cluster+"/spec.yaml", []byte("kind: Application\n")))
+		return string(tree.Stamp("clusters/"+cluster+"/spec.yaml", []byte("kind: Application\n")))
 	}
 	root := repo(t, map[string]string{
 		"clusters/root/dev.yaml":           stamped("dev"),
@@ -105,7 +106,7 @@ func TestOrphans(t *testing.T) {
 	if err := os.Symlink("gone.yaml", filepath.Join(root, "clusters/root/link.yaml")); err != nil {
 		t.Fatal(err)
 	}
-	plans, findings, err := at(t, root).Orphans(func(cluster string) bool { return cluster == "known" })
+	plans, findings, err := tree.Orphans(at(t, root), func(cluster string) bool { return cluster == "known" })
 	if err != nil || len(plans) != 1 || plans[0].Cluster != "gone" {
 		t.Fatal(plans, findings, err)
 	}
@@ -113,11 +114,11 @@ func TestOrphans(t *testing.T) {
 	if diff := cmp.Diff(want, causes(plans[0])); diff != "" {
 		t.Errorf("causes (-want +got):\n%s", diff)
 	}
-	if len(findings) != 1 || findings[0].Rule != RuleOrphanEdited || findings[0].File != "clusters/root/edited.yaml" {
+	if len(findings) != 1 || findings[0].Rule != tree.RuleOrphanEdited || findings[0].File != "clusters/root/edited.yaml" {
 		t.Errorf("findings %v", findings)
 	}
 	before := snapshot(t, root)
-	if err := at(t, root).Apply(t.Context(), plans[0]); err != nil {
+	if err := tree.Apply(t.Context(), at(t, root), plans[0]); err != nil {
 		t.Fatal(err)
 	}
 	delete(before, "clusters/root/gone.yaml")
@@ -128,13 +129,13 @@ func TestOrphans(t *testing.T) {
 }
 
 func TestGuardPrune(t *testing.T) {
-	removal := func(name string) Plan {
-		return Plan{Cluster: name, Changes: []Change{{Cause: Retired, Kind: KindDelete, Old: []byte{}}}}
+	removal := func(name string) tree.Plan {
+		return tree.Plan{Cluster: name, Changes: []tree.Change{{Cause: tree.Retired, Kind: tree.KindDelete, Old: []byte{}}}}
 	}
-	one := []Plan{removal("b"), {Cluster: "x", Changes: []Change{{Cause: Unwanted, Kind: KindDelete, Old: []byte{}}}}}
-	two := slices.Concat(one, []Plan{removal("a")})
+	one := []tree.Plan{removal("b"), {Cluster: "x", Changes: []tree.Change{{Cause: tree.Unwanted, Kind: tree.KindDelete, Old: []byte{}}}}}
+	two := slices.Concat(one, []tree.Plan{removal("a")})
 	for name, test := range map[string]struct {
-		plans []Plan
+		plans []tree.Plan
 		allow bool
 		want  string
 	}{
@@ -143,7 +144,7 @@ func TestGuardPrune(t *testing.T) {
 		"two":         {plans: two, want: "would remove 2 clusters: a, b"},
 		"two allowed": {plans: two, allow: true},
 	} {
-		got := GuardPrune(test.plans, test.allow)
+		got := tree.GuardPrune(test.plans, test.allow)
 		if (len(got) > 0) != (test.want != "") || len(got) > 0 && !strings.Contains(got[0].Message, test.want) {
 			t.Errorf("%s: %v", name, got)
 		}
@@ -157,21 +158,21 @@ func TestFleetLock(t *testing.T) {
 	for _, test := range []struct {
 		name  string
 		lock  lockfile.FleetLock
-		cause Cause
+		cause tree.Cause
 		edit  string
 	}{
-		{"new", first, New, ""},
-		{"upgraded", second, Stale, ""},
-		{"edited", second, HandEdit, "# Written by kasou. Do not edit.\napiVersion: kasou/v1\nkind: FleetLock\ntools: {helm: v1}\n"},
+		{"new", first, tree.New, ""},
+		{"upgraded", second, tree.Stale, ""},
+		{"edited", second, tree.HandEdit, "# Written by kasou. Do not edit.\napiVersion: kasou/v1\nkind: FleetLock\ntools: {helm: v1}\n"},
 	} {
 		if test.edit != "" {
 			put(t, root, "clusters/fleet.lock.yaml", test.edit)
 		}
-		plan, findings, err := at(t, root).CompareFleet(test.lock, nil)
+		plan, findings, err := tree.CompareFleet(at(t, root), test.lock, nil)
 		if err != nil || len(findings) > 0 || len(plan.Changes) != 1 || plan.Changes[0].Cause != test.cause {
 			t.Fatalf("%s: %v, %v, %v", test.name, causes(plan), findings, err)
 		}
-		if err := at(t, root).Apply(t.Context(), plan); err != nil {
+		if err := tree.Apply(t.Context(), at(t, root), plan); err != nil {
 			t.Fatal(err)
 		}
 		data := []byte(snapshot(t, root)["clusters/fleet.lock.yaml"])
@@ -179,12 +180,12 @@ func TestFleetLock(t *testing.T) {
 		if err != nil || cmp.Diff(test.lock.Tools, got.Tools) != "" {
 			t.Errorf("%s: %+v, %v", test.name, got, err)
 		}
-		if again, _, _ := at(t, root).CompareFleet(test.lock, nil); !again.Empty() {
+		if again, _, _ := tree.CompareFleet(at(t, root), test.lock, nil); !again.Empty() {
 			t.Errorf("%s: a second run would change it", test.name)
 		}
 	}
 	put(t, root, "clusters/fleet.lock.yaml", "mine: true\n")
-	if _, findings, err := at(t, root).CompareFleet(first, nil); err != nil || len(findings) != 1 || findings[0].Rule != RuleBadLock {
+	if _, findings, err := tree.CompareFleet(at(t, root), first, nil); err != nil || len(findings) != 1 || findings[0].Rule != tree.RuleBadLock {
 		t.Errorf("foreign: %v, %v", findings, err)
 	}
 }

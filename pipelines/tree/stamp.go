@@ -11,13 +11,13 @@ import (
 // kasou wrote it.
 const stampPrefix = "# kasou: "
 
-// Header gives the comment line that heads kasou's own objects. spec is the
+// Header returns the comment line that heads kasou's own objects. spec is the
 // path of the spec.yaml they are made from, relative to the repo's root.
 func Header(spec string) []byte {
 	return fmt.Appendf(nil, "# Written by kasou from %s. Do not edit.\n", spec)
 }
 
-// Stamp gives body below a header and a line with body's digest. By that line
+// Stamp returns body below a header and a line with body's digest. By that line
 // kasou knows a file in root/ as its own and unedited when the folder of the
 // cluster, and the lock in it, are gone. It is no signature: it tells an edit,
 // not a forgery.
@@ -27,7 +27,7 @@ func Stamp(spec string, body []byte) []byte {
 	return append(out, body...)
 }
 
-// Stamped says whether data is exactly what Stamp gave for spec and some body.
+// Stamped reports whether data is exactly what Stamp returned for spec and some body.
 func Stamped(spec string, data []byte) bool {
 	rest, ok := bytes.CutPrefix(data, Header(spec))
 	if !ok {

@@ -1,11 +1,14 @@
 package tree
 
 import (
+	"io/fs"
 	"path"
 	"slices"
 
 	"kasou/pipelines/finding"
 	"kasou/pipelines/layout"
+	"kasou/pipelines/manifest"
+	"kasou/pipelines/tree/disk"
 )
 
 // deployedEnds are the ends of the file names that Argo CD's directory source
@@ -13,38 +16,15 @@ import (
 // reposerver/repository/repository.go of Argo CD 3.5).
 var deployedEnds = []string{".yaml", ".yml", ".json", ".jsonnet"}
 
-// Unknown returns an error finding for each file in the cluster's manifests
-// folder, at any depth, that Argo CD would deploy and known does not name. The
-// paths that known gets are from the repo's root.
-func (d *Disk) Unknown(cluster string, known func(p string) bool) (finding.List, error) {
-	v := d.visit()
+// Unknown returns an error finding for each file in the folder, at any depth, that Argo
+// CD would deploy and known does not name. cluster is empty for a folder that belongs to
+// none, such as root/. The folder, and the paths that known gets, are from the repo's
+// root.
+func Unknown(d *disk.Disk, cluster, folder string, known func(p string) bool) (finding.List, error) {
+	v := d.View()
 	defer v.Close()
-	return v.unknown(layout.Of(d.dir, cluster).Manifest(), cluster, known)
-}
-
-// UnknownShared is Unknown for a folder that belongs to no cluster, such as
-// root; name is its name in the clusters folder.
-func (d *Disk) UnknownShared(name string, known func(p string) bool) (finding.List, error) {
-	v := d.visit()
-	defer v.Close()
-	return v.unknown(path.Join(d.dir, name), "", known)
-}
-
-// UnknownFile returns an error finding where the file p, from the repo's root,
-// is there.
-func (d *Disk) UnknownFile(cluster, p string) (finding.List, error) {
-	v := d.visit()
-	defer v.Close()
-	there, err := v.there(p)
-	if !there || err != nil {
-		return nil, err
-	}
-	return finding.List{unknownFile(cluster, p)}, nil
-}
-
-func (v *visit) unknown(folder, cluster string, known func(p string) bool) (finding.List, error) {
 	var found finding.List
-	err := v.deployed(folder, func(at string) error {
+	err := deployed(v, folder, func(at string) error {
 		if !known(at) {
 			found = append(found, unknownFile(cluster, at))
 		}
@@ -56,6 +36,18 @@ func (v *visit) unknown(folder, cluster string, known func(p string) bool) (find
 	return found, err
 }
 
+// UnknownFile returns an error finding where the file p, from the repo's root,
+// is there.
+func UnknownFile(d *disk.Disk, cluster, p string) (finding.List, error) {
+	v := d.View()
+	defer v.Close()
+	there, err := v.Exists(p)
+	if !there || err != nil {
+		return nil, err
+	}
+	return finding.List{unknownFile(cluster, p)}, nil
+}
+
 func unknownFile(cluster, at string) finding.Finding {
 	return finding.Finding{
 		File: at, Cluster: cluster, Rule: RuleUnknownFile, Severity: finding.Error,
@@ -64,10 +56,33 @@ func unknownFile(cluster, at string) finding.Finding {
 	}
 }
 
+// Deployed returns what Argo CD deploys for a cluster as it stands on disk,
+// whoever wrote it: all manifests, the Application, and the sealed cluster
+// Secret where there is one. A link or a folder in the way is an error.
+func Deployed(d *disk.Disk, cluster string) (manifest.Files, error) {
+	v := d.View()
+	defer v.Close()
+	files := manifest.Files{}
+	keep := func(p string) error {
+		data, err := v.Read(p)
+		if data != nil {
+			files[p] = slices.Clone(data)
+		}
+		return err
+	}
+	at := layout.Of(d.Dir(), cluster)
+	for _, file := range []string{at.Application(), at.Registration()} {
+		if err := keep(file); err != nil {
+			return nil, err
+		}
+	}
+	return files, deployed(v, at.Manifest(), keep)
+}
+
 // deployed calls visit for each file below the folder that Argo CD deploys.
-func (v *visit) deployed(folder string, visit func(p string) error) error {
-	return v.walk(folder, func(p string, e entry) error {
-		if !slices.Contains(deployedEnds, path.Ext(e.name)) {
+func deployed(v *disk.View, folder string, visit func(p string) error) error {
+	return v.Walk(folder, func(p string, e fs.DirEntry) error {
+		if !slices.Contains(deployedEnds, path.Ext(e.Name())) {
 			return nil
 		}
 		return visit(p)

@@ -1,4 +1,4 @@
-package tree
+package tree_test
 
 import (
 	"os"
@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"kasou/pipelines/tree"
 )
 
 func TestUnknown(t *testing.T) {
@@ -31,15 +33,15 @@ func TestUnknown(t *testing.T) {
 	}
 	files := func(t *testing.T, folder string) (found []string) {
 		t.Helper()
-		list, err := at(t, root).Unknown(folder, known)
+		list, err := tree.Unknown(at(t, root), folder, "clusters/"+folder+"/manifests", known)
 		if folder == "root" {
-			list, err = at(t, root).UnknownShared(folder, known)
+			list, err = tree.Unknown(at(t, root), "", "clusters/root", known)
 		}
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, f := range list {
-			if f.Rule != RuleUnknownFile {
+			if f.Rule != tree.RuleUnknownFile {
 				t.Errorf("%v", f)
 			}
 			found = append(found, f.File)

@@ -73,7 +73,7 @@ func (w *Workspace) Write(ctx context.Context, o *Outcome) {
 		o.Diff = w.Difference(o.Plan)
 	}
 	if !w.DryRun && o.Err == nil {
-		o.Err = w.Disk.Apply(ctx, o.Plan)
+		o.Err = tree.Apply(ctx, w.Disk, o.Plan)
 	}
 }
 
@@ -87,14 +87,14 @@ func (w *Workspace) WriteFleet(ctx context.Context, out *report.Report, p tree.P
 	if w.DryRun {
 		return nil
 	}
-	return w.Disk.Apply(ctx, p)
+	return tree.Apply(ctx, w.Disk, p)
 }
 
 // Rewrite writes edits of files that people wrote, by their paths from the repo's
 // root, and shows them in the report.
 func Rewrite(ctx context.Context, w *Workspace, out *report.Report, edits map[string]fleet.Edit) error {
 	for _, file := range slices.Sorted(maps.Keys(edits)) {
-		if err := w.WriteFleet(ctx, out, w.Disk.Rewrite(file, edits[file].Old, edits[file].New), true); err != nil {
+		if err := w.WriteFleet(ctx, out, tree.Rewrite(file, edits[file].Old, edits[file].New), true); err != nil {
 			return err
 		}
 	}

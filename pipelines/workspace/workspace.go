@@ -16,7 +16,7 @@ import (
 	"kasou/pipelines/lockfile"
 	"kasou/pipelines/manifest"
 	"kasou/pipelines/seal"
-	"kasou/pipelines/tree"
+	"kasou/pipelines/tree/disk"
 	"kasou/pipelines/trust"
 )
 
@@ -24,7 +24,7 @@ import (
 type Workspace struct {
 	Options
 	Fleet *fleet.Fleet
-	Disk  *tree.Disk
+	Disk  *disk.Disk
 	// Clusters are those that the run works on.
 	Clusters []fleet.Cluster
 	// Retired are the names of the clusters to take away, those of other shards too.
@@ -61,7 +61,7 @@ func Open(o Options) (*Workspace, finding.List, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("open the repo: %w", err)
 	}
-	w := &Workspace{Options: o, Fleet: f, repo: repo, Disk: tree.At(o.Root, o.Dir), Hosts: openHosts(f, o)}
+	w := &Workspace{Options: o, Fleet: f, repo: repo, Disk: disk.At(o.Root, o.Dir), Hosts: openHosts(f, o)}
 	if err := choose(w); err != nil {
 		w.Close()
 		return nil, nil, err
@@ -114,9 +114,9 @@ func Sweep(ctx context.Context, o Options) error {
 	if o.DryRun {
 		return nil
 	}
-	disk := tree.At(o.Root, o.Dir)
-	defer disk.Close()
-	return disk.Sweep(ctx, func(cluster string) bool {
+	repo := disk.At(o.Root, o.Dir)
+	defer repo.Close()
+	return repo.Sweep(ctx, func(cluster string) bool {
 		return len(o.Names) == 0 && o.Shard.Has(cluster) || slices.Contains(o.Names, cluster)
 	})
 }

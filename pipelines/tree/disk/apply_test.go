@@ -1,4 +1,4 @@
-package tree
+package disk_test
 
 import (
 	"context"
@@ -12,6 +12,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"kasou/pipelines/lockfile"
+	"kasou/pipelines/tree"
+	"kasou/pipelines/tree/disk"
 )
 
 func TestApplyWritesWhatIsWanted(t *testing.T) {
@@ -43,7 +45,7 @@ func TestTheUmaskIsHonoured(t *testing.T) {
 		root := repo(t, nil)
 		old := syscall.Umask(umask)
 		mustBuild(t, root, generation("a"))
-		err := Create(root, "clusters/new/spec.yaml", nil)
+		err := disk.Create(root, "clusters/new/spec.yaml", nil)
 		syscall.Umask(old)
 		if err != nil {
 			t.Fatal(err)
@@ -80,9 +82,10 @@ func TestUnchangedFilesAreNotTouched(t *testing.T) {
 func TestApplySweepsItsOwnTemporaryFilesOnly(t *testing.T) {
 	own := []string{
 		"clusters/dev/.kasou-dev.0.tmp", "clusters/dev/manifests/vcluster/templates/.kasou-dev.12.tmp", "clusters/root/.kasou-dev.yaml.tmp", "clusters/root/.kasou-dev.cluster.yaml.tmp",
+		"clusters/dev/.kasou-spec.yaml.ABC.tmp",
 	}
 	others := []string{
-		"clusters/root/.kasou-other.yaml.tmp", "clusters/root/.kasou-dev2.yaml.tmp", "clusters/dev/.kasou-dev.x.tmp",
+		"clusters/root/.kasou-other.yaml.tmp", "clusters/root/.kasou-dev2.yaml.tmp",
 		"clusters/dev/.kasou-dev.1.tmp.bak", "clusters/other/.kasou-dev.1.tmp",
 	}
 	root := repo(t, nil)
@@ -115,7 +118,7 @@ func TestApplyRefusesAStalePlan(t *testing.T) {
 			plan := mustCompare(t, root, generation("b"))
 			change(root)
 			before := snapshot(t, root)
-			if err := at(t, root).Apply(t.Context(), plan); !errors.Is(err, ErrChanged) {
+			if err := tree.Apply(t.Context(), at(t, root), plan); !errors.Is(err, disk.ErrChanged) {
 				t.Errorf("got %v", err)
 			}
 			if diff := cmp.Diff(before, snapshot(t, root)); diff != "" {
@@ -135,7 +138,7 @@ func TestRepairRefusesAnotherBuildsLock(t *testing.T) {
 	w.Lock.Inputs = "newer"
 	delete(w.Files, "clusters/dev/values.yaml")
 	mustBuild(t, root, w)
-	if err := at(t, root).Apply(t.Context(), plan); !errors.Is(err, ErrChanged) {
+	if err := tree.Apply(t.Context(), at(t, root), plan); !errors.Is(err, disk.ErrChanged) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -146,13 +149,12 @@ func TestCancelledApplyLeavesTheOldFiles(t *testing.T) {
 	before := snapshot(t, root)
 	plan := mustCompare(t, root, generation("b"))
 	ctx, cancel := context.WithCancel(t.Context())
-	step = func(at string) {
+	defer disk.OnStep(func(at string) {
 		if strings.HasPrefix(at, "sync clusters/dev/manifests/b") {
 			cancel()
 		}
-	}
-	defer func() { step = func(string) {} }()
-	if err := at(t, root).Apply(ctx, plan); !errors.Is(err, context.Canceled) {
+	})()
+	if err := tree.Apply(ctx, at(t, root), plan); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
 	if diff := cmp.Diff(before, snapshot(t, root)); diff != "" {
@@ -179,7 +181,7 @@ func TestFullDisk(t *testing.T) {
 	before := snapshot(t, root)
 	w := generation("b")
 	w.Files["clusters/dev/manifests/large.yaml"] = []byte(strings.Repeat("x", 1<<20))
-	if err := at(t, root).Apply(t.Context(), mustCompare(t, root, w)); !errors.Is(err, syscall.ENOSPC) {
+	if err := tree.Apply(t.Context(), at(t, root), mustCompare(t, root, w)); !errors.Is(err, syscall.ENOSPC) {
 		t.Errorf("got %v", err)
 	}
 	if diff := cmp.Diff(before, snapshot(t, root)); diff != "" {

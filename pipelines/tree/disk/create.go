@@ -1,4 +1,4 @@
-package tree
+package disk
 
 import (
 	"crypto/rand"
@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path"
-	"slices"
 )
 
 // Create writes a file that a person will own, and the folders to it. file is
@@ -25,29 +24,27 @@ func Create(root, file string, data []byte) error {
 		err = createIn(r, file, data)
 	}
 	if err != nil {
-		for _, dir := range slices.Backward(made) {
+		for _, dir := range made {
 			_ = r.Remove(dir) // not where somebody else has put something there
 		}
 	}
 	return err
 }
 
-// makeFolders makes the folder and those above it, and returns those that were
-// not there.
+// makeFolders makes the folder and those above it, and returns those that were not
+// there, innermost first.
 func makeFolders(r *os.Root, folder string) (made []string, err error) {
-	for _, dir := range append(parents(folder), folder) {
-		switch err := r.Mkdir(dir, dirMode); {
-		case err == nil:
-			made = append(made, dir)
-		case !errors.Is(err, fs.ErrExist):
-			return made, err
+	for dir := folder; dir != "."; dir = path.Dir(dir) {
+		if _, err := r.Lstat(dir); err == nil {
+			break
 		}
+		made = append(made, dir)
 	}
-	return made, nil
+	return made, r.MkdirAll(folder, dirMode)
 }
 
 func createIn(r *os.Root, file string, data []byte) error {
-	temp := path.Join(path.Dir(file), tempPrefix+path.Base(file)+"."+rand.Text()+tempSuffix)
+	temp := path.Join(path.Dir(file), TempPrefix+path.Base(file)+"."+rand.Text()+tempSuffix)
 	if err := writeNew(r, temp, data); err != nil {
 		return err
 	}
@@ -55,7 +52,8 @@ func createIn(r *os.Root, file string, data []byte) error {
 	if err != nil && !errors.Is(err, fs.ErrExist) {
 		err = writeNew(r, file, data) // a file system without hard links
 	}
-	return errors.Join(err, ignoreMissing(r.Remove(temp)))
+	_ = r.Remove(temp) // or Sweep does
+	return err
 }
 
 // writeNew writes a file that was not there. One that could not be written whole
@@ -67,14 +65,8 @@ func writeNew(r *os.Root, file string, data []byte) error {
 	}
 	_, err = f.Write(data)
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return errors.Join(fmt.Errorf("writing %s: %w", file, err), ignoreMissing(r.Remove(file)))
+		_ = r.Remove(file) // it was not there before
+		return fmt.Errorf("writing %s: %w", file, err)
 	}
 	return nil
-}
-
-func ignoreMissing(err error) error {
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	return err
 }

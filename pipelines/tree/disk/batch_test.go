@@ -1,4 +1,4 @@
-package tree
+package disk_test
 
 import (
 	"context"
@@ -15,27 +15,22 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sync/errgroup"
+
+	"kasou/pipelines/tree"
+	"kasou/pipelines/tree/disk"
 )
 
 // buildMany builds the clusters in one batch, in generation want.
-func buildMany(d *Disk, want string, clusters []string) error {
-	var plans []Plan
+func buildMany(d *disk.Disk, want string, clusters []string) error {
+	var plans []tree.Plan
 	for _, cluster := range clusters {
-		plan, found, err := d.Compare(context.Background(), generationOf(cluster, want))
+		plan, found, err := tree.Compare(context.Background(), d, generationOf(cluster, want))
 		if err != nil || len(found) > 0 {
 			return fmt.Errorf("%v, %w", found, err)
 		}
 		plans = append(plans, plan)
 	}
-	return errors.Join(d.WriteAll(context.Background(), plans)...)
-}
-
-// together has the syncs of the disk shared, however few are written, and gives
-// false where this system or file system cannot.
-func together(d *Disk) bool {
-	d.syncs.written.Add(few)
-	_, err := d.keep("clusters")
-	return err == nil && d.syncs.system != nil
+	return errors.Join(tree.WriteAll(context.Background(), d, plans)...)
 }
 
 func clusterNames(n int) []string {
@@ -74,18 +69,16 @@ func TestSyncsAreSharedAndInOrder(t *testing.T) {
 	clusters := clusterNames(24)
 	root := manyRepo(t, clusters)
 	d := at(t, root)
-	if !together(d) {
+	if !d.Share() {
 		t.Skip("NOT TESTED, shared syncs: this file system has none to rely upon")
 	}
 	var h history
-	real := d.syncs.system
-	d.syncs.system = func() error {
+	d.OnSync(func(real func() error) error {
 		h.add("begin")
 		defer h.add("end")
 		return real()
-	}
-	step = func(at string) { h.add(at) }
-	defer func() { step = func(string) {} }()
+	})
+	defer disk.OnStep(func(at string) { h.add(at) })()
 	if err := buildMany(d, "a", clusters); err != nil {
 		t.Fatal(err)
 	}
@@ -153,9 +146,8 @@ func phases(t *testing.T, events []string, cluster string) []string {
 func TestAFailedSyncFailsAllThatFollow(t *testing.T) {
 	broken := errors.New("broken")
 	calls := 0
-	s := syncs{system: func() error { calls++; return broken }}
-	for range 2 {
-		if err := s.whole(); !errors.Is(err, broken) {
+	for _, err := range disk.SyncTwice(func() error { calls++; return broken }) {
+		if !errors.Is(err, broken) {
 			t.Errorf("got %v", err)
 		}
 	}
@@ -228,7 +220,7 @@ func TestDiskThatFailsToSync(t *testing.T) {
 		t.Fatal(err)
 	}
 	d := at(t, root)
-	if !together(d) {
+	if !d.Share() {
 		t.Skip("NOT TESTED, a disk that fails: this system has no shared syncs")
 	}
 	w := generation("b")
@@ -260,16 +252,15 @@ func TestOtherFileSystemWithin(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = syscall.Unmount(within, 0) })
 	d := at(t, root)
-	if !together(d) {
+	if !d.Share() {
 		t.Skip("NOT TESTED, a mount point: this file system has no shared syncs")
 	}
 	var synced []string
-	step = func(at string) {
+	defer disk.OnStep(func(at string) {
 		if strings.HasPrefix(at, "sync ") {
 			synced = append(synced, at)
 		}
-	}
-	defer func() { step = func(string) {} }()
+	})()
 	if err := buildMany(d, "a", clusters); err != nil {
 		t.Fatal(err)
 	}
@@ -282,26 +273,24 @@ func TestOtherFileSystemWithin(t *testing.T) {
 // childMany is what a child builds for "GENERATION CLUSTER...".
 func childMany(root, want string) error {
 	words := strings.Fields(want)
-	d := At(root, "clusters")
+	d := disk.At(root, "clusters")
 	defer d.Close()
-	together(d)
+	d.Share()
 	return buildMany(d, words[0], words[1:])
 }
 
 // One changed spec must not wait for all that a machine has left to write.
 func TestFewAreSyncedByThemselves(t *testing.T) {
-	clusters := clusterNames(few + 1)
+	clusters := clusterNames(disk.Few + 1)
 	d := at(t, manyRepo(t, clusters))
-	if _, err := d.keep("clusters"); err != nil || d.syncs.system == nil {
+	whole := 0
+	if !d.OnSync(func(real func() error) error { whole++; return real() }) {
 		t.Skip("NOT TESTED, shared syncs: this file system has none to rely upon")
 	}
-	whole := 0
-	real := d.syncs.system
-	d.syncs.system = func() error { whole++; return real() }
-	if err := buildMany(d, "a", clusters[:few]); err != nil || whole != 0 {
-		t.Errorf("the file system was synced %d times for %d clusters, %v", whole, few, err)
+	if err := buildMany(d, "a", clusters[:disk.Few]); err != nil || whole != 0 {
+		t.Errorf("the file system was synced %d times for %d clusters, %v", whole, disk.Few, err)
 	}
-	if err := buildMany(d, "a", clusters[few:]); err != nil || whole == 0 {
+	if err := buildMany(d, "a", clusters[disk.Few:]); err != nil || whole == 0 {
 		t.Errorf("the file system was synced %d times for one more, %v", whole, err)
 	}
 }
@@ -310,17 +299,17 @@ func TestFewAreSyncedByThemselves(t *testing.T) {
 func TestProcessesDoNotWaitForEachOther(t *testing.T) {
 	clusters := clusterNames(8)
 	root := manyRepo(t, clusters)
-	plans := []Plan{}
+	plans := []tree.Plan{}
 	for _, cluster := range clusters {
 		plans = append(plans, mustCompare(t, root, generationOf(cluster, "a")))
 	}
 	back := slices.Clone(plans)
 	slices.Reverse(back)
 	var all errgroup.Group
-	for _, order := range [][]Plan{plans, back} {
+	for _, order := range [][]tree.Plan{plans, back} {
 		d := at(t, root)
-		together(d)
-		all.Go(func() error { return errors.Join(d.WriteAll(t.Context(), order)...) })
+		d.Share()
+		all.Go(func() error { return errors.Join(tree.WriteAll(t.Context(), d, order)...) })
 	}
 	if err := all.Wait(); err != nil {
 		t.Error(err)
@@ -331,13 +320,13 @@ func TestProcessesDoNotWaitForEachOther(t *testing.T) {
 func TestOneOfABatchFails(t *testing.T) {
 	clusters := clusterNames(4)
 	root := manyRepo(t, clusters)
-	plans := []Plan{}
+	plans := []tree.Plan{}
 	for _, cluster := range clusters {
 		plans = append(plans, mustCompare(t, root, generationOf(cluster, "a")))
 	}
 	put(t, root, "clusters/"+clusters[1]+"/values.yaml", "somebody was faster\n")
-	for i, err := range at(t, root).WriteAll(t.Context(), plans) {
-		if (i == 1) != errors.Is(err, ErrChanged) || i != 1 && err != nil {
+	for i, err := range tree.WriteAll(t.Context(), at(t, root), plans) {
+		if (i == 1) != errors.Is(err, disk.ErrChanged) || i != 1 && err != nil {
 			t.Errorf("%s: %v", clusters[i], err)
 		}
 	}

@@ -1,4 +1,4 @@
-package tree
+package disk_test
 
 import (
 	"maps"
@@ -9,6 +9,9 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"kasou/pipelines/tree"
+	"kasou/pipelines/tree/disk"
 )
 
 func TestSweep(t *testing.T) {
@@ -60,7 +63,7 @@ func TestSweepAfterAKill(t *testing.T) {
 		}
 		now := snapshot(t, root)
 		for p := range now {
-			if strings.HasPrefix(filepath.Base(p), tempPrefix) {
+			if strings.HasPrefix(filepath.Base(p), disk.TempPrefix) {
 				t.Errorf("killed at step %d: %s stays", dies, p)
 			}
 		}
@@ -78,18 +81,17 @@ func TestAFailedApplyLeavesNoTemporaryFile(t *testing.T) {
 	mustBuild(t, root, generation("a"))
 	plan := mustCompare(t, root, generation("b"))
 	const target = "clusters/dev/manifests/namespace.yaml"
-	step = func(at string) {
+	defer disk.OnStep(func(at string) {
 		if at == "rename "+target {
 			remove(t, root, target)
 			put(t, root, target+"/in-the-way", "x")
 		}
-	}
-	defer func() { step = func(string) {} }()
-	if err := at(t, root).Apply(t.Context(), plan); err == nil {
+	})()
+	if err := tree.Apply(t.Context(), at(t, root), plan); err == nil {
 		t.Fatal("a folder was replaced by a file")
 	}
 	for p := range snapshot(t, root) {
-		if strings.HasPrefix(filepath.Base(p), tempPrefix) {
+		if strings.HasPrefix(filepath.Base(p), disk.TempPrefix) {
 			t.Errorf("%s stays", p)
 		}
 	}

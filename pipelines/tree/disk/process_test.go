@@ -1,4 +1,4 @@
-package tree
+package disk_test
 
 import (
 	"bytes"
@@ -19,6 +19,8 @@ import (
 
 	"kasou/pipelines/finding"
 	"kasou/pipelines/lockfile"
+	"kasou/pipelines/tree"
+	"kasou/pipelines/tree/disk"
 )
 
 // The test binary runs itself again as a child that builds, and dies where it
@@ -46,14 +48,14 @@ func child(root string) error {
 		return err
 	}
 	var mu sync.Mutex
-	step = func(string) {
+	disk.OnStep(func(string) {
 		mu.Lock()
 		defer mu.Unlock()
 		if left--; left == 0 {
 			_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
 			select {}
 		}
-	}
+	})
 	want := os.Getenv(childWant)
 	if strings.Contains(want, " ") {
 		return childMany(root, want)
@@ -63,27 +65,27 @@ func child(root string) error {
 
 // run builds the generation, or retires the cluster, until nobody was faster.
 func run(root, want string) error {
-	d := At(root, "clusters")
+	d := disk.At(root, "clusters")
 	defer d.Close()
 	for {
 		plan, err := planOf(d, want)
 		if err != nil {
 			return err
 		}
-		if err := d.Apply(context.Background(), plan); !errors.Is(err, ErrChanged) {
+		if err := tree.Apply(context.Background(), d, plan); !errors.Is(err, disk.ErrChanged) {
 			return err
 		}
 	}
 }
 
-func planOf(d *Disk, want string) (Plan, error) {
-	var plan Plan
+func planOf(d *disk.Disk, want string) (tree.Plan, error) {
+	var plan tree.Plan
 	var findings finding.List
 	var err error
 	if want == "retire" {
-		plan, findings, err = d.Retire(context.Background(), "dev")
+		plan, findings, err = tree.Retire(context.Background(), d, "dev")
 	} else {
-		plan, findings, err = d.Compare(context.Background(), generation(want))
+		plan, findings, err = tree.Compare(context.Background(), d, generation(want))
 	}
 	if err == nil && findings.Failed() {
 		err = errors.New(findings[0].String())
@@ -138,11 +140,11 @@ func TestKilledAtEveryStep(t *testing.T) {
 		"repair":      {func(root string) { built("a")(root); remove(t, root, "clusters/dev/values.yaml") }, built("a"), "a"},
 		"retire": {retired, func(root string) {
 			retired(root)
-			plan, _, err := at(t, root).Retire(t.Context(), "dev")
+			plan, _, err := tree.Retire(t.Context(), at(t, root), "dev")
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := at(t, root).Apply(t.Context(), plan); err != nil {
+			if err := tree.Apply(t.Context(), at(t, root), plan); err != nil {
 				t.Fatal(err)
 			}
 		}, "retire"},
@@ -194,7 +196,7 @@ func oldOrNew(t *testing.T, label string, before, after, now map[string]string) 
 		was, had := before[p]
 		wanted, will := after[p]
 		switch {
-		case strings.HasPrefix(filepath.Base(p), tempPrefix):
+		case strings.HasPrefix(filepath.Base(p), disk.TempPrefix):
 		case there == had && is == was, there == will && is == wanted:
 		case path.Base(p) == "lock.yaml" && strings.Contains(is, "writing: true"):
 			if _, err := lockfile.Parse([]byte(is)); err != nil {
@@ -209,7 +211,7 @@ func oldOrNew(t *testing.T, label string, before, after, now map[string]string) 
 func noHandEdits(t *testing.T, label, root, want string) {
 	t.Helper()
 	for p, cause := range causes(mustCompare(t, root, generation(want))) {
-		if strings.HasSuffix(cause, string(HandEdit)) {
+		if strings.HasSuffix(cause, string(tree.HandEdit)) {
 			t.Errorf("%s: %s counts as edited by hand", label, p)
 		}
 	}
@@ -258,7 +260,7 @@ func TestProcessesAtOnce(t *testing.T) {
 			t.Errorf("%v: %s", err, cmd.Stderr)
 		}
 	}
-	lock, findings, err := at(t, root).ReadLock("dev")
+	lock, findings, err := tree.ReadLock(at(t, root), "dev")
 	if err != nil || lock == nil {
 		t.Fatal(findings, err)
 	}

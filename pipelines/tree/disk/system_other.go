@@ -1,0 +1,40 @@
+//go:build !linux || portable
+
+package disk
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+
+	"github.com/gofrs/flock"
+)
+
+// readBelow and openBelow are for systems that open a path without following links in
+// one call; elsewhere os.Root does it, step by step.
+func readBelow(*os.File, string, []byte) ([]byte, error) { return nil, errors.ErrUnsupported }
+
+func openBelow(*os.File, string) (*os.File, error) { return nil, errors.ErrUnsupported }
+
+// device returns the file system that a file is on. Nobody asks for it here.
+func device(fs.FileInfo) uint64 { return 0 }
+
+// lock tries to lock the folder until what it returns is closed: nil where another
+// process has the lock. It closes f.
+func lock(f *os.File, alone bool) (io.Closer, error) {
+	_ = f.Close() // it was only looked at
+	// A folder cannot be opened for writing.
+	mutex := flock.New(f.Name(), flock.SetFlag(os.O_RDONLY))
+	try := mutex.TryRLock
+	if alone {
+		try = mutex.TryLock
+	}
+	if ok, err := try(); !ok || err != nil {
+		return nil, errors.Join(err, mutex.Close())
+	}
+	return mutex, nil
+}
+
+// wholeSync returns nil: only Linux is known to have such a call.
+func wholeSync(*os.File) func() error { return nil }
