@@ -240,7 +240,7 @@ func (v *View) tryLock(p string, alone bool) (ok bool, err error) {
 	return v.lock != nil, named(err, p)
 }
 
-// remove deletes the file, or the empty folder, at p. That there is none is no error.
+// remove deletes the file, or the empty folder, at p. That there is none is not an error.
 func (v *View) remove(p string) error {
 	v.closeFolder(p)
 	folder, err := v.folder(path.Dir(p))
