@@ -194,7 +194,7 @@ func unsealed(t *testing.T, env *environment, repo fleettest.Repo, tools toolcha
 	return len(want)
 }
 
-// rendered gives the Secrets that the chart renders with the values that kasou
+// rendered returns the Secrets that the chart renders with the values that kasou
 // wrote.
 func rendered(t *testing.T, env *environment, repo fleettest.Repo, tools toolchain.Toolchain, name string) []corev1.Secret {
 	t.Helper()

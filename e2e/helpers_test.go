@@ -90,7 +90,7 @@ func writeKubeconfig(t *testing.T, c *cluster.Cluster, inNamespace, name string,
 	must(t, err)
 }
 
-// rulesOf gives the RBAC rule that a permission prints for people.
+// rulesOf returns the RBAC rule that a permission prints for people.
 func rulesOf(t *testing.T, p host.Permission) []rbacv1.PolicyRule {
 	t.Helper()
 	var rules []rbacv1.PolicyRule

@@ -78,7 +78,7 @@ func TestSealingCertificate(t *testing.T) {
 	})
 }
 
-// nobody gives a host as a user without rights sees it.
+// nobody returns a host as a user without rights sees it.
 func nobody(t *testing.T, c *cluster.Cluster, user string) *host.Host {
 	t.Helper()
 	pair, err := c.Credential(user, nil, time.Hour)
@@ -95,8 +95,10 @@ func TestARefusalNamesTheMissingRule(t *testing.T) {
 		writeKubeconfig(t, env.host, "rights", "dev", []byte("kind: Config\n"))
 		user := "nobody-" + env.version.minor
 		for name, ask := range map[string]func(context.Context, *host.Host) error{
-			"range":      func(ctx context.Context, h *host.Host) error { _, err := host.ServiceCIDRs(ctx, h); return err },
-			"kubeconfig": func(ctx context.Context, h *host.Host) error { return kubeconfigError(host.ReadKubeconfig(ctx, h, devInRights)) },
+			"range": func(ctx context.Context, h *host.Host) error { _, err := host.ServiceCIDRs(ctx, h); return err },
+			"kubeconfig": func(ctx context.Context, h *host.Host) error {
+				return kubeconfigError(host.ReadKubeconfig(ctx, h, devInRights))
+			},
 			"certificate": func(ctx context.Context, h *host.Host) error {
 				_, err := host.SealingCertificate(ctx, h, "", "")
 				return err
@@ -130,7 +132,7 @@ func kubeconfigError(k host.Kubeconfig, err error) error {
 	return err
 }
 
-// grant gives a user one permission.
+// grant returns a user one permission.
 func grant(t *testing.T, c *cluster.Cluster, user string, p host.Permission) {
 	t.Helper()
 	rbac := clientOf(t, c).RbacV1()

@@ -94,7 +94,7 @@ func createNamespace(ctx context.Context, create create, name string) error {
 // loops and the controller watch.
 var counted = regexp.MustCompile(`(?m)^apiserver_request_total\{[^}]*verb="(?:GET|APPLY|PATCH|LIST)"[^}]*\} ([0-9.e+]+)$`)
 
-// requests gives how many requests the API server has answered, by its own
+// requests returns how many requests the API server has answered, by its own
 // count.
 func requests(t *testing.T, env *environment) int {
 	t.Helper()

@@ -143,7 +143,7 @@ func (w watched) clean(t *testing.T) {
 	}
 }
 
-// want gives the row of a rule. There must be no drift of another rule.
+// want returns the row of a rule. There must be no drift of another rule.
 func want(t *testing.T, r *report.Report, rule finding.Rule, also ...finding.Rule) report.Row {
 	t.Helper()
 	var found *report.Row

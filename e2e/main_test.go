@@ -84,7 +84,7 @@ func init() {
 	}
 }
 
-// hostOf gives the running host of a version, the same to every test.
+// hostOf returns the running host of a version, the same to every test.
 func hostOf(t *testing.T, v version) *environment {
 	t.Helper()
 	env, err := hosts[v.minor]()
@@ -99,7 +99,7 @@ func hostOf(t *testing.T, v version) *environment {
 	return env
 }
 
-// sealing gives the host's controller, or skips with the reason.
+// sealing returns the host's controller, or skips with the reason.
 func (e *environment) sealing(t *testing.T) *controller.Controller {
 	t.Helper()
 	if errors.Is(e.noController, pod.ErrNoNamespaces) {

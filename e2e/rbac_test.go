@@ -116,7 +116,7 @@ func TestTheDocumentedRolesAreEnoughForLiveDrift(t *testing.T) {
 			}
 		}
 		if err == nil || !strings.Contains(err.Error(), "kasou stores nothing on the host") {
-			t.Errorf("a write that is no dry run: %v", err)
+			t.Errorf("a write that is not a dry run: %v", err)
 		}
 		_, err = sets.Patch(t.Context(), "live", types.MergePatchType, scale, metav1.PatchOptions{DryRun: []string{metav1.DryRunAll}})
 		must(t, err)

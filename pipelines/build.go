@@ -29,7 +29,7 @@ type writer func(ctx context.Context, b *cluster.Builder, out *report.Report) er
 // anything is looked at beside the specs, and its error ends the build.
 func buildBy(ctx context.Context, o Options, begin func(context.Context, *workspace.Workspace) (writer, error)) (*report.Report, error) {
 	out := &report.Report{Command: "build", DryRun: o.DryRun}
-	if err := workspace.Sweep(ctx, o); err != nil {
+	if err := workspace.Sweep(ctx, &o); err != nil {
 		return nil, err
 	}
 	w, err := start(ctx, o, out)

@@ -139,7 +139,7 @@ func described(data []byte) string {
 	}
 	c, _ := seal.ParseCertificate(data, time.Now())
 	if c.Fingerprint == "" {
-		return "a file that is no certificate"
+		return "a file that is not a certificate"
 	}
 	return c.String()
 }

@@ -16,7 +16,7 @@ import (
 // would do.
 func Lock(ctx context.Context, o Options, hop bool) (*report.Report, error) {
 	out := &report.Report{Command: "lock", DryRun: o.DryRun}
-	if err := workspace.Sweep(ctx, o); err != nil {
+	if err := workspace.Sweep(ctx, &o); err != nil {
 		return nil, err
 	}
 	r, err := open(o, out)

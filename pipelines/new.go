@@ -47,7 +47,7 @@ func New(ctx context.Context, o Options, wanted fleet.NewOptions) (*report.Repor
 	if err != nil {
 		return nil, err
 	}
-	if err := workspace.Sweep(ctx, o); err != nil {
+	if err := workspace.Sweep(ctx, &o); err != nil {
 		return nil, err
 	}
 	file := layout.Of(o.Dir, wanted.Name).Spec()

@@ -120,7 +120,7 @@ func TestPlanComparesWithTheCommit(t *testing.T) {
 	planSpec(t, repo, "one", "vcluster-0.24.1", "  values: {controlPlane: {statefulSet: {labels: {a: b}}}}\n")
 	fleettest.MustPass(t, pipe(t, pipelines.Build, options), nil)
 	if r := pipe(t, pipelines.Plan, options); effects(r, "one") == "" {
-		t.Error("what is built and not committed is no step")
+		t.Error("what is built and not committed is not a step")
 	}
 	repo.Commit(t)
 	if r := pipe(t, pipelines.Plan, options); effects(r, "one") != "" {

@@ -21,7 +21,7 @@ type Registration = register.Source
 // cluster that has not booted yet is a note.
 func Register(ctx context.Context, o Options, from Registration) (*report.Report, error) {
 	out := &report.Report{Command: "register", DryRun: o.DryRun}
-	if err := workspace.Sweep(ctx, o); err != nil {
+	if err := workspace.Sweep(ctx, &o); err != nil {
 		return nil, err
 	}
 	w, err := start(ctx, o, out)

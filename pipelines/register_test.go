@@ -71,7 +71,7 @@ func TestRegister(t *testing.T) {
 	fleettest.MustPass(t, r, nil)
 	if r.Count(report.Changed) != 1 || !has(r, seal.RuleResealed) || has(r, seal.RuleTampered) {
 		fleettest.Print(t, r)
-		t.Error("a rotated credential must be resealed, and is no tampering")
+		t.Error("a rotated credential must be resealed, and is not tampering")
 	}
 	if opened := repo.Keys.Unseal(t, repo.Read(t, registration)); !strings.Contains(string(opened.Data["config"]), base64.StdEncoding.EncodeToString(rotated.Key)) {
 		t.Error("the new credential is not in the Secret")

@@ -450,7 +450,7 @@ func TestANewIdentityIsNoRotation(t *testing.T) {
 	fleettest.MustPass(t, r, err)
 }
 
-// The host's own API server is no virtual cluster, by whatever name.
+// The host's own API server is not a virtual cluster, by whatever name.
 func TestTheHostIsNoVirtualCluster(t *testing.T) {
 	repo, builder, _, k := signed(t)
 	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -2,10 +2,8 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 
 	"kasou/pipelines"
 	"kasou/pipelines/report"
@@ -36,14 +34,8 @@ func (e pullEvent) isFork() bool {
 // that cannot be written hides nothing of it, and fails nothing.
 func commented(s *session) (pipelines.Pipeline, error) {
 	var event pullEvent
-	if file := s.env.Getenv("GITHUB_EVENT_PATH"); file != "" {
-		data, err := os.ReadFile(file)
-		if err == nil {
-			err = json.Unmarshal(data, &event)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("GITHUB_EVENT_PATH: %w", err)
-		}
+	if err := readEvent(s.env.Getenv, &event); err != nil {
+		return nil, err
 	}
 	switch {
 	case event.PullRequest.Number == 0:
@@ -80,8 +72,7 @@ func comment(ctx context.Context, s *session, pulls *tracker.Pulls, number int, 
 		return nil
 	case err != nil:
 		return err
-	case result.Action != tracker.None:
-		fmt.Fprintf(s.env.Stderr, "kasou: %s the comment %s\n", result.Action, result.URL)
 	}
+	s.env.say("comment", result)
 	return nil
 }

@@ -91,10 +91,16 @@ func updateIssue(ctx context.Context, s *session, issue *tracker.Tracker, r *rep
 		return nil
 	case err != nil:
 		return err
-	case result.Action != tracker.None:
-		fmt.Fprintf(s.env.Stderr, "kasou: %s the issue %s\n", result.Action, result.URL)
 	}
+	s.env.say("issue", result)
 	return nil
+}
+
+// say tells what was done on GitHub to an issue, a comment or a pull request.
+func (e Env) say(what string, result tracker.Result) {
+	if result.Action != tracker.None {
+		fmt.Fprintf(e.Stderr, "kasou: %s the %s %s\n", result.Action, what, result.URL)
+	}
 }
 
 // runURL is the page of the workflow's run; a word outside Actions.

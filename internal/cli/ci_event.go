@@ -50,21 +50,30 @@ func before(getenv func(string) string) (string, error) {
 	if getenv("GITHUB_EVENT_NAME") == "" && getenv("GITLAB_CI") == "true" {
 		return beforeOnGitLab(getenv), nil
 	}
-	file := getenv("GITHUB_EVENT_PATH")
-	if getenv("GITHUB_EVENT_NAME") != "push" || file == "" {
-		return "", nil
-	}
-	data, err := os.ReadFile(file)
-	if err != nil {
-		return "", fmt.Errorf("GITHUB_EVENT_PATH: %w", err)
-	}
 	var event struct {
 		Before string `json:"before"`
 	}
-	if err := json.Unmarshal(data, &event); err != nil {
-		return "", fmt.Errorf("GITHUB_EVENT_PATH: %w", err)
+	if getenv("GITHUB_EVENT_NAME") != "push" {
+		return "", nil
 	}
-	return commitOrNone(event.Before), nil
+	err := readEvent(getenv, &event)
+	return commitOrNone(event.Before), err
+}
+
+// readEvent reads what GitHub tells of the event; nothing where it does not.
+func readEvent(getenv func(string) string, into any) error {
+	file := getenv("GITHUB_EVENT_PATH")
+	if file == "" {
+		return nil
+	}
+	data, err := os.ReadFile(file)
+	if err == nil {
+		err = json.Unmarshal(data, into)
+	}
+	if err != nil {
+		return fmt.Errorf("GITHUB_EVENT_PATH: %w", err)
+	}
+	return nil
 }
 
 // beforeOnGitLab returns the commit that a push or a merge request starts from

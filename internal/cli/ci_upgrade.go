@@ -192,16 +192,10 @@ func (p *proposer) ring(ctx context.Context, o pipelines.Options, ring string) (
 	}
 	result, err := p.pulls.Open(ctx, tracker.Pull{
 		Branch: b.Name, Base: p.publish.Branch, Run: runURL(p.env.Getenv), Title: message.Title,
-		Body: report.Proposal(seen, report.Options{Source: h.source}, tracker.Room),
+		Body: report.Proposal(seen, report.Options{Source: func(file string) ([]byte, error) { return readBelow(h.dir, file) }}, tracker.Room),
 	})
-	p.say(result)
+	p.env.say("pull request", result)
 	return seen, err
-}
-
-func (p *proposer) say(result tracker.Result) {
-	if result.Action != tracker.None {
-		fmt.Fprintf(p.env.Stderr, "kasou: %s the pull request %s\n", result.Action, result.URL)
-	}
 }
 
 // close closes the pull request of a branch, and deletes the branch. A person's branch
@@ -211,7 +205,7 @@ func (p *proposer) close(ctx context.Context, b *publish.Proposal, why string) e
 		return nil
 	}
 	result, err := p.pulls.Close(ctx, b.Name, why)
-	p.say(result)
+	p.env.say("pull request", result)
 	if err != nil {
 		return err
 	}
@@ -317,20 +311,10 @@ func (h *hop) in(dir string) pipelines.Options {
 // keepTexts keeps the texts that findings point into.
 func (h *hop) keepTexts(r *report.Report) {
 	for _, f := range r.Findings {
-		if data, err := h.source(f.File); err == nil && f.File != "" {
+		if data, err := readBelow(h.dir, f.File); err == nil && f.File != "" {
 			h.texts[f.File] = data
 		}
 	}
-}
-
-// source returns a file of the working copy that was built.
-func (h *hop) source(path string) ([]byte, error) {
-	root, err := os.OpenRoot(h.dir)
-	if err != nil {
-		return nil, err
-	}
-	defer root.Close()
-	return root.ReadFile(filepath.FromSlash(path))
 }
 
 // same reports whether what the branch has is of the hop that is wanted: the same

@@ -143,13 +143,13 @@ func newCommand(env Env, c *cobra.Command) *cobra.Command {
 	return c
 }
 
-// isTerminal says whether w is a terminal that shows escapes.
+// isTerminal reports whether w is a terminal that shows escapes.
 func isTerminal(env Env, w io.Writer) bool {
 	file, ok := w.(*os.File)
 	return ok && term.IsTerminal(int(file.Fd())) && env.Getenv("TERM") != "dumb"
 }
 
-// colors says whether to colour what goes to w: https://no-color.org.
+// colors reports whether to colour what goes to w: https://no-color.org.
 func colors(env Env, w io.Writer) bool {
 	return isTerminal(env, w) && env.Getenv("NO_COLOR") == ""
 }

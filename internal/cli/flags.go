@@ -106,6 +106,15 @@ func (f *flags) open(c *cobra.Command, names []string) (*session, error) {
 	return f.openAt(c, where, names)
 }
 
+// openNew is open where there may be no clusters folder yet.
+func (f *flags) openNew(c *cobra.Command) (*session, error) {
+	where, err := locateNew(f.env.Dir, f.clusters, !c.Flags().Changed("clusters"))
+	if err != nil {
+		return nil, err
+	}
+	return f.openAt(c, where, nil)
+}
+
 // openAt is open for a place that was found before.
 func (f *flags) openAt(c *cobra.Command, where location, names []string) (*session, error) {
 	if f.jobs < 1 {
@@ -239,10 +248,12 @@ func (f *flags) document(c *cobra.Command, r *report.Report, text []byte) error 
 	return err
 }
 
-// source gives a file of the repo for the line that a finding points at. It
-// follows no link out of the repo.
-func (s *session) source(path string) ([]byte, error) {
-	root, err := os.OpenRoot(s.root)
+// source returns a file of the repo for the line that a finding points at.
+func (s *session) source(path string) ([]byte, error) { return readBelow(s.root, path) }
+
+// readBelow returns a file below a folder. It follows no link out of that.
+func readBelow(dir, path string) ([]byte, error) {
+	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return nil, err
 	}
@@ -266,7 +277,7 @@ func (f *flags) completeClusters(c *cobra.Command, args []string, _ string) ([]s
 	return without(clusterFolders(where), args), cobra.ShellCompDirectiveNoFileComp
 }
 
-// clusterFolders gives the names of the folders with a spec.yaml: completion
+// clusterFolders returns the names of the folders with a spec.yaml: completion
 // must work while the fleet is being edited.
 func clusterFolders(where location) []string {
 	dir := filepath.Join(where.root, filepath.FromSlash(where.dir))

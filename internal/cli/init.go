@@ -47,11 +47,7 @@ func (f *flags) begin(c *cobra.Command, b pipelines.Beginning) error {
 	if b.Action, err = actionReference(b.Action); err != nil {
 		return err
 	}
-	where, err := locateNew(f.env.Dir, f.clusters, !c.Flags().Changed("clusters"))
-	if err != nil {
-		return err
-	}
-	s, err := f.openAt(c, where, nil)
+	s, err := f.openNew(c)
 	if err != nil {
 		return err
 	}
@@ -61,8 +57,7 @@ func (f *flags) begin(c *cobra.Command, b pipelines.Beginning) error {
 	}
 	return s.run(c, "beginning", func(ctx context.Context, o pipelines.Options) (*report.Report, error) {
 		r, err := pipelines.Init(ctx, o, b)
-		var unknown *pipelines.NoRemoteError
-		if errors.As(err, &unknown) {
+		if _, ok := errors.AsType[*pipelines.NoRemoteError](err); ok {
 			err = usageError{err}
 		}
 		return r, err

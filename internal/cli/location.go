@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"errors"
 	"io/fs"
 	"os"
@@ -27,10 +28,7 @@ func locate(workDir, clusters string, isDefault bool) (location, error) {
 	if folder, err = filepath.EvalSymlinks(folder); err != nil {
 		return location{}, err
 	}
-	root := gitTop(filepath.Dir(folder))
-	if root == "" {
-		root = filepath.Dir(folder)
-	}
+	root := cmp.Or(gitTop(filepath.Dir(folder)), filepath.Dir(folder))
 	dir, err := filepath.Rel(root, folder)
 	if err != nil {
 		return location{}, err
@@ -50,10 +48,7 @@ func locateNew(workDir, clusters string, isDefault bool) (location, error) {
 	if err != nil {
 		return location{}, err
 	}
-	root := gitTop(start)
-	if root == "" {
-		root = start
-	}
+	root := cmp.Or(gitTop(start), start)
 	folder := filepath.Join(start, clusters)
 	switch {
 	case filepath.IsAbs(clusters):
@@ -99,17 +94,15 @@ func isFolder(path, said string) error {
 	return nil
 }
 
-// gitTop gives the nearest folder at or above dir with a .git (a file in
+// gitTop returns the nearest folder at or above dir with a .git (a file in
 // worktrees and submodules), or "".
 func gitTop(dir string) string {
-	for {
+	for ; ; dir = filepath.Dir(dir) {
 		if _, err := os.Lstat(filepath.Join(dir, ".git")); err == nil {
 			return dir
 		}
-		parent := filepath.Dir(dir)
-		if parent == dir {
+		if dir == filepath.Dir(dir) {
 			return ""
 		}
-		dir = parent
 	}
 }

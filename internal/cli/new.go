@@ -23,11 +23,7 @@ func newNew(f *flags) *cobra.Command {
 		Args:              oneCluster,
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(c *cobra.Command, args []string) error {
-			where, err := locateNew(f.env.Dir, f.clusters, !c.Flags().Changed("clusters"))
-			if err != nil {
-				return err
-			}
-			s, err := f.openAt(c, where, nil)
+			s, err := f.openNew(c)
 			if err != nil {
 				return err
 			}

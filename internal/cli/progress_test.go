@@ -64,7 +64,7 @@ func TestNothingIsATerminalInATest(t *testing.T) {
 	defer null.Close()
 	env := Env{Stderr: null, Getenv: func(string) string { return "" }}
 	if newProgress(env, "building") != nil || colors(env, null) || colors(env, &bytes.Buffer{}) {
-		t.Error("progress or colour for what is no terminal")
+		t.Error("progress or colour for what is not a terminal")
 	}
 	var none *progress
 	none.Step(1, 1, "a") // on a pipe

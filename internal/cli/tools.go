@@ -12,7 +12,7 @@ import (
 	"kasou/pipelines/toolchain/embedded"
 )
 
-// openTools gives the toolchain that --toolchain names. auto is dagger where a
+// openTools returns the toolchain that --toolchain names. auto is dagger where a
 // session or an engine is named by the environment, and falls back to embedded,
 // saying so, where that cannot be used.
 func (f *flags) openTools(ctx context.Context, where location, cache string) (toolchain.Toolchain, error) {
@@ -35,7 +35,7 @@ func (f *flags) openTools(ctx context.Context, where location, cache string) (to
 	return embedded.New(embedded.Options{Workers: f.jobs})
 }
 
-// images gives the images by which fleet.yaml replaces tools. What is wrong
+// images returns the images by which fleet.yaml replaces tools. What is wrong
 // with the fleet, the pipeline itself will say.
 func images(where location) map[string]string {
 	f, _, err := fleet.Load(where.root, where.dir, fleet.SharedAlone())
@@ -45,7 +45,7 @@ func images(where location) map[string]string {
 	return f.Spec.Toolchain.Images()
 }
 
-// inProcess gives a helm in this process, started when it is first asked for:
+// inProcess returns a helm in this process, started when it is first asked for:
 // an engine keeps what containers are given, so values that must not show do
 // not go there.
 func (s *session) inProcess() (toolchain.Helm, error) {

@@ -17,7 +17,7 @@ import (
 	"kasou/pipelines/finding"
 )
 
-// rulesInCode gives the constant of every rule in the code, by the rule's name.
+// rulesInCode returns the constant of every rule in the code, by the rule's name.
 func rulesInCode(t *testing.T) map[string]string {
 	t.Helper()
 	rules := map[string]string{}

@@ -60,7 +60,7 @@ func (r Repo) Copy(t testing.TB, file, from string) {
 	r.Write(t, file, data)
 }
 
-// Read gives a file below the root.
+// Read returns a file below the root.
 func (r Repo) Read(t testing.TB, file string) []byte {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join(r.Root, filepath.FromSlash(file)))

@@ -92,7 +92,7 @@ func (g *GitHub) add(i Issue) *Issue {
 	return &i
 }
 
-// Issue gives a copy of one.
+// Issue returns a copy of one.
 func (g *GitHub) Issue(number int) Issue {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -114,14 +114,14 @@ func (g *GitHub) Close(number int) {
 	g.issues[number-1].State = "closed"
 }
 
-// Count gives the number of issues, whatever their state.
+// Count returns the number of issues, whatever their state.
 func (g *GitHub) Count() int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return len(g.issues)
 }
 
-// Writes gives the requests since the last call that were to change something.
+// Writes returns the requests since the last call that were to change something.
 func (g *GitHub) Writes() []string {
 	g.mu.Lock()
 	defer g.mu.Unlock()

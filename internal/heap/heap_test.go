@@ -52,7 +52,7 @@ func TestTheHeapIsOnHugePages(t *testing.T) {
 	}
 }
 
-// hugeMemory gives the bytes that are on huge pages in a process that calls Grow,
+// hugeMemory returns the bytes that are on huge pages in a process that calls Grow,
 // or does not.
 func hugeMemory(t *testing.T, what string) int {
 	t.Helper()

@@ -7,7 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// askHuge says whether it is for programs to ask: "always" gives huge pages to
+// askHuge reports whether it is for programs to ask: "always" gives huge pages to
 // all, "never" to none
 // (https://docs.kernel.org/admin-guide/mm/transhuge.html).
 func askHuge() bool {

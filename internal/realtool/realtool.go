@@ -60,7 +60,7 @@ func Remove() {
 	}
 }
 
-// HelmTemplate gives the files that the real helm command writes for the
+// HelmTemplate returns the files that the real helm command writes for the
 // release, or an error with what it said.
 func HelmTemplate(t testing.TB, r toolchain.Release) (manifest.Files, error) {
 	t.Helper()
@@ -93,7 +93,7 @@ func HelmTemplate(t testing.TB, r toolchain.Release) (manifest.Files, error) {
 	return read(t, out), nil
 }
 
-// read gives the files below dir, none where it is not there.
+// read returns the files below dir, none where it is not there.
 func read(t testing.TB, dir string) manifest.Files {
 	t.Helper()
 	files := manifest.Files{}

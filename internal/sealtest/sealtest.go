@@ -1,4 +1,4 @@
-// Package sealtest gives tests what a Sealed Secrets controller has: key pairs,
+// Package sealtest returns tests what a Sealed Secrets controller has: key pairs,
 // and a way to open what was sealed.
 package sealtest
 
@@ -37,7 +37,7 @@ func NewKeyPair(t testing.TB) KeyPair {
 	return KeyPair{Certificate: Certify(t, key, &key.PublicKey, now.AddDate(-5, 0, 0), now.AddDate(5, 0, 0)), Private: key}
 }
 
-// Certify gives a certificate in PEM for a public key, self-signed where the
+// Certify returns a certificate in PEM for a public key, self-signed where the
 // signer is its private key.
 func Certify(t testing.TB, signer, public any, notBefore, notAfter time.Time) []byte {
 	t.Helper()
@@ -67,7 +67,7 @@ func (p KeyPair) Unseal(t testing.TB, document []byte) *corev1.Secret {
 	return secret
 }
 
-// Shape gives a SealedSecret in JSON, with the start of each
+// Shape returns a SealedSecret in JSON, with the start of each
 // ciphertext alone, which is its version: every sealing gives another one.
 func Shape(t testing.TB, document []byte) map[string]any {
 	t.Helper()
@@ -80,7 +80,7 @@ func Shape(t testing.TB, document []byte) map[string]any {
 	for name, value := range values {
 		text, _ := value.(string)
 		if len(text) < 300 {
-			t.Errorf("%s is no ciphertext: %q", name, text)
+			t.Errorf("%s is not a ciphertext: %q", name, text)
 			continue
 		}
 		values[name] = text[:2]

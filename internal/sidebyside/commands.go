@@ -60,7 +60,7 @@ func (b *bench) commands(ctx context.Context, r *result, of repo) error {
 	return nil
 }
 
-// spread gives n places evenly over a fleet.
+// spread returns n places evenly over a fleet.
 func spread(size, n int) []int {
 	places := make([]int, n)
 	for i := range places {
@@ -69,7 +69,7 @@ func spread(size, n int) []int {
 	return places
 }
 
-// contest gives what the whole fleet would take.
+// contest returns what the whole fleet would take.
 func (c *commands) contest(ctx context.Context, name contestant) (measure, error) {
 	if name == loop {
 		m, err := c.phase(func() error { return c.each(ctx, c.whole) })
@@ -170,7 +170,7 @@ func (c *commands) step(ctx context.Context, total *time.Duration, args ...strin
 	return err
 }
 
-// secretsBelow gives the files below dir that hold a Secret.
+// secretsBelow returns the files below dir that hold a Secret.
 func secretsBelow(dir string) ([]string, error) {
 	var found []string
 	err := filepath.WalkDir(dir, func(file string, entry fs.DirEntry, err error) error {

@@ -112,7 +112,7 @@ func values(chart string, i int) string {
 // change edits one spec.
 func (r repo) change() error { return r.writeSpec(r.size/2, r.mark+"-changed") }
 
-// schemaLocations gives the flags by which kubeconform validates against the
+// schemaLocations returns the flags by which kubeconform validates against the
 // schemas that kasou uses. They are unpacked below dir.
 func (r repo) schemaLocations(dir string) ([]string, error) {
 	f, findings, err := fleet.Load(r.root, "clusters")

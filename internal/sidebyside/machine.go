@@ -34,7 +34,7 @@ func commit(ctx context.Context) string {
 	return strings.TrimSpace(string(out))
 }
 
-// line gives the first line of a file of the system, or a word that it is not
+// line returns the first line of a file of the system, or a word that it is not
 // known.
 func line(file string) string {
 	data, _ := os.ReadFile(file)
@@ -45,7 +45,7 @@ func line(file string) string {
 	return first
 }
 
-// field gives the value after the first "name:" in a file of the system.
+// field returns the value after the first "name:" in a file of the system.
 func field(file, name string) string {
 	data, _ := os.ReadFile(file)
 	for l := range strings.Lines(string(data)) {

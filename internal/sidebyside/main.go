@@ -69,7 +69,7 @@ func parse(args []string, progress io.Writer) (settings, error) {
 	for size := range strings.SplitSeq(*sizes, ",") {
 		n, err := strconv.Atoi(size)
 		if err != nil || n < 1 {
-			return s, fmt.Errorf("-sizes: %q is no number of clusters", size)
+			return s, fmt.Errorf("-sizes: %q is not a number of clusters", size)
 		}
 		s.sizes = append(s.sizes, n)
 	}

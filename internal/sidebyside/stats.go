@@ -16,7 +16,7 @@ func (m measure) times(factor float64) measure {
 	return m
 }
 
-// scaleShell gives the clever shell's time for a fleet of the size: made is
+// scaleShell returns the clever shell's time for a fleet of the size: made is
 // rendering and sealing a sample, one is kubeconform over one cluster of it, all
 // over the whole sample. What kubeconform takes to start and to read schemas is
 // in one, and counts once.
@@ -38,13 +38,13 @@ func (m measure) then(other measure) measure {
 		memory: memory{own: max(m.own, other.own), resident: max(m.resident, other.resident)}}
 }
 
-// each gives the time for one of n clusters.
+// each returns the time for one of n clusters.
 func (s steps) each(n int) steps {
 	d := time.Duration(n)
 	return steps{helm: s.helm / d, kubeseal: s.kubeseal / d, kubeconform: s.kubeconform / d, cpu: s.cpu / d}
 }
 
-// median gives the middle one, of an even number the mean of the two in the
+// median returns the middle one, of an even number the mean of the two in the
 // middle, and 0 of none.
 func median[T int64 | float64 | time.Duration](all []T) T {
 	if len(all) == 0 {

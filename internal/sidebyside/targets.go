@@ -154,7 +154,7 @@ func memoryTarget(chart string, results []*result) target {
 		measured && most > 0, most < memoryLimit)
 }
 
-// sized gives a chart's result for a size, or nil.
+// sized returns a chart's result for a size, or nil.
 func sized(results []*result, chart string, size int) *result {
 	i := slices.IndexFunc(results, func(r *result) bool { return r.chart == chart && r.size == size })
 	if i < 0 {

@@ -14,7 +14,7 @@ const Env = "KASOU_UPSTREAM_CHARTS"
 // environment names none.
 func Dir() string { return os.Getenv(Env) }
 
-// Charts gives the folder with the upstream charts as .tgz files. It skips the
+// Charts returns the folder with the upstream charts as .tgz files. It skips the
 // test, with the reason, where there is none.
 func Charts(t testing.TB) string {
 	t.Helper()
@@ -25,7 +25,7 @@ func Charts(t testing.TB) string {
 	return dir
 }
 
-// All gives the paths of all upstream charts, sorted by name. It skips the
+// All returns the paths of all upstream charts, sorted by name. It skips the
 // test where there are none.
 func All(t testing.TB) []string {
 	t.Helper()
@@ -36,7 +36,7 @@ func All(t testing.TB) []string {
 	return found
 }
 
-// Chart gives the path of one upstream chart, such as vcluster-0.4.3. It skips
+// Chart returns the path of one upstream chart, such as vcluster-0.4.3. It skips
 // the test where it is not there.
 func Chart(t testing.TB, name string) string {
 	t.Helper()

@@ -116,7 +116,7 @@ func loadFrom(t *testing.T, repo string) map[string]workflow {
 	return all
 }
 
-// events gives what starts the workflow.
+// events returns what starts the workflow.
 func (w workflow) events() []string {
 	var names []string
 	for i := 0; i < len(w.On.Content); i += 2 {

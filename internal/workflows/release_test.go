@@ -177,7 +177,7 @@ func TestTheActionRefusesAnotherRelease(t *testing.T) {
 	}{
 		{"a later commit", f.later, "0", files(good, sums(linux, good)), nil, 0, "no release is of " + f.later},
 		{"a branch", "main", "0", files(good, sums(linux, good)), nil, 0, "no release is of main"},
-		{"a tag that is no version", "moving", "0", files(good, sums(linux, good)), nil, 0, "no release is of moving"},
+		{"a tag that is not a version", "moving", "0", files(good, sums(linux, good)), nil, 0, "no release is of moving"},
 		{"a part of a commit", f.commit[:12], "0", files(good, sums(linux, good)), nil, 0, "no release is of"},
 		{"a pattern", "v1.*", "0", files(good, sums(linux, good)), nil, 0, "no release is of"},
 		{"a command", "v1.0.0$(touch gone)", "0", files(good, sums(linux, good)), nil, 0, "no release is of"},

@@ -71,7 +71,7 @@ func (h *hub) git(dir string, args ...string) string {
 	return strings.TrimSpace(string(out))
 }
 
-// checkout gives a fresh shallow clone of the branch, as actions/checkout does
+// checkout returns a fresh shallow clone of the branch, as actions/checkout does
 // for a push; for a pull request it leaves HEAD detached.
 func (h *hub) checkout(branch string, detached bool) string {
 	h.t.Helper()

@@ -34,7 +34,7 @@ type runner struct {
 	values map[string]string
 }
 
-// newRunner gives a runner for an event, in a clone that is as checkout leaves
+// newRunner returns a runner for an event, in a clone that is as checkout leaves
 // it. env is added to what scripts see.
 func newRunner(t *testing.T, clone, event string, env ...string) *runner {
 	t.Helper()
@@ -164,7 +164,7 @@ func outputs(text string) map[string]string {
 	return all
 }
 
-// orOne gives one empty value for a job without a matrix.
+// orOne returns one empty value for a job without a matrix.
 func orOne(values []string) []string {
 	if len(values) == 0 {
 		return []string{""}

@@ -26,7 +26,7 @@ type Extra struct {
 	Object map[string]any
 }
 
-// Objects gives kasou's own objects for c, by path from the repo's root:
+// Objects returns kasou's own objects for c, by path from the repo's root:
 // DIR/NAME/manifests/namespace.yaml, DIR/root/NAME.yaml, and extras beside the
 // Namespace. In a shared namespace only the first sharer by name writes the
 // Namespace. Findings are about the specs; the error is a wrong extra.
@@ -74,7 +74,7 @@ func (e Extra) check() error {
 	return nil
 }
 
-// Marshal gives an object of kasou's own as YAML, keys sorted, below the header
+// Marshal returns an object of kasou's own as YAML, keys sorted, below the header
 // that says which spec it comes from.
 func Marshal(c fleet.Cluster, object any) ([]byte, error) {
 	data, err := yaml.Marshal(object)

@@ -40,14 +40,14 @@ type tlsClientConfig struct {
 // SecretName returns the name of c's cluster Secret.
 func SecretName(c fleet.Cluster) string { return "cluster-" + c.Name }
 
-// ClusterServer gives the server as the cluster Secret has it. Applications
+// ClusterServer returns the server as the cluster Secret has it. Applications
 // that deploy into the cluster must name exactly this string. The error says
 // why Argo CD should not or cannot dial it.
 func ClusterServer(c fleet.Cluster) (string, error) {
 	return fleet.NormalizeServer(c.Spec.Server)
 }
 
-// ClusterSecret gives Argo CD's cluster Secret for c, made of the spec and the
+// ClusterSecret returns Argo CD's cluster Secret for c, made of the spec and the
 // credential alone; it is plaintext, for seal to seal. The same inputs give the
 // same bytes. It is nil where the findings, which stand in the spec, hold an
 // error.
@@ -156,7 +156,7 @@ func configOf(cred credential.Credential) ([]byte, error) {
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }
 
-// ReadClusterSecret gives the server and the credential in a cluster Secret, as
+// ReadClusterSecret returns the server and the credential in a cluster Secret, as
 // ClusterSecret writes them. The error quotes nothing of the Secret.
 func ReadClusterSecret(secret *corev1.Secret) (server string, cred credential.Credential, err error) {
 	var config clusterConfig

@@ -17,7 +17,7 @@ var (
 	inServer = []string{"spec", "server"}
 )
 
-// checkServer gives the server in the one spelling that is compared: Argo CD
+// checkServer returns the server in the one spelling that is compared: Argo CD
 // takes any string, dials one without https:// over plain HTTP, and knows two
 // spellings of one server as two clusters.
 func checkServer(c fleet.Cluster) (string, finding.List) {

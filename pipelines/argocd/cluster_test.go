@@ -22,7 +22,7 @@ import (
 	"kasou/pipelines/manifest"
 )
 
-// fixedPair gives the same certificate and key every time: Ed25519 signs
+// fixedPair returns the same certificate and key every time: Ed25519 signs
 // without chance.
 func fixedPair(t *testing.T, seed byte) (certPEM, keyPEM []byte) {
 	t.Helper()

@@ -12,7 +12,7 @@ const (
 	compareOptions = "argocd.argoproj.io/compare-options"
 )
 
-// namespace gives the Namespace of c. It has no sync wave: Argo CD moves a
+// namespace returns the Namespace of c. It has no sync wave: Argo CD moves a
 // Namespace before the first object that lives in it, PreSync hooks too.
 func namespace(c fleet.Cluster) map[string]any {
 	return map[string]any{
@@ -52,7 +52,7 @@ func namespaceLabels(p *fleet.PodSecurity) map[string]any {
 	return labels
 }
 
-// sharersOf gives the clusters, c among them, that declare to share c's
+// sharersOf returns the clusters, c among them, that declare to share c's
 // namespace, sorted by name as the fleet is.
 func sharersOf(f *fleet.Fleet, c fleet.Cluster) []fleet.Cluster {
 	if !c.Spec.ShareNamespace {
@@ -67,7 +67,7 @@ func sharersOf(f *fleet.Fleet, c fleet.Cluster) []fleet.Cluster {
 	return sharers
 }
 
-// owns says whether c writes the Namespace. Were every sharer to write it, each
+// owns reports whether c writes the Namespace. Were every sharer to write it, each
 // Application would claim the same object and undo the others' tracking.
 func owns(c fleet.Cluster, sharers []fleet.Cluster) bool {
 	return len(sharers) == 0 || sharers[0].Name == c.Name

@@ -29,8 +29,7 @@ func defaultConfigFiles() configFiles {
 }
 
 func unreadableConfig(file string, err error) *Problem {
-	var pathError *fs.PathError
-	if errors.As(err, &pathError) {
+	if pathError, ok := errors.AsType[*fs.PathError](err); ok {
 		err = pathError.Err
 	}
 	return &Problem{

@@ -108,7 +108,7 @@ func unusablePath(name string, err error) error {
 	case errors.Is(err, syscall.ELOOP):
 		return pathProblem(name, "is a symbolic link that leads to itself", "Remove the link.")
 	case errors.Is(err, syscall.ENOTDIR):
-		return pathProblem(name, "is below a file that is no folder", "Write the chart's path from the repo's root.")
+		return pathProblem(name, "is below a file that is not a folder", "Write the chart's path from the repo's root.")
 	case escapes(err):
 		return pathProblem(name, "leaves the repo through a symbolic link", "Copy the chart into the repo, or name the repository that has it.")
 	}

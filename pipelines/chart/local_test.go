@@ -86,7 +86,7 @@ func TestPathProblems(t *testing.T) {
 		{"missing", "charts/none", nil, RulePath, "is not there"},
 		{"above the repo", "../x", nil, RulePath, "not inside the repo"},
 		{"absolute", outside, nil, RulePath, "not inside the repo"},
-		{"below a file", "charts/demo/Chart.yaml/x", nil, RulePath, "no folder"},
+		{"below a file", "charts/demo/Chart.yaml/x", nil, RulePath, "not a folder"},
 		{"a link out of the repo", "link", func(root, _ string) error { return os.Symlink(outside, filepath.Join(root, "link")) }, RulePath, "leaves the repo"},
 		{"a file linked from outside", "charts/demo", func(_, folder string) error {
 			return os.Symlink(filepath.Join(outside, "secret"), filepath.Join(folder, "secret"))

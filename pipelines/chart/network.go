@@ -141,11 +141,8 @@ func checkRedirect(request *http.Request, via []*http.Request) error {
 }
 
 func redirectProblem(first *http.Request, what string) *Problem {
-	return &Problem{
-		Rule: RuleRepository, Field: "repository",
-		Message: fmt.Sprintf("%s %s", redact(first.URL.String()), what),
-		Hint:    "Name the repository's real address.",
-	}
+	return repositoryProblem(fmt.Sprintf("%s %s", redact(first.URL.String()), what),
+		"Name the repository's real address.")
 }
 
 // newTransport returns a transport as Helm's: proxies from the environment, and

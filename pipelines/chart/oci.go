@@ -106,11 +106,8 @@ func (r *registries) do(ctx context.Context, name string, work func(context.Cont
 	}
 	repository, err := remote.NewRepository(name)
 	if err != nil {
-		return &Problem{
-			Rule: RuleRepository, Field: "repository",
-			Message: fmt.Sprintf("oci://%s is not a repository of a registry", name),
-			Hint:    "Write oci://HOST/PATH in lower case, without the chart's name and without a tag.",
-		}
+		return repositoryProblem(fmt.Sprintf("oci://%s is not a repository of a registry", name),
+			"Write oci://HOST/PATH in lower case, without the chart's name and without a tag.")
 	}
 	repository.Client = client
 	attempt := func(ctx context.Context) error { return work(ctx, repository) }
@@ -126,11 +123,8 @@ func (r *registries) do(ctx context.Context, name string, work func(context.Cont
 }
 
 func plainRegistry(name string) *Problem {
-	return &Problem{
-		Rule: RuleRepository, Field: "repository",
-		Message: fmt.Sprintf("the registry of oci://%s speaks plain http", name),
-		Hint:    "Serve it over https; kasou speaks plain http only to a registry on this machine.",
-	}
+	return repositoryProblem(fmt.Sprintf("the registry of oci://%s speaks plain http", name),
+		"Serve it over https; kasou speaks plain http only to a registry on this machine.")
 }
 
 func loopback(hostport string) bool {

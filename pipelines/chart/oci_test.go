@@ -83,6 +83,33 @@ func TestRegistry(t *testing.T) {
 	fetchFinding(t, newStore(t, WithCache(t.TempDir())), ref, &pin, RuleDigest, pin.Digest, manifest.Digest(replaced))
 }
 
+// A new pin asks the registry which archive it has, and takes that from the cache.
+func TestAnArchiveInTheCacheIsNotPulledAgain(t *testing.T) {
+	isolate(t)
+	server := serveOCI(t)
+	archive := packChart(t, "demo", "1.2.3", "one")
+	server.push(t, archive, "charts/demo:1.2.3")
+	ref := remoteRef("oci://"+server.host+"/charts", "demo", "1.2.3")
+	fetch(t, newStore(t), ref, nil)
+	var manifests, blobs atomic.Int64
+	server.before = func(_ http.ResponseWriter, r *http.Request) bool {
+		if strings.Contains(r.URL.Path, "/blobs/") {
+			blobs.Add(1)
+		}
+		if strings.Contains(r.URL.Path, "/manifests/") {
+			manifests.Add(1)
+		}
+		return false
+	}
+	if ch, _ := fetch(t, newStore(t), ref, nil); !bytes.Equal(ch.Archive, archive) || manifests.Load() == 0 || blobs.Load() > 0 {
+		t.Errorf("%s by %d manifests and %d blobs", ch.Digest, manifests.Load(), blobs.Load())
+	}
+	fetch(t, newStore(t, WithCache(t.TempDir())), ref, nil)
+	if blobs.Load() == 0 {
+		t.Error("no archive was pulled into an empty cache")
+	}
+}
+
 func TestRegistryCredentials(t *testing.T) {
 	isolate(t)
 	server := serveOCI(t)

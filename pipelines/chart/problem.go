@@ -25,6 +25,10 @@ func (p *Problem) Finding(c fleet.Cluster) finding.Finding {
 	return c.Finding(finding.Error, p.Rule, []string{"spec", "chart", p.Field}, p.Message, p.Hint)
 }
 
+func repositoryProblem(message, hint string) *Problem {
+	return &Problem{Rule: RuleRepository, Field: "repository", Message: message, Hint: hint}
+}
+
 func notAChart(source, field, format string, args ...any) *Problem {
 	return &Problem{
 		Rule: RuleNotAChart, Field: field,

@@ -22,23 +22,16 @@ func answered(target string, err error) error {
 
 // refused is a 4xx answer for something at a repository.
 func refused(target string, code int) *Problem {
-	answer := fmt.Sprintf("%s answers %d %s", target, code, http.StatusText(code))
+	p := repositoryProblem(fmt.Sprintf("%s answers %d %s", target, code, http.StatusText(code)),
+		"Check the repository's URL, and whether a proxy is in the way.")
 	switch code {
 	case http.StatusUnauthorized, http.StatusForbidden:
-		return &Problem{
-			Rule: RuleCredentials, Field: "repository", Message: answer,
-			Hint: "Log in with `helm repo add --username …` or `helm registry login`, or check that the chart exists: many servers answer so for what is not there.",
-		}
+		p.Rule = RuleCredentials
+		p.Hint = "Log in with `helm repo add --username …` or `helm registry login`, or check that the chart exists: many servers answer so for what is not there."
 	case http.StatusNotFound, http.StatusGone:
-		return &Problem{
-			Rule: RuleNotFound, Field: "repository", Message: answer,
-			Hint: "Check the repository's URL; it is the one that `helm repo add` takes.",
-		}
+		p.Rule, p.Hint = RuleNotFound, "Check the repository's URL; it is the one that `helm repo add` takes."
 	}
-	return &Problem{
-		Rule: RuleRepository, Field: "repository", Message: answer,
-		Hint: "Check the repository's URL, and whether a proxy is in the way.",
-	}
+	return p
 }
 
 func tooLarge(target string, limit int64) *Problem {

@@ -127,11 +127,8 @@ func parseIndex(data []byte, source string) (repositoryIndex, error) {
 		err = errors.New("no API version specified")
 	}
 	if err != nil {
-		return nil, &Problem{
-			Rule: RuleRepository, Field: "repository",
-			Message: fmt.Sprintf("%s is not the index of a chart repository: %v", source, err),
-			Hint:    "Check the repository's URL; `helm repo add` needs the same one.",
-		}
+		return nil, repositoryProblem(fmt.Sprintf("%s is not the index of a chart repository: %v", source, err),
+			"Check the repository's URL; `helm repo add` needs the same one.")
 	}
 	return file.Entries, nil
 }
@@ -162,11 +159,8 @@ func (index repositoryIndex) versions(name string) []string {
 
 // target returns the URL of the archive. Helm takes the first one, so does kasou.
 func (entry indexEntry) target(ref fleet.Chart) (*url.URL, *Problem) {
-	p := &Problem{
-		Rule: RuleRepository, Field: "repository",
-		Message: fmt.Sprintf("the index of %s gives no usable URL for %s %s", redact(ref.Repository), ref.Name, ref.Version),
-		Hint:    "Ask the repository's owner to publish the index anew.",
-	}
+	p := repositoryProblem(fmt.Sprintf("the index of %s gives no usable URL for %s %s", redact(ref.Repository), ref.Name, ref.Version),
+		"Ask the repository's owner to publish the index anew.")
 	if len(entry.URLs) == 0 {
 		return nil, p
 	}

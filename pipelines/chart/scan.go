@@ -176,8 +176,7 @@ func isSubchartArchive(name string) bool {
 }
 
 func unreadable(err error) error {
-	var r refusal
-	if errors.As(err, &r) {
+	if r, ok := errors.AsType[refusal](err); ok {
 		return r
 	}
 	return refuse("it cannot be read: %v", err)

@@ -1,13 +1,11 @@
 package chart
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
-	"helm.sh/helm/v3/pkg/chart/loader"
 	"helm.sh/helm/v3/pkg/chartutil"
 
 	"kasou/pipelines/toolchain"
@@ -22,33 +20,28 @@ const schemaFile = "values.schema.json"
 // in it as descriptions. References in it begin with base, such as #/definitions/values.
 // An error says what of the chart does not parse.
 func ValuesSchema(ch toolchain.Chart, base string) (map[string]any, error) {
-	files, err := loader.LoadArchiveFiles(bytes.NewReader(ch.Archive))
+	files, err := filesOf(ch)
 	if err != nil {
-		return nil, fmt.Errorf("reading chart %s: %w", ch.Source, err)
+		return nil, err
 	}
-	made := map[string]any{"type": "object"}
-	for _, file := range files {
-		switch file.Name {
-		case schemaFile:
-			var own map[string]any
-			if err := json.Unmarshal(file.Data, &own); err != nil {
-				return nil, fmt.Errorf("%s of chart %s: %w", schemaFile, ch.Source, err)
-			}
-			for _, key := range []string{"$schema", "$id", "id"} {
-				delete(own, key)
-			}
-			return partial(own, base).(map[string]any), nil
-		case chartutil.ValuesfileName:
-			var document yaml.Node
-			if err := yaml.Unmarshal(file.Data, &document); err != nil {
-				return nil, fmt.Errorf("%s of chart %s: %w", chartutil.ValuesfileName, ch.Source, err)
-			}
-			if len(document.Content) > 0 {
-				made = schemaOf(document.Content[0], 0)
-			}
+	if data, ok := files[schemaFile]; ok {
+		var own map[string]any
+		if err := json.Unmarshal(data, &own); err != nil {
+			return nil, fmt.Errorf("%s of chart %s: %w", schemaFile, ch.Source, err)
 		}
+		for _, key := range []string{"$schema", "$id", "id"} {
+			delete(own, key)
+		}
+		return partial(own, base).(map[string]any), nil
 	}
-	return made, nil
+	var document yaml.Node
+	if err := yaml.Unmarshal(files[chartutil.ValuesfileName], &document); err != nil {
+		return nil, fmt.Errorf("%s of chart %s: %w", chartutil.ValuesfileName, ch.Source, err)
+	}
+	if len(document.Content) == 0 {
+		return map[string]any{"type": "object"}, nil
+	}
+	return schemaOf(document.Content[0], 0), nil
 }
 
 // partial returns a schema for a part of what it describes, moved to base. References out

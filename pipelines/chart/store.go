@@ -23,7 +23,7 @@ import (
 	"kasou/pipelines/toolchain"
 )
 
-// Store gives charts. Within one Store each source is fetched once, whatever
+// Store returns charts. Within one Store each source is fetched once, whatever
 // number of clusters asks. It is safe for concurrent use.
 type Store struct {
 	root  string
@@ -255,7 +255,7 @@ func (s *Store) keep(archive []byte, source string) (content, error) {
 		return content{}, err
 	}
 	got.uncached = s.cache.write(got.chart.Digest, archive)
-	s.contents.put("digest "+got.chart.Digest, outcome[content]{value: got})
+	_, _ = s.contents.do(context.Background(), "digest "+got.chart.Digest, func(context.Context) (content, error) { return got, nil })
 	return got, nil
 }
 
@@ -263,7 +263,7 @@ func sourceOf(ref fleet.Chart) string {
 	return fmt.Sprintf("%s %s from %s", ref.Name, ref.Version, redact(ref.Repository))
 }
 
-// checkRepository refuses what is no repository URL, and secrets in one.
+// checkRepository refuses what is not a repository URL, and secrets in one.
 func checkRepository(repository string) *Problem {
 	p := &Problem{Rule: RuleRepository, Field: "repository"}
 	u, err := url.Parse(repository)

@@ -3,6 +3,7 @@ package chart
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/Masterminds/semver/v3"
@@ -92,10 +93,8 @@ func fixesSecurity(annotations any) bool {
 	if yaml.Unmarshal([]byte(text), &changes) != nil {
 		return false
 	}
-	for _, change := range changes {
-		if fields, ok := change.(map[string]any); ok && fields["kind"] == "security" {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(changes, func(change any) bool {
+		fields, _ := change.(map[string]any)
+		return fields["kind"] == "security"
+	})
 }

@@ -3,7 +3,9 @@ package chart
 import (
 	"context"
 	"errors"
+	"net/http"
 	"os"
+	"strings"
 	"testing"
 
 	helmchart "helm.sh/helm/v3/pkg/chart"
@@ -86,6 +88,27 @@ func TestUpstreamOfARepository(t *testing.T) {
 	if _, err := newStore(t).Upstream(context.Background(), ref); err == nil || errors.As(err, &problem) {
 		t.Errorf("a repository that is down: %v", err)
 	}
+}
+
+// A tag without a manifest hides nothing of the others.
+func TestAMissingManifestHidesNoSecurityFix(t *testing.T) {
+	isolate(t)
+	server := serveOCI(t)
+	for version, annotations := range map[string]map[string]string{"1.0.0": nil, "1.1.0": securityFix, "1.2.0": nil} {
+		server.push(t, packAnnotated(t, version, annotations), "charts/demo:"+version)
+	}
+	server.before = func(w http.ResponseWriter, r *http.Request) bool {
+		gone := strings.HasSuffix(r.URL.Path, "/manifests/1.2.0")
+		if gone {
+			w.WriteHeader(http.StatusNotFound)
+		}
+		return gone
+	}
+	up, err := newStore(t).Upstream(context.Background(), remoteRef("oci://"+server.host+"/charts", "demo", "1.0.0"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantNewer(t, up, Release{Version: "1.2.0"}, Release{"1.1.0", true})
 }
 
 func TestUpstreamOfARegistry(t *testing.T) {

@@ -12,7 +12,7 @@ import (
 
 // Versions returns the versions of the chart at its source, newest first, and
 // none for a path. Pre-releases are left out unless the chart's own version is
-// one; what is no semantic version is left out. The error may be a *Problem.
+// one; what is not a semantic version is left out. The error may be a *Problem.
 func (s *Store) Versions(ctx context.Context, ref fleet.Chart) ([]string, error) {
 	if ref.Path != "" {
 		return nil, nil
@@ -42,7 +42,7 @@ func newestFirst(all []string, prereleases bool) []string {
 	return slices.Compact(kept)
 }
 
-// descending orders versions, newest first; equal ones, and what is no version,
+// descending orders versions, newest first; equal ones, and what is not a version,
 // by their text.
 func descending(a, b string) int {
 	left, leftErr := semver.NewVersion(a)

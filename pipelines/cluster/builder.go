@@ -131,7 +131,7 @@ func (b *Builder) write(ctx context.Context, clusters []fleet.Cluster, built []B
 		built[of[i]].Err = err
 	}
 	for i := range built {
-		b.remember(clusters[i], &built[i])
+		b.keepBuilt(clusters[i], &built[i])
 	}
 }
 

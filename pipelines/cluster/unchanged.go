@@ -100,9 +100,9 @@ func (b *Builder) unchanged(w *work) (finding.List, bool) {
 	return known.Findings, true
 }
 
-// remember notes that the cluster was built, is on disk as its lock says, and
+// keepBuilt notes that the cluster was built, is on disk as its lock says, and
 // would be built the same again.
-func (b *Builder) remember(c fleet.Cluster, w *Built) {
+func (b *Builder) keepBuilt(c fleet.Cluster, w *Built) {
 	if b.built == nil || !w.Usable() || !w.lasting || !ownInputs(c) ||
 		slices.ContainsFunc(w.Findings, func(f finding.Finding) bool { return !repeats(f) }) {
 		return

@@ -234,7 +234,7 @@ func (v secretValue) standIn() string {
 
 // alike is another value of the same length and form as what stands in for v.
 func (r valueSource) alike(v secretValue) string {
-	seed := v.placeholder // of what is no secret
+	seed := v.placeholder // of what is not a secret
 	if v.real != "" {
 		seed = r.Key.Fingerprint(v.Path, "another value of the same length", v.real)
 	}

@@ -81,9 +81,9 @@ spec:
 		{"no kind", "a.yaml", "a: 1\napiVersion: v1\n", []string{"a.yaml:1:1: not a Kubernetes object: no kind [conform-not-an-object]"}},
 		{"not a mapping", "a.yaml", "- 1\n", []string{"a.yaml:1:1: not a Kubernetes object: no apiVersion [conform-not-an-object]"}},
 		{"a path for a kind", "a.yaml", "apiVersion: v1\nkind: ../../x\n", []string{
-			"a.yaml:2:1: not a Kubernetes object: kind is no name of a kind, such as Deployment [conform-not-an-object]"}},
+			"a.yaml:2:1: not a Kubernetes object: kind is not a name of a kind, such as Deployment [conform-not-an-object]"}},
 		{"a path for a version", "a.yaml", "apiVersion: ../x\nkind: Pod\n", []string{
-			"a.yaml:1:1: not a Kubernetes object: apiVersion is no group and version, such as apps/v1 [conform-not-an-object]"}},
+			"a.yaml:1:1: not a Kubernetes object: apiVersion is not a group and version, such as apps/v1 [conform-not-an-object]"}},
 		{"no name", "a.yaml", "apiVersion: v1\nkind: ServiceAccount\nmetadata:\n  labels: {}\n", []string{
 			"a.yaml:3:1: ServiceAccount without metadata.name [conform-no-name]"}},
 		{"no YAML", "a.yaml", goodService + "---\na: [\n", []string{"a.yaml:13: did not find expected node content [conform-syntax]"}},
@@ -151,7 +151,7 @@ func TestEveryDocumentIsCounted(t *testing.T) {
 	c := fleet.Cluster{Name: "dev"}
 	files := manifest.Files{"a.yaml": []byte(goodService)}
 	if _, err := conform.Check(context.Background(), dropping{kubeconform}, open(t, "1.34.1"), conform.Job{Cluster: c, Files: manifest.ParseAll(manifest.Rendered, files)})[0].Get(); err == nil {
-		t.Error("a document without a result is no error")
+		t.Error("a document without a result is not an error")
 	}
 }
 

@@ -64,7 +64,7 @@ func TestVerdictsEqualTheCommands(t *testing.T) {
 	}
 }
 
-// command gives the status that the kubeconform command prints.
+// command returns the status that the kubeconform command prints.
 func command(t *testing.T, binary string, schemas toolchain.Schemas, data string) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "a.yaml")

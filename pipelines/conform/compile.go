@@ -29,10 +29,10 @@ func compile(files manifest.Files) []string {
 	return messages
 }
 
-// loader gives schemas out of files, and nothing else.
+// loader returns schemas out of files, and nothing else.
 type loader manifest.Files
 
-// Load gives the schema at an address below origin.
+// Load returns the schema at an address below origin.
 func (l loader) Load(address string) (any, error) {
 	escaped, ok := strings.CutPrefix(address, origin)
 	if !ok {

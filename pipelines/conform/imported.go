@@ -173,7 +173,7 @@ var named = regexp.MustCompile(`^[a-z0-9]+((-[a-z0-9]+)?-|_)v[0-9]+((alpha|beta)
 func (in *importer) schema(name, kept string, data []byte, alone bool) {
 	var content any
 	if err := json.Unmarshal(data, &content); err != nil {
-		in.reject(fmt.Sprintf("%s is no JSON: %v", name, err))
+		in.reject(fmt.Sprintf("%s is not JSON: %v", name, err))
 		return
 	}
 	fields, ok := content.(map[string]any)

@@ -36,7 +36,7 @@ func run(m *testing.M) int {
 	return m.Run()
 }
 
-// open gives the schemas of a Kubernetes version, without any finding.
+// open returns the schemas of a Kubernetes version, without any finding.
 func open(t testing.TB, version string) toolchain.Schemas {
 	t.Helper()
 	schemas, findings, err := conform.Open(fleetOf(version, t.TempDir()), cache)

@@ -45,7 +45,7 @@ func unknownKind(o object, version string) (message, hint string) {
 			"kind-group-version.json, or a folder of either"
 }
 
-// ownGroup says whether an API group is Kubernetes' own.
+// ownGroup reports whether an API group is Kubernetes' own.
 func ownGroup(apiVersion, version string) bool {
 	group, _, found := strings.Cut(apiVersion, "/")
 	if !found {

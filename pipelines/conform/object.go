@@ -75,9 +75,9 @@ func (o object) malformed() (path []string, message string) {
 	case o.Object["kind"] == nil:
 		return nil, "no kind"
 	case !apiVersionName.MatchString(o.Head.APIVersion):
-		return []string{"apiVersion"}, "apiVersion is no group and version, such as apps/v1"
+		return []string{"apiVersion"}, "apiVersion is not a group and version, such as apps/v1"
 	case !kindName.MatchString(o.Head.Kind):
-		return []string{"kind"}, "kind is no name of a kind, such as Deployment"
+		return []string{"kind"}, "kind is not a name of a kind, such as Deployment"
 	}
 	return nil, ""
 }

@@ -60,7 +60,7 @@ func (s *Set) Scopes() []bundle.Scope { return s.scopes }
 // disk's, and the same each time.
 func (s *Set) Ready(host string) (toolchain.Schemas, error) { return s.hosts[host], s.ready() }
 
-// Err gives the error of Ready, as far as anybody has called that.
+// Err returns the error of Ready, as far as anybody has called that.
 func (s *Set) Err() error {
 	if err := s.failed.Load(); err != nil {
 		return *err
@@ -154,7 +154,7 @@ func (s *Set) builtin(cacheDir, host, version string) (*problem, error) {
 
 var minorVersion = regexp.MustCompile(`^v?1\.([0-9]{1,3})(\.[0-9]+)?$`)
 
-// choose gives the bundle for a Kubernetes version. It is empty, with a
+// choose returns the bundle for a Kubernetes version. It is empty, with a
 // problem, where there is none; for a version newer than all it is the newest.
 func choose(version string) (name string, p *problem, err error) {
 	minors, err := bundle.Minors()
@@ -165,7 +165,7 @@ func choose(version string) (name string, p *problem, err error) {
 	remedy := fmt.Sprintf("write a version from 1.%d to 1.%d", oldest, newest)
 	m := minorVersion.FindStringSubmatch(version)
 	if m == nil {
-		return "", &problem{finding.Error, fmt.Sprintf("%q is no Kubernetes version", version), remedy}, nil
+		return "", &problem{finding.Error, fmt.Sprintf("%q is not a Kubernetes version", version), remedy}, nil
 	}
 	minor, err := strconv.Atoi(m[1])
 	switch {

@@ -53,7 +53,7 @@ func schemaFolder(t *testing.T, location string) string {
 	t.Helper()
 	folder, _, found := strings.Cut(location, "{{")
 	if !found || !filepath.IsAbs(folder) {
-		t.Fatalf("location %s is no template of local files", location)
+		t.Fatalf("location %s is not a template of local files", location)
 	}
 	return filepath.Clean(folder)
 }

@@ -61,7 +61,7 @@ func place(cacheDir string, f folder) error {
 	return nil
 }
 
-// readFolder reads all that is in a folder. What is no regular file reads as
+// readFolder reads all that is in a folder. What is not a regular file reads as
 // its type, so that the digest differs. A folder that is not there is empty.
 func readFolder(folder string) (manifest.Files, error) {
 	files := manifest.Files{}

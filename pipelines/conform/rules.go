@@ -10,7 +10,7 @@ const (
 	RuleInvalid finding.Rule = "conform-invalid"
 	// RuleUnknownKind: there is no schema for an object's kind.
 	RuleUnknownKind finding.Rule = "conform-unknown-kind"
-	// RuleNotAnObject: a document is no Kubernetes object.
+	// RuleNotAnObject: a document is not a Kubernetes object.
 	RuleNotAnObject finding.Rule = "conform-not-an-object"
 	// RuleNoName: an object has no metadata.name.
 	RuleNoName finding.Rule = "conform-no-name"

@@ -52,7 +52,7 @@ func (c Credential) GoString() string { return c.String() }
 // Format prints String under every verb: %x, too, would show the key.
 func (c Credential) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, c.String()) }
 
-// MarshalText gives String, for encoders of JSON, YAML and logs.
+// MarshalText returns String, for encoders of JSON, YAML and logs.
 func (c Credential) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
 
 func day(t time.Time) string { return t.UTC().Format(time.DateOnly) }

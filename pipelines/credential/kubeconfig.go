@@ -101,7 +101,7 @@ func read(data []byte) (*kubeconfig, error) {
 	return &k, nil
 }
 
-// current gives the cluster and user that the kubeconfig chooses. Names stay
+// current returns the cluster and user that the kubeconfig chooses. Names stay
 // out of the error.
 func (k *kubeconfig) current() (clusterEntry, userEntry, error) {
 	name := k.CurrentContext

@@ -3,7 +3,7 @@ package credential
 import "kasou/pipelines/finding"
 
 const (
-	// RuleKubeconfig: the file is no kubeconfig that kasou can read.
+	// RuleKubeconfig: the file is not a kubeconfig that kasou can read.
 	RuleKubeconfig finding.Rule = "credential-kubeconfig"
 	// RuleContext: the kubeconfig does not say which cluster and user are meant.
 	RuleContext finding.Rule = "credential-context"
@@ -24,6 +24,6 @@ const (
 	RuleValidity finding.Rule = "credential-validity"
 	// RuleExpiring: the credential ends within 30 days.
 	RuleExpiring finding.Rule = "credential-expiring"
-	// RuleServerName: tls-server-name is no name that a certificate can have.
+	// RuleServerName: tls-server-name is not a name that a certificate can have.
 	RuleServerName finding.Rule = "credential-server-name"
 )

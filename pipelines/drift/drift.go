@@ -186,7 +186,7 @@ func (w *watch) treeRows(ctx context.Context, c fleet.Cluster, b cluster.Built) 
 	return all
 }
 
-// rows makes rows of findings. What only informs is no drift and stays out.
+// rows makes rows of findings. What only informs is not drift and stays out.
 func rows(name string, found finding.List) []report.Row {
 	var all []report.Row
 	for _, f := range found {

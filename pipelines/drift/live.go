@@ -220,8 +220,7 @@ func (l *liveWatch) leftoversOn(ctx context.Context, a *workspace.Asked, asked *
 			break
 		}
 		objects, err := asked.Metadata(ctx, kind)
-		var noKind *host.NoKindError
-		if errors.As(err, &noKind) {
+		if _, ok := errors.AsType[*host.NoKindError](err); ok {
 			continue
 		}
 		all = append(all, l.unknownRow(ctx, a, "", err)...)

@@ -193,7 +193,7 @@ func (l *registered) rotation(ctx context.Context, asked *host.Host) []report.Ro
 func (l *registered) argoCDSecret(ctx context.Context, asked *host.Host) (*corev1.Secret, []report.Row) {
 	want, file := sealedTemplate(l.files, l.file())
 	if want == nil {
-		return nil, nil // it is no SealedSecret: the files' comparison says so
+		return nil, nil // it is not a SealedSecret: the files' comparison says so
 	}
 	row := func(message, hint string) []report.Row {
 		return []report.Row{*objectRow(l.cluster.Name, file, RuleLiveSecret, message, hint)}

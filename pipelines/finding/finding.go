@@ -20,7 +20,7 @@ const (
 	Error
 )
 
-// String gives the severity as the reports print it.
+// String returns the severity as the reports print it.
 func (s Severity) String() string {
 	switch s {
 	case Note:
@@ -32,7 +32,7 @@ func (s Severity) String() string {
 	}
 }
 
-// MarshalText gives the severity's word, for the json report.
+// MarshalText returns the severity's word, for the json report.
 func (s Severity) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
 // UnmarshalText reads what MarshalText wrote.
@@ -67,7 +67,7 @@ type Finding struct {
 	Hint    string `json:"hint,omitempty"`
 }
 
-// Position gives file:line:column, as far as they are known.
+// Position returns file:line:column, as far as they are known.
 func (f Finding) Position() string {
 	switch {
 	case f.File == "":
@@ -80,7 +80,7 @@ func (f Finding) Position() string {
 	return fmt.Sprintf("%s:%d:%d", f.File, f.Line, f.Column)
 }
 
-// String gives the finding on one line, without its hint.
+// String returns the finding on one line, without its hint.
 func (f Finding) String() string {
 	var b strings.Builder
 	if p := f.Position(); p != "" {
@@ -108,12 +108,12 @@ func (l List) Sort() {
 	})
 }
 
-// Failed says whether any finding is an error.
+// Failed reports whether any finding is an error.
 func (l List) Failed() bool {
 	return slices.ContainsFunc(l, func(f Finding) bool { return f.Severity == Error })
 }
 
-// Count gives how many findings have the severity.
+// Count returns how many findings have the severity.
 func (l List) Count(s Severity) int {
 	n := 0
 	for _, f := range l {

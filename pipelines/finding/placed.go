@@ -1,6 +1,6 @@
 package finding
 
-// PlacedError is an error that is no finding, as a network that does not answer, with the
+// PlacedError is an error that is not a finding, as a network that does not answer, with the
 // place in a file of the fleet that it comes from, and what to do.
 type PlacedError struct {
 	Err error

@@ -71,7 +71,7 @@ func checkBoundNamespaces(namespaces []string) *problem {
 	for i, namespace := range namespaces {
 		switch {
 		case len(validation.IsDNS1123Label(namespace)) > 0:
-			return fail(RuleClusterNamespaces, "has "+quoted(namespace)+", which is no namespace's name", "name each namespace in full; there are no patterns")
+			return fail(RuleClusterNamespaces, "has "+quoted(namespace)+", which is not the name of a namespace", "name each namespace in full; there are no patterns")
 		case slices.Contains(namespaces[:i], namespace):
 			return fail(RuleClusterNamespaces, "has "+quoted(namespace)+" twice", "leave one of them")
 		}

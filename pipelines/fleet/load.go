@@ -221,7 +221,7 @@ func (l *loader) cluster(name string) *source {
 		l.fleet.Retired = append(l.fleet.Retired, name)
 	default:
 		l.report(finding.Error, RuleMissingSpec, file, "there is no "+layout.Spec,
-			fmt.Sprintf("write it with `kasou new %s`, remove the folder, or begin its name with _ if it is no cluster", name))
+			fmt.Sprintf("write it with `kasou new %s`, remove the folder, or begin its name with _ if it is not a cluster", name))
 	}
 	return nil
 }

@@ -152,7 +152,7 @@ func (src *source) conversionError(err error, data []byte) {
 	case strings.Contains(text, "map key"):
 		message, hint = "a key of a mapping is null, a list or a mapping", "keys are plain text; quote text such as null or ~"
 	case strings.Contains(text, "map merge"):
-		message, hint = "<< merges something that is no mapping", "give << an alias of a mapping, or a list of such aliases"
+		message, hint = "<< merges something that is not a mapping", "give << an alias of a mapping, or a list of such aliases"
 	case strings.Contains(text, "unsupported value"):
 		message, hint = ".inf and .nan cannot be passed to a chart", "write a number, or quote it as text"
 	}

@@ -155,7 +155,7 @@ func checkValuePath(v ValueFrom, values map[string]any, others []ValueFrom) *pro
 		}
 	}
 	if taken(values, keys) {
-		return fail(RuleValuesFrom, quoted(v.Path)+" stands in values, too", "take it out of values: what stands in git is no secret")
+		return fail(RuleValuesFrom, quoted(v.Path)+" stands in values, too", "take it out of values: what stands in git is not secret")
 	}
 	return nil
 }
@@ -179,7 +179,7 @@ func taken(values map[string]any, keys []string) bool {
 
 func checkEnv(name string) *problem {
 	if !envName.MatchString(name) {
-		return fail(RuleValuesFrom, quoted(name)+" is no name of an environment variable", "use letters, digits and underscores")
+		return fail(RuleValuesFrom, quoted(name)+" is not a name of an environment variable", "use letters, digits and underscores")
 	}
 	if strings.HasPrefix(name, ValueEnvPrefix) {
 		return nil
@@ -200,7 +200,7 @@ func checkSecretKey(s SecretKey) *problem {
 		return p
 	}
 	if len(validation.IsConfigMapKey(s.Key)) > 0 {
-		return fail(RuleValuesFrom, quoted(s.Key)+" is no key of a Secret", "use letters, digits, hyphens, underscores and dots")
+		return fail(RuleValuesFrom, quoted(s.Key)+" is not a key of a Secret", "use letters, digits, hyphens, underscores and dots")
 	}
 	return nil
 }

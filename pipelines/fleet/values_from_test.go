@@ -22,12 +22,12 @@ func TestValuesFrom(t *testing.T) {
 		"below a value":         {`{values: {a: hunter2}, valuesFrom: [{path: a.b, env: KASOU_VALUE_X}]}`, `"a.b" stands in values, too`},
 		"twice":                 {`{valuesFrom: [{path: a.b, env: KASOU_VALUE_X}, {path: /a/b, env: KASOU_VALUE_Z}]}`, "each other's place"},
 		"one in another":        {`{valuesFrom: [{path: a.b, env: KASOU_VALUE_X}, {path: a.b.c, env: KASOU_VALUE_Z}]}`, "each other's place"},
-		"no variable's name":    {`{valuesFrom: [{path: a.b, env: A-B}]}`, "no name of an environment variable"},
+		"no variable's name":    {`{valuesFrom: [{path: a.b, env: A-B}]}`, "not a name of an environment variable"},
 		"the key of the run":    {`{valuesFrom: [{path: a.b, env: KASOU_SEAL_KEY}]}`, "belongs to the run itself"},
 		"the token of the run":  {`{valuesFrom: [{path: a.b, env: GITHUB_TOKEN}]}`, "belongs to the run itself"},
 		"no Secret's name":      {`{valuesFrom: [{path: a.b, secret: {name: A_B, key: url}}]}`, "not a name that Kubernetes takes"},
 		"no namespace's name":   {`{valuesFrom: [{path: a.b, secret: {namespace: A, name: b, key: url}}]}`, "not a DNS label"},
-		"no key of a Secret":    {`{valuesFrom: [{path: a.b, secret: {name: b, key: a/b}}]}`, "no key of a Secret"},
+		"no key of a Secret":    {`{valuesFrom: [{path: a.b, secret: {name: b, key: a/b}}]}`, "not a key of a Secret"},
 		"a Secret without name": {`{valuesFrom: [{path: a.b, secret: {key: b}}]}`, "name is missing"},
 	} {
 		t.Run(name, func(t *testing.T) {

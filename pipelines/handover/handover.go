@@ -115,7 +115,7 @@ func Read(r io.Reader, dir string) (Part, error) {
 		}
 		i, known := places[ownerOf(dir, header.Name)]
 		if !known || header.Typeflag != tar.TypeReg {
-			return p, fmt.Errorf("%q is no generated file of the part's clusters", header.Name)
+			return p, fmt.Errorf("%q is not a generated file of the part's clusters", header.Name)
 		}
 		data, err := readAll(in, header, maximumFile)
 		if err != nil {

@@ -23,7 +23,7 @@ func TestAFolderIsComparedWithTheWorkingCopy(t *testing.T) {
 			}
 		}
 	}
-	// A link out of the checkout is no file of it.
+	// A link out of the checkout is not a file of it.
 	if err := os.Symlink("/etc/passwd", filepath.Join(before, "c/same/link")); err != nil {
 		t.Fatal(err)
 	}

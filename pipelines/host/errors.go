@@ -59,7 +59,7 @@ func (e *UnreachableError) Error() string {
 	return fmt.Sprintf("%s: %s cannot be asked: %s", e.Doing, cmp.Or(e.Whom, "the host"), e.Reason)
 }
 
-// Unwrap gives what went wrong. Its text can hold what the server sent; Error's
+// Unwrap returns what went wrong. Its text can hold what the server sent; Error's
 // does not.
 func (e *UnreachableError) Unwrap() error { return e.Err }
 
@@ -105,7 +105,7 @@ func reason(err error, timeout time.Duration) string {
 	return "the answer could not be read"
 }
 
-// said gives a Status' message. Where the server sent no Status, client-go
+// said returns a Status' message. Where the server sent no Status, client-go
 // puts the body there: that is left out.
 func said(err error) string {
 	var status apierrors.APIStatus

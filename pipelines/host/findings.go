@@ -56,8 +56,7 @@ func (k Kubeconfig) Findings(c fleet.Cluster) finding.List {
 
 // execHint names the rule that is missing for the other way.
 func (k Kubeconfig) execHint() string {
-	var forbidden *ForbiddenError
-	if errors.As(k.Exec, &forbidden) {
+	if forbidden, ok := errors.AsType[*ForbiddenError](k.Exec); ok {
 		return fmt.Sprintf("; or allow %s to have it read in the pod", forbidden.Needs)
 	}
 	return ""

@@ -85,7 +85,7 @@ func write(t *testing.T, config clientcmdapi.Config) string {
 	return name
 }
 
-// opened gives a host with pauses too short to notice.
+// opened returns a host with pauses too short to notice.
 func opened(t *testing.T, s *apiServer, o Options) *Host {
 	t.Helper()
 	o.Kubeconfig = s.kubeconfig(t)

@@ -45,7 +45,7 @@ type Kubeconfig struct {
 	// Source says where it comes from, as namespace/object.
 	Source string
 	// Exec is why the pod was asked in vain; nil where it was not asked, or
-	// answered. The kubeconfig's Secret counts, so it is no error.
+	// answered. The kubeconfig's Secret counts, so it is not an error.
 	Exec error
 }
 

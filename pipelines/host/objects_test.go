@@ -67,7 +67,7 @@ func TestAKindThatTheHostDoesNotKnow(t *testing.T) {
 	}
 }
 
-// A refusal is no failure of the host; and nothing is sent but as a dry run.
+// A refusal is not a failure of the host; and nothing is sent but as a dry run.
 func TestPredictIsADryRun(t *testing.T) {
 	s := serve(t, map[string]http.HandlerFunc{"GET /api/v1": coreKinds, "PATCH " + servicePath: invalid("spec.clusterIPs[0]: field is immutable")})
 	var refused *RefusedError
@@ -131,7 +131,7 @@ func TestAnswers(t *testing.T) {
 		"another CA":     {ask(strange, stranger), "certificate"},
 		"nobody listens": {ask(closed, cred), "connection refused"},
 		"anonymous":      {ask(answering(t, forbidden("selfsubjectaccessreviews"))), "does not know who asks"},
-		"no API server":  {ask(answering(t, nil)), "is no Kubernetes API server"},
+		"no API server":  {ask(answering(t, nil)), "is not a Kubernetes API server"},
 		"asleep":         {ask(answering(t, text(http.StatusServiceUnavailable, "no backend"))), "HTTP 503"},
 		"elsewhere":      {ask(answering(t, http.RedirectHandler("https://example.com", http.StatusFound).ServeHTTP)), "sends kasou to another server"},
 		"a web page":     {ask(answering(t, text(http.StatusOK, "<html>"))), "not a Kubernetes object"},

@@ -17,7 +17,7 @@ type Permission struct {
 	Names []string
 	// Namespace is empty for what has none.
 	Namespace string
-	// URL is set instead for what is no resource.
+	// URL is set instead for what is not a resource.
 	URL string
 }
 
@@ -94,8 +94,11 @@ func (p Permission) path(version string) string {
 	if below != "" {
 		parts = append(parts, below)
 	}
-	for i := range parts {
-		parts[i] = url.PathEscape(parts[i])
+	for i, part := range parts {
+		parts[i] = url.PathEscape(part)
+		if part == "." || part == ".." { // else client-go would take it for a folder
+			parts[i] = strings.ReplaceAll(part, ".", "%2E")
+		}
 	}
 	return "/" + strings.Join(parts, "/")
 }

@@ -186,3 +186,35 @@ func TestServiceCIDRRuleIsDocumented(t *testing.T) {
 	_, err := ServiceCIDRs(background(t), h)
 	checkRule(t, err, documented(t)[0])
 }
+
+func TestAPermissionHasItsPath(t *testing.T) {
+	for want, p := range map[string]Permission{
+		"/version":                                    {Verb: "get", URL: "/version"},
+		"/api/v1/namespaces/dev":                      {Resource: "namespaces", Names: []string{"dev"}, Namespace: "dev"},
+		"/api/v1/namespaces/dev/secrets/vc-dev":       getSecret("dev", "vc-dev"),
+		"/api/v1/namespaces/dev/pods/dev-0/exec":      createExec("dev", "dev-0"),
+		"/apis/networking.k8s.io/v1/servicecidrs":     {Resource: "servicecidrs", Group: "networking.k8s.io"},
+		"/api/v1/namespaces/a%2Fb/secrets/%2E%2E":     getSecret("a/b", ".."),
+		"/api/v1/namespaces/%2E/secrets/..a":          getSecret(".", "..a"),
+		"/apis/apps/v1/namespaces/dev/deployments":    {Verb: "list", Resource: "deployments", Group: "apps", Namespace: "dev"},
+		"/api/v1/namespaces/k/services/http:c:/proxy": proxyService("k", "http:c:", "http:c:http"),
+	} {
+		if got := p.path("v1"); got != want {
+			t.Errorf("%s has the path %s, want %s", p, got, want)
+		}
+	}
+}
+
+// A name that no object can have asks for nothing else.
+func TestANameOfDotsLeadsNowhere(t *testing.T) {
+	s := serve(t, map[string]http.HandlerFunc{
+		"GET /api/v1/namespaces/dev": text(http.StatusOK, `{"kind":"Namespace","metadata":{"name":"dev"}}`),
+	})
+	secret, err := opened(t, s, Options{}).Secret(background(t), "dev", "..")
+	if secret != nil || err != nil {
+		t.Errorf("%v, %v", secret, err)
+	}
+	if asked := s.requests(); len(asked) != 1 || !strings.Contains(asked[0], "/secrets/") {
+		t.Errorf("asked for %q", asked)
+	}
+}

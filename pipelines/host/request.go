@@ -85,7 +85,7 @@ func (h *connection) do(ctx context.Context, c call) ([]byte, error) {
 		if err == nil {
 			return data, nil
 		}
-		// A caller that gave up is no fault of the server.
+		// A caller that gave up is not a fault of the server.
 		if ctx.Err() != nil || attempt >= h.options.Retries || !retryable(err) || c.final != nil && c.final(err) {
 			return nil, h.classify(c, errors.Join(err, ctx.Err()))
 		}
@@ -179,8 +179,7 @@ func retryable(err error) bool {
 	if errors.As(err, &asURL) {
 		err = asURL.Err
 	}
-	var dns *net.DNSError
-	if errors.As(err, &dns) && dns.IsNotFound {
+	if dns, ok := errors.AsType[*net.DNSError](err); ok && dns.IsNotFound {
 		return false
 	}
 	var network net.Error

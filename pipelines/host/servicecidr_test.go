@@ -81,7 +81,7 @@ func TestServiceCIDRObjects(t *testing.T) {
 func refusals(t *testing.T, v4, v6 string, primary corev1.IPFamily) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Query().Get("dryRun") != metav1.DryRunAll {
-			t.Errorf("%s %s is no dry run", r.Method, r.URL)
+			t.Errorf("%s %s is not a dry run", r.Method, r.URL)
 		}
 		var service corev1.Service
 		if err := json.NewDecoder(r.Body).Decode(&service); err != nil {

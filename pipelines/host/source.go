@@ -82,8 +82,7 @@ func fetch(ctx context.Context, client http.Client, source string) (data []byte,
 
 func readFile(name string) (data []byte, err error) {
 	defer func() {
-		var path *fs.PathError
-		if errors.As(err, &path) {
+		if path, ok := errors.AsType[*fs.PathError](err); ok {
 			err = path.Err
 		}
 		if err != nil {
@@ -115,8 +114,7 @@ func readCertificate(r io.Reader) ([]byte, error) {
 
 // withoutURL leaves out the URL, whose query can hold a token.
 func withoutURL(err error) string {
-	var asURL *url.Error
-	if errors.As(err, &asURL) {
+	if asURL, ok := errors.AsType[*url.Error](err); ok {
 		err = asURL.Err
 	}
 	return plain(err.Error())

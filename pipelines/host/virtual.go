@@ -79,7 +79,7 @@ func silence(server string, err error) error {
 	case errors.As(err, &unreachable):
 		return &SilentError{Server: server, Reason: "does not answer as a cluster: " + unreachable.Reason}
 	case apierrors.IsNotFound(err):
-		return &SilentError{Server: server, Reason: "is no Kubernetes API server (HTTP 404)"}
+		return &SilentError{Server: server, Reason: "is not a Kubernetes API server (HTTP 404)"}
 	}
 	return &SilentError{Server: server, Reason: "does not answer as a cluster: " + said(err)}
 }

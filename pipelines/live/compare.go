@@ -48,7 +48,7 @@ func (i Ignored) concerns(o *unstructured.Unstructured) bool {
 
 var pointerEscapes = strings.NewReplacer("~1", "/", "~0", "~")
 
-// Wanted gives what a sync would send for want: with RespectIgnoreDifferences,
+// Wanted returns what a sync would send for want: with RespectIgnoreDifferences,
 // which kasou's Applications have, what is ignored is as it is on the host.
 func Wanted(want, live *unstructured.Unstructured, ignored []Ignored) (*unstructured.Unstructured, error) {
 	out := want.DeepCopy()
@@ -84,7 +84,7 @@ type Change struct {
 	Fields []difference.Value
 }
 
-// Compare gives how the host's object differs from what a sync of want would
+// Compare returns how the host's object differs from what a sync of want would
 // make of it; nil where it does not.
 func Compare(want, live, predicted *unstructured.Unstructured) (*Change, error) {
 	c := &Change{}
@@ -152,7 +152,7 @@ func Touched(live *unstructured.Unstructured) (by string, at time.Time) {
 // argoCD are the names by which Argo CD changes objects.
 var argoCD = []string{"argocd-controller", "argocd-application-controller"}
 
-// NotUnsealed gives the Sealed Secrets controller's reason where it could not
+// NotUnsealed returns the Sealed Secrets controller's reason where it could not
 // unseal the host's SealedSecret; empty for anything else.
 func NotUnsealed(live *unstructured.Unstructured) string {
 	if live.GetKind() != "SealedSecret" {

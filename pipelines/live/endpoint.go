@@ -165,7 +165,7 @@ func accepted(route *unstructured.Unstructured, ref gatewayRef) []string {
 	return all
 }
 
-// programmed says whether the Gateway serves, and whether the listeners that the route
+// programmed reports whether the Gateway serves, and whether the listeners that the route
 // may use leave TLS to the virtual cluster.
 func programmed(gateway *unstructured.Unstructured, ref gatewayRef) []string {
 	status, _, _ := unstructured.NestedMap(gateway.Object, "status")

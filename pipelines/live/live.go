@@ -40,7 +40,7 @@ type FileError struct {
 
 func (e *FileError) Error() string { return fmt.Sprintf("%s:%d: %s", e.File, e.Line, e.Message) }
 
-// Objects gives the objects in the files that Argo CD compares with the host:
+// Objects returns the objects in the files that Argo CD compares with the host:
 // lists are taken apart, hooks left out, as they are made for each sync and may
 // be gone. The error is a *FileError.
 func Objects(files manifest.Files) ([]Object, error) {
@@ -51,7 +51,7 @@ func Objects(files manifest.Files) ([]Object, error) {
 		}
 		objects, err := parse(d)
 		if err != nil {
-			return nil, &FileError{File: d.File, Line: d.Line, Message: "it is no Kubernetes object"}
+			return nil, &FileError{File: d.File, Line: d.Line, Message: "it is not a Kubernetes object"}
 		}
 		for _, o := range objects {
 			if !isHook(o.GetAnnotations()) {

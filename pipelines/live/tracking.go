@@ -33,7 +33,7 @@ func (t *Tracking) Learn(app string, want, live *unstructured.Unstructured) {
 	}
 }
 
-// Claims says whether Argo CD counts an object to the Application, by its
+// Claims reports whether Argo CD counts an object to the Application, by its
 // annotation or, where t has learned one, its label, and would miss it in git.
 // What another object owns is that one's, whatever label it has inherited.
 func (t Tracking) Claims(app string, kind schema.GroupVersionKind, o metav1.ObjectMeta) bool {

@@ -35,7 +35,7 @@ func ParseFleet(data []byte) (*FleetLock, error) {
 	return &l, nil
 }
 
-// Marshal gives the lock as YAML, keys sorted.
+// Marshal returns the lock as YAML, keys sorted.
 func (l FleetLock) Marshal() ([]byte, error) {
 	l.APIVersion, l.Kind = LockVersion, FleetLockKind
 	data, err := yaml.Marshal(l)

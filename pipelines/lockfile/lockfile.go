@@ -123,7 +123,7 @@ func (l Lock) Claims(p string, data []byte) bool {
 	return listed && l.Writing && manifest.HasDigest(data, digest)
 }
 
-// Marshal gives the lock as YAML, keys sorted.
+// Marshal returns the lock as YAML, keys sorted.
 func (l Lock) Marshal() ([]byte, error) {
 	l.APIVersion, l.Kind = LockVersion, LockKind
 	data, err := yaml.Marshal(l)

@@ -1,6 +1,6 @@
 package manifest
 
-// Copy gives plain data, maps, lists and what stands in them, that shares nothing
+// Copy returns plain data, maps, lists and what stands in them, that shares nothing
 // with value.
 func Copy(value any) any {
 	switch v := value.(type) {

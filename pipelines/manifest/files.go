@@ -11,10 +11,10 @@ import (
 // root unless a function says otherwise.
 type Files map[string][]byte
 
-// Paths gives the paths, sorted.
+// Paths returns the paths, sorted.
 func (f Files) Paths() []string { return slices.Sorted(maps.Keys(f)) }
 
-// Digest gives "sha256:" and the lower-case hex SHA-256 of data.
+// Digest returns "sha256:" and the lower-case hex SHA-256 of data.
 func Digest(data []byte) string {
 	text := digest(data)
 	return string(text[:])

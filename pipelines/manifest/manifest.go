@@ -92,7 +92,7 @@ func (d *Document) decode() {
 	d.Head = headOf(d.Object)
 }
 
-// headOf returns the head of an object. What is not a text reads as an empty one.
+// headOf returns the head of an object. What is not text reads as an empty one.
 func headOf(object map[string]any) Head {
 	var h Head
 	h.APIVersion, _ = object["apiVersion"].(string)

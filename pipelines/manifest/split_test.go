@@ -109,7 +109,7 @@ func FuzzSplit(f *testing.F) {
 	})
 }
 
-// count gives how many documents have content. One without decodes as a null
+// count returns how many documents have content. One without decodes as a null
 // that has no text.
 func count(data []byte) (int, error) {
 	decoder := yaml.NewDecoder(bytes.NewReader(data))

@@ -78,7 +78,7 @@ func (p *pointer) concerns(f finding.Finding) bool {
 		strings.HasPrefix(string(f.Rule), "conform-") && strings.HasPrefix(f.File, p.Folder+"/"))
 }
 
-// moved returns a finding at its cause, nil where that is no value.
+// moved returns a finding at its cause, nil where that is not a value.
 func (p *pointer) moved(f finding.Finding, cause []string) finding.Finding {
 	at, do := append([]string{"spec", "values"}, cause...), "Change the value."
 	if cause == nil {

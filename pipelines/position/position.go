@@ -54,7 +54,7 @@ func Parse(data []byte, lineOffset int) (*Document, error) {
 	return d, nil
 }
 
-// Text gives what the document was read from, which is not to be changed.
+// Text returns what the document was read from, which is not to be changed.
 func (d *Document) Text() []byte { return d.data }
 
 // Fold lets go of all but the text, which is a twentieth of the rest. Who asks
@@ -62,12 +62,12 @@ func (d *Document) Text() []byte { return d.data }
 // asking at the time.
 func (d *Document) Fold() { d.root = nil }
 
-// Unfolded gives the document with its nodes, for whoever asks more than once.
+// Unfolded returns the document with its nodes, for whoever asks more than once.
 func (d *Document) Unfolded() *Document {
 	return &Document{data: d.data, root: d.tree(), offset: d.offset}
 }
 
-// tree gives the document's nodes.
+// tree returns the document's nodes.
 func (d *Document) tree() *yaml.Node {
 	if d.root != nil {
 		return d.root
@@ -98,7 +98,7 @@ func syntaxError(err error, offset int) error {
 	return &SyntaxError{Line: line + offset, Message: m[2]}
 }
 
-// At gives line and column of the value at path: map keys and list indexes
+// At returns line and column of the value at path: map keys and list indexes
 // from the document's root. Where the path ends early, it gives the nearest
 // ancestor that is there.
 func (d *Document) At(path ...string) (line, column int) {
@@ -106,7 +106,7 @@ func (d *Document) At(path ...string) (line, column int) {
 	return d.place(value)
 }
 
-// KeyAt gives line and column of the last key of path; for a list item, or
+// KeyAt returns line and column of the last key of path; for a list item, or
 // where the key is not there, the same as At.
 func (d *Document) KeyAt(path ...string) (line, column int) {
 	key, value, whole := d.find(path)
@@ -116,13 +116,13 @@ func (d *Document) KeyAt(path ...string) (line, column int) {
 	return d.place(value)
 }
 
-// Has says whether the document has a value at path.
+// Has reports whether the document has a value at path.
 func (d *Document) Has(path ...string) bool {
 	_, _, whole := d.find(path)
 	return whole
 }
 
-// Scalar gives the text of the value at path, where that is a scalar and not
+// Scalar returns the text of the value at path, where that is a scalar and not
 // null.
 func (d *Document) Scalar(path ...string) (text string, ok bool) {
 	_, value, whole := d.find(path)

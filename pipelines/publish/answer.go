@@ -53,7 +53,7 @@ func mentions(text string, words []string) bool {
 }
 
 // judge returns what to make of a push or fetch that failed; a refusal comes with
-// an error to show. It returns err itself where that is no failure of git's.
+// an error to show. It returns err itself where that is not a failure of git's.
 func judge(err error) (answer, error) {
 	var f *failure
 	if !errors.As(err, &f) {
@@ -88,8 +88,7 @@ func judge(err error) (answer, error) {
 const usage = 129
 
 func exitCode(f *failure) int {
-	var exit *exec.ExitError
-	if errors.As(f.err, &exit) {
+	if exit, ok := errors.AsType[*exec.ExitError](f.err); ok {
 		return exit.ExitCode()
 	}
 	return -1

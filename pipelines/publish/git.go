@@ -122,8 +122,7 @@ func (g git) line(ctx context.Context, args ...string) (string, error) {
 // ask is for commands that answer no by exit code 1: the second result.
 func (g git) ask(ctx context.Context, args ...string) (string, bool, error) {
 	out, err := g.line(ctx, args...)
-	var exit *exec.ExitError
-	if errors.As(err, &exit) && exit.ExitCode() == 1 {
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok && exit.ExitCode() == 1 {
 		return "", false, nil
 	}
 	return out, err == nil, err

@@ -134,8 +134,7 @@ func (j *job) push(ctx context.Context) error {
 
 // explain fills in what only the job knows of an error.
 func (j *job) explain(err error) error {
-	var e *Error
-	if errors.As(err, &e) && e.Kind == Gone {
+	if e, ok := errors.AsType[*Error](err); ok && e.Kind == Gone {
 		return &Error{Kind: Gone, Message: j.to.String() + " does not exist, or no longer",
 			Hint: "Nothing was pushed: kasou creates no branch. Push the branch, and run this again"}
 	}
@@ -144,8 +143,7 @@ func (j *job) explain(err error) error {
 
 // givingUp is the error after the last try.
 func (j *job) givingUp(last error) error {
-	var e *Error
-	if errors.As(last, &e) && e.Kind == Contended {
+	if e, ok := errors.AsType[*Error](last); ok && e.Kind == Contended {
 		return &Error{Kind: Contended,
 			Message: fmt.Sprintf("others pushed to %s before each of %d tries (%s)", j.to.String(), tries, e.Message),
 			Hint:    "Nothing was published. Run this again when it is quieter there"}

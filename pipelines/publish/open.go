@@ -111,8 +111,7 @@ func (p *Publisher) findRemote(ctx context.Context) error {
 	}
 	p.Remote = cmp.Or(p.Remote, "origin")
 	_, err := p.git.line(ctx, "remote", "get-url", "--push", "--", p.Remote)
-	var f *failure
-	if errors.As(err, &f) {
+	if _, ok := errors.AsType[*failure](err); ok {
 		return notReady("the repository has no remote "+scrub(p.Remote)+" to push to", "Add it by git remote add")
 	}
 	return err
@@ -135,8 +134,7 @@ func (p *Publisher) findIdentity(ctx context.Context) error {
 	}
 	for _, name := range []string{"GIT_AUTHOR_IDENT", "GIT_COMMITTER_IDENT"} {
 		_, err := p.git.line(ctx, "-c", "user.useConfigOnly=true", "var", name)
-		var f *failure
-		if errors.As(err, &f) {
+		if _, ok := errors.AsType[*failure](err); ok {
 			return notReady("git does not know who commits: no usable name and email address",
 				"Set user.name and user.email by git config, or name an author")
 		}

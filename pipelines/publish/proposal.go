@@ -159,8 +159,7 @@ func (b *Proposal) move(ctx context.Context, to string) error {
 		return nil
 	}
 	_, err = judge(err)
-	var e *Error
-	if errors.As(err, &e) && e.Kind == Contended {
+	if e, ok := errors.AsType[*Error](err); ok && e.Kind == Contended {
 		return &Error{Kind: Contended, Message: "somebody pushed to the branch " + b.Name + " meanwhile", Hint: "Run this again"}
 	}
 	return err

@@ -47,7 +47,7 @@ type Built struct {
 	Findings finding.List
 }
 
-// Rebuild builds the fleet below root, a fresh checkout that is no git working
+// Rebuild builds the fleet below root, a fresh checkout that is not a git working
 // copy and goes away afterwards. Findings go into Built; an error is a build
 // that could not be finished.
 type Rebuild func(ctx context.Context, root string) (Built, error)

@@ -35,7 +35,7 @@ func (j *job) buildOn(ctx context.Context, base string) (*commit, error) {
 }
 
 // export writes the files of a commit, all of them and with their line ends as
-// committed. It is no worktree of git's: a kill leaves nothing in the
+// committed. It is not a worktree of git's: a kill leaves nothing in the
 // repository.
 func (j *job) export(ctx context.Context, base, root, index string) error {
 	if err := os.Mkdir(root, 0o755); err != nil {

@@ -70,7 +70,7 @@ var (
 	freshRepo string
 )
 
-// fresh gives a bare repository with one spec on main, made once.
+// fresh returns a bare repository with one spec on main, made once.
 func fresh(t *testing.T) string {
 	once.Do(func() {
 		folder, err := os.MkdirTemp("", "fresh-*")
@@ -140,7 +140,7 @@ commit=$(echo "Add injected-$n" | git commit-tree $(git write-tree) -p refs/head
 git update-ref refs/heads/main $commit
 `
 
-// file gives a file's content at the tip of the server's main.
+// file returns a file's content at the tip of the server's main.
 func (s *server) file(t *testing.T, name string) string {
 	return command(t, s.repo, "git", "show", "main:"+name)
 }

@@ -296,7 +296,7 @@ var steady = []struct {
 	{name: "text that is evaluated and asks for nothing", values: "t: '{{ .Release.Name }}'\n", x: `{{ tpl .Values.t . }}`},
 	{name: "notes", x: "a", files: map[string]string{"templates/NOTES.txt": "{{ now }}"}},
 	{name: "a test's hook", x: "a", files: map[string]string{"templates/t.yaml": "kind: Pod\nmetadata:\n  name: {{ randAlpha 5 | lower }}\n  annotations: {helm.sh/hook: test}\n"}},
-	{name: "a CRD, which is no template", x: "a", files: map[string]string{"crds/a.yaml": "kind: C\nx: '{{ uuidv4 }}'\n"}},
+	{name: "a CRD, which is not a template", x: "a", files: map[string]string{"crds/a.yaml": "kind: C\nx: '{{ uuidv4 }}'\n"}},
 	{name: "a subchart that is off", values: "s: {enabled: false}\n", x: "a", files: subchart(map[string]string{"templates/b.yaml": "{{ if .Values.enabled }}kind: B\nx: {{ uuidv4 }}{{ end }}"})},
 	{name: "a chart's fields", x: `{{ .Chart.Name }}{{ .Chart.Maintainers | len }}{{ toJson .Chart | sha256sum }}`, files: map[string]string{"Chart.yaml": maintained}},
 	{name: "a chart's maintainers one by one", x: `{{ range .Chart.Maintainers }}{{ .Name }}{{ . | toString | sha256sum }}{{ end }}`, files: map[string]string{"Chart.yaml": maintained}},

@@ -50,11 +50,11 @@ type Row struct {
 	Repaired bool `json:"repaired,omitempty"`
 }
 
-// Drifted says whether the row is drift: no mere hint, not unknown, not
+// Drifted reports whether the row is drift: no mere hint, not unknown, not
 // repaired.
 func (r Row) Drifted() bool { return r.Severity == finding.Error && !r.Unknown && !r.Repaired }
 
-// Command gives what to type to repair the row; empty where a person has to
+// Command returns what to type to repair the row; empty where a person has to
 // do more than that.
 func (r Row) Command() string {
 	if r.Repair == "" || r.Repair == ByPerson || r.Unknown || r.Repaired {
@@ -81,7 +81,7 @@ type Facts struct {
 	Server string `json:"server,omitempty"`
 	// Application is NAMESPACE/NAME.
 	Application string `json:"application"`
-	// Registered says whether Argo CD has a credential for it.
+	// Registered reports whether Argo CD has a credential for it.
 	Registered bool `json:"registered"`
 	// Expires is when that credential ends, RFC 3339 in UTC; empty where it does
 	// not say.
@@ -100,7 +100,7 @@ func SortRows(rows []Row) {
 	})
 }
 
-// rowsByFinding gives the rows by the findings that they belong to.
+// rowsByFinding returns the rows by the findings that they belong to.
 func (r *Report) rowsByFinding() map[finding.Finding]Row {
 	rows := make(map[finding.Finding]Row, len(r.Drift))
 	for _, row := range r.Drift {
@@ -109,7 +109,7 @@ func (r *Report) rowsByFinding() map[finding.Finding]Row {
 	return rows
 }
 
-// note gives what a row adds to its finding, on one line; empty where that is
+// note returns what a row adds to its finding, on one line; empty where that is
 // nothing.
 func (r Row) note() string {
 	var parts []string

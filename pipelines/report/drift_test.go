@@ -67,7 +67,7 @@ func TestRowCommand(t *testing.T) {
 		row  Row
 		want string
 	}{
-		{"a finding that is no row", Row{}, ""},
+		{"a finding that is not a row", Row{}, ""},
 		{"build", Row{Finding: finding.Finding{Cluster: "dev"}, Repair: ByBuild}, "kasou build dev"},
 		{"the fleet's", Row{Repair: ByBuild}, "kasou build"},
 		{"upgrade", Row{Finding: finding.Finding{Cluster: "dev"}, Repair: ByUpgrade}, "kasou lock --upgrade dev"},

@@ -18,7 +18,7 @@ type GitHub struct {
 	getenv func(string) string
 }
 
-// NewGitHub gives the runner around the process, and whether there is one:
+// NewGitHub returns the runner around the process, and whether there is one:
 // GITHUB_ACTIONS=true. Commands go to w, which may be stdout or stderr: the
 // runner reads both.
 func NewGitHub(getenv func(string) string, w io.Writer) (*GitHub, bool) {
@@ -41,7 +41,7 @@ func (u unfailing) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Report gives the report in every way that GitHub shows: annotations, the step
+// Report returns the report in every way that GitHub shows: annotations, the step
 // summary and the outputs. The error is one of the runner's files that could
 // not be written.
 func (g *GitHub) Report(r *Report, o Options) error {

@@ -40,7 +40,7 @@ type selection struct {
 
 func (s selection) count() int { return len(s.findings) + len(s.unfinished) }
 
-// choose gives what can be shown as annotations, worst first, and the rest.
+// choose returns what can be shown as annotations, worst first, and the rest.
 // Where there is a rest, one notice is kept free to say so.
 func choose(r *Report) (shown, rest selection) {
 	sorted := worstFirst(r.Findings)

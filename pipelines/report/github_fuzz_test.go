@@ -18,7 +18,7 @@ import (
 	"kasou/pipelines/finding"
 )
 
-// hostile gives a report that holds the text wherever others' text can stand.
+// hostile returns a report that holds the text wherever others' text can stand.
 func hostile(s string) *Report {
 	return &Report{
 		Command: "check",
@@ -46,7 +46,7 @@ var onGitHub = map[string]func(*Report) string{
 	"title":    func(r *Report) string { return ProposalTitle(r, r.Upgrades[0].Ring) },
 }
 
-// rendered gives the elements that GitHub's readers would get, and the text of
+// rendered returns the elements that GitHub's readers would get, and the text of
 // the code blocks. Raw HTML is let through, so what others wrote shows as an
 // element if it can become one at all.
 func rendered(t testing.TB, markdown string) (elements, code []string) {
@@ -169,7 +169,7 @@ func FuzzOutputs(f *testing.F) {
 	})
 }
 
-// runnerCommands gives the lines that the runner takes for commands.
+// runnerCommands returns the lines that the runner takes for commands.
 func runnerCommands(log string) []string {
 	var out []string
 	for _, line := range strings.FieldsFunc(log, func(r rune) bool { return r == '\n' || r == '\r' }) {

@@ -5,7 +5,7 @@ import (
 	"sync"
 )
 
-// Log gives a writer for text that must not become a workflow command: a diff,
+// Log returns a writer for text that must not become a workflow command: a diff,
 // the output of a tool, an error. Use one for stdout and one for stderr; the
 // runner reads commands from both. Outside Actions it gives w itself.
 func (g *GitHub) Log(w io.Writer) io.Writer {

@@ -9,7 +9,7 @@ import (
 // what GitHub adds to them (mentions, issue numbers, links) have no meaning: as
 // a code of plain characters, and in a fenced block.
 
-// PlainName gives a name in the characters that names have; all others are
+// PlainName returns a name in the characters that names have; all others are
 // percent-encoded. It fits into a table, into HTML, and into an HTML comment.
 func PlainName(s string) string { return strings.ReplaceAll(plainName(s), "--", "%2D%2D") }
 
@@ -30,7 +30,7 @@ func isPlain(c byte) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '.' || c == '_'
 }
 
-// fenced gives text as a block of code. No line of it can close the fence,
+// fenced returns text as a block of code. No line of it can close the fence,
 // which is longer than any row of backticks within.
 func fenced(language, text string) string {
 	text = clean(text)

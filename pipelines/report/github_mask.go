@@ -22,7 +22,7 @@ func (g *GitHub) Mask(secret string) {
 	}
 }
 
-// masks gives the strings to hide. The runner itself adds the base64 of each
+// masks returns the strings to hide. The runner itself adds the base64 of each
 // at the other two offsets, and its JSON and URL forms.
 func masks(secret string) []string {
 	trimmed := strings.TrimSpace(secret)

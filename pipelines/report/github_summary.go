@@ -41,7 +41,7 @@ func (g *GitHub) Summary(r *Report, o Options) error {
 	return g.writeFile("GITHUB_STEP_SUMMARY", func() { g.action.AddStepSummary(text) })
 }
 
-// summaryOf gives the summary in at most room bytes, or "" where not even its
+// summaryOf returns the summary in at most room bytes, or "" where not even its
 // head fits.
 func summaryOf(r *Report, o Options, room int) string {
 	head := summaryHead(r)
@@ -140,7 +140,7 @@ func codeNames(names []string, begin, end string) string {
 	return text
 }
 
-// summaryFindings gives the worst findings as the text report has them.
+// summaryFindings returns the worst findings as the text report has them.
 func summaryFindings(r *Report, o Options, room int) string {
 	var entries []string
 	t := &textWriter{options: Options{Source: o.Source}, sources: map[string][]string{}, text: r.Text, rows: r.rowsByFinding()}
@@ -191,7 +191,7 @@ func shownFindings(entries []string, room int) string {
 	return out
 }
 
-// summaryDiffs gives the differences in at most room bytes, besides the words
+// summaryDiffs returns the differences in at most room bytes, besides the words
 // for what is left out.
 func summaryDiffs(r *Report, o Options, room int) string {
 	var b strings.Builder
@@ -217,7 +217,7 @@ func summaryDiffs(r *Report, o Options, room int) string {
 	return b.String()
 }
 
-// diffBlock gives the diff, or the changed files where no diff was made.
+// diffBlock returns the diff, or the changed files where no diff was made.
 func diffBlock(line string, changes []Change, diff string) string {
 	language := "diff"
 	if diff == "" {

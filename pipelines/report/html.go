@@ -21,7 +21,7 @@ var (
 	pageTemplate = template.Must(template.New("page").Parse(pageText))
 )
 
-// writeHTML gives one page that needs nothing else: no request leaves it, and
+// writeHTML returns one page that needs nothing else: no request leaves it, and
 // without JavaScript it lacks only sorting and filtering. Whatever text it is
 // given stays text: html/template escapes it, and the page's policy lets no
 // script run but its own.

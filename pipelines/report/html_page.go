@@ -179,7 +179,7 @@ func statusClass(s Status) string {
 	return ""
 }
 
-// rowsByCluster gives the drift, and what a report has beside it: findings and
+// rowsByCluster returns the drift, and what a report has beside it: findings and
 // unfinished work of any command.
 func rowsByCluster(r *Report, verbose bool) map[string][]pageRow {
 	rows := map[string][]pageRow{}
@@ -209,7 +209,7 @@ func rowsByCluster(r *Report, verbose bool) map[string][]pageRow {
 	return mine(rows, r)
 }
 
-// mine gives the fleet what belongs to no cluster in the table.
+// mine returns the fleet what belongs to no cluster in the table.
 func mine(rows map[string][]pageRow, r *Report) map[string][]pageRow {
 	shown := map[string]bool{"": true}
 	for _, c := range r.Clusters {

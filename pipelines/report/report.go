@@ -47,7 +47,7 @@ type Report struct {
 	// Drift is what kasou drift found, in the order of SortRows. What is known
 	// stands among the findings, too, what is not among the unfinished.
 	Drift []Row `json:"drift,omitempty"`
-	// Text gives the text of a file as it was when it was read, by its path; nil
+	// Text returns the text of a file as it was when it was read, by its path; nil
 	// where it was not. It saves reading thousands of files again.
 	Text func(file string) []byte `json:"-"`
 	// Tools are the versions of what the run works with, by the tools' names.
@@ -80,7 +80,7 @@ type Step struct {
 	Detail string    `json:"detail,omitempty"`
 }
 
-// StepState says whether a step is done, is the next to do, comes later, or is
+// StepState reports whether a step is done, is the next to do, comes later, or is
 // not known.
 type StepState string
 
@@ -96,7 +96,7 @@ const (
 // be finished, and why.
 type Unfinished struct {
 	// File, Line and Column are where it comes from, as in a finding; empty where that
-	// is no file of the fleet.
+	// is not a file of the fleet.
 	File    string `json:"file,omitempty"`
 	Line    int    `json:"line,omitempty"`
 	Column  int    `json:"column,omitempty"`
@@ -204,10 +204,10 @@ type Change struct {
 	Cause string `json:"cause,omitempty"`
 }
 
-// Failed says whether the run counts as failed: a finding of error severity.
+// Failed reports whether the run counts as failed: a finding of error severity.
 func (r *Report) Failed() bool { return r.Findings.Failed() }
 
-// Count gives how many clusters have the status.
+// Count returns how many clusters have the status.
 func (r *Report) Count(s Status) int {
 	n := 0
 	for _, c := range r.Clusters {
@@ -252,7 +252,7 @@ func (f *Format) Set(s string) error {
 	return nil
 }
 
-// String gives the format's name.
+// String returns the format's name.
 func (f *Format) String() string { return string(*f) }
 
 // Type names the flag's type in help texts.
@@ -263,7 +263,7 @@ type Options struct {
 	Format Format
 	// Color uses ANSI escapes; text only.
 	Color bool
-	// Source gives a file of the repo by its slash-separated path, for the
+	// Source returns a file of the repo by its slash-separated path, for the
 	// line that a finding points at; nil leaves such lines out.
 	Source func(path string) ([]byte, error)
 	// Version of kasou, for sarif.

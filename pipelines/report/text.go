@@ -190,7 +190,7 @@ func mayBeShown(file string, data []byte) bool {
 	return base == layout.Spec || base == layout.Fleet || !difference.HoldsSecret(data)
 }
 
-// read gives the text of a file; nil where it cannot be had.
+// read returns the text of a file; nil where it cannot be had.
 func (t *textWriter) read(path string) []byte {
 	if t.text != nil {
 		if data := t.text(path); data != nil {

@@ -30,7 +30,7 @@ const (
 // host knows is unknown.
 func Lead(ctx context.Context, o workspace.Options, name string, live bool) (*report.Report, error) {
 	out := &report.Report{Command: "retire", DryRun: o.DryRun}
-	if err := workspace.Sweep(ctx, o); err != nil {
+	if err := workspace.Sweep(ctx, &o); err != nil {
 		return nil, err
 	}
 	r, findings, err := workspace.Open(o)

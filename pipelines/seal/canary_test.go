@@ -45,7 +45,7 @@ func noCanaryIn(t *testing.T, what, text string) {
 	}
 }
 
-// brokenTool gives what a broken or hostile kubeseal might give.
+// brokenTool returns what a broken or hostile kubeseal might give.
 type brokenTool struct {
 	output string
 	err    error

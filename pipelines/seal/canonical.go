@@ -6,7 +6,7 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// pruned gives v without nulls and empty maps and lists, which mean nothing in
+// pruned returns v without nulls and empty maps and lists, which mean nothing in
 // metadata and which one version of a library writes and another does not
 // (creationTimestamp: null).
 func pruned(v any) any {
@@ -35,14 +35,14 @@ func pruned(v any) any {
 	return v
 }
 
-// canonicalText gives v pruned, as JSON with sorted keys: the same text for the
+// canonicalText returns v pruned, as JSON with sorted keys: the same text for the
 // same meaning.
 func canonicalText(v any) (string, error) {
 	data, err := json.Marshal(pruned(v))
 	return string(data), err
 }
 
-// generic gives a typed object as maps and lists.
+// generic returns a typed object as maps and lists.
 func generic(object any) (map[string]any, error) {
 	data, err := json.Marshal(object)
 	if err != nil {
@@ -53,19 +53,19 @@ func generic(object any) (map[string]any, error) {
 	return out, err
 }
 
-// marshal gives an object as one YAML document without a --- line.
+// marshal returns an object as one YAML document without a --- line.
 func marshal(object map[string]any) ([]byte, error) { return yaml.Marshal(object) }
 
 // yamlInto reads a document that marshal gave into an empty map.
 func yamlInto(data []byte, object map[string]any) error { return yaml.Unmarshal(data, &object) }
 
-// text gives the string at path, or an empty one.
+// text returns the string at path, or an empty one.
 func text(object map[string]any, path ...string) string {
 	s, _ := lookup(object, path...).(string)
 	return s
 }
 
-// lookup gives the value at path, or nil.
+// lookup returns the value at path, or nil.
 func lookup(object map[string]any, path ...string) any {
 	var value any = object
 	for _, step := range path {
@@ -78,7 +78,7 @@ func lookup(object map[string]any, path ...string) any {
 	return value
 }
 
-// texts gives the map of strings at path; ok is false where it holds something
+// texts returns the map of strings at path; ok is false where it holds something
 // else. A null is an empty string, as the API server reads it.
 func texts(object map[string]any, path ...string) (out map[string]string, ok bool) {
 	out = map[string]string{}

@@ -61,7 +61,7 @@ func ParseCertificate(data []byte, now time.Time) (Certificate, finding.List) {
 	return certificate, append(checkKey(parsed), checkValidity(parsed, now)...)
 }
 
-// onlyCertificate gives the DER of the one certificate in data.
+// onlyCertificate returns the DER of the one certificate in data.
 func onlyCertificate(data []byte) ([]byte, *finding.Finding) {
 	var blocks []*pem.Block
 	var around []byte
@@ -91,7 +91,7 @@ func onlyCertificate(data []byte) ([]byte, *finding.Finding) {
 	return blocks[0].Bytes, nil
 }
 
-// outside gives what stands before the block that was decoded from the start
+// outside returns what stands before the block that was decoded from the start
 // of rest.
 func outside(rest, after []byte) []byte {
 	before, _, found := bytes.Cut(rest[:len(rest)-len(after)], []byte("-----BEGIN "))

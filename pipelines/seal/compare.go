@@ -68,7 +68,7 @@ func walk(ours, theirs any, path []string, visit func(path []string, ours, their
 	visit(path, ours, theirs)
 }
 
-// objectName gives kind and name of an object that was rendered with
+// objectName returns kind and name of an object that was rendered with
 // placeholders.
 func objectName(object map[string]any) string {
 	return strings.TrimSpace(text(object, "kind") + " " + text(object, "metadata", "name"))

@@ -15,7 +15,7 @@ const (
 	Unverifiable
 )
 
-// String gives the outcome's word for reports.
+// String returns the outcome's word for reports.
 func (o Outcome) String() string {
 	return [...]string{"keep", "seal", "tampered", "unverifiable"}[o]
 }

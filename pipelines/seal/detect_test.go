@@ -74,7 +74,7 @@ func noSecretIn(t *testing.T, data []byte) {
 	}
 }
 
-// sealedIn gives the only SealedSecret of a file.
+// sealedIn returns the only SealedSecret of a file.
 func sealedIn(t *testing.T, data []byte) []byte {
 	t.Helper()
 	var found []byte

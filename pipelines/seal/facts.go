@@ -93,7 +93,7 @@ func suspect(j *job, whole bool, holds func(*sealed, string) bool) Tampering {
 	return TamperedCiphertext
 }
 
-// keyOf gives the key that made a tag, if this run has it.
+// keyOf returns the key that made a tag, if this run has it.
 func (j *job) keyOf(t tag) (tagKey, bool) {
 	if t.key == contentKey {
 		return plaintextKey(j.secret.Data), true

@@ -25,7 +25,7 @@ var (
 
 const secretFile = "clusters/root/dev.cluster.yaml"
 
-// keyFrom gives a KASOU_SEAL_KEY that depends on seed.
+// keyFrom returns a KASOU_SEAL_KEY that depends on seed.
 func keyFrom(t testing.TB, seed byte) *seal.Key {
 	t.Helper()
 	raw := make([]byte, 32)

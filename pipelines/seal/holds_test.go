@@ -20,7 +20,7 @@ import (
 	"kasou/pipelines/seal"
 )
 
-// kubernetesSees says whether sigs.k8s.io/yaml, or a decoder of Kubernetes' own,
+// kubernetesSees reports whether sigs.k8s.io/yaml, or a decoder of Kubernetes' own,
 // finds a Secret in a file, however the file is divided.
 func kubernetesSees(data []byte) bool {
 	documents := append(bytes.Split(data, []byte("\n---")), data)

@@ -18,7 +18,7 @@ type Sealed struct {
 	Certificate string
 }
 
-// Inspect gives the SealedSecrets that kasou sealed in a file, in their order.
+// Inspect returns the SealedSecrets that kasou sealed in a file, in their order.
 func Inspect(file []byte) []Sealed {
 	if !mayHoldSecret(file) {
 		return nil

@@ -25,7 +25,7 @@ const (
 type Key struct{ bytes [keyBytes]byte }
 
 // ParseKey reads the value of KASOU_SEAL_KEY: 32 bytes in hex or base64. An
-// empty value gives nil: no key. The error never quotes the value.
+// empty value returns nil: no key. The error never quotes the value.
 func ParseKey(value string) (*Key, error) {
 	value = strings.TrimSpace(value)
 	if value == "" {
@@ -92,7 +92,7 @@ func (k *Key) id() string {
 	return hex.EncodeToString(sum[:4])
 }
 
-// Fingerprint gives 16 hex digits that change when the value does, and that
+// Fingerprint returns 16 hex digits that change when the value does, and that
 // nobody without the key can search. cluster and path say what the value is
 // for, so that one value in two places does not show.
 func (k *Key) Fingerprint(cluster, path, value string) string {

@@ -43,6 +43,6 @@ func TestParseKey(t *testing.T) {
 		})
 	}
 	if key, err := seal.ParseKey(" "); key != nil || err != nil {
-		t.Errorf("an empty value is no key: %v, %v", key, err)
+		t.Errorf("an empty value is not a key: %v, %v", key, err)
 	}
 }

@@ -6,7 +6,7 @@ import (
 	"kasou/pipelines/manifest"
 )
 
-// isSecret says whether an object is a Secret, of whatever group: what is
+// isSecret reports whether an object is a Secret, of whatever group: what is
 // named so is not let through unseen.
 func isSecret(object map[string]any) bool { return text(object, "kind") == "Secret" }
 
@@ -59,14 +59,14 @@ func each(object map[string]any, visit func(map[string]any)) {
 	}
 }
 
-// mayHoldSecret says whether a document in which Kubernetes finds no Secret is
+// mayHoldSecret reports whether a document in which Kubernetes finds no Secret is
 // worth a second look, by another parser. The word stands in it as such, unless an
 // escape, a tag or another encoding than UTF-8 hides it.
 func mayHoldSecret(data []byte) bool {
 	return bytes.Contains(data, []byte("Secret")) || bytes.ContainsAny(data, "\\!\x00")
 }
 
-// findSealed gives the SealedSecret for want in a committed file: by namespace
+// findSealed returns the SealedSecret for want in a committed file: by namespace
 // and name, else the only one. nil where there is none.
 func findSealed(file []byte, want *sealed) *sealed {
 	if want != nil {
@@ -80,7 +80,7 @@ func findSealed(file []byte, want *sealed) *sealed {
 	return nil
 }
 
-// sealedNamed gives the SealedSecret of that name in a committed file, or nil.
+// sealedNamed returns the SealedSecret of that name in a committed file, or nil.
 func sealedNamed(file []byte, namespace, name string) *sealed {
 	for _, s := range allSealed(file) {
 		if s.namespace == namespace && s.name == name {
@@ -106,7 +106,7 @@ func allSealed(file []byte) []*sealed {
 	return found
 }
 
-// holdsPlain says whether a committed file has the Secret unsealed.
+// holdsPlain reports whether a committed file has the Secret unsealed.
 func holdsPlain(file []byte, namespace, name string) bool {
 	if !mayHoldSecret(bytes.ReplaceAll(file, []byte(sealedKind), nil)) {
 		return false // the common case: kasou sealed it

@@ -75,7 +75,7 @@ func read(data []byte) (map[string]any, error) {
 	return object, nil
 }
 
-// onlyNode gives the root of the only document in data, nil where it is empty.
+// onlyNode returns the root of the only document in data, nil where it is empty.
 func onlyNode(data []byte) (*yaml.Node, error) {
 	decoder := yaml.NewDecoder(bytes.NewReader(data))
 	var first, second yaml.Node
@@ -113,7 +113,7 @@ func hasDuplicate(n *yaml.Node) bool {
 	return false
 }
 
-// mentionsSecret says whether any value is the word that a kind could be.
+// mentionsSecret reports whether any value is the word that a kind could be.
 func mentionsSecret(n *yaml.Node) bool {
 	if n.Kind == yaml.ScalarNode && (n.Value == "Secret" || n.Value == "SecretList" || n.Tag == "!!binary") {
 		return true

@@ -49,7 +49,7 @@ func (r record) write(annotations map[string]string) {
 	}
 }
 
-// age gives how long ago it was sealed. What cannot be read is as old as can
+// age returns how long ago it was sealed. What cannot be read is as old as can
 // be.
 func (r record) age(now time.Time) time.Duration {
 	at, err := time.Parse(time.RFC3339, r.sealedAt)

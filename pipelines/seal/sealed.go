@@ -29,7 +29,7 @@ type sealed struct {
 	object map[string]any
 }
 
-// wanted gives what kubeseal will make of the Secret, without the ciphertext.
+// wanted returns what kubeseal will make of the Secret, without the ciphertext.
 // The Secret must be cleaned. extra are annotations of the SealedSecret alone.
 func wanted(secret *corev1.Secret, scope ssv1alpha1.SealingScope, extra map[string]string) (*sealed, error) {
 	annotations := followed(secret.Annotations)
@@ -47,7 +47,7 @@ func wanted(secret *corev1.Secret, scope ssv1alpha1.SealingScope, extra map[stri
 	})
 }
 
-// followed gives the annotations that the SealedSecret must have too, because
+// followed returns the annotations that the SealedSecret must have too, because
 // Argo CD applies it in the Secret's place: sync waves, hooks and their
 // deletion, sync options. The tracking id is Argo CD's own.
 func followed(annotations map[string]string) map[string]string {
@@ -103,7 +103,7 @@ func scopeOf(annotations map[string]string) string {
 	return "strict"
 }
 
-// with gives the document of s with the ciphertext and the record. Its bytes
+// with returns the document of s with the ciphertext and the record. Its bytes
 // depend on these alone, so that what is kept comes out the same.
 func (s *sealed) with(values map[string]string, r record) map[string]any {
 	annotations := maps.Clone(s.annotations)
@@ -134,7 +134,7 @@ func anys(in map[string]string) map[string]any {
 	return out
 }
 
-// subject gives what the tags say of s as it stands in that cluster and file.
+// subject returns what the tags say of s as it stands in that cluster and file.
 func (s *sealed) subject(cluster, path, certificate string) subject {
 	return subject{
 		cluster: cluster, path: path,

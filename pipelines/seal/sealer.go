@@ -57,7 +57,7 @@ type Options struct {
 	Key *Key
 	// Reseal makes every value anew.
 	Reseal bool
-	// Recorded gives the digest that the lock has for a rendered file, from the
+	// Recorded returns the digest that the lock has for a rendered file, from the
 	// repo's root, or an empty text; nil where there is no lock.
 	Recorded func(path string) string
 	// Sealed hears the path of each rendered file with a sealed Secret in it; nil
@@ -73,7 +73,7 @@ type Options struct {
 // Sealer seals. It holds no state: any number of goroutines may use it.
 type Sealer struct{ options Options }
 
-// New gives a Sealer.
+// New returns a Sealer.
 func New(o Options) *Sealer {
 	if o.MaxAge == 0 {
 		o.MaxAge = DefaultMaxAge
@@ -154,7 +154,7 @@ func (s *Sealer) job(r Request) (*job, error) {
 	return j, nil
 }
 
-// fromClusters gives a path from the clusters folder, so that renaming that
+// fromClusters returns a path from the clusters folder, so that renaming that
 // folder reseals nothing.
 func fromClusters(c fleet.Cluster, file string) string {
 	folder := path.Dir(path.Dir(c.File))
@@ -197,7 +197,7 @@ func (j *job) run(ctx context.Context) (Result, finding.List, error) {
 	return result, j.explain(d, false), nil
 }
 
-// keep gives the committed document. Where it is proved, its form is made
+// keep returns the committed document. Where it is proved, its form is made
 // kasou's again too, should someone have reformatted it.
 func (j *job) keep(d Decision) ([]byte, error) {
 	if d.Outcome == Keep && j.want != nil {

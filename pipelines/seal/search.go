@@ -18,7 +18,7 @@ const MinimumValue = 8
 // rendered without the value.
 type Search struct{ forms [][]byte }
 
-// NewSearch gives a Search for a value of at least MinimumValue bytes.
+// NewSearch returns a Search for a value of at least MinimumValue bytes.
 func NewSearch(value string) Search {
 	var s Search
 	s.addText(value)
@@ -66,7 +66,7 @@ func (s *Search) add(form string) {
 	s.forms = append(s.forms, []byte(form))
 }
 
-// Line gives the first line of data, from 1, on which the value stands.
+// Line returns the first line of data, from 1, on which the value stands.
 func (s Search) Line(data []byte) (line int, found bool) {
 	for _, form := range s.forms {
 		if at := bytes.Index(data, form); at >= 0 {

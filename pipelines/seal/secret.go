@@ -105,7 +105,7 @@ func validKeys(values map[string]string) bool {
 	return true
 }
 
-// cleaned gives the Secret that is really sealed: without what only a live
+// cleaned returns the Secret that is really sealed: without what only a live
 // object has, without copies of itself in annotations, and with the scope that
 // kasou chose. A chart must not widen it by an annotation.
 func cleaned(secret *corev1.Secret, scope ssv1alpha1.SealingScope) *corev1.Secret {

@@ -245,7 +245,7 @@ func TestGuessablePlaintextNeedsAKey(t *testing.T) {
 	}
 }
 
-// The key comes and goes: one change when it comes, which is no sealing where the
+// The key comes and goes: one change when it comes, which is not a sealing where the
 // tags that are there prove the ciphertext, and none after it.
 func TestKeyTransitions(t *testing.T) {
 	with := options(t, sealtest.NewKeyPair(t))

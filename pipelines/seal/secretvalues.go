@@ -55,7 +55,7 @@ func (v *SecretValues) sameFiles(c fleet.Cluster, files manifest.Set) finding.Li
 
 var inValuesFrom = []string{"spec", "valuesFrom"}
 
-const unsealedHint = "leave the value out of what the chart does not render into a Secret, or write it into spec.values if it is no secret"
+const unsealedHint = "leave the value out of what the chart does not render into a Secret, or write it into spec.values if it is not a secret"
 
 // leak says that a value reaches the field of an unsealed document.
 func (m *renderedFile) leak(line int, what string, placeholder any) {
@@ -121,7 +121,7 @@ func (m *renderedFile) differing(ctx context.Context, d manifest.Document, varia
 	return m.objectWith(ctx, o.object, pair{own(variant.with).object, own(variant.alike).object}, o, d)
 }
 
-// firstDifferent gives how many lines the two have in common.
+// firstDifferent returns how many lines the two have in common.
 func firstDifferent(a, b []byte) int {
 	n := 0
 	for n < len(a) && n < len(b) && a[n] == b[n] {

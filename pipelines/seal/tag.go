@@ -71,10 +71,10 @@ type tagKey struct {
 	bytes []byte
 }
 
-// environmentKey gives the key of KASOU_SEAL_KEY.
+// environmentKey returns the key of KASOU_SEAL_KEY.
 func environmentKey(k *Key) tagKey { return tagKey{"key-" + k.id(), k.derive("kasou seal tags v1")} }
 
-// plaintextKey gives the hash of the plaintext as a key.
+// plaintextKey returns the hash of the plaintext as a key.
 func plaintextKey(plaintext map[string][]byte) tagKey {
 	h := sha256.New()
 	writeFields(h, "kasou seal content key v1")

@@ -35,8 +35,8 @@ type Release struct {
 	Helm HelmMajor
 	// WillValidate says that every document is validated afterwards, and the
 	// release rendered again without it where one is not valid. A toolchain may
-	// then leave it to that to say what is no YAML, and need not parse what plainly
-	// is no hook.
+	// then leave it to that to say what is not YAML, and need not parse what plainly
+	// is not a hook.
 	WillValidate bool
 	// Determinism makes Template see whether the chart renders the same every time.
 	Determinism bool
@@ -122,7 +122,7 @@ type Validation struct {
 type Status int
 
 // Valid is the only good one. NoSchema is an object of an unknown kind; Broken
-// one that is no Kubernetes object; Empty one without content.
+// one that is not a Kubernetes object; Empty one without content.
 const (
 	Valid Status = iota
 	Invalid
@@ -177,7 +177,7 @@ type SealRequest struct {
 // Kubeseal encrypts Secrets.
 type Kubeseal interface {
 	// Seal returns, for each request, the SealedSecret as JSON, in the requests' order.
-	// Every call gives other ciphertext.
+	// Every call returns other ciphertext.
 	Seal(ctx context.Context, requests ...SealRequest) []Result[[]byte]
 }
 

@@ -48,7 +48,7 @@ func (c connection) ask(ctx context.Context, doing string, do func() error) erro
 	return c.explain(doing, err)
 }
 
-// asked gives how long GitHub asks to wait.
+// asked returns how long GitHub asks to wait.
 func asked(err error) (time.Duration, bool) {
 	var often *github.AbuseRateLimitError
 	var limit *github.RateLimitError

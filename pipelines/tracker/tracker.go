@@ -108,7 +108,7 @@ func connect(o Options, permission string) (connection, error) {
 	if o.API != "" {
 		base, err := url.Parse(strings.TrimSuffix(o.API, "/") + "/")
 		if err != nil || base.Host == "" {
-			return connection{}, fmt.Errorf("%q is no address of GitHub's API", o.API)
+			return connection{}, fmt.Errorf("%q is not an address of GitHub's API", o.API)
 		}
 		client.BaseURL = base
 	}
@@ -151,7 +151,7 @@ func (t *Tracker) Update(ctx context.Context, s State) (Result, error) {
 	return result, nil
 }
 
-// open gives the tracker's open issues, the oldest first.
+// open returns the tracker's open issues, the oldest first.
 func (t *Tracker) open(ctx context.Context) ([]*github.Issue, error) {
 	var found []*github.Issue
 	list := &github.IssueListByRepoOptions{State: "open", ListOptions: github.ListOptions{PerPage: 100}}

@@ -18,7 +18,7 @@ import (
 	"kasou/pipelines/tree/disk"
 )
 
-// aCluster gives files like those of a cluster with a chart of ten templates.
+// aCluster returns files like those of a cluster with a chart of ten templates.
 func aCluster(name string) tree.Wanted {
 	files := manifest.Files{
 		"clusters/" + name + "/values.yaml":              bytes.Repeat([]byte("a: 1\n"), 80),
@@ -35,7 +35,7 @@ func aCluster(name string) tree.Wanted {
 	}}
 }
 
-// cpu gives the processor time of the program so far, in microseconds.
+// cpu returns the processor time of the program so far, in microseconds.
 func cpu(b *testing.B) int64 {
 	var used syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
@@ -57,7 +57,7 @@ func built(b *testing.B, w tree.Wanted) *disk.Disk {
 	return d
 }
 
-// BenchmarkWrite gives the cost of comparing and writing a new cluster, with
+// BenchmarkWrite returns the cost of comparing and writing a new cluster, with
 // many in hand.
 func BenchmarkWrite(b *testing.B) {
 	d := disk.At(repo(b, nil), "clusters")

@@ -19,7 +19,7 @@ func Header(spec string) []byte {
 
 // Stamp returns body below a header and a line with body's digest. By that line
 // kasou knows a file in root/ as its own and unedited when the folder of the
-// cluster, and the lock in it, are gone. It is no signature: it tells an edit,
+// cluster, and the lock in it, are gone. It is not a signature: it tells an edit,
 // not a forgery.
 func Stamp(spec string, body []byte) []byte {
 	out := Header(spec)

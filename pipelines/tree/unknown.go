@@ -21,15 +21,13 @@ var deployedEnds = []string{".yaml", ".yml", ".json", ".jsonnet"}
 // none, such as root/. The folder, and the paths that known gets, are from the repo's
 // root.
 func Unknown(d *disk.Disk, cluster, folder string, known func(p string) bool) (finding.List, error) {
-	v := d.View()
-	defer v.Close()
+	files, err := d.Files(folder)
 	var found finding.List
-	err := deployed(v, folder, func(at string) error {
-		if !known(at) {
+	for _, at := range files {
+		if isDeployed(at) && !known(at) {
 			found = append(found, unknownFile(cluster, at))
 		}
-		return nil
-	})
+	}
 	if obstacle := obstacleIn(err, cluster); obstacle != nil {
 		return append(found, *obstacle), nil
 	}
@@ -39,13 +37,11 @@ func Unknown(d *disk.Disk, cluster, folder string, known func(p string) bool) (f
 // UnknownFile returns an error finding where the file p, from the repo's root,
 // is there.
 func UnknownFile(d *disk.Disk, cluster, p string) (finding.List, error) {
-	v := d.View()
-	defer v.Close()
-	there, err := v.Exists(p)
-	if !there || err != nil {
-		return nil, err
+	files, err := d.Files(path.Dir(p))
+	if _, there := slices.BinarySearch(files, p); there {
+		return finding.List{unknownFile(cluster, p)}, nil
 	}
-	return finding.List{unknownFile(cluster, p)}, nil
+	return nil, err
 }
 
 func unknownFile(cluster, at string) finding.Finding {
@@ -81,10 +77,12 @@ func Deployed(d *disk.Disk, cluster string) (manifest.Files, error) {
 
 // deployed calls visit for each file below the folder that Argo CD deploys.
 func deployed(v *disk.View, folder string, visit func(p string) error) error {
-	return v.Walk(folder, func(p string, e fs.DirEntry) error {
-		if !slices.Contains(deployedEnds, path.Ext(e.Name())) {
+	return v.Walk(folder, func(p string, _ fs.DirEntry) error {
+		if !isDeployed(p) {
 			return nil
 		}
 		return visit(p)
 	})
 }
+
+func isDeployed(p string) bool { return slices.Contains(deployedEnds, path.Ext(p)) }

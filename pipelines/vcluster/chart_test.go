@@ -69,7 +69,7 @@ func TestOwnChart(t *testing.T) {
 	}
 }
 
-// normal gives objects by kind and name, with the intended differences between
+// normal returns objects by kind and name, with the intended differences between
 // the two charts evened out. They are all here:.
 func normal(objects []object) map[string]any {
 	byName := map[string]any{}

@@ -111,7 +111,7 @@ var defeats = []defeat{
 		"it replaces the rule that the chart makes for the host"},
 }
 
-// release gives the version without pre-release and build metadata.
+// release returns the version without pre-release and build metadata.
 func release(v *semver.Version) *semver.Version {
 	return semver.New(v.Major(), v.Minor(), v.Patch(), "", "")
 }
@@ -121,7 +121,7 @@ func (s span) holds(v *semver.Version) bool {
 		(s.before == "" || release(v).LessThan(semver.MustParse(s.before)))
 }
 
-// edition gives the edition that v belongs to, and whether v is newer than all
+// edition returns the edition that v belongs to, and whether v is newer than all
 // that is known; nil where v is older.
 func (l line) edition(v *semver.Version) (found *edition, newer bool) {
 	for i := range slices.Backward(l.editions) {

@@ -17,13 +17,13 @@ import (
 // object is a rendered Kubernetes object.
 type object map[string]any
 
-// helmCommand gives the path of the helm command of this module's go.mod.
+// helmCommand returns the path of the helm command of this module's go.mod.
 var helmCommand = sync.OnceValues(func() (string, error) {
 	out, err := exec.Command("go", "tool", "-n", "helm.sh/helm/v3/cmd/helm").Output()
 	return strings.TrimSpace(string(out)), err
 })
 
-// render gives what the real helm command makes of a chart, and fails the test
+// render returns what the real helm command makes of a chart, and fails the test
 // where it makes nothing.
 func render(t *testing.T, chart, release string, values map[string]any) []object {
 	t.Helper()
@@ -67,7 +67,7 @@ func parse(t *testing.T, stream []byte) []object {
 	return objects
 }
 
-// dig gives the value at keys, or nil.
+// dig returns the value at keys, or nil.
 func dig(value any, keys ...string) any {
 	for _, key := range keys {
 		switch m := value.(type) {
@@ -82,7 +82,7 @@ func dig(value any, keys ...string) any {
 	return value
 }
 
-// one gives the only object of a kind, or the one of that name among several.
+// one returns the only object of a kind, or the one of that name among several.
 func one(t *testing.T, objects []object, kind, name string) object {
 	t.Helper()
 	for _, o := range objects {
@@ -94,7 +94,7 @@ func one(t *testing.T, objects []object, kind, name string) object {
 	return nil
 }
 
-// containers gives the containers, without init containers, of all workloads.
+// containers returns the containers, without init containers, of all workloads.
 func containers(objects []object) map[string]map[string]any {
 	found := map[string]map[string]any{}
 	for _, o := range objects {
@@ -107,7 +107,7 @@ func containers(objects []object) map[string]map[string]any {
 	return found
 }
 
-// words gives a container's command and arguments, with a shell's command line
+// words returns a container's command and arguments, with a shell's command line
 // taken apart.
 func words(container map[string]any) []string {
 	var all []string

@@ -104,7 +104,7 @@ func (p *plan) edition() *edition {
 	l, known := lines[p.chartName]
 	if !known {
 		p.say(finding.Warning, RuleUnknownChart, p.chartField("name"),
-			fmt.Sprintf("chart %s is no vcluster chart that kasou knows: only spec.values reach it", p.chart),
+			fmt.Sprintf("chart %s is not a vcluster chart that kasou knows: only spec.values reach it", p.chart),
 			"Set service CIDR, ingress and server in spec.values, in the chart's own terms.")
 		return nil
 	}

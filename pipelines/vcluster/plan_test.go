@@ -115,7 +115,7 @@ func TestServiceCIDR(t *testing.T) {
 	}
 }
 
-// brief gives severity and rule of each finding on one line.
+// brief returns severity and rule of each finding on one line.
 func brief(found finding.List) string {
 	text := ""
 	for _, f := range found {

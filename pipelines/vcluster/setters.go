@@ -196,7 +196,7 @@ func proxySANs(p *plan) {
 }
 
 // proxyServerSAN: from 0.20.1 the ingress host is in the certificate anyway, so
-// a list without it is no mistake.
+// a list without it is not a mistake.
 func proxyServerSAN(p *plan) {
 	proxySANs(p)
 	p.values.forget(fieldHost, "controlPlane", "proxy", "extraSANs")

@@ -35,7 +35,7 @@ func fullCluster() fleet.Cluster {
 	}}
 }
 
-// carrier says whether rendered objects carry the service CIDR.
+// carrier reports whether rendered objects carry the service CIDR.
 type carrier func(t *testing.T, objects []object) bool
 
 func inArgs(container, flag string) carrier {
@@ -55,7 +55,7 @@ func both(a, b carrier) carrier {
 	return func(t *testing.T, objects []object) bool { return a(t, objects) && b(t, objects) }
 }
 
-// config gives what the chart of 0.20 and later hands to the vcluster.
+// config returns what the chart of 0.20 and later hands to the vcluster.
 func config(t *testing.T, objects []object) map[string]any {
 	t.Helper()
 	encoded, _ := dig(one(t, objects, "Secret", "vc-config-dev"), "data", "config.yaml").(string)

@@ -11,6 +11,7 @@ import (
 	"kasou/pipelines/host"
 	"kasou/pipelines/report"
 	"kasou/pipelines/toolchain"
+	"kasou/pipelines/tree/disk"
 )
 
 // Options say what a pipeline works on and with.
@@ -56,6 +57,8 @@ type Options struct {
 	// Helm renders with another major version of Helm than fleet.yaml names; 0 for
 	// that one.
 	Helm toolchain.HelmMajor
+	// Swept is the clusters folder as Sweep looked through it; nil where it did not.
+	Swept *disk.Disk
 	// NoCache builds every cluster in full, whatever was built before.
 	NoCache bool
 	// DryRun keeps Build from writing.
@@ -115,6 +118,6 @@ func (e *UnknownClusterError) Error() string {
 
 // Pipeline is Build, Check or another of their kind. The report is complete
 // whenever the error is nil; an error means that no work could begin, such as
-// an unreadable folder. A name in Options.Names that is no cluster is an
+// an unreadable folder. A name in Options.Names that is not a cluster is an
 // *UnknownClusterError.
 type Pipeline func(context.Context, Options) (*report.Report, error)

@@ -46,7 +46,7 @@ func (c Certificates) Findings() finding.List {
 	return all
 }
 
-// refuse gives to Refused what is found about a certificate that cannot seal and is of
+// refuse returns to Refused what is found about a certificate that cannot seal and is of
 // one host among several.
 func (c Certificates) refuse() {
 	for file, found := range c.found {

@@ -1,6 +1,7 @@
 package workspace
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -61,7 +62,7 @@ func Open(o Options) (*Workspace, finding.List, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("open the repo: %w", err)
 	}
-	w := &Workspace{Options: o, Fleet: f, repo: repo, Disk: disk.At(o.Root, o.Dir), Hosts: openHosts(f, o)}
+	w := &Workspace{Options: o, Fleet: f, repo: repo, Disk: cmp.Or(o.Swept, disk.At(o.Root, o.Dir)), Hosts: openHosts(f, o)}
 	if err := choose(w); err != nil {
 		w.Close()
 		return nil, nil, err
@@ -108,15 +109,15 @@ func (w *Workspace) Prepare(ctx context.Context, now time.Time) (findings findin
 // Close lets go of the repository.
 func (w *Workspace) Close() { _, _ = w.Disk.Close(), w.repo.Close() }
 
-// Sweep removes what earlier runs left in the repository half written. A dry run
-// removes nothing.
-func Sweep(ctx context.Context, o Options) error {
+// Sweep removes what earlier runs left in the repository half written, and notes in the
+// options what it saw. A dry run removes nothing.
+func Sweep(ctx context.Context, o *Options) error {
 	if o.DryRun {
 		return nil
 	}
-	repo := disk.At(o.Root, o.Dir)
-	defer repo.Close()
-	return repo.Sweep(ctx, func(cluster string) bool {
+	o.Swept = disk.At(o.Root, o.Dir)
+	defer o.Swept.Close()
+	return o.Swept.Sweep(ctx, func(cluster string) bool {
 		return len(o.Names) == 0 && o.Shard.Has(cluster) || slices.Contains(o.Names, cluster)
 	})
 }

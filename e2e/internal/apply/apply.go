@@ -30,7 +30,7 @@ type Applier struct {
 	mapper *restmapper.DeferredDiscoveryRESTMapper
 }
 
-// New gives an applier with the rights of a configuration.
+// New returns an applier with the rights of a configuration.
 func New(config *rest.Config) (*Applier, error) {
 	client, err := dynamic.NewForConfig(config)
 	if err != nil {
@@ -43,7 +43,7 @@ func New(config *rest.Config) (*Applier, error) {
 	return &Applier{client: client, mapper: restmapper.NewDeferredDiscoveryRESTMapper(memory.NewMemCacheClient(found))}, nil
 }
 
-// Parse gives the objects of a stream of YAML documents.
+// Parse returns the objects of a stream of YAML documents.
 func Parse(data []byte) ([]*unstructured.Unstructured, error) {
 	var objects []*unstructured.Unstructured
 	decoder := yaml.NewYAMLOrJSONDecoder(bytes.NewReader(data), 4096)
@@ -118,7 +118,7 @@ func (a *Applier) YAML(ctx context.Context, data []byte, namespace string) error
 	return nil
 }
 
-// Resource gives the client for a kind in a namespace.
+// Resource returns the client for a kind in a namespace.
 func (a *Applier) Resource(kind schema.GroupVersionKind, namespace string) (dynamic.ResourceInterface, error) {
 	return a.resource(kind, namespace, namespace)
 }

@@ -30,7 +30,7 @@ type Part struct {
 	// Module is the folder of its go.mod, relative to e2e/; Package its main
 	// package.
 	Module, Package string
-	// stamp gives the linker's -X settings for a version; nil for none.
+	// stamp returns the linker's -X settings for a version; nil for none.
 	stamp func(version string) []string
 	// root is the module that carries the part's version.
 	root string
@@ -109,7 +109,7 @@ func VClusterChanges(minor string) Part {
 	return Part{Name: "vcluster-changes", Module: "parts/vcluster-changes-" + minor, Package: ".", root: VCluster.root, sources: []string{"main.go"}}
 }
 
-// Binary gives the path of the part's binary. It builds it where the cache has
+// Binary returns the path of the part's binary. It builds it where the cache has
 // none of the same pins, flags and Go version, and says on log how long that
 // took. An error has the compiler's or the module proxy's own words.
 func (p Part) Binary(ctx context.Context, log io.Writer) (string, error) {
@@ -159,7 +159,7 @@ func Kasou(ctx context.Context) (string, error) {
 	return binary, err
 }
 
-// Version gives the version that the part's go.mod pins, such as v1.34.4.
+// Version returns the version that the part's go.mod pins, such as v1.34.4.
 func (p Part) Version() (string, error) {
 	data, err := os.ReadFile(p.file("go.mod"))
 	if err != nil {
@@ -234,7 +234,7 @@ func (p Part) Folder(ctx context.Context) (string, error) {
 	return module.Dir, nil
 }
 
-// Required gives the version of a module that kasou, as tested here, is built
+// Required returns the version of a module that kasou, as tested here, is built
 // with.
 func Required(ctx context.Context, module string) (string, error) {
 	out, err := goCommand(ctx, moduleRoot(), "list", "-m", "-f", "{{.Version}}", module)
@@ -257,7 +257,7 @@ func goCommand(ctx context.Context, dir string, args ...string) (string, error) 
 	return stdout.String(), nil
 }
 
-// tail gives the last bytes of a text: what failed stands there.
+// tail returns the last bytes of a text: what failed stands there.
 func tail(text string, limit int) string {
 	return text[max(0, len(text)-limit):]
 }

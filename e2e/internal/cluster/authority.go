@@ -40,7 +40,7 @@ func newAuthority(name string) (*authority, error) {
 	return &authority{cert: cert, key: key, pem: encode("CERTIFICATE", der)}, err
 }
 
-// server gives a certificate for the loopback address and the names.
+// server returns a certificate for the loopback address and the names.
 func (a *authority) server(names []string) (KeyPair, error) {
 	template := certificate(pkix.Name{CommonName: "kube-apiserver"}, 365*24*time.Hour)
 	template.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}

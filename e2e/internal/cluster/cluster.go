@@ -95,7 +95,7 @@ func (c *Cluster) Stop() {
 	_ = os.RemoveAll(c.dir)
 }
 
-// Logs gives the last lines of each server's log.
+// Logs returns the last lines of each server's log.
 func (c *Cluster) Logs() string {
 	text := ""
 	for _, p := range c.processes {
@@ -129,7 +129,7 @@ func (c *Cluster) Credential(user string, groups []string, valid time.Duration) 
 // CAKey returns the certificate authority's private key, PEM.
 func (c *Cluster) CAKey() ([]byte, error) { return keyPEM(c.ca.key) }
 
-// Kubeconfig gives a kubeconfig that reaches the server at a URL, with this
+// Kubeconfig returns a kubeconfig that reaches the server at a URL, with this
 // cluster's CA, by a client certificate. The context's name is that of a
 // vcluster's syncer.
 func (c *Cluster) Kubeconfig(server string, pair KeyPair) ([]byte, error) {

@@ -87,7 +87,7 @@ func install(ctx context.Context, config *rest.Config, definition string) error 
 	return addressPod(ctx, config)
 }
 
-// addressPod gives the pod the address that a kubelet would.
+// addressPod returns the pod the address that a kubelet would.
 func addressPod(ctx context.Context, config *rest.Config) error {
 	client, err := kubernetes.NewForConfig(config)
 	if err != nil {
@@ -130,7 +130,7 @@ func (k *Controller) start(ctx context.Context, c *cluster.Cluster, binary strin
 	})
 }
 
-// Certificate gives the certificate that the controller seals with now, PEM.
+// Certificate returns the certificate that the controller seals with now, PEM.
 func (k *Controller) Certificate(ctx context.Context) ([]byte, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+k.address+"/v1/cert.pem", nil)
 	if err != nil {
@@ -167,7 +167,7 @@ func (k *Controller) RenewKey(ctx context.Context) ([]byte, error) {
 	return after, err
 }
 
-// Logs gives the controller's last lines.
+// Logs returns the controller's last lines.
 func (k *Controller) Logs() string { return k.process.Tail() }
 
 // Stop ends the controller.

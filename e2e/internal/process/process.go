@@ -90,7 +90,7 @@ func (p *Process) Wait(timeout time.Duration, ready func(context.Context) error)
 	}
 }
 
-// Tail gives the last lines that the process wrote.
+// Tail returns the last lines that the process wrote.
 func (p *Process) Tail() string {
 	data, err := os.ReadFile(p.log)
 	if err != nil {
@@ -124,7 +124,7 @@ var (
 	ports   = map[int]bool{}
 )
 
-// FreePort gives a port of the loopback address that nothing listens on and
+// FreePort returns a port of the loopback address that nothing listens on and
 // that it gave to nobody else. It is below those that systems hand out to
 // outgoing connections, so that none of these takes it meanwhile.
 func FreePort() (int, error) {

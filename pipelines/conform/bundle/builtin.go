@@ -52,7 +52,7 @@ func Manifest() (map[string]Entry, error) {
 	return entries, nil
 }
 
-// Load gives the bundle of that name, its digest checked.
+// Load returns the bundle of that name, its digest checked.
 func Load(name string) (*Bundle, error) {
 	entries, err := Manifest()
 	if err != nil {
@@ -76,7 +76,7 @@ func Load(name string) (*Bundle, error) {
 	return Decode(content)
 }
 
-// Minors gives the Kubernetes minor versions that have a bundle, such as 34
+// Minors returns the Kubernetes minor versions that have a bundle, such as 34
 // for 1.34, from the oldest to the newest.
 func Minors() ([]int, error) {
 	entries, err := Manifest()

@@ -23,7 +23,7 @@ type Kind struct {
 	Definition string `json:"definition"`
 }
 
-// APIVersion gives group/version as it stands in a manifest.
+// APIVersion returns group/version as it stands in a manifest.
 func (k Kind) APIVersion() string {
 	if k.Group == "" {
 		return k.Version
@@ -31,7 +31,7 @@ func (k Kind) APIVersion() string {
 	return k.Group + "/" + k.Version
 }
 
-// File gives the path of the kind's schema file, as Location finds it.
+// File returns the path of the kind's schema file, as Location finds it.
 func (k Kind) File() string {
 	folder := k.Group
 	if folder == "" {
@@ -67,7 +67,7 @@ type Scope struct {
 	Cluster     bool
 }
 
-// Encode gives the bundle as JSON: the same bundle, the same bytes.
+// Encode returns the bundle as JSON: the same bundle, the same bytes.
 func (b *Bundle) Encode() ([]byte, error) {
 	data, err := json.Marshal(b)
 	if err != nil {

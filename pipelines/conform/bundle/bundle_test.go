@@ -103,7 +103,7 @@ func compile(t testing.TB, path string, data []byte) *jsonschema.Schema {
 	return schema
 }
 
-// accepts says whether a schema takes a JSON document.
+// accepts reports whether a schema takes a JSON document.
 func accepts(t testing.TB, schema *jsonschema.Schema, document string) bool {
 	t.Helper()
 	var value any

@@ -22,7 +22,7 @@ const (
 
 // converter turns OpenAPI schemas into strict JSON schemas.
 type converter struct {
-	// ref gives the schema for a $ref; nil where there can be none.
+	// ref returns the schema for a $ref; nil where there can be none.
 	ref func(name string, nullable bool) Schema
 }
 
@@ -107,7 +107,7 @@ func (c converter) object(in, properties, out Schema) {
 	}
 }
 
-// typeFields gives the fields that every object has, where fields lacks them.
+// typeFields returns the fields that every object has, where fields lacks them.
 func typeFields(fields Schema) Schema {
 	missing := Schema{"apiVersion": Schema{"type": "string"}, "kind": Schema{"type": "string"}, "metadata": objectMeta()}
 	for name := range fields {
@@ -149,7 +149,7 @@ func condition(in Schema) Schema {
 	return out
 }
 
-// allowNull gives a schema that takes null beside what s takes.
+// allowNull returns a schema that takes null beside what s takes.
 func allowNull(s Schema) Schema {
 	for _, keyword := range []string{"allOf", "anyOf", "oneOf", "not"} {
 		if _, ok := s[keyword]; ok {

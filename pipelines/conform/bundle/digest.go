@@ -8,7 +8,7 @@ import (
 	"kasou/pipelines/manifest"
 )
 
-// FilesDigest gives one digest for a set of files: of each path and content,
+// FilesDigest returns one digest for a set of files: of each path and content,
 // with their lengths, in the order of their paths.
 func FilesDigest(files manifest.Files) string {
 	hash := sha256.New()

@@ -10,7 +10,7 @@ import (
 	"kasou/pipelines/manifest"
 )
 
-// Files gives one schema file for each kind, with everything in it that it
+// Files returns one schema file for each kind, with everything in it that it
 // refers to: a run reads and compiles only the kinds that it meets.
 func (b *Bundle) Files() (manifest.Files, error) {
 	files := manifest.Files{}
@@ -24,7 +24,7 @@ func (b *Bundle) Files() (manifest.Files, error) {
 	return files, nil
 }
 
-// schema gives the whole schema of a kind.
+// schema returns the whole schema of a kind.
 func (b *Bundle) schema(kind Kind) Schema {
 	root := maps.Clone(b.Definitions[kind.Definition])
 	root["type"] = "object"

@@ -35,7 +35,7 @@ func FromOpenAPI(source string, swagger []byte) (*Bundle, error) {
 
 type openAPI struct{ definitions map[string]Schema }
 
-// kinds gives what can stand in a manifest: definitions with a kind and the
+// kinds returns what can stand in a manifest: definitions with a kind and the
 // metadata of an object. Lists are checked item by item.
 func (o openAPI) kinds() []Kind {
 	var kinds []Kind
@@ -92,7 +92,7 @@ func (o openAPI) add(b *Bundle, name string) error {
 	return nil
 }
 
-// scalar gives the schema of a definition without fields, such as a Time, to
+// scalar returns the schema of a definition without fields, such as a Time, to
 // be written where it is used.
 func (o openAPI) scalar(name string, nullable bool) (Schema, bool) {
 	definition := o.definitions[name]
@@ -109,7 +109,7 @@ func (o openAPI) scalar(name string, nullable bool) (Schema, bool) {
 	return s, true
 }
 
-// refer gives a reference. Definitions allow null; where the field does not,
+// refer returns a reference. Definitions allow null; where the field does not,
 // the type beside the reference says so.
 func refer(name string, nullable bool) Schema {
 	ref := Schema{"$ref": refPrefix + name}

@@ -57,7 +57,7 @@ func TestEveryToolIsAToolDirective(t *testing.T) {
 	directives, _, _ = strings.Cut(directives, ")")
 	for name, tool := range tools {
 		if !strings.Contains(directives, "\t"+tool.command+"\n") {
-			t.Errorf("%s: %s is no tool of go.mod", name, tool.command)
+			t.Errorf("%s: %s is not a tool of go.mod", name, tool.command)
 		}
 	}
 }

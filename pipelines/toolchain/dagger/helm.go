@@ -252,7 +252,7 @@ func (t helm) export(ctx context.Context, from *sdk.Directory) (manifest.Files, 
 var errTooMuch = &toolchain.ChartError{Message: fmt.Sprintf("the chart renders more than %d bytes", maxOutput)}
 
 func oddFile(name string) error {
-	return &toolchain.ChartError{Message: fmt.Sprintf("the chart renders %s, which is no plain file", name)}
+	return &toolchain.ChartError{Message: fmt.Sprintf("the chart renders %s, which is not a plain file", name)}
 }
 
 // helmError tells the chart's faults from others.

@@ -73,7 +73,7 @@ func TestFaultsAreTheSame(t *testing.T) {
 			"templates/a.yaml": "x: y\nz: {{ include \"h\" . }}\n",
 			"templates/_h.tpl": "{{ define \"h\" }}\n\n{{ index .Values.list 5 }}{{ end }}"}},
 		{"a template that does not parse", "", map[string]string{"templates/a.yaml": "a: b\nx: {{ nope }}\n"}},
-		{"output that is no YAML", "", map[string]string{"templates/a.yaml": "kind: A\na: [\n"}},
+		{"output that is not YAML", "", map[string]string{"templates/a.yaml": "kind: A\na: [\n"}},
 		{"values that break the schema", "a: {b: text, \"it's/~\": 1}\neither: w\nlist: [true, 1]\nodd: 1\nodder: 1\n", map[string]string{"values.schema.json": schema}},
 		{"a kube version that does not fit", "", map[string]string{"Chart.yaml": charttest.ChartYAML + "kubeVersion: '>= 2'\n"}},
 		{"a library chart", "", map[string]string{"Chart.yaml": charttest.ChartYAML + "type: library\n"}},

@@ -44,7 +44,7 @@ func answerSome[Q, A any](calls []Q, results []toolchain.Result[A], keep func(i 
 type callable[Q, A any] struct {
 	*containers
 	name string
-	// shared answers calls by one container; nil is no answer. alone answers one.
+	// shared answers calls by one container; nil is not an answer. alone answers one.
 	shared func(context.Context, []Q) ([]*toolchain.Result[A], error)
 	alone  func(context.Context, Q) (A, error)
 	// check refuses a call before anything is asked of the engine; nil where all are

@@ -239,7 +239,7 @@ func (o output) addPlain(rendered map[string]string) {
 
 // onlyManifest returns a file's manifest as Helm cuts it out (SplitManifests in
 // helm's pkg/releaseutil), where it is the only one and no hook: the annotation does
-// not stand in it, nor anything by which YAML could hide that. What is no YAML,
+// not stand in it, nor anything by which YAML could hide that. What is not YAML,
 // whoever validates it will tell.
 func onlyManifest(text string) (string, bool) {
 	text = strings.TrimSpace(text)

@@ -118,8 +118,8 @@ var syntheticCharts = []struct {
 		"templates/_h.tpl": "\n{{ define \"f\" }}\n{{ fail \"no such mode\" }}{{ end }}", "templates/a.yaml": configMap("a", `n: {{ include "f" . }}`),
 	}},
 	{name: "template that does not parse", fails: "a.yaml", files: map[string]string{"templates/a.yaml": "x: {{ if }}\n"}},
-	{name: "env is no function", fails: "env", files: map[string]string{"templates/a.yaml": "x: {{ env \"HOME\" }}\n"}},
-	{name: "rendered text that is no YAML", fails: "a.yaml", files: map[string]string{"templates/a.yaml": "x: [\n"}},
+	{name: "env is not a function", fails: "env", files: map[string]string{"templates/a.yaml": "x: {{ env \"HOME\" }}\n"}},
+	{name: "rendered text that is not YAML", fails: "a.yaml", files: map[string]string{"templates/a.yaml": "x: [\n"}},
 	{name: "values that are a list", fails: "values", values: "- a\n", files: map[string]string{"templates/a.yaml": configMap("a", "x: y")}},
 	{name: "values that are not YAML", fails: "values", values: "a: b: c\n", files: map[string]string{"templates/a.yaml": configMap("a", "x: y")}},
 	{name: "include as deep as Helm allows", files: map[string]string{

@@ -20,7 +20,7 @@ import (
 type kubesealTool struct{}
 
 // Seal returns each SealedSecret as kubeseal prints it, but for the indentation.
-// Every call gives other ciphertext. No error holds any part of a Secret.
+// Every call returns other ciphertext. No error holds any part of a Secret.
 func (kubesealTool) Seal(ctx context.Context, requests ...toolchain.SealRequest) []toolchain.Result[[]byte] {
 	return toolchain.Each(ctx, requests, seal)
 }

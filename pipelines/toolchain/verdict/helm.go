@@ -24,7 +24,7 @@ var (
 	// "execution error at (c/templates/a.yaml:3:4)", "parse error at (…:3)",
 	// "template: c/templates/a.yaml:3:4: executing".
 	templateAt = regexp.MustCompile(`(?:error (?:at|in) \(|template: )([^():\s]+):(\d+)`)
-	// parseIn matches what Helm says of rendered text that is no YAML.
+	// parseIn matches what Helm says of rendered text that is not YAML.
 	parseIn    = regexp.MustCompile(`YAML parse error on ([^:\s]+):`)
 	lineBreaks = regexp.MustCompile(`\s*\n\s*`)
 )

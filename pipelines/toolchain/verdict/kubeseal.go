@@ -36,7 +36,7 @@ func SealRequest(r toolchain.SealRequest) (*corev1.Secret, ssv1alpha1.SealingSco
 
 func plainSecret(data []byte) (*corev1.Secret, error) {
 	secret := &corev1.Secret{}
-	// Package seal gives JSON, which needs no parser of YAML.
+	// Package seal returns JSON, which needs no parser of YAML.
 	if json.Unmarshal(data, secret) != nil && yaml.Unmarshal(data, secret) != nil {
 		return nil, errors.New("the input is not a Secret in YAML or JSON")
 	}

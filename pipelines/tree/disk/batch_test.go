@@ -98,7 +98,7 @@ func TestSyncsAreSharedAndInOrder(t *testing.T) {
 	}
 }
 
-// phases gives what the cluster did, in short, and fails where it went on before
+// phases returns what the cluster did, in short, and fails where it went on before
 // a sync was over that began after it had asked.
 func phases(t *testing.T, events []string, cluster string) []string {
 	t.Helper()

@@ -29,6 +29,9 @@ type Disk struct {
 	top     *top
 	syncs   syncs
 	buffers sync.Pool
+	// listed are the paths of the files below folders, sorted, as they were when the
+	// folder was looked through.
+	listed sync.Map
 }
 
 // top is the open clusters folder, as what is changed below and as what is read.

@@ -45,7 +45,7 @@ func (w *writer) sweep() error {
 	var left []string
 	if w.plan.Lock.Path != "" {
 		var err error
-		if left, err = temporary(w.view, w.folder); err != nil {
+		if _, left, err = w.view.look(w.folder); passed(err) != nil {
 			return err
 		}
 	}

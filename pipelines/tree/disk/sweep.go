@@ -61,30 +61,29 @@ func (d *Disk) leftBehind(mine func(cluster string) bool) ([]string, error) {
 	var all errgroup.Group
 	all.SetLimit(runtime.GOMAXPROCS(0))
 	for i, folder := range folders {
-		all.Go(func() (err error) {
+		all.Go(func() error {
 			v := d.View()
 			defer v.Close()
-			found[i], err = temporary(v, folder)
-			return err
+			files, left, err := v.look(folder)
+			if err == nil {
+				d.listed.Store(folder, files)
+			}
+			found[i] = left
+			return passed(err)
 		})
 	}
 	err = all.Wait()
 	return slices.Concat(left, slices.Concat(found...)), err
 }
 
-// temporary returns the temporary files in the folder, at any depth.
-func temporary(v *View, folder string) (left []string, err error) {
-	err = v.Walk(folder, func(p string, e fs.DirEntry) error {
-		if IsTemp(e) {
-			left = append(left, p)
-		}
-		return nil
-	})
+// passed returns an error that is not of what is in the way, and of no permission: whoever
+// needs the folder says those.
+func passed(err error) error {
 	var obstacle *Obstacle
 	if errors.As(err, &obstacle) || errors.Is(err, fs.ErrPermission) {
-		err = nil // whoever needs the folder says so
+		return nil
 	}
-	return left, err
+	return err
 }
 
 // sweepOne removes one file, and the folders that are empty then, while nobody

@@ -196,6 +196,41 @@ func (v *View) Walk(p string, visit func(p string, entry fs.DirEntry) error) err
 	return nil
 }
 
+// Files returns the paths of all files below a folder but temporary ones, sorted, as they
+// were when the disk first looked through that folder, or through one around it: Sweep
+// looks through all.
+func (d *Disk) Files(folder string) ([]string, error) {
+	for at := folder; at != d.dir && at != "."; at = path.Dir(at) {
+		if known, ok := d.listed.Load(at); ok {
+			files, _ := known.([]string)
+			first, _ := slices.BinarySearch(files, folder+"/")
+			last, _ := slices.BinarySearch(files, folder+"0") // the character after /
+			return files[first:last], nil
+		}
+	}
+	v := d.View()
+	defer v.Close()
+	files, _, err := v.look(folder)
+	if err == nil {
+		d.listed.Store(folder, files)
+	}
+	return files, err
+}
+
+// look returns the paths of all files below a folder, sorted, the temporary ones apart.
+func (v *View) look(folder string) (files, temporary []string, err error) {
+	err = v.Walk(folder, func(p string, e fs.DirEntry) error {
+		if IsTemp(e) {
+			temporary = append(temporary, p)
+		} else {
+			files = append(files, p)
+		}
+		return nil
+	})
+	slices.Sort(files)
+	return files, temporary, err
+}
+
 const lockPoll = 20 * time.Millisecond
 
 // Lock waits until no other process holds a lock of the folder p, and takes one until
@@ -226,7 +261,7 @@ func (v *View) tryLock(p string, alone bool) (ok bool, err error) {
 	return v.lock != nil, named(err, p)
 }
 
-// remove deletes the file, or the empty folder, at p. That there is none is no error.
+// remove deletes the file, or the empty folder, at p. That there is none is not an error.
 func (v *View) remove(p string) error {
 	v.closeFolder(p)
 	folder, err := v.folder(path.Dir(p))

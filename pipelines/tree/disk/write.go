@@ -46,7 +46,7 @@ type Lock struct {
 	Old, Intent, New []byte
 }
 
-// Same reports whether two contents are the same, where nil is no file.
+// Same reports whether two contents are the same, where nil is not a file.
 func Same(a, b []byte) bool { return (a == nil) == (b == nil) && bytes.Equal(a, b) }
 
 // WriteAll makes the disk as the plans of several clusters want it, and returns an

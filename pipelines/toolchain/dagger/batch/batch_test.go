@@ -62,7 +62,7 @@ func tool(args []string) {
 	}
 }
 
-// carried gives the results of the order, by the real way there and back.
+// carried returns the results of the order, by the real way there and back.
 func carried(t *testing.T, o Order) []*Result {
 	t.Helper()
 	dir := t.TempDir()

@@ -155,7 +155,7 @@ func writeResult(w *tar.Writer, i int, r Result) error {
 	return nil
 }
 
-// ReadResults gives the result of each of count commands, nil for those without
+// ReadResults returns the result of each of count commands, nil for those without
 // one.
 func ReadResults(from io.Reader, count int) ([]*Result, error) {
 	results := make([]*Result, count)
@@ -207,7 +207,7 @@ func with(r *Result, name string, data []byte) (*Result, error) {
 // ErrTooMuch is more output than is allowed.
 var ErrTooMuch = errors.New("too much output")
 
-// OddFile is the name of an output that is no plain file.
+// OddFile is the name of an output that is not a plain file.
 type OddFile string
 
 // Error returns what is wrong with it.
