@@ -1,6 +1,3 @@
-// Package nofollow reads what is below an open folder in one step, and follows no
-// symbolic link on the way. Where it cannot, os.Root can, and says what is in the way.
-//
 // The tag portable builds what other systems get, so that it can be tested here.
 
 //go:build !portable

@@ -1,3 +1,5 @@
+// Package nofollow reads what is below an open folder in one step, and follows no
+// symbolic link on the way. Where it cannot, os.Root can, and says what is in the way.
 package nofollow
 
 import (
