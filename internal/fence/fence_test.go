@@ -30,7 +30,7 @@ var heavy = map[string][]string{
 }
 
 // values are the packages that any stage may import.
-var values = []string{"difference", "exposure", "finding", "position", "fleet", "tree", "manifest", "layout", "lockfile", "toolchain", "credential", "cache"}
+var values = []string{"difference", "exposure", "finding", "position", "fleet", "tree", "manifest", "layout", "lockfile", "toolchain", "credential", "cache", "nofollow"}
 
 // below says what a package may import of kasou beyond the values: a stage nothing
 // but its own parts, toolchain what runs the tools, and the rooms between pipelines

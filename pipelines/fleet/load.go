@@ -16,6 +16,7 @@ import (
 
 	"kasou/pipelines/finding"
 	"kasou/pipelines/layout"
+	"kasou/pipelines/nofollow"
 )
 
 // BootstrapEnd ends the name of the Application that deploys the bootstrap folder.
@@ -51,11 +52,16 @@ func Load(root, dir string, options ...Option) (*Fleet, finding.List, error) {
 		return nil, nil, fmt.Errorf("open the clusters folder: %w", err)
 	}
 	defer folder.Close()
-	entries, err := list(folder, filepath.Join(root, filepath.FromSlash(dir)))
+	top, err := folder.Open(".")
+	if err != nil {
+		return nil, nil, fmt.Errorf("open the clusters folder: %w", err)
+	}
+	defer top.Close()
+	l := &loader{folder: folder, top: top, dir: dir, fleet: &Fleet{Root: root, Dir: dir, File: path.Join(dir, layout.Fleet)}}
+	entries, err := l.list(".")
 	if err != nil {
 		return nil, nil, fmt.Errorf("list the clusters folder: %w", err)
 	}
-	l := &loader{folder: folder, dir: dir, fleet: &Fleet{Root: root, Dir: dir, File: path.Join(dir, layout.Fleet)}}
 	for _, option := range options {
 		option(l)
 	}
@@ -70,14 +76,14 @@ func Load(root, dir string, options ...Option) (*Fleet, finding.List, error) {
 
 // loader walks the clusters folder.
 type loader struct {
+	// folder and top are the clusters folder.
 	folder   *os.Root
+	top      *os.File
 	dir      string
 	fleet    *Fleet
 	findings finding.List
 	// sharedAlone leaves the clusters' folders alone.
 	sharedAlone bool
-	// glances reads the folders that nothing is odd about.
-	glances *glances
 }
 
 func (l *loader) report(severity finding.Severity, rule finding.Rule, name, message, hint string) {
@@ -136,10 +142,8 @@ func (l *loader) folders(entries []fs.DirEntry) []*source {
 // clusters reads the folders side by side, and keeps their order.
 func (l *loader) clusters(names []string) []*source {
 	specs, each := make([]*source, len(names)), make([]loader, len(names))
-	glances := openGlances(l.folder)
-	defer glances.close()
 	sideBySide(len(names), func(i int) {
-		each[i] = loader{folder: l.folder, dir: l.dir, fleet: &Fleet{}, glances: glances}
+		each[i] = loader{folder: l.folder, top: l.top, dir: l.dir, fleet: &Fleet{}}
 		specs[i] = each[i].cluster(names[i])
 	})
 	for i := range each {
@@ -193,10 +197,7 @@ func sideBySide(count int, work func(i int)) {
 // cluster reads one folder; nil where it holds no spec that can be read.
 func (l *loader) cluster(name string) *source {
 	file := path.Join(name, layout.Spec)
-	if data, ok := l.glances.spec(name); ok {
-		return parse(path.Join(l.dir, file), name, data, schemaOfSpec())
-	}
-	entries, err := fs.ReadDir(l.folder.FS(), name)
+	entries, err := l.list(name)
 	if err != nil {
 		l.report(finding.Error, RuleUnreadable, name, "the folder cannot be listed: "+cause(err), "look at its permissions")
 		return nil
@@ -225,9 +226,24 @@ func (l *loader) cluster(name string) *source {
 	return nil
 }
 
-// read gives the content of a plain file of a bearable size. It looks before
+// list returns what is in a folder, sorted.
+func (l *loader) list(name string) ([]fs.DirEntry, error) {
+	folder, err := nofollow.Folder(l.top, name)
+	if err != nil {
+		return fs.ReadDir(l.folder.FS(), name)
+	}
+	defer folder.Close()
+	entries, err := folder.ReadDir(-1)
+	slices.SortFunc(entries, func(a, b fs.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
+	return entries, err
+}
+
+// read returns the content of a plain file of a bearable size. It looks before
 // it opens: opening a pipe would wait, opening a device could do anything.
 func (l *loader) read(name string) ([]byte, bool) {
+	if data, err := nofollow.Read(l.top, name, MaxFileSize, nil); err == nil {
+		return data, true
+	}
 	info, err := l.folder.Lstat(name)
 	if err == nil && !info.Mode().IsRegular() {
 		l.report(finding.Error, RuleNotRegular, name, "it is "+describe(info.Mode()), "put a plain file in its place")

@@ -15,51 +15,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// readBelow appends the content of the regular file at p in the folder. The system sees
-// to it that no part of p is a link (openat2(2), Linux 5.6), in one call where os.Root
-// takes five and more. Where it fails, and the file is there, os.Root says why. A pipe is
-// opened without waiting for somebody to write into it.
-func readBelow(folder *os.File, p string, into []byte) ([]byte, error) {
-	fd, err := openat2(folder, p, unix.O_NONBLOCK)
-	if err != nil {
-		return nil, err
-	}
-	defer unix.Close(fd)
-	var is unix.Stat_t
-	if err := unix.Fstat(fd, &is); err != nil {
-		return nil, err
-	}
-	if is.Mode&unix.S_IFMT != unix.S_IFREG {
-		return nil, errors.ErrUnsupported
-	}
-	return readAll(reader(fd), int(is.Size), into)
-}
-
-// openBelow opens the folder p in the folder, as readBelow does.
-func openBelow(folder *os.File, p string) (*os.File, error) {
-	fd, err := openat2(folder, p, unix.O_DIRECTORY)
-	if err != nil {
-		return nil, err
-	}
-	return os.NewFile(uintptr(fd), folder.Name()+"/"+p), nil
-}
-
-func openat2(folder *os.File, p string, flags uint64) (int, error) {
-	how := &unix.OpenHow{Flags: unix.O_RDONLY | unix.O_CLOEXEC | flags, Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_SYMLINKS}
-	return again(func() (int, error) { return unix.Openat2(int(folder.Fd()), p, how) })
-}
-
-// reader reads a file by its descriptor: an os.File asks the system twice more.
-type reader int
-
-func (r reader) Read(into []byte) (int, error) {
-	n, err := again(func() (int, error) { return unix.Read(int(r), into) })
-	if n == 0 && err == nil {
-		err = io.EOF
-	}
-	return max(n, 0), err
-}
-
 // device returns the file system that a file is on.
 func device(info fs.FileInfo) uint64 {
 	is, _ := info.Sys().(*syscall.Stat_t)

@@ -11,12 +11,6 @@ import (
 	"github.com/gofrs/flock"
 )
 
-// readBelow and openBelow are for systems that open a path without following links in
-// one call; elsewhere os.Root does it, step by step.
-func readBelow(*os.File, string, []byte) ([]byte, error) { return nil, errors.ErrUnsupported }
-
-func openBelow(*os.File, string) (*os.File, error) { return nil, errors.ErrUnsupported }
-
 // device returns the file system that a file is on. Nobody asks for it here.
 func device(fs.FileInfo) uint64 { return 0 }
 

@@ -6,11 +6,14 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 	"path"
 	"slices"
 	"strings"
 	"time"
+
+	"kasou/pipelines/nofollow"
 )
 
 // View is one look at the clusters folder, or one writing of a cluster, by one
@@ -110,7 +113,7 @@ func (v *View) read(p string) ([]byte, error) {
 		return nil, err
 	}
 	if rel, ok := v.disk.inside(p); ok {
-		data, err := readBelow(top.file, rel, v.scratch[:0])
+		data, err := nofollow.Read(top.file, rel, math.MaxInt64, v.scratch[:0])
 		if err == nil || errors.Is(err, fs.ErrNotExist) {
 			return data, err
 		}
@@ -125,24 +128,7 @@ func (v *View) read(p string) ([]byte, error) {
 		return nil, err
 	}
 	defer file.Close()
-	return readAll(file, int(info.Size()), v.scratch[:0])
-}
-
-// readAll appends what a file has. It asks for one byte more than there should be: where
-// that does not come, it was the end.
-func readAll(file io.Reader, size int, into []byte) ([]byte, error) {
-	into = slices.Grow(into, size+1)
-	for whole := len(into) + size; ; {
-		n, err := file.Read(into[len(into):cap(into)])
-		into = into[:len(into)+n]
-		if errors.Is(err, io.EOF) || n > 0 && len(into) == whole && len(into) < cap(into) {
-			return into, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		into = slices.Grow(into, 1)
-	}
+	return nofollow.ReadAll(file, int(info.Size()), v.scratch[:0])
 }
 
 // Exists reports whether anything stands at p.
@@ -162,7 +148,7 @@ func (v *View) openFolder(p string) (*os.File, error) {
 		return nil, err
 	}
 	if rel, ok := v.disk.inside(p); ok {
-		f, err := openBelow(top.file, rel)
+		f, err := nofollow.Folder(top.file, rel)
 		if err == nil || errors.Is(err, fs.ErrNotExist) {
 			return f, err
 		}
