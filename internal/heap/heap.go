@@ -15,7 +15,7 @@ import (
 //
 // Go's runtime never asks for huge pages for its heap
 // (https://go.dev/doc/gc-guide#Linux_transparent_huge_pages). So this takes size
-// bytes from it, speaks for them, and gives them back before anything has touched
+// bytes from it, asks for huge pages in them, and gives them back before anything has touched
 // them; from then on they are the heap's for all else. It takes no more than half of
 // the memory limit (debug.SetMemoryLimit), of which what is taken counts as used.
 func Grow(percent, size int) {

@@ -15,6 +15,6 @@ func askHuge() bool {
 	return err == nil && strings.Contains(string(mode), "[madvise]")
 }
 
-// preferHuge speaks for memory that is whole pages, as every large piece of Go's
+// preferHuge asks for huge pages in memory that is whole pages, as every large piece of Go's
 // heap is. It is advice: where the system does not take it, nothing is lost.
 func preferHuge(memory []byte) { _ = unix.Madvise(memory, unix.MADV_HUGEPAGE) }

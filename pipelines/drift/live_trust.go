@@ -223,7 +223,7 @@ func (l *registered) argoCDSecret(ctx context.Context, asked *host.Host) (*corev
 	}
 	for key, value := range want.Labels {
 		if have.Labels[key] != value {
-			return have, row(fmt.Sprintf("Argo CD's cluster Secret %s has not the label %s=%s that was sealed", name, key, value),
+			return have, row(fmt.Sprintf("Argo CD's cluster Secret %s does not have the label %s=%s that was sealed", name, key, value),
 				"Without its labels Argo CD does not count the cluster. Delete the Secret, and the controller makes it anew.")
 		}
 	}

@@ -12,7 +12,7 @@ type claim struct {
 	path  string
 }
 
-// place gives file:line of the claim.
+// place returns file:line of the claim.
 func (c claim) place() string { return c.owner.place(c.path) }
 
 // checkAcross checks the clusters against each other. Each finding stands at
@@ -45,7 +45,7 @@ func unique(all []*check, path string, key func(*check) string, say func(*check,
 	}
 }
 
-// place gives file:line of the value at path, or of what makes it.
+// place returns file:line of the value at path, or of what makes it.
 func (k *check) place(path string) string {
 	at := k.cluster.Finding(0, "", strings.Split(path, "."), "", "")
 	return fmt.Sprintf("%s:%d", at.File, at.Line)

@@ -10,7 +10,7 @@ import (
 )
 
 // assemble makes the fleet of what was read, in whatever order it was read,
-// and gives the findings of the files' form and content. shared is fleet.yaml,
+// and returns the findings of the files' form and content. shared is fleet.yaml,
 // nil where it could not be read.
 func (f *Fleet) assemble(shared *source, specs []*source) finding.List {
 	if shared == nil {
@@ -75,7 +75,7 @@ func (f *Fleet) assembleCluster(src, shared *source) *check {
 	return k
 }
 
-// object gives the mapping at path; nil where there is none.
+// object returns the mapping at path; nil where there is none.
 func object(raw map[string]any, path ...string) map[string]any {
 	for _, step := range path {
 		raw, _ = raw[step].(map[string]any)

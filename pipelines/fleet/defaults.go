@@ -99,7 +99,7 @@ func (f *Fleet) applyDefaults() {
 	}
 }
 
-// fullVersion gives 1.34 and v1.34.0 as 1.34.0.
+// fullVersion returns 1.34 and v1.34.0 as 1.34.0.
 func fullVersion(v string) string {
 	v = strings.TrimPrefix(v, "v")
 	if strings.Count(v, ".") == 1 {
@@ -132,7 +132,7 @@ func (c *Cluster) applyDefaults(fleet FleetSpec) {
 	}
 }
 
-// orNew gives a copy, so that what was given stays as it was.
+// orNew returns a copy, so that what was given stays as it was.
 func orNew[T any](p *T) *T {
 	if p == nil {
 		return new(T)

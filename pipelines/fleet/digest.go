@@ -8,7 +8,7 @@ import (
 	"kasou/pipelines/toolchain"
 )
 
-// Digest gives "sha256:" and the hex SHA-256 of everything that people wrote
+// Digest returns "sha256:" and the hex SHA-256 of everything that people wrote
 // and that shapes the cluster's files: its effective spec, and of the fleet the
 // repository, Argo CD's namespace, and its host's destination and Kubernetes
 // version. Comments, formatting, and whether a value is the spec's own or a

@@ -91,7 +91,7 @@ func replaceScalar(data []byte, keys []string, old, replacement string) ([]byte,
 	return nil, errNotPlain
 }
 
-// endsScalar says whether a plain scalar that rest follows has ended.
+// endsScalar reports whether a plain scalar that rest follows has ended.
 func endsScalar(rest, quote string) bool {
 	return quote != "" || rest == "" || strings.ContainsAny(rest[:1], " \t\r\n,}]")
 }

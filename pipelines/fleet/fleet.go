@@ -53,7 +53,7 @@ type Cluster struct {
 	fleet *Fleet
 }
 
-// TextDigest gives the digest of the texts that findings about the cluster point
+// TextDigest returns the digest of the texts that findings about the cluster point
 // into: those of its spec.yaml and of fleet.yaml, comments and all.
 func (c Cluster) TextDigest() string {
 	all := c.text[:]
@@ -63,7 +63,7 @@ func (c Cluster) TextDigest() string {
 	return manifest.Digest(all)
 }
 
-// Finding gives a finding at path, such as "spec", "ingress", "host", in the
+// Finding returns a finding at path, such as "spec", "ingress", "host", in the
 // cluster's spec.yaml. Where the spec has no such value, and its class or the fleet's
 // defaults have it, it stands there in fleet.yaml.
 func (c Cluster) Finding(severity finding.Severity, rule finding.Rule, path []string, message, hint string) finding.Finding {
@@ -89,7 +89,7 @@ func (c Cluster) Finding(severity finding.Severity, rule finding.Rule, path []st
 	return f
 }
 
-// nearestKey gives the place of the last key of path, or of the nearest one
+// nearestKey returns the place of the last key of path, or of the nearest one
 // above it that is there.
 func nearestKey(d *position.Document, path []string) (line, column int) {
 	for len(path) > 1 && !d.Has(path...) {
@@ -98,7 +98,7 @@ func nearestKey(d *position.Document, path []string) (line, column int) {
 	return d.KeyAt(path...)
 }
 
-// Text gives the text of fleet.yaml, or of a cluster's spec.yaml, as Load read it:
+// Text returns the text of fleet.yaml, or of a cluster's spec.yaml, as Load read it:
 // findings point into that. It is nil for another file, by its path from the
 // repo's root.
 func (f *Fleet) Text(file string) []byte {
@@ -112,7 +112,7 @@ func (f *Fleet) Text(file string) []byte {
 	return nil
 }
 
-// Cluster gives the cluster of that name, and whether there is one.
+// Cluster returns the cluster of that name, and whether there is one.
 func (f *Fleet) Cluster(name string) (Cluster, bool) {
 	i, found := slices.BinarySearchFunc(f.Clusters, name, func(c Cluster, name string) int {
 		return strings.Compare(c.Name, name)
@@ -123,7 +123,7 @@ func (f *Fleet) Cluster(name string) (Cluster, bool) {
 	return f.Clusters[i], true
 }
 
-// Names gives the names of all clusters, sorted.
+// Names returns the names of all clusters, sorted.
 func (f *Fleet) Names() []string {
 	names := make([]string, len(f.Clusters))
 	for i, c := range f.Clusters {
@@ -132,7 +132,7 @@ func (f *Fleet) Names() []string {
 	return names
 }
 
-// Finding gives a finding at path in fleet.yaml.
+// Finding returns a finding at path in fleet.yaml.
 func (f *Fleet) Finding(severity finding.Severity, rule finding.Rule, path []string, message, hint string) finding.Finding {
 	found := finding.Finding{File: f.File, Rule: rule, Severity: severity, Message: message, Hint: hint}
 	if f.document != nil {

@@ -297,7 +297,7 @@ func has(entries []fs.DirEntry, name string) bool {
 	return slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return e.Name() == name })
 }
 
-// lookalike gives the name of an entry that a person may have meant to be
+// lookalike returns the name of an entry that a person may have meant to be
 // name: in another letter case, or with the ending .yml.
 func lookalike(entries []fs.DirEntry, name string) string {
 	for _, e := range entries {

@@ -12,7 +12,7 @@ import (
 	"kasou/pipelines/layout"
 )
 
-// text gives findings as golden files have them.
+// text returns findings as golden files have them.
 func text(findings finding.List) []byte {
 	var b bytes.Buffer
 	for _, f := range findings {

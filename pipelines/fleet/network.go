@@ -73,10 +73,10 @@ func checkServer(server string) *problem {
 	return nil
 }
 
-// NormalizeServer gives the one spelling of an API server's URL by which two
+// NormalizeServer returns the one spelling of an API server's URL by which two
 // of them can be compared: lower case, no :443, no slash or dot at the end, IP
 // addresses in their shortest form. The error says why Argo CD should not or
-// cannot dial it (it is no https URL, has credentials, a query or a fragment,
+// cannot dial it (it is not an https URL, has credentials, a query or a fragment,
 // or means the machine itself), without repeating the URL.
 func NormalizeServer(server string) (string, error) {
 	u, err := url.Parse(server)
@@ -142,7 +142,7 @@ func normalizeHost(host string) (string, error) {
 	return host, nil
 }
 
-// isLocal says whether a host name or address means the machine that dials it.
+// isLocal reports whether a host name or address means the machine that dials it.
 func isLocal(host string) bool {
 	if address, err := netip.ParseAddr(host); err == nil {
 		address = address.Unmap()

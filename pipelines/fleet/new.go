@@ -27,7 +27,7 @@ type NewOptions struct {
 	Schema string
 }
 
-// NewSpec gives the text of a spec.yaml that has what the options say and
+// NewSpec returns the text of a spec.yaml that has what the options say and
 // leaves out what has a good default. It fails, with every reason, where the
 // result would not pass the checks of one spec. What the fleet's defaults may
 // supply, such as the repository of a chart version, and the other clusters are

@@ -29,12 +29,12 @@ const (
 	FleetSchemaFile = "fleet.schema.json"
 )
 
-// SpecSchema gives the JSON Schema (draft-07) of a spec.yaml, as it stands in
+// SpecSchema returns the JSON Schema (draft-07) of a spec.yaml, as it stands in
 // clusters/spec.schema.json. Load validates with the same bytes. The error is
 // always nil.
 func SpecSchema() ([]byte, error) { return slices.Clone(specSchema), nil }
 
-// FleetSchema gives the JSON Schema (draft-07) of fleet.yaml, as it stands in
+// FleetSchema returns the JSON Schema (draft-07) of fleet.yaml, as it stands in
 // clusters/fleet.schema.json. Load validates with the same bytes. The error is
 // always nil.
 func FleetSchema() ([]byte, error) { return slices.Clone(fleetSchema), nil }
@@ -64,7 +64,7 @@ func compile(name string, data []byte) *schema {
 	return &schema{compiled: compiler.MustCompile(name), data: parsed.(map[string]any)}
 }
 
-// keys gives the keys that the mapping at path can have, sorted.
+// keys returns the keys that the mapping at path can have, sorted.
 func (s *schema) keys(path []string) []string {
 	return slices.Sorted(maps.Keys(properties(s.at(path))))
 }
@@ -85,7 +85,7 @@ func (s *schema) at(path []string) map[string]any {
 	return node
 }
 
-// homes gives the paths of all mappings that have the key, shortest first.
+// homes returns the paths of all mappings that have the key, shortest first.
 func (s *schema) homes(key string) [][]string {
 	var found [][]string
 	level := [][]string{nil}

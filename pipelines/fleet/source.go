@@ -98,7 +98,7 @@ func (src *source) plain(data []byte) ([]byte, bool) {
 // lineBreak is what YAML takes for one.
 var lineBreak = regexp.MustCompile("\r\n|[\r\n\u0085\u2028\u2029]")
 
-// placeOf gives line and column of the byte at offset.
+// placeOf returns line and column of the byte at offset.
 func placeOf(data []byte, offset int) (line, column int) {
 	lines := lineBreak.Split(string(data[:offset]), -1)
 	return len(lines), utf8.RuneCountInString(lines[len(lines)-1]) + 1
@@ -164,7 +164,7 @@ func (src *source) conversionError(err error, data []byte) {
 	src.report(line, column, RuleSyntax, message, hint)
 }
 
-// textOf gives the line, or the last one before it that there is, and the
+// textOf returns the line, or the last one before it that there is, and the
 // column in which its text begins: the parsers' errors have no column.
 func textOf(data []byte, line int) (int, int) {
 	lines := lineBreak.Split(strings.TrimRight(string(data), "\r\n"), -1)
@@ -174,7 +174,7 @@ func textOf(data []byte, line int) (int, int) {
 	return line, indent + 1
 }
 
-// decode gives what sigs.k8s.io/yaml, and so Helm, makes of the file: YAML 1.1,
+// decode returns what sigs.k8s.io/yaml, and so Helm, makes of the file: YAML 1.1,
 // numbers as float64. Repeated keys are no error here.
 func decode(data []byte) (any, error) {
 	asJSON, err := yaml.YAMLToJSON(data)
@@ -205,7 +205,7 @@ func (src *source) drop(path []string) {
 	}
 }
 
-// isRefused says whether the value at path, or one that it is a part of, has
+// isRefused reports whether the value at path, or one that it is a part of, has
 // a finding already.
 func (src *source) isRefused(path []string) bool {
 	return slices.ContainsFunc(src.refused, func(r []string) bool {

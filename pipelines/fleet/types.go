@@ -526,7 +526,7 @@ type Tool struct {
 	Image string `json:"image" jsonschema:"minLength=1,example=registry.example.com/helm@sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"`
 }
 
-// Images gives the image for each tool that has one: helm, kubeseal,
+// Images returns the image for each tool that has one: helm, kubeseal,
 // kubeconform. It may be called on nil.
 func (t *Toolchain) Images() map[string]string {
 	images := map[string]string{}

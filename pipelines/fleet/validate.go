@@ -107,7 +107,7 @@ func (src *source) missing(s *schema, parent []string, key string) {
 	src.refused = append(src.refused, path)
 }
 
-// example gives a value that the field can have, from the schema.
+// example returns a value that the field can have, from the schema.
 func example(field map[string]any) string {
 	for _, keyword := range []string{"enum", "examples"} {
 		if values, _ := field[keyword].([]any); len(values) > 0 {

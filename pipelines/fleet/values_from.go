@@ -10,7 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 )
 
-// Keys gives the map keys that lead to the value in the chart's values.
+// Keys returns the map keys that lead to the value in the chart's values.
 func (v ValueFrom) Keys() []string {
 	pointer, isPointer := strings.CutPrefix(v.Path, "/")
 	if !isPointer {
@@ -160,7 +160,7 @@ func checkValuePath(v ValueFrom, values map[string]any, others []ValueFrom) *pro
 	return nil
 }
 
-// taken says whether values have something at keys, or something other than a
+// taken reports whether values have something at keys, or something other than a
 // map on the way.
 func taken(values map[string]any, keys []string) bool {
 	for _, key := range keys {

@@ -229,7 +229,7 @@ func (c *Cluster) ingress(object map[string]any) {
 	c.ClassName = cmp.Or(c.ClassName, text(object, "metadata", "annotations")["kubernetes.io/ingress.class"])
 }
 
-// applications gives each cluster its Application: the one whose path has the
+// applications assigns to each cluster its Application: the one whose path has the
 // cluster's workload below it.
 func (t *tree) applications() {
 	for _, d := range t.documents {
@@ -262,7 +262,7 @@ func (c *Cluster) below(folder string) bool {
 
 const clusterLabel = "argocd.argoproj.io/secret-type"
 
-// registrations gives each cluster its cluster Secret, by the names of the object and
+// registrations assigns to each cluster its cluster Secret, by the names of the object and
 // of the file: what is in it is sealed.
 func (t *tree) registrations() {
 	for _, d := range t.documents {

@@ -22,7 +22,7 @@ type Object struct {
 	Line int
 }
 
-// Name gives its kind, namespace and name, for messages.
+// Name returns its kind, namespace and name, for messages.
 func (o Object) Name() string {
 	if o.GetNamespace() == "" {
 		return o.GetKind() + " " + o.GetName()

@@ -219,7 +219,7 @@ type Duplicate struct {
 	FirstLine    int
 }
 
-// Duplicates gives every key that repeats an earlier key of its mapping.
+// Duplicates returns every key that repeats an earlier key of its mapping.
 func (d *Document) Duplicates() []Duplicate {
 	var found []Duplicate
 	d.walk(d.tree(), func(n *yaml.Node) {

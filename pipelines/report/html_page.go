@@ -273,7 +273,7 @@ func expiryOf(f *Facts, at string) expiry {
 	return e
 }
 
-// diffLines gives each line of a diff its class.
+// diffLines returns the lines of a diff, each with its class.
 func diffLines(diff string) []diffLine {
 	if diff == "" {
 		return nil

@@ -38,7 +38,7 @@ const (
 	Extensions = "extensions"
 )
 
-// Manifest gives every bundle in this binary by name: a Kubernetes minor
+// Manifest returns every bundle in this binary by name: a Kubernetes minor
 // version such as 1.34, Custom or Extensions.
 func Manifest() (map[string]Entry, error) {
 	text, err := data.ReadFile("data/manifest.json")
@@ -115,7 +115,7 @@ func Pack(content []byte) ([]byte, error) {
 	return packed.Bytes(), nil
 }
 
-// Unpack gives back what Pack compressed.
+// Unpack returns what Pack compressed.
 func Unpack(packed []byte) ([]byte, error) {
 	reader, err := gzip.NewReader(bytes.NewReader(packed))
 	if err != nil {

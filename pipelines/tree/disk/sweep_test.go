@@ -96,3 +96,32 @@ func TestAFailedApplyLeavesNoTemporaryFile(t *testing.T) {
 		}
 	}
 }
+
+// What Sweep has seen is not looked through again: not what is temporary, not what comes
+// later, and of a folder what is below it alone.
+func TestSweepSeesTheFiles(t *testing.T) {
+	root := repo(t, nil)
+	for _, p := range []string{"c1/manifests/a.yaml", "c1/manifests/b/c.yaml", "c1/manifests0.yaml", "c1/manifests-x/d.yaml", "c1/manifests/.kasou-c1.0.tmp", "c10/manifests/e.yaml", "root/c1.yaml"} {
+		put(t, root, "clusters/"+p, "x")
+	}
+	d := at(t, root)
+	if err := d.Sweep(t.Context(), func(string) bool { return true }); err != nil {
+		t.Fatal(err)
+	}
+	put(t, root, "clusters/c1/manifests/late.yaml", "x")
+	for folder, want := range map[string][]string{
+		"c1/manifests": {"c1/manifests/a.yaml", "c1/manifests/b/c.yaml"}, "c1/none": nil, "root": {"root/c1.yaml"}, "c2": nil,
+		"c1": {"c1/manifests-x/d.yaml", "c1/manifests/a.yaml", "c1/manifests/b/c.yaml", "c1/manifests0.yaml"},
+	} {
+		got, err := d.Files("clusters/" + folder)
+		for i := range want {
+			want[i] = "clusters/" + want[i]
+		}
+		if err != nil || !slices.Equal(got, want) {
+			t.Errorf("%s: %q, %v", folder, got, err)
+		}
+	}
+	if got, err := at(t, root).Files("clusters/c1/manifests"); err != nil || len(got) != 3 {
+		t.Errorf("another disk sees %q, %v", got, err)
+	}
+}

@@ -198,7 +198,7 @@ func (v *View) Walk(p string, visit func(p string, entry fs.DirEntry) error) err
 
 // Files returns the paths of all files below a folder but temporary ones, sorted, as they
 // were when the disk first looked through that folder, or through one around it: Sweep
-// looks through all.
+// looks through all. They are not to be changed.
 func (d *Disk) Files(folder string) ([]string, error) {
 	for at := folder; at != d.dir && at != "."; at = path.Dir(at) {
 		if known, ok := d.listed.Load(at); ok {
