@@ -105,7 +105,9 @@ func (t kubeseal) alone(ctx context.Context, r toolchain.SealRequest) (sealed []
 		c := kubeseal.WithMountedFile(certificateAt(r), certificate).WithMountedSecret(secretFile, t.secret(r))
 		c = kubeseal.exec(c, sdk.ContainerWithExecOpts{RedirectStderr: "/stderr"}, sealArgs(r, certificateAt(r), secretFile)...)
 		text, err := c.Stdout(ctx)
-		sealed = []byte(text)
+		if err == nil {
+			sealed = []byte(text)
+		}
 		return err
 	})
 	return sealed, err
