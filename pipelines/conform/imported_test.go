@@ -92,7 +92,7 @@ func TestOwnSchemasThatCannotBeUsed(t *testing.T) {
 		"empty folder":      {"s", "s/README.md", "x", "no schema in it"},
 		"neither":           {"s/x.txt", "s/x.txt", "x", "neither .json nor .yaml"},
 		"not a CRD":         {"s/x.yaml", "s/x.yaml", goodService, "no CustomResourceDefinition"},
-		"not JSON":          {"s/w_v1.json", "s/w_v1.json", "{", "no JSON"},
+		"not JSON":          {"s/w_v1.json", "s/w_v1.json", "{", "not JSON"},
 		"not a schema":      {"s/w_v1.json", "s/w_v1.json", "[]", "no JSON schema"},
 		"bad schema":        {"s/w_v1.json", "s/w_v1.json", `{"type": 1}`, "w_v1.json"},
 		"no telling name":   {"s/w.json", "s/w.json", "{}", "which kind it is for"},
