@@ -349,7 +349,7 @@ func (b batch) admit(_ context.Context, w *work) (finding.List, error) {
 		if _, taken := w.files[name]; taken {
 			return findings, fmt.Errorf("%s: the chart renders a file of this name, too", name)
 		}
-		w.files[name] = manifest.File{Path: name, Role: manifest.Extra, Bytes: data}
+		w.files.Add(manifest.Extra, name, data) // with its objects: the plan compares them
 	}
 	request := policy.Request{Cluster: w.cluster, Scopes: scopes, Objects: objects}
 	for _, kind := range vcluster.ClusterScoped(w.chart.Name) {
