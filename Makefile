@@ -14,7 +14,7 @@ test: lint ## everything there is: linters, tests, real API servers, and the exa
 # start nor charts to render.
 quick: ## what is fast: build, vet, and the packages of values and rules; under a minute once built
 	go build ./... && go vet ./...
-	go test ./internal/fence ./pipelines/argocd ./pipelines/credential ./pipelines/extra ./pipelines/finding \
+	go test ./internal/fence ./pipelines/argocd ./pipelines/credential ./pipelines/exposure ./pipelines/extra ./pipelines/finding \
 		./pipelines/fleet ./pipelines/live ./pipelines/manifest ./pipelines/nofollow ./pipelines/policy ./pipelines/position \
 		./pipelines/cache ./pipelines/seal ./pipelines/tracker ./pipelines/tree/... ./pipelines/vcluster
 	go run . check
