@@ -248,12 +248,12 @@ func (w *watch) finish(ctx context.Context) *report.Report {
 			w.out.Unfinished = append(w.out.Unfinished, report.Unfinished{Cluster: row.Cluster, Message: row.Message})
 		}
 	}
-	settle(w.out)
+	setStatuses(w.out)
 	return workspace.Sorted(w.out)
 }
 
-// settle sets the status of each cluster to what its rows ask for.
-func settle(out *report.Report) {
+// setStatuses sets the status of each cluster to what its rows ask for.
+func setStatuses(out *report.Report) {
 	drifted, dark := map[string]bool{}, map[string]bool{}
 	for _, row := range out.Drift {
 		drifted[row.Cluster] = drifted[row.Cluster] || row.Drifted()

@@ -58,10 +58,10 @@ func (s *syncs) whole() error {
 	return s.failed
 }
 
-// settle makes what the step did last: the files that it wrote, and the new, renamed
+// sync makes what the step did last: the files that it wrote, and the new, renamed
 // and removed names in folders. It leaves that to the sync which the batch shares, where
 // that covers all folders of the cluster.
-func (w *writer) settle() error {
+func (w *writer) sync() error {
 	if len(w.dirs)+len(w.unsynced) == 0 {
 		return nil
 	}

@@ -109,7 +109,7 @@ func (d *Disk) together(writers []*writer, do func(*writer) error) {
 			w.shares, w.dirs, w.unsynced = false, map[string]bool{}, nil
 			err := do(w)
 			if err == nil {
-				err = w.settle()
+				err = w.sync()
 			}
 			if err != nil {
 				w.fail(err)
