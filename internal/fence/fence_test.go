@@ -1,4 +1,4 @@
-// Package fence holds the imports to the plan of the house: docs/layout.md.
+// Package fence holds the imports to the plan of the house, docs/layout.md, and comments to its style.
 package fence
 
 import (

@@ -16,7 +16,7 @@ import (
 	"kasou/pipelines/seal"
 )
 
-// objectsIn gives every object of a file as two other readers see it: kubectl's
+// objectsIn returns every object of a file as two other readers see it: kubectl's
 // decoder, and a plain YAML decoder.
 func objectsIn(data []byte) []map[string]any {
 	var all []map[string]any
