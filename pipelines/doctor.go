@@ -2,6 +2,7 @@ package pipelines
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -13,10 +14,9 @@ import (
 	"kasou/pipelines/fleet"
 	"kasou/pipelines/lockfile"
 	"kasou/pipelines/report"
-	"kasou/pipelines/workspace"
-
 	"kasou/pipelines/toolchain"
 	"kasou/pipelines/tree"
+	"kasou/pipelines/workspace"
 )
 
 // RuleDoctor: something that a build needs is not here.
@@ -94,6 +94,9 @@ func (d *doctor) tools(helm toolchain.HelmMajor) {
 
 func (d *doctor) sealing(r *workspace.Workspace) {
 	named := r.Fleet.Spec.Certificates()
+	for _, c := range r.Clusters {
+		d.out.Findings = append(d.out.Findings, r.Certificates.Refused(c)...)
+	}
 	if len(named) == 0 {
 		d.probe("sealing", nil, "no certificate: charts that render a Secret will not build")
 	}
@@ -102,7 +105,12 @@ func (d *doctor) sealing(r *workspace.Workspace) {
 		if len(named) > 1 {
 			what += n.File + " "
 		}
-		d.probe("sealing", nil, what+"good until "+r.Certificates.In(n).NotAfter.UTC().Format("2006-01-02"))
+		certificate := r.Certificates.In(n)
+		if certificate == nil {
+			d.probe("sealing", errors.New(what+"cannot seal, and no cluster of its host builds"), "")
+			continue
+		}
+		d.probe("sealing", nil, what+"good until "+certificate.NotAfter.UTC().Format("2006-01-02"))
 	}
 }
 

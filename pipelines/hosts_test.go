@@ -344,10 +344,31 @@ func TestACertificateOfOneHostExpires(t *testing.T) {
 			t.Errorf("%+v", f)
 		}
 	}
+	found(t, pipe(t, pipelines.Check, s.options), seal.RuleCertificateValidity, finding.Error)
+	r = pipe(t, pipelines.Doctor, s.options)
+	found(t, r, seal.RuleCertificateValidity, finding.Error)
+	if !slices.ContainsFunc(r.Probes, func(p report.Probe) bool { return !p.OK && p.Name == "sealing" && strings.Contains(p.Detail, "us-1.crt cannot seal") }) {
+		fleettest.Print(t, r)
+		t.Error("doctor finds nothing wrong with it")
+	}
 	s.repo.Write(t, "clusters/us-1.crt", s.us.Certificate)
 	s.repo.Write(t, "clusters/mgmt.crt", expired)
 	if r := pipe(t, pipelines.Build, s.options); len(r.Clusters) > 0 || !r.Failed() {
 		fleettest.Print(t, r)
 		t.Error("want nothing to be written")
+	}
+}
+
+// A certificate that cannot seal is not passed over where no cluster is on its host.
+func TestAnExpiredCertificateOfAnEmptyHost(t *testing.T) {
+	s := spreadFleet(t)
+	s.on(t, "b", "eu-1", "")
+	fleettest.MustPass(t, pipe(t, pipelines.Build, s.options), nil)
+	s.repo.Write(t, "clusters/us-1.crt", sealtest.Certify(t, s.us.Private, &s.us.Private.PublicKey, time.Now().Add(-time.Hour), time.Now().Add(-time.Minute)))
+	r := pipe(t, pipelines.Check, s.options)
+	found(t, r, seal.RuleCertificateValidity, finding.Warning)
+	if r.Failed() {
+		fleettest.Print(t, r)
+		t.Error("it fails clusters of another host")
 	}
 }

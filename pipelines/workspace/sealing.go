@@ -15,13 +15,12 @@ type Certificates struct {
 	spec fleet.FleetSpec
 	// good are those that can seal, by their files.
 	good map[string]*seal.Certificate
-	// found is what is to be said of each, by their files; refused is the part of it that
-	// fails the clusters of a host, and no other.
-	found, refused map[string]finding.List
+	// found is what is to be said of each, by their files.
+	found map[string]finding.List
 }
 
 func loadCertificates(f *fleet.Fleet, now time.Time) Certificates {
-	c := Certificates{spec: f.Spec, refused: map[string]finding.List{}}
+	c := Certificates{spec: f.Spec}
 	c.good, c.found = seal.LoadCertificates(f, now)
 	return c
 }
@@ -36,31 +35,49 @@ func (c Certificates) Of(host string) *seal.Certificate { return c.In(c.spec.Cer
 // is good.
 func (c Certificates) ArgoCD() *seal.Certificate { return c.In(c.spec.ArgoCDCertificate()) }
 
-// Findings returns what is found about all but those that Refused has, in the order in
-// which fleet.yaml names them.
+// Findings returns what is found about all, in the order in which fleet.yaml names them.
 func (c Certificates) Findings() finding.List {
+	return c.findingsOf(func(fleet.CertificateFile) bool { return true })
+}
+
+func (c Certificates) findingsOf(these func(fleet.CertificateFile) bool) finding.List {
 	var all finding.List
 	for _, named := range c.spec.Certificates() {
-		all = append(all, c.found[named.File]...)
+		if these(named) {
+			all = append(all, c.found[named.File]...)
+		}
 	}
 	return all
 }
 
-// refuse returns to Refused what is found about a certificate that cannot seal and is of
-// one host among several.
-func (c Certificates) refuse() {
-	for file, found := range c.found {
-		if len(c.spec.HostNames()) > 1 && c.good[file] == nil && file != c.spec.ArgoCDCertificate().File {
-			c.refused[file] = found
-			delete(c.found, file)
-		}
+// refused reports whether a certificate cannot seal, and is of single hosts among several.
+func (c Certificates) refused(named fleet.CertificateFile) bool {
+	return c.In(named) == nil && len(c.spec.HostNames()) > 1 && named.File != c.spec.ArgoCDCertificate().File
+}
+
+// Shared returns what is found about all certificates but those that Refused has for one
+// of the clusters. A certificate that cannot seal and is of none of them is a warning.
+func (c Certificates) Shared(clusters []fleet.Cluster) finding.List {
+	shared := c.findingsOf(func(named fleet.CertificateFile) bool { return !c.refused(named) })
+	unused := c.findingsOf(func(named fleet.CertificateFile) bool {
+		return c.refused(named) && !slices.ContainsFunc(clusters, func(cluster fleet.Cluster) bool {
+			return c.spec.CertificateOf(cluster.Spec.Host).File == named.File
+		})
+	})
+	for i := range unused {
+		unused[i].Severity = min(unused[i].Severity, finding.Warning)
 	}
+	return append(shared, unused...)
 }
 
 // Refused returns what is wrong with the sealing certificate of a cluster's host, if
 // nothing can be sealed with it, at its place in fleet.yaml.
 func (c Certificates) Refused(cluster fleet.Cluster) finding.List {
-	found := slices.Clone(c.refused[c.spec.CertificateOf(cluster.Spec.Host).File])
+	named := c.spec.CertificateOf(cluster.Spec.Host)
+	if !c.refused(named) {
+		return nil
+	}
+	found := slices.Clone(c.found[named.File])
 	for i := range found {
 		found[i].Cluster = cluster.Name
 	}

@@ -79,8 +79,7 @@ func Start(ctx context.Context, o Options) (*Workspace, finding.List, error) {
 		return nil, findings, err
 	}
 	found, err := w.Prepare(ctx, time.Now())
-	w.Certificates.refuse()
-	if findings = append(append(findings, w.Certificates.Findings()...), found...); err != nil || findings.Failed() {
+	if findings = append(append(findings, w.Certificates.Shared(w.Fleet.Clusters)...), found...); err != nil || findings.Failed() {
 		w.Close()
 		return nil, findings, err
 	}
