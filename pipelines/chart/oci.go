@@ -147,11 +147,14 @@ func (r *registries) at(ctx context.Context, at ociReference) (offer, error) {
 		layer, err = layerOf(ctx, repository, at)
 		return err
 	})
-	return offer{digest: layer.Digest.String(), download: func(ctx context.Context) ([]byte, error) { return r.pull(ctx, at, layer) }},
-		r.missing(ctx, at, err)
+	found := offer{download: func(ctx context.Context) ([]byte, error) { return r.pull(ctx, at, layer) }}
+	if digest := layer.Digest.String(); strings.HasPrefix(digest, "sha256:") { // OCI has others, too
+		found.digest = digest
+	}
+	return found, r.missing(ctx, at, err)
 }
 
-// pull downloads a layer. Its digest, which is verified, is the archive's.
+// pull downloads a layer, and verifies its digest.
 func (r *registries) pull(ctx context.Context, at ociReference, layer ocispec.Descriptor) (archive []byte, err error) {
 	if layer.Size > r.limits.Compressed {
 		return nil, tooLarge("the chart in "+at.String(), r.limits.Compressed)

@@ -3,6 +3,7 @@ package chart
 import (
 	"bytes"
 	"context"
+	"crypto/sha512"
 	"encoding/base64"
 	"fmt"
 	"io"
@@ -194,6 +195,37 @@ func TestRegistryHoldsSomethingElse(t *testing.T) {
 	}
 	_ = response.Body.Close()
 	fetchFinding(t, newStore(t), remoteRef("oci://"+server.host+"/charts", "demo", "1.2.3"), nil, RuleNotAChart, registry.ChartLayerMediaType)
+}
+
+// A registry may name a layer by another hash than kasou does.
+func TestRegistryNamesALayerBySHA512(t *testing.T) {
+	isolate(t)
+	archive := packChart(t, "demo", "1.2.3", "one")
+	layer := fmt.Sprintf("sha512:%x", sha512.Sum512(archive))
+	body := fmt.Sprintf(`{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","layers":[{"mediaType":%q,"digest":%q,"size":%d}]}`, chartLayer, layer, len(archive))
+	server := serveOCI(t)
+	server.before = func(w http.ResponseWriter, r *http.Request) bool {
+		switch r.URL.Path {
+		case "/v2/charts/demo/manifests/1.2.3":
+			w.Header().Set("Content-Type", "application/vnd.oci.image.manifest.v1+json")
+			w.Header().Set("Docker-Content-Digest", manifest.Digest([]byte(body)))
+			_, _ = io.WriteString(w, body)
+		case "/v2/charts/demo/blobs/" + layer:
+			_, _ = w.Write(archive)
+		case "/v2/charts/demo/tags/list":
+			_, _ = io.WriteString(w, `{"name":"charts/demo","tags":["1.2.3"]}`)
+		default:
+			return false
+		}
+		return true
+	}
+	ref, want := remoteRef("oci://"+server.host+"/charts", "demo", "1.2.3"), manifest.Digest(archive)
+	if ch, pin := fetch(t, newStore(t), ref, nil); ch.Digest != want || pin.Digest != want {
+		t.Errorf("got %s, pinned as %s", ch.Digest, pin.Digest)
+	}
+	if up, err := newStore(t).Upstream(t.Context(), ref); err != nil || up.Digest != want {
+		t.Errorf("upstream has %s: %v", up.Digest, err)
+	}
 }
 
 func TestIndexPointsIntoARegistry(t *testing.T) {

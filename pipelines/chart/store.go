@@ -56,7 +56,7 @@ type source interface {
 
 // offer is an archive at a source.
 type offer struct {
-	// digest is what the source says that it is, empty where it does not say.
+	// digest is what the source says that it is, in SHA-256; empty where it does not say.
 	digest   string
 	download func(context.Context) ([]byte, error)
 }
