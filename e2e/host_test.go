@@ -132,7 +132,7 @@ func kubeconfigError(k host.Kubeconfig, err error) error {
 	return err
 }
 
-// grant returns a user one permission.
+// grant allows a user one permission.
 func grant(t *testing.T, c *cluster.Cluster, user string, p host.Permission) {
 	t.Helper()
 	rbac := clientOf(t, c).RbacV1()

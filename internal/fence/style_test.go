@@ -1,6 +1,9 @@
 package fence
 
 import (
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -11,6 +14,9 @@ import (
 
 // otherVerbs are what a doc comment does not begin with: X returns, reports whether, is.
 var otherVerbs = regexp.MustCompile(`^\s*// \w+ (gives|says whether|speaks for) `)
+
+// answers is how a doc comment begins for what has a result.
+var answers = regexp.MustCompile(`^\w+ (returns|reports whether) `)
 
 func TestDocCommentsUseGosVerbs(t *testing.T) {
 	root := os.DirFS(filepath.Join("..", ".."))
@@ -29,9 +35,37 @@ func TestDocCommentsUseGosVerbs(t *testing.T) {
 				t.Errorf("%s:%d: %q begins with %q: write returns, or reports whether", file, i+1, strings.TrimSpace(line), m[1])
 			}
 		}
-		return nil
+		return answersHaveResults(t, file, data)
 	})
 	if err != nil || seen < 100 {
 		t.Errorf("%d files read: %v", seen, err)
 	}
+}
+
+// answersHaveResults holds "X returns" to functions that return something.
+func answersHaveResults(t *testing.T, file string, data []byte) error {
+	files := token.NewFileSet()
+	parsed, err := parser.ParseFile(files, file, data, parser.ParseComments)
+	if err != nil {
+		return err
+	}
+	for _, d := range parsed.Decls {
+		var doc *ast.CommentGroup
+		switch d := d.(type) {
+		case *ast.FuncDecl:
+			if d.Type.Results == nil {
+				doc = d.Doc
+			}
+		case *ast.GenDecl:
+			if d.Tok == token.TYPE && len(d.Specs) == 1 {
+				if _, function := d.Specs[0].(*ast.TypeSpec).Type.(*ast.FuncType); !function {
+					doc = d.Doc
+				}
+			}
+		}
+		if line, _, _ := strings.Cut(doc.Text(), "\n"); answers.MatchString(line) {
+			t.Errorf("%s: %q has no result to return", files.Position(doc.Pos()), line)
+		}
+	}
+	return nil
 }

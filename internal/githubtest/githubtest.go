@@ -176,7 +176,7 @@ func (g *GitHub) serve(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// comments returns what was said below an issue.
+// comments writes what was said below an issue.
 func (g *GitHub) comments(w http.ResponseWriter, rest string) {
 	n, _ := strconv.Atoi(strings.TrimSuffix(rest, "/comments"))
 	if n < 1 || n > len(g.issues) {
@@ -209,7 +209,7 @@ func (g *GitHub) comment(number, i int) comment {
 	return c
 }
 
-// list returns those of a state, the newest first, a page at a time; of the pull
+// list writes those of a state, the newest first, a page at a time; of the pull
 // requests those of a branch.
 func (g *GitHub) list(w http.ResponseWriter, r *http.Request, kind string) {
 	state, head := r.URL.Query().Get("state"), r.URL.Query().Get("head")

@@ -1,4 +1,4 @@
-// Package sealtest returns tests what a Sealed Secrets controller has: key pairs,
+// Package sealtest has for tests what a Sealed Secrets controller has: key pairs,
 // and a way to open what was sealed.
 package sealtest
 

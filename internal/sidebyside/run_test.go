@@ -133,7 +133,7 @@ func TestMemoryOfAllProcessesIsSeen(t *testing.T) {
 	}
 }
 
-// holdTogether returns some time after two processes have called it with the folder:
+// holdTogether ends some time after two processes have called it with the folder:
 // longer than whoever watches them waits between two looks.
 func holdTogether(t *testing.T, folder string) {
 	t.Helper()

@@ -67,7 +67,7 @@ func (f *File) Get(key string) ([]byte, bool) {
 	return e.value, true
 }
 
-// Put returns the key a value, which is not to be changed afterwards.
+// Put sets the value of a key, which is not to be changed afterwards.
 func (f *File) Put(key string, value []byte) {
 	if f == nil {
 		return

@@ -23,7 +23,7 @@ import (
 	"kasou/pipelines/toolchain"
 )
 
-// Store returns charts. Within one Store each source is fetched once, whatever
+// Store has charts. Within one Store each source is fetched once, whatever
 // number of clusters asks. It is safe for concurrent use.
 type Store struct {
 	root  string

@@ -29,7 +29,7 @@ func compile(files manifest.Files) []string {
 	return messages
 }
 
-// loader returns schemas out of files, and nothing else.
+// loader loads schemas out of files, and nothing else.
 type loader manifest.Files
 
 // Load returns the schema at an address below origin.

@@ -67,7 +67,7 @@ func (j *job) written(ctx context.Context) ([]string, error) {
 	return same, nil
 }
 
-// restore returns the index the entries of HEAD again.
+// restore puts the entries of HEAD back into the index.
 func (j *job) restore(ctx context.Context, entries []string) {
 	if len(entries) == 0 {
 		return

@@ -81,7 +81,7 @@ type Facts struct {
 	Server string `json:"server,omitempty"`
 	// Application is NAMESPACE/NAME.
 	Application string `json:"application"`
-	// Registered reports whether Argo CD has a credential for it.
+	// Registered: Argo CD has a credential for it.
 	Registered bool `json:"registered"`
 	// Expires is when that credential ends, RFC 3339 in UTC; empty where it does
 	// not say.

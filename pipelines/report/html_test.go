@@ -404,7 +404,7 @@ func TestPageRunsNoText(t *testing.T) {
 	b.mu.Unlock()
 }
 
-// contrasts returns each text whose contrast with what is behind it is below
+// contrasts finds each text whose contrast with what is behind it is below
 // what WCAG 2.1 AA asks for.
 const contrasts = `(() => {
   const parse = (c) => c.match(/[\d.]+/g).map(Number);

@@ -80,7 +80,7 @@ type Step struct {
 	Detail string    `json:"detail,omitempty"`
 }
 
-// StepState reports whether a step is done, is the next to do, comes later, or is
+// StepState is whether a step is done, is the next to do, comes later, or is
 // not known.
 type StepState string
 

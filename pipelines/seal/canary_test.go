@@ -45,7 +45,7 @@ func noCanaryIn(t *testing.T, what, text string) {
 	}
 }
 
-// brokenTool returns what a broken or hostile kubeseal might give.
+// brokenTool answers as a broken or hostile kubeseal might.
 type brokenTool struct {
 	output string
 	err    error

@@ -57,7 +57,7 @@ func built(b *testing.B, w tree.Wanted) *disk.Disk {
 	return d
 }
 
-// BenchmarkWrite returns the cost of comparing and writing a new cluster, with
+// BenchmarkWrite measures the cost of comparing and writing a new cluster, with
 // many in hand.
 func BenchmarkWrite(b *testing.B) {
 	d := disk.At(repo(b, nil), "clusters")

@@ -61,7 +61,7 @@ type Bundle struct {
 	Scopes []Scope `json:"-"`
 }
 
-// Scope reports whether the objects of a custom resource have no namespace.
+// Scope is a kind of custom resources, and whether they have no namespace.
 type Scope struct {
 	Group, Kind string
 	Cluster     bool

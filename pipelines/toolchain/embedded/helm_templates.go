@@ -81,7 +81,7 @@ func (k *keptTemplates) serve(driven *chart.Chart, caps *chartutil.Capabilities)
 	}) // whoever waits for a release renders it again without us, and gets the error
 }
 
-// work returns the templates' names, each with what it is to see, of one release
+// work passes on the templates' names, each with what it is to see, of one release
 // after the other.
 func (k *keptTemplates) work(base map[string]any, yield func(string, map[string]any) bool) {
 	for k.now = range k.jobs {
