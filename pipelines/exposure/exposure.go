@@ -9,6 +9,8 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"kasou/pipelines/manifest"
 )
 
 // The kinds of ways in.
@@ -47,11 +49,11 @@ func Of[O ~map[string]any](objects []O, release string) []Way {
 		w := Way{Index: i}
 		switch group(o) {
 		case schema.GroupKind{Kind: "Service"}:
-			w.Kind = text(o, "spec", "type")
-			if !backends[text(o, "metadata", "name")] || w.Kind != LoadBalancer && w.Kind != NodePort {
+			w.Kind = manifest.Text(o, "spec", "type")
+			if !backends[manifest.Text(o, "metadata", "name")] || w.Kind != LoadBalancer && w.Kind != NodePort {
 				continue
 			}
-			w.Hosts = strings.FieldsFunc(text(o, "metadata", "annotations", HostnameAnnotation), func(r rune) bool { return r == ',' || r == ' ' })
+			w.Hosts = strings.FieldsFunc(manifest.Text(o, "metadata", "annotations", HostnameAnnotation), func(r rune) bool { return r == ',' || r == ' ' })
 		case schema.GroupKind{Group: "networking.k8s.io", Kind: Ingress}:
 			w.Kind = Ingress
 			w.Hosts = ingressHosts(o, backends)
@@ -108,13 +110,13 @@ func apiServices[O ~map[string]any](objects []O, release string) map[string]bool
 	names := map[string]bool{release: true}
 	var selector any
 	for _, o := range objects {
-		if group(o) == (schema.GroupKind{Kind: "Service"}) && text(o, "metadata", "name") == release {
-			selector = at(o, "spec", "selector")
+		if group(o) == (schema.GroupKind{Kind: "Service"}) && manifest.Text(o, "metadata", "name") == release {
+			selector = manifest.At(o, "spec", "selector")
 		}
 	}
 	for _, o := range objects {
-		if selector != nil && group(o) == (schema.GroupKind{Kind: "Service"}) && reflect.DeepEqual(at(o, "spec", "selector"), selector) {
-			names[text(o, "metadata", "name")] = true
+		if selector != nil && group(o) == (schema.GroupKind{Kind: "Service"}) && reflect.DeepEqual(manifest.At(o, "spec", "selector"), selector) {
+			names[manifest.Text(o, "metadata", "name")] = true
 		}
 	}
 	return names
@@ -122,11 +124,11 @@ func apiServices[O ~map[string]any](objects []O, release string) map[string]bool
 
 func ingressHosts(o map[string]any, backends map[string]bool) []string {
 	var hosts []string
-	for _, rule := range maps(o, "spec", "rules") {
-		leads := slices.ContainsFunc(maps(rule, "http", "paths"), func(p map[string]any) bool {
-			return backends[text(p, "backend", "service", "name")]
+	for _, rule := range manifest.Maps(o, "spec", "rules") {
+		leads := slices.ContainsFunc(manifest.Maps(rule, "http", "paths"), func(p map[string]any) bool {
+			return backends[manifest.Text(p, "backend", "service", "name")]
 		})
-		if host := text(rule, "host"); leads && host != "" {
+		if host := manifest.Text(rule, "host"); leads && host != "" {
 			hosts = append(hosts, host)
 		}
 	}
@@ -134,8 +136,8 @@ func ingressHosts(o map[string]any, backends map[string]bool) []string {
 }
 
 func routeHosts(o map[string]any, backends map[string]bool) []string {
-	leads := slices.ContainsFunc(maps(o, "spec", "rules"), func(rule map[string]any) bool {
-		return slices.ContainsFunc(maps(rule, "backendRefs"), func(ref map[string]any) bool { return backends[text(ref, "name")] })
+	leads := slices.ContainsFunc(manifest.Maps(o, "spec", "rules"), func(rule map[string]any) bool {
+		return slices.ContainsFunc(manifest.Maps(rule, "backendRefs"), func(ref map[string]any) bool { return backends[manifest.Text(ref, "name")] })
 	})
 	if !leads {
 		return nil
@@ -145,27 +147,5 @@ func routeHosts(o map[string]any, backends map[string]bool) []string {
 }
 
 func group(o map[string]any) schema.GroupKind {
-	return schema.FromAPIVersionAndKind(text(o, "apiVersion"), text(o, "kind")).GroupKind()
-}
-
-func at(o map[string]any, fields ...string) any {
-	value, _, _ := unstructured.NestedFieldNoCopy(o, fields...)
-	return value
-}
-
-func text(o map[string]any, fields ...string) string {
-	s, _ := at(o, fields...).(string)
-	return s
-}
-
-// maps returns the mappings in a list; others are not valid there.
-func maps(o map[string]any, fields ...string) []map[string]any {
-	list, _ := at(o, fields...).([]any)
-	var all []map[string]any
-	for _, item := range list {
-		if m, ok := item.(map[string]any); ok {
-			all = append(all, m)
-		}
-	}
-	return all
+	return schema.FromAPIVersionAndKind(manifest.Text(o, "apiVersion"), manifest.Text(o, "kind")).GroupKind()
 }

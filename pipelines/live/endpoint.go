@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"kasou/pipelines/exposure"
+	"kasou/pipelines/manifest"
 )
 
 // Endpoint is what the host says of an object that leads to a virtual cluster's API
@@ -43,7 +44,7 @@ func Needs(have *unstructured.Unstructured) []*unstructured.Unstructured {
 			all = append(all, reference(schema.GroupVersionKind{Group: exposure.GatewayGroup, Version: "v1", Kind: "Gateway"}, ref.namespace, ref.name))
 		}
 	case "Ingress":
-		if class := textAt(have.Object, "spec", "ingressClassName"); class != "" {
+		if class := manifest.Text(have.Object, "spec", "ingressClassName"); class != "" {
 			all = append(all, reference(schema.GroupVersionKind{Group: "networking.k8s.io", Version: "v1", Kind: "IngressClass"}, "", class))
 		}
 	}
@@ -73,7 +74,7 @@ func EndpointOf(have *unstructured.Unstructured, beside []*unstructured.Unstruct
 func ingressOf(have *unstructured.Unstructured, beside []*unstructured.Unstructured) Endpoint {
 	e := Endpoint{Published: loadBalancer(have)}
 	if len(beside) == 1 && beside[0] == nil {
-		e.Problems = append(e.Problems, fmt.Sprintf("the host has no IngressClass %s, so no controller serves it", textAt(have.Object, "spec", "ingressClassName")))
+		e.Problems = append(e.Problems, fmt.Sprintf("the host has no IngressClass %s, so no controller serves it", manifest.Text(have.Object, "spec", "ingressClassName")))
 	}
 	if len(e.Published) == 0 {
 		e.Problems = append(e.Problems, "no controller has given it an address (status.loadBalancer)")
@@ -83,7 +84,7 @@ func ingressOf(have *unstructured.Unstructured, beside []*unstructured.Unstructu
 
 func serviceOf(have *unstructured.Unstructured) Endpoint {
 	e := Endpoint{Published: loadBalancer(have)}
-	if textAt(have.Object, "spec", "type") == "LoadBalancer" && len(e.Published) == 0 {
+	if manifest.Text(have.Object, "spec", "type") == "LoadBalancer" && len(e.Published) == 0 {
 		e.Problems = append(e.Problems, "no load balancer has given it an address (status.loadBalancer)")
 	}
 	return e
@@ -93,8 +94,8 @@ func serviceOf(have *unstructured.Unstructured) Endpoint {
 // Service have alike.
 func loadBalancer(have *unstructured.Unstructured) []string {
 	var all []string
-	for _, a := range mapsAt(have.Object, "status", "loadBalancer", "ingress") {
-		if address := cmp.Or(textAt(a, "ip"), textAt(a, "hostname")); address != "" {
+	for _, a := range manifest.Maps(have.Object, "status", "loadBalancer", "ingress") {
+		if address := cmp.Or(manifest.Text(a, "ip"), manifest.Text(a, "hostname")); address != "" {
 			all = append(all, address)
 		}
 	}
@@ -109,13 +110,13 @@ func (r gatewayRef) String() string { return "Gateway " + r.namespace + "/" + r.
 // refOf reads a parentRef of a route in a namespace. It is not ok for another kind of
 // parent.
 func refOf(parent map[string]any, namespace string) (r gatewayRef, ok bool) {
-	ok = cmp.Or(textAt(parent, "kind"), "Gateway") == "Gateway" && cmp.Or(textAt(parent, "group"), exposure.GatewayGroup) == exposure.GatewayGroup
-	return gatewayRef{namespace: cmp.Or(textAt(parent, "namespace"), namespace), name: textAt(parent, "name"), section: textAt(parent, "sectionName")}, ok
+	ok = cmp.Or(manifest.Text(parent, "kind"), "Gateway") == "Gateway" && cmp.Or(manifest.Text(parent, "group"), exposure.GatewayGroup) == exposure.GatewayGroup
+	return gatewayRef{namespace: cmp.Or(manifest.Text(parent, "namespace"), namespace), name: manifest.Text(parent, "name"), section: manifest.Text(parent, "sectionName")}, ok
 }
 
 func gatewayRefs(route *unstructured.Unstructured) []gatewayRef {
 	var all []gatewayRef
-	for _, parent := range mapsAt(route.Object, "spec", "parentRefs") {
+	for _, parent := range manifest.Maps(route.Object, "spec", "parentRefs") {
 		if r, ok := refOf(parent, route.GetNamespace()); ok {
 			all = append(all, r)
 		}
@@ -136,8 +137,8 @@ func routeOf(have *unstructured.Unstructured, gateways []*unstructured.Unstructu
 		}
 		e.Problems = append(e.Problems, accepted(have, ref)...)
 		e.Problems = append(e.Problems, programmed(gateways[i], ref)...)
-		for _, a := range mapsAt(gateways[i].Object, "status", "addresses") {
-			if address := textAt(a, "value"); address != "" && !slices.Contains(e.Published, address) {
+		for _, a := range manifest.Maps(gateways[i].Object, "status", "addresses") {
+			if address := manifest.Text(a, "value"); address != "" && !slices.Contains(e.Published, address) {
 				e.Published = append(e.Published, address)
 			}
 		}
@@ -149,7 +150,7 @@ func routeOf(have *unstructured.Unstructured, gateways []*unstructured.Unstructu
 func accepted(route *unstructured.Unstructured, ref gatewayRef) []string {
 	var all []string
 	told := false
-	for _, parent := range mapsAt(route.Object, "status", "parents") {
+	for _, parent := range manifest.Maps(route.Object, "status", "parents") {
 		about, _, _ := unstructured.NestedMap(parent, "parentRef")
 		if r, ok := refOf(about, route.GetNamespace()); !ok || r != ref {
 			continue
@@ -171,12 +172,12 @@ func programmed(gateway *unstructured.Unstructured, ref gatewayRef) []string {
 	status, _, _ := unstructured.NestedMap(gateway.Object, "status")
 	all := unmet(status, ref.String()+" has not set", "Programmed", gateway.GetGeneration())
 	found, through := false, false
-	for _, l := range mapsAt(gateway.Object, "spec", "listeners") {
-		if ref.section != "" && textAt(l, "name") != ref.section {
+	for _, l := range manifest.Maps(gateway.Object, "spec", "listeners") {
+		if ref.section != "" && manifest.Text(l, "name") != ref.section {
 			continue
 		}
 		found = true
-		through = through || textAt(l, "protocol") == "TLS" && textAt(l, "tls", "mode") == "Passthrough"
+		through = through || manifest.Text(l, "protocol") == "TLS" && manifest.Text(l, "tls", "mode") == "Passthrough"
 	}
 	switch {
 	case !found && ref.section != "":
@@ -184,8 +185,8 @@ func programmed(gateway *unstructured.Unstructured, ref gatewayRef) []string {
 	case !through:
 		all = append(all, ref.String()+" has no listener for it with protocol TLS and tls.mode Passthrough: it ends TLS itself, and a client certificate does not reach the virtual cluster")
 	}
-	for _, l := range mapsAt(gateway.Object, "status", "listeners") {
-		if ref.section != "" && textAt(l, "name") == ref.section {
+	for _, l := range manifest.Maps(gateway.Object, "status", "listeners") {
+		if ref.section != "" && manifest.Text(l, "name") == ref.section {
 			all = append(all, unmet(l, "the listener "+ref.section+" of "+ref.String()+" has not set", "Programmed", gateway.GetGeneration())...)
 		}
 	}
@@ -195,16 +196,16 @@ func programmed(gateway *unstructured.Unstructured, ref gatewayRef) []string {
 // unmet returns what is missing of a condition in a status: that it is there, is True,
 // and is about the newest generation of its object.
 func unmet(status map[string]any, who, want string, generation int64) []string {
-	for _, c := range mapsAt(status, "conditions") {
-		if textAt(c, "type") != want {
+	for _, c := range manifest.Maps(status, "conditions") {
+		if manifest.Text(c, "type") != want {
 			continue
 		}
 		seen, told, _ := unstructured.NestedInt64(c, "observedGeneration")
 		switch {
 		case told && seen < generation:
 			return []string{fmt.Sprintf("%s %s for its newest generation", who, want)}
-		case textAt(c, "status") != "True":
-			return []string{strings.TrimSuffix(fmt.Sprintf("%s %s: %s %s", who, want, textAt(c, "reason"), oneLine(textAt(c, "message"))), " ")}
+		case manifest.Text(c, "status") != "True":
+			return []string{strings.TrimSuffix(fmt.Sprintf("%s %s: %s %s", who, want, manifest.Text(c, "reason"), oneLine(manifest.Text(c, "message"))), " ")}
 		}
 		return nil
 	}
@@ -219,21 +220,4 @@ func oneLine(text string) string {
 		return string(line[:most]) + "…"
 	}
 	return string(line)
-}
-
-func textAt(o map[string]any, fields ...string) string {
-	s, _, _ := unstructured.NestedString(o, fields...)
-	return s
-}
-
-// mapsAt returns the mappings in a list. Others are left out: the host's schema allows none.
-func mapsAt(o map[string]any, fields ...string) []map[string]any {
-	list, _, _ := unstructured.NestedSlice(o, fields...)
-	var all []map[string]any
-	for _, item := range list {
-		if m, ok := item.(map[string]any); ok {
-			all = append(all, m)
-		}
-	}
-	return all
 }

@@ -14,6 +14,7 @@ import (
 
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
+	"kasou/pipelines/manifest"
 )
 
 // Request is what one cluster would have Argo CD deploy.
@@ -64,12 +65,12 @@ func (c *checker) object(o Object) {
 		return
 	}
 	cluster, known := c.Scopes.scopeOf(kind)
-	namespace := text(o.Fields, "metadata", "namespace")
+	namespace := manifest.Text(o.Fields, "metadata", "namespace")
 	if cluster {
 		c.kinds = append(c.kinds, kind)
 		namespace = ""
 	}
-	allowed := c.allowed(kind, namespace, text(o.Fields, "metadata", "name"))
+	allowed := c.allowed(kind, namespace, manifest.Text(o.Fields, "metadata", "name"))
 	switch own := c.Cluster.Spec.Namespace; {
 	case allowed:
 		if !known {
@@ -109,9 +110,9 @@ func (c *checker) argoCD(o Object, kind Kind) (refused bool) {
 			"leave it out by the chart's values; kasou register makes the cluster's own Secret")
 		return true
 	}
-	if kind.Group == "argoproj.io" && !c.allowed(kind, text(o.Fields, "metadata", "namespace"), text(o.Fields, "metadata", "name")) {
+	if kind.Group == "argoproj.io" && !c.allowed(kind, manifest.Text(o.Fields, "metadata", "namespace"), manifest.Text(o.Fields, "metadata", "name")) {
 		c.add(o, RuleArgoCD, name(o, kind)+" tells Argo CD what to deploy",
-			"put it where your other Applications are; if it is meant, "+c.word(kind, text(o.Fields, "metadata", "namespace")))
+			"put it where your other Applications are; if it is meant, "+c.word(kind, manifest.Text(o.Fields, "metadata", "namespace")))
 		return true
 	}
 	return false
@@ -123,10 +124,10 @@ func (c *checker) binding(o Object, kind Kind) {
 	if kind.Group != "rbac.authorization.k8s.io" || kind.Kind != "ClusterRoleBinding" && kind.Kind != "RoleBinding" {
 		return
 	}
-	role := Kind{Group: kind.Group, Kind: text(o.Fields, "roleRef", "kind")}
-	wanted := text(o.Fields, "roleRef", "name")
+	role := Kind{Group: kind.Group, Kind: manifest.Text(o.Fields, "roleRef", "kind")}
+	wanted := manifest.Text(o.Fields, "roleRef", "name")
 	if !slices.ContainsFunc(c.Objects, func(other Object) bool {
-		return KindOf(other.Fields) == role && text(other.Fields, "metadata", "name") == wanted
+		return KindOf(other.Fields) == role && manifest.Text(other.Fields, "metadata", "name") == wanted
 	}) {
 		c.add(o, RuleBinding, fmt.Sprintf("%s binds the %s %q, which is not among the cluster's own objects", name(o, kind), role.Kind, wanted),
 			"bind a role that stands beside it; if it is meant, "+c.word(kind, ""))
@@ -134,12 +135,12 @@ func (c *checker) binding(o Object, kind Kind) {
 	subjects, _, _ := unstructured.NestedSlice(o.Fields, "subjects")
 	for _, s := range subjects {
 		subject, _ := s.(map[string]any)
-		namespace := cmp.Or(text(subject, "namespace"), c.Cluster.Spec.Namespace)
-		if text(subject, "kind") == "ServiceAccount" && namespace == c.Cluster.Spec.Namespace {
+		namespace := cmp.Or(manifest.Text(subject, "namespace"), c.Cluster.Spec.Namespace)
+		if manifest.Text(subject, "kind") == "ServiceAccount" && namespace == c.Cluster.Spec.Namespace {
 			continue
 		}
 		c.add(o, RuleBinding, fmt.Sprintf("%s gives a role to %s %q, which is not a ServiceAccount of the cluster's namespace",
-			name(o, kind), text(subject, "kind"), text(subject, "name")), "give it to the cluster's own; if it is meant, "+c.word(kind, ""))
+			name(o, kind), manifest.Text(subject, "kind"), manifest.Text(subject, "name")), "give it to the cluster's own; if it is meant, "+c.word(kind, ""))
 	}
 }
 
@@ -178,26 +179,19 @@ func (c *checker) add(o Object, rule finding.Rule, message, hint string) {
 }
 
 func name(o Object, kind Kind) string {
-	return strings.TrimSpace(kind.Kind + " " + text(o.Fields, "metadata", "name"))
+	return strings.TrimSpace(kind.Kind + " " + manifest.Text(o.Fields, "metadata", "name"))
 }
 
 // KindOf returns the kind of an object, as its apiVersion and kind say.
 func KindOf(object map[string]any) Kind {
-	group, _, found := strings.Cut(text(object, "apiVersion"), "/")
+	group, _, found := strings.Cut(manifest.Text(object, "apiVersion"), "/")
 	if !found {
 		group = ""
 	}
-	return Kind{Group: group, Kind: text(object, "kind")}
-}
-
-// text returns the string at path; empty where there is none.
-func text(object map[string]any, path ...string) string {
-	s, _, _ := unstructured.NestedString(object, path...)
-	return s
+	return Kind{Group: group, Kind: manifest.Text(object, "kind")}
 }
 
 // has reports whether anything stands at path.
 func has(object map[string]any, path ...string) bool {
-	value, _, err := unstructured.NestedFieldNoCopy(object, path...)
-	return err == nil && value != nil
+	return manifest.At(object, path...) != nil
 }

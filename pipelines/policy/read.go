@@ -38,7 +38,7 @@ func appendObjects(all []Object, o Object, apiVersion, kind string) []Object {
 	if o.Fields == nil {
 		return all
 	}
-	if kind != "" && text(o.Fields, "kind") == "" {
+	if kind != "" && manifest.Text(o.Fields, "kind") == "" {
 		fields := map[string]any{"apiVersion": apiVersion, "kind": kind}
 		for key, value := range o.Fields {
 			if key != "apiVersion" && key != "kind" {
@@ -48,14 +48,14 @@ func appendObjects(all []Object, o Object, apiVersion, kind string) []Object {
 		o.Fields = fields
 	}
 	items, isList := o.Fields["items"].([]any)
-	of, named := strings.CutSuffix(text(o.Fields, "kind"), "List")
+	of, named := strings.CutSuffix(manifest.Text(o.Fields, "kind"), "List")
 	if !isList || !named {
 		return append(all, o)
 	}
 	for _, item := range items {
 		inner := o
 		inner.Fields, _ = item.(map[string]any)
-		all = appendObjects(all, inner, text(o.Fields, "apiVersion"), of)
+		all = appendObjects(all, inner, manifest.Text(o.Fields, "apiVersion"), of)
 	}
 	return all
 }

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 
 	"sigs.k8s.io/yaml"
+
+	"kasou/pipelines/manifest"
 )
 
 // pruned returns v without nulls and empty maps and lists, which mean nothing in
@@ -59,30 +61,11 @@ func marshal(object map[string]any) ([]byte, error) { return yaml.Marshal(object
 // yamlInto reads a document that marshal gave into an empty map.
 func yamlInto(data []byte, object map[string]any) error { return yaml.Unmarshal(data, &object) }
 
-// text returns the string at path, or an empty one.
-func text(object map[string]any, path ...string) string {
-	s, _ := lookup(object, path...).(string)
-	return s
-}
-
-// lookup returns the value at path, or nil.
-func lookup(object map[string]any, path ...string) any {
-	var value any = object
-	for _, step := range path {
-		inner, ok := value.(map[string]any)
-		if !ok {
-			return nil
-		}
-		value = inner[step]
-	}
-	return value
-}
-
 // texts returns the map of strings at path; ok is false where it holds something
 // else. A null is an empty string, as the API server reads it.
 func texts(object map[string]any, path ...string) (out map[string]string, ok bool) {
 	out = map[string]string{}
-	value := lookup(object, path...)
+	value := manifest.At(object, path...)
 	if value == nil {
 		return out, true
 	}

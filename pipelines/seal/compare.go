@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"kasou/pipelines/manifest"
 	"kasou/pipelines/position"
 )
 
@@ -71,5 +72,5 @@ func walk(ours, theirs any, path []string, visit func(path []string, ours, their
 // objectName returns kind and name of an object that was rendered with
 // placeholders.
 func objectName(object map[string]any) string {
-	return strings.TrimSpace(text(object, "kind") + " " + text(object, "metadata", "name"))
+	return strings.TrimSpace(manifest.Text(object, "kind") + " " + manifest.Text(object, "metadata", "name"))
 }

@@ -42,8 +42,8 @@ func Certificates(documents []manifest.Document) []string {
 	var all []string
 	for _, d := range documents {
 		each(d.Object, func(object map[string]any) {
-			if text(object, "kind") == sealedKind {
-				all = append(all, text(object, "metadata", "annotations", AnnotationCertificate))
+			if manifest.Text(object, "kind") == sealedKind {
+				all = append(all, manifest.Text(object, "metadata", "annotations", AnnotationCertificate))
 			}
 		})
 	}
@@ -70,14 +70,14 @@ func NotOnly(file []byte, namespace, name string) string {
 		}
 	}
 	own := func(fields ...string) bool {
-		return text(only, append(fields, "name")...) == name && text(only, append(fields, "namespace")...) == namespace
+		return manifest.Text(only, append(fields, "name")...) == name && manifest.Text(only, append(fields, "namespace")...) == namespace
 	}
 	switch {
 	case dividedOtherwise(file) || misspeltSecret(only):
 		return "it is read differently by those who read it"
 	case len(documents) != 1:
 		return fmt.Sprintf("it has %d documents, and a registration is one", len(documents))
-	case text(only, "kind") != sealedKind || text(only, "apiVersion") != sealedVersion:
+	case manifest.Text(only, "kind") != sealedKind || manifest.Text(only, "apiVersion") != sealedVersion:
 		return "it is not a SealedSecret"
 	case !own("metadata") || !own("spec", "template", "metadata"):
 		return "it is not the SealedSecret " + namespace + "/" + name

@@ -11,6 +11,7 @@ import (
 
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
+	"kasou/pipelines/manifest"
 	"kasou/pipelines/toolchain"
 )
 
@@ -60,7 +61,7 @@ func (j *job) seal(ctx context.Context) ([]byte, error) {
 // Secret that was asked for: else the next run would find a difference.
 func (j *job) accept(output []byte) (map[string]string, error) {
 	var object map[string]any
-	if json.Unmarshal(output, &object) != nil || text(object, "kind") != sealedKind {
+	if json.Unmarshal(output, &object) != nil || manifest.Text(object, "kind") != sealedKind {
 		return nil, errors.New("kubeseal gave something else than a SealedSecret")
 	}
 	got, err := takeApart(object)

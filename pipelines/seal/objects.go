@@ -8,7 +8,7 @@ import (
 
 // isSecret reports whether an object is a Secret, of whatever group: what is
 // named so is not let through unseen.
-func isSecret(object map[string]any) bool { return text(object, "kind") == "Secret" }
+func isSecret(object map[string]any) bool { return manifest.Text(object, "kind") == "Secret" }
 
 // items returns the objects of a List: of whatever has items, for Kubernetes' tools
 // apply each of those, whatever the kind is called.
@@ -30,7 +30,7 @@ func items(object map[string]any) []map[string]any {
 // the API server does.
 func complete(object map[string]any) {
 	for _, item := range items(object) {
-		if text(object, "kind") == "SecretList" && text(item, "kind") == "" {
+		if manifest.Text(object, "kind") == "SecretList" && manifest.Text(item, "kind") == "" {
 			item["apiVersion"], item["kind"] = "v1", "Secret"
 		}
 		complete(item)
@@ -44,7 +44,7 @@ func holdsSecret(object map[string]any) bool {
 		return true
 	}
 	for _, item := range items(object) {
-		if holdsSecret(item) || text(object, "kind") == "SecretList" && text(item, "kind") == "" {
+		if holdsSecret(item) || manifest.Text(object, "kind") == "SecretList" && manifest.Text(item, "kind") == "" {
 			return true
 		}
 	}
@@ -93,7 +93,7 @@ func sealedNamed(file []byte, namespace, name string) *sealed {
 func allSealed(file []byte) []*sealed {
 	var found []*sealed
 	eachIn(file, func(object map[string]any) {
-		if text(object, "kind") != sealedKind {
+		if manifest.Text(object, "kind") != sealedKind {
 			return
 		}
 		s, err := takeApart(object)
@@ -113,8 +113,8 @@ func holdsPlain(file []byte, namespace, name string) bool {
 	}
 	plain := false
 	eachIn(file, func(object map[string]any) {
-		there := text(object, "metadata", "namespace")
-		if isSecret(object) && text(object, "metadata", "name") == name && (there == "" || there == namespace) {
+		there := manifest.Text(object, "metadata", "namespace")
+		if isSecret(object) && manifest.Text(object, "metadata", "name") == name && (there == "" || there == namespace) {
 			plain = true
 		}
 	})

@@ -69,7 +69,7 @@ func read(data []byte) (map[string]any, error) {
 	if node.Decode(&second) != nil {
 		return nil, errNotAnObject
 	}
-	if kind, _ := second.Kind.(string); kind != text(object, "kind") {
+	if kind, _ := second.Kind.(string); kind != manifest.Text(object, "kind") {
 		return nil, errParsersDiffer
 	}
 	return object, nil

@@ -161,7 +161,7 @@ func (m *renderedFile) list(ctx context.Context, object map[string]any, line int
 			return err
 		}
 	}
-	if text(object, "kind") == "SecretList" {
+	if manifest.Text(object, "kind") == "SecretList" {
 		object["kind"] = "List"
 	}
 	return nil
@@ -172,7 +172,7 @@ func (m *renderedFile) list(ctx context.Context, object map[string]any, line int
 // they are in git. With secret values in it, they can be guessed.
 func (m *renderedFile) secret(ctx context.Context, object map[string]any, line int, entropy Entropy) ([]byte, error) {
 	m.load()
-	if text(object, "apiVersion") != "v1" {
+	if manifest.Text(object, "apiVersion") != "v1" {
 		m.add(line, RuleInvalidSecret, "an object of kind Secret whose apiVersion is not v1: kasou cannot seal it",
 			"leave it out by the chart's values")
 		return nil, nil

@@ -7,6 +7,8 @@ import (
 
 	ssv1alpha1 "github.com/bitnami-labs/sealed-secrets/pkg/apis/sealedsecrets/v1alpha1"
 	corev1 "k8s.io/api/core/v1"
+
+	"kasou/pipelines/manifest"
 )
 
 const (
@@ -81,8 +83,8 @@ func takeApart(object map[string]any) (*sealed, error) {
 		return nil, err
 	}
 	s := &sealed{
-		namespace: text(object, "metadata", "namespace"), name: text(object, "metadata", "name"),
-		kind: text(rest, "template", "type"), scope: scopeOf(annotations),
+		namespace: manifest.Text(object, "metadata", "namespace"), name: manifest.Text(object, "metadata", "name"),
+		kind: manifest.Text(rest, "template", "type"), scope: scopeOf(annotations),
 		template: template, values: values, record: readRecord(annotations), object: object,
 	}
 	for name := range s.record.fields() {

@@ -12,6 +12,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
+
+	"kasou/pipelines/manifest"
 )
 
 // secretFields are the keys of a v1 Secret. Others would get lost unseen.
@@ -28,7 +30,7 @@ func readSecret(object map[string]any, namespace string) (secret *corev1.Secret,
 		}
 	}
 	secret = &corev1.Secret{}
-	if data, err := json.Marshal(lookup(object, "metadata")); err != nil || json.Unmarshal(data, &secret.ObjectMeta) != nil {
+	if data, err := json.Marshal(manifest.At(object, "metadata")); err != nil || json.Unmarshal(data, &secret.ObjectMeta) != nil {
 		return nil, "its metadata is not that of a Kubernetes object"
 	}
 	if problem := readKind(object, secret); problem != "" {

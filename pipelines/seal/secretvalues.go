@@ -155,7 +155,7 @@ func (m *renderedFile) objectWith(ctx context.Context, object map[string]any, va
 			return nil, err
 		}
 	}
-	if text(object, "kind") == "SecretList" {
+	if manifest.Text(object, "kind") == "SecretList" {
 		object["kind"] = "List"
 	}
 	return marshal(object)

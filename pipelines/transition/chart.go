@@ -4,6 +4,8 @@ import (
 	"fmt"
 
 	"github.com/Masterminds/semver/v3"
+
+	"kasou/pipelines/manifest"
 )
 
 // chartChanges holds the chart's versions against the path that vcluster supports:
@@ -88,7 +90,7 @@ func ChartOf(objects []Object) Chart {
 		if o.kind() != "StatefulSet" && o.kind() != "Deployment" {
 			continue
 		}
-		label, _ := lookup(o, "metadata", "labels", "chart").(string)
+		label := manifest.Text(o, "metadata", "labels", "chart")
 		for i := range label {
 			if _, err := semver.StrictNewVersion(label[i:]); err == nil && i > 1 && label[i-1] == '-' {
 				return Chart{Name: label[:i-1], Version: label[i:]}

@@ -8,10 +8,12 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+
+	"kasou/pipelines/manifest"
 )
 
 func (o Object) kind() string { text, _ := o["kind"].(string); return text }
-func (o Object) name() string { text, _ := lookup(o, "metadata", "name").(string); return text }
+func (o Object) name() string { return manifest.Text(o, "metadata", "name") }
 
 // key tells objects of a cluster apart: group, kind, namespace and name.
 func (o Object) key(namespace string) string {
@@ -20,7 +22,7 @@ func (o Object) key(namespace string) string {
 	if !grouped {
 		group = ""
 	}
-	own, _ := lookup(o, "metadata", "namespace").(string)
+	own := manifest.Text(o, "metadata", "namespace")
 	return strings.Join([]string{group, o.kind(), cmp.Or(own, namespace), o.name()}, "/")
 }
 
@@ -94,12 +96,12 @@ func objectChange(was, now Object) []Change {
 		}
 	}
 	if was.kind() == "StatefulSet" || was.kind() == "Deployment" {
-		if path := firstDifference(lookup(was, "spec", "template"), lookup(now, "spec", "template"), "spec.template"); path != "" {
+		if path := firstDifference(manifest.At(was, "spec", "template"), manifest.At(now, "spec", "template"), "spec.template"); path != "" {
 			all = append(all, Change{Effect: Restart, About: ByAny, Message: fmt.Sprintf("the pods of %s restart: %s changes", now, path)})
 		}
 	}
 	if was.kind() == "StatefulSet" {
-		old, wanted := lookup(was, "spec", "volumeClaimTemplates"), lookup(now, "spec", "volumeClaimTemplates")
+		old, wanted := manifest.At(was, "spec", "volumeClaimTemplates"), manifest.At(now, "spec", "volumeClaimTemplates")
 		if path := firstDifference(old, wanted, "spec.volumeClaimTemplates"); path != "" {
 			all = append(all, Change{Effect: Ignored, About: ByValues,
 				Message: fmt.Sprintf("%s of %s changes, and does not reach the host: the field is immutable, and the Application ignores it", path, now),
@@ -152,7 +154,7 @@ var immutable = map[string][]fixed{
 // refuses returns the refusal where the field changes. A ConfigMap or Secret that
 // says immutable is left to the API server.
 func (f fixed) refuses(was, now Object) (Change, bool) {
-	from, to := lookup(was, f.path...), lookup(now, f.path...)
+	from, to := manifest.At(was, f.path...), manifest.At(now, f.path...)
 	if from == nil {
 		from = f.unset
 	}

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/Masterminds/semver/v3"
+
+	"kasou/pipelines/manifest"
 )
 
 // distros are the images by which a chart's pods tell the distro.
@@ -83,7 +85,7 @@ func (s Side) images() map[string]bool {
 			continue
 		}
 		for _, list := range []string{"containers", "initContainers"} {
-			containers, _ := lookup(o, "spec", "template", "spec", list).([]any)
+			containers, _ := manifest.At(o, "spec", "template", "spec", list).([]any)
 			for _, c := range containers {
 				container, _ := c.(map[string]any)
 				if image, ok := container["image"].(string); ok {
@@ -107,7 +109,7 @@ func Store(s Side) string {
 		return oldStore(s)
 	}
 	at := func(path ...string) bool {
-		on, _ := lookup(s.Values, append([]string{"controlPlane", "backingStore"}, path...)...).(bool)
+		on, _ := manifest.At(s.Values, append([]string{"controlPlane", "backingStore"}, path...)...).(bool)
 		return on
 	}
 	switch {
@@ -124,7 +126,7 @@ func Store(s Side) string {
 }
 
 func oldStore(s Side) string {
-	if on, _ := lookup(s.Values, "embeddedEtcd", "enabled").(bool); on {
+	if on, _ := manifest.At(s.Values, "embeddedEtcd", "enabled").(bool); on {
 		return "embedded-etcd"
 	}
 	for _, o := range s.Objects {
@@ -183,21 +185,6 @@ func has(m map[string]any, key string) bool {
 	return ok
 }
 
-// lookup returns what stands at a path of maps; nil where nothing does.
-func lookup(value any, path ...string) any {
-	for _, key := range path {
-		switch m := value.(type) {
-		case map[string]any:
-			value = m[key]
-		case Object:
-			value = m[key]
-		default:
-			return nil
-		}
-	}
-	return value
-}
-
 // Merge returns base with over over it, map by map; a null takes a value away, as in
 // Helm.
 func Merge(base, over map[string]any) map[string]any {
@@ -224,11 +211,11 @@ func Merge(base, over map[string]any) map[string]any {
 // chart has it; empty where it has none.
 func ServiceCIDR(values map[string]any) string {
 	for _, at := range [][]string{{"serviceCIDR"}, {"networking", "serviceCIDR"}} {
-		if text, ok := lookup(values, at...).(string); ok && text != "" {
+		if text, ok := manifest.At(values, at...).(string); ok && text != "" {
 			return text
 		}
 	}
-	arguments, _ := lookup(values, "vcluster", "extraArgs").([]any)
+	arguments, _ := manifest.At(values, "vcluster", "extraArgs").([]any)
 	for _, a := range arguments {
 		if text, ok := a.(string); ok && strings.HasPrefix(text, "--service-cidr=") {
 			return strings.TrimPrefix(text, "--service-cidr=")
