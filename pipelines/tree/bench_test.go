@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"testing"
 
+	"kasou/internal/fleettest/treetest"
 	"kasou/pipelines/lockfile"
 	"kasou/pipelines/manifest"
 	"kasou/pipelines/tree"
@@ -49,9 +50,9 @@ func reportCPU(b *testing.B, before int64) {
 }
 
 func built(b *testing.B, w tree.Wanted) *disk.Disk {
-	d := disk.At(repo(b, nil), "clusters")
+	d := disk.At(treetest.Repo(b, nil), "clusters")
 	b.Cleanup(func() { _ = d.Close() })
-	if err := buildOn(d, w); err != nil {
+	if err := treetest.BuildOn(d, w); err != nil {
 		b.Fatal(err)
 	}
 	return d
@@ -60,7 +61,7 @@ func built(b *testing.B, w tree.Wanted) *disk.Disk {
 // BenchmarkWrite measures the cost of comparing and writing a new cluster, with
 // many in hand.
 func BenchmarkWrite(b *testing.B) {
-	d := disk.At(repo(b, nil), "clusters")
+	d := disk.At(treetest.Repo(b, nil), "clusters")
 	defer d.Close()
 	before := cpu(b)
 	for names := range slices.Chunk(slices.Collect(numbers(b.N)), 128) {
@@ -95,7 +96,7 @@ func BenchmarkCompare(b *testing.B) {
 	d, before := built(b, w), cpu(b)
 	for b.Loop() {
 		if plan, _, err := tree.Compare(b.Context(), d, w); err != nil || !plan.Empty() {
-			b.Fatal(causes(plan), err)
+			b.Fatal(treetest.Causes(plan), err)
 		}
 	}
 	reportCPU(b, before)
@@ -146,7 +147,7 @@ func BenchmarkLock(b *testing.B) {
 func BenchmarkSweep(b *testing.B) {
 	root := b.TempDir()
 	for i := range 1000 {
-		w := generationOf(fmt.Sprintf("c%d", i), "a")
+		w := treetest.GenerationOf(fmt.Sprintf("c%d", i), "a")
 		for p, data := range w.Files {
 			full := filepath.Join(root, p)
 			if err := os.MkdirAll(filepath.Dir(full), 0o755); err != nil {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"kasou/internal/fleettest/treetest"
 	"kasou/pipelines/finding"
 	"kasou/pipelines/lockfile"
 	"kasou/pipelines/manifest"
@@ -26,21 +27,21 @@ func TestCompareSaysWhy(t *testing.T) {
 		causes map[string]string
 		rules  []finding.Rule
 	}{
-		"nothing": {wanted: generation("a"), causes: map[string]string{}},
+		"nothing": {wanted: treetest.Generation("a"), causes: map[string]string{}},
 		"hand edit": {
-			wanted: generation("a"),
-			change: func(t *testing.T, root string) { put(t, root, namespace, "kind: Namespace\nname: b\n") },
+			wanted: treetest.Generation("a"),
+			change: func(t *testing.T, root string) { treetest.Put(t, root, namespace, "kind: Namespace\nname: b\n") },
 			causes: map[string]string{namespace: "update: hand edit"},
 			rules:  []finding.Rule{tree.RuleHandEdit},
 		},
 		"deleted by hand": {
-			wanted: generation("a"),
-			change: func(t *testing.T, root string) { remove(t, root, namespace) },
+			wanted: treetest.Generation("a"),
+			change: func(t *testing.T, root string) { treetest.Remove(t, root, namespace) },
 			causes: map[string]string{namespace: "create: missing"},
 			rules:  []finding.Rule{tree.RuleMissing},
 		},
 		"inputs changed": {
-			wanted: generation("b"),
+			wanted: treetest.Generation("b"),
 			causes: map[string]string{
 				namespace:                "update: stale",
 				lock:                     "update: stale",
@@ -53,38 +54,38 @@ func TestCompareSaysWhy(t *testing.T) {
 			rules: []finding.Rule{tree.RuleNotBuilt, tree.RuleStale, tree.RuleStale},
 		},
 		"lock edited": {
-			wanted: generation("a"),
+			wanted: treetest.Generation("a"),
 			change: func(t *testing.T, root string) {
 				data, err := os.ReadFile(filepath.Join(root, lock))
 				if err != nil {
 					t.Fatal(err)
 				}
-				put(t, root, lock, string(data)+"# note to self\n")
+				treetest.Put(t, root, lock, string(data)+"# note to self\n")
 			},
 			causes: map[string]string{lock: "update: hand edit"},
 			rules:  []finding.Rule{tree.RuleHandEdit},
 		},
 		"lock lost, files identical": {
-			wanted: generation("a"),
-			change: func(t *testing.T, root string) { remove(t, root, lock) },
+			wanted: treetest.Generation("a"),
+			change: func(t *testing.T, root string) { treetest.Remove(t, root, lock) },
 			causes: map[string]string{lock: "create: new"},
 			rules:  []finding.Rule{tree.RuleNotBuilt},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			root := repo(t, nil)
-			mustBuild(t, root, generation("a"))
+			root := treetest.Repo(t, nil)
+			treetest.Build(t, root, treetest.Generation("a"))
 			if test.change != nil {
 				test.change(t, root)
 			}
-			plan := mustCompare(t, root, test.wanted)
-			if diff := cmp.Diff(test.causes, causes(plan)); diff != "" {
+			plan := treetest.Compare(t, root, test.wanted)
+			if diff := cmp.Diff(test.causes, treetest.Causes(plan)); diff != "" {
 				t.Errorf("causes (-want +got):\n%s", diff)
 			}
 			if diff := cmp.Diff(test.rules, rules(plan.Findings())); diff != "" {
 				t.Errorf("rules (-want +got):\n%s", diff)
 			}
-			mustBuild(t, root, test.wanted)
+			treetest.Build(t, root, test.wanted)
 		})
 	}
 }
@@ -96,22 +97,22 @@ func TestNothingIsDeletedThatIsNotAsTheLockHasIt(t *testing.T) {
 		"claimed by an edited lock":       "clusters/dev/notes.md",
 	} {
 		t.Run(name, func(t *testing.T) {
-			root := repo(t, nil)
-			mustBuild(t, root, generation("a"))
-			put(t, root, file, "mine\n")
-			w := generation("a")
+			root := treetest.Repo(t, nil)
+			treetest.Build(t, root, treetest.Generation("a"))
+			treetest.Put(t, root, file, "mine\n")
+			w := treetest.Generation("a")
 			delete(w.Files, file)
 			const lock = "clusters/dev/lock.yaml"
-			text := strings.Replace(snapshot(t, root)[lock], "files:\n", "files:\n  "+strings.TrimPrefix(file, "clusters/")+": "+manifest.Digest(nil)+"\n", 1)
+			text := strings.Replace(treetest.Snapshot(t, root)[lock], "files:\n", "files:\n  "+strings.TrimPrefix(file, "clusters/")+": "+manifest.Digest(nil)+"\n", 1)
 			if strings.Count(text, file[len("clusters/"):]) == 1 {
-				put(t, root, lock, text)
+				treetest.Put(t, root, lock, text)
 			}
-			_, findings, err := tree.Compare(t.Context(), at(t, root), w)
+			_, findings, err := tree.Compare(t.Context(), treetest.At(t, root), w)
 			if err != nil || len(findings) != 1 || findings[0].Rule != tree.RuleNotDeleted || findings[0].File != file || !findings.Failed() {
 				t.Errorf("%v, %v", findings, err)
 			}
-			remove(t, root, file)
-			mustBuild(t, root, w)
+			treetest.Remove(t, root, file)
+			treetest.Build(t, root, w)
 		})
 	}
 }
@@ -121,28 +122,28 @@ func TestNothingIsDeletedThatIsNotAsTheLockHasIt(t *testing.T) {
 func TestALockThatWasCutOffClaimsOldAndNew(t *testing.T) {
 	const file = "clusters/dev/manifests/namespace.yaml"
 	for _, stands := range []string{"a", "b", "c"} {
-		root := repo(t, nil)
-		mustBuild(t, root, generation("a"))
-		intent := mustCompare(t, root, generation("b")).Intent()
-		put(t, root, "clusters/dev/lock.yaml", string(intent))
-		put(t, root, file, string(generation(stands).Files[file]))
-		w := generation("d")
+		root := treetest.Repo(t, nil)
+		treetest.Build(t, root, treetest.Generation("a"))
+		intent := treetest.Compare(t, root, treetest.Generation("b")).Intent()
+		treetest.Put(t, root, "clusters/dev/lock.yaml", string(intent))
+		treetest.Put(t, root, file, string(treetest.Generation(stands).Files[file]))
+		w := treetest.Generation("d")
 		delete(w.Files, file)
-		plan, findings, err := tree.Compare(t.Context(), at(t, root), w)
+		plan, findings, err := tree.Compare(t.Context(), treetest.At(t, root), w)
 		if err != nil || findings.Failed() != (stands == "c") {
 			t.Errorf("%s: %v, %v", stands, findings, err)
 		}
-		if err := tree.Apply(t.Context(), at(t, root), plan); err != nil {
+		if err := tree.Apply(t.Context(), treetest.At(t, root), plan); err != nil {
 			t.Error(err)
 		}
 	}
 }
 
 func TestHandEditNamesLineAndColumn(t *testing.T) {
-	root := repo(t, nil)
-	mustBuild(t, root, generation("a"))
-	put(t, root, "clusters/dev/manifests/namespace.yaml", "kind: Namespace\nname: ü\n")
-	findings := mustCompare(t, root, generation("a")).Findings()
+	root := treetest.Repo(t, nil)
+	treetest.Build(t, root, treetest.Generation("a"))
+	treetest.Put(t, root, "clusters/dev/manifests/namespace.yaml", "kind: Namespace\nname: ü\n")
+	findings := treetest.Compare(t, root, treetest.Generation("a")).Findings()
 	if len(findings) != 1 || findings[0].Position() != "clusters/dev/manifests/namespace.yaml:2:7" || findings[0].Severity != finding.Error {
 		t.Errorf("got %v", findings)
 	}
@@ -155,7 +156,7 @@ func TestForeignThings(t *testing.T) {
 		app    = "clusters/root/dev.yaml"
 	)
 	outside := t.TempDir()
-	put(t, outside, "namespace.yaml", "outside\n")
+	treetest.Put(t, outside, "namespace.yaml", "outside\n")
 	link := func(target, name string) func(t *testing.T, root string) {
 		return func(t *testing.T, root string) {
 			full := filepath.Join(root, name)
@@ -172,28 +173,28 @@ func TestForeignThings(t *testing.T) {
 		file   string
 		rule   finding.Rule
 	}{
-		"a file":               {func(t *testing.T, root string) { put(t, root, target, "mine\n") }, target, tree.RuleForeignFile},
-		"an app":               {func(t *testing.T, root string) { put(t, root, app, "mine\n") }, app, tree.RuleForeignFile},
+		"a file":               {func(t *testing.T, root string) { treetest.Put(t, root, target, "mine\n") }, target, tree.RuleForeignFile},
+		"an app":               {func(t *testing.T, root string) { treetest.Put(t, root, app, "mine\n") }, app, tree.RuleForeignFile},
 		"link to a file":       {link(filepath.Join(outside, "namespace.yaml"), target), target, tree.RuleSymlink},
 		"dangling link":        {link("nowhere", target), target, tree.RuleSymlink},
 		"link within the repo": {link("../spec.yaml", target), target, tree.RuleSymlink},
 		"linked folder":        {link(outside, "clusters/dev/manifests"), "clusters/dev/manifests", tree.RuleSymlink},
 		"linked root":          {link(outside, "clusters/root"), "clusters/root", tree.RuleSymlink},
 		"linked lock":          {link("spec.yaml", "clusters/dev/lock.yaml"), "clusters/dev/lock.yaml", tree.RuleSymlink},
-		"folder for a file":    {func(t *testing.T, root string) { put(t, root, target+"/x", "x") }, target, tree.RuleNotAFile},
-		"file for a folder":    {func(t *testing.T, root string) { put(t, root, "clusters/dev/manifests", "x") }, "clusters/dev/manifests", tree.RuleNotAFile},
+		"folder for a file":    {func(t *testing.T, root string) { treetest.Put(t, root, target+"/x", "x") }, target, tree.RuleNotAFile},
+		"file for a folder":    {func(t *testing.T, root string) { treetest.Put(t, root, "clusters/dev/manifests", "x") }, "clusters/dev/manifests", tree.RuleNotAFile},
 		"a pipe": {func(t *testing.T, root string) {
-			put(t, root, "clusters/dev/manifests/x", "")
+			treetest.Put(t, root, "clusters/dev/manifests/x", "")
 			if err := syscall.Mkfifo(filepath.Join(root, target), 0o644); err != nil {
 				t.Fatal(err)
 			}
-			remove(t, root, "clusters/dev/manifests/x")
+			treetest.Remove(t, root, "clusters/dev/manifests/x")
 		}, target, tree.RuleNotAFile},
 	} {
 		t.Run(name, func(t *testing.T) {
-			root := repo(t, nil)
+			root := treetest.Repo(t, nil)
 			test.change(t, root)
-			_, findings, err := tree.Compare(t.Context(), at(t, root), generation("a"))
+			_, findings, err := tree.Compare(t.Context(), treetest.At(t, root), treetest.Generation("a"))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -202,22 +203,22 @@ func TestForeignThings(t *testing.T) {
 			}
 		})
 	}
-	if got := snapshot(t, outside); len(got) != 1 || got["namespace.yaml"] != "outside\n" {
+	if got := treetest.Snapshot(t, outside); len(got) != 1 || got["namespace.yaml"] != "outside\n" {
 		t.Errorf("outside was touched: %v", got)
 	}
 }
 
 // A link that appears between Compare and Apply is not followed either.
 func TestLinkAfterCompare(t *testing.T) {
-	outside, root := t.TempDir(), repo(t, nil)
-	plan := mustCompare(t, root, generation("a"))
+	outside, root := t.TempDir(), treetest.Repo(t, nil)
+	plan := treetest.Compare(t, root, treetest.Generation("a"))
 	if err := os.Symlink(outside, filepath.Join(root, "clusters/dev/manifests")); err != nil {
 		t.Fatal(err)
 	}
-	if err := tree.Apply(t.Context(), at(t, root), plan); err == nil {
+	if err := tree.Apply(t.Context(), treetest.At(t, root), plan); err == nil {
 		t.Error("applied through a link")
 	}
-	if got := snapshot(t, outside); len(got) != 0 {
+	if got := treetest.Snapshot(t, outside); len(got) != 0 {
 		t.Errorf("outside was touched: %v", got)
 	}
 }
@@ -234,22 +235,22 @@ func TestHostileLocks(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			root := repo(t, map[string]string{"victim": "x", "clusters/dev/lock.yaml": string(lock)})
-			before := snapshot(t, root)
-			_, findings, err := tree.Compare(t.Context(), at(t, root), generation("a"))
+			root := treetest.Repo(t, map[string]string{"victim": "x", "clusters/dev/lock.yaml": string(lock)})
+			before := treetest.Snapshot(t, root)
+			_, findings, err := tree.Compare(t.Context(), treetest.At(t, root), treetest.Generation("a"))
 			if err != nil || len(findings) != 1 || findings[0].Rule != tree.RuleBadLock {
 				t.Errorf("compare: %v, %v", findings, err)
 			}
-			remove(t, root, "clusters/dev/spec.yaml")
-			plan, findings, err := tree.Retire(t.Context(), at(t, root), "dev")
+			treetest.Remove(t, root, "clusters/dev/spec.yaml")
+			plan, findings, err := tree.Retire(t.Context(), treetest.At(t, root), "dev")
 			if err != nil || len(findings) != 1 || !plan.Empty() {
-				t.Errorf("retire: %v, %v, %v", causes(plan), findings, err)
+				t.Errorf("retire: %v, %v, %v", treetest.Causes(plan), findings, err)
 			}
-			if ok, err := tree.Intact(at(t, root), "dev", lockfile.Lock{Files: map[string]string{p: digest}}); ok || err != nil {
+			if ok, err := tree.Intact(treetest.At(t, root), "dev", lockfile.Lock{Files: map[string]string{p: digest}}); ok || err != nil {
 				t.Errorf("intact: %v, %v", ok, err)
 			}
 			delete(before, "clusters/dev/spec.yaml")
-			if diff := cmp.Diff(before, snapshot(t, root)); diff != "" {
+			if diff := cmp.Diff(before, treetest.Snapshot(t, root)); diff != "" {
 				t.Errorf("touched:\n%s", diff)
 			}
 		})
@@ -264,8 +265,8 @@ func TestLocksThatDoNotParse(t *testing.T) {
 		"empty":          "",
 	} {
 		t.Run(name, func(t *testing.T) {
-			root := repo(t, map[string]string{"clusters/dev/lock.yaml": content})
-			_, findings, err := tree.Compare(t.Context(), at(t, root), generation("a"))
+			root := treetest.Repo(t, map[string]string{"clusters/dev/lock.yaml": content})
+			_, findings, err := tree.Compare(t.Context(), treetest.At(t, root), treetest.Generation("a"))
 			if err != nil || len(findings) != 1 || findings[0].Rule != tree.RuleBadLock {
 				t.Errorf("%v, %v", findings, err)
 			}
@@ -278,9 +279,9 @@ func TestWantedPathsAreFenced(t *testing.T) {
 		"clusters/dev/../other/values.yaml", "clusters/other/x.yaml", "clusters/fleet.yaml", "clusters/dev/spec.yaml",
 		"elsewhere/dev/x.yaml", "clusters/dev/manifests/namespace.yaml/below.yaml",
 	} {
-		w := generation("a")
+		w := treetest.Generation("a")
 		w.Files[p] = []byte("x")
-		_, findings, err := tree.Compare(t.Context(), at(t, repo(t, nil)), w)
+		_, findings, err := tree.Compare(t.Context(), treetest.At(t, treetest.Repo(t, nil)), w)
 		if err != nil || len(findings) != 1 || findings[0].Rule != tree.RuleBadPath {
 			t.Errorf("%s: %v, %v", p, findings, err)
 		}
@@ -288,15 +289,15 @@ func TestWantedPathsAreFenced(t *testing.T) {
 }
 
 func TestIntact(t *testing.T) {
-	root := repo(t, nil)
-	mustBuild(t, root, generation("a"))
-	lock, _, err := tree.ReadLock(at(t, root), "dev")
+	root := treetest.Repo(t, nil)
+	treetest.Build(t, root, treetest.Generation("a"))
+	lock, _, err := tree.ReadLock(treetest.At(t, root), "dev")
 	if err != nil || lock == nil {
 		t.Fatal(lock, err)
 	}
 	check := func(when string, want bool) {
 		t.Helper()
-		if got, err := tree.Intact(at(t, root), "dev", *lock); got != want || err != nil {
+		if got, err := tree.Intact(treetest.At(t, root), "dev", *lock); got != want || err != nil {
 			t.Errorf("%s: %v, %v", when, got, err)
 		}
 	}
@@ -306,11 +307,11 @@ func TestIntact(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	put(t, root, file, strings.ToUpper("kind: Namespace\nname: a\n"))
+	treetest.Put(t, root, file, strings.ToUpper("kind: Namespace\nname: a\n"))
 	if err := os.Chtimes(filepath.Join(root, file), info.ModTime(), info.ModTime()); err != nil {
 		t.Fatal(err)
 	}
 	check("same size and time, other bytes", false)
-	remove(t, root, file)
+	treetest.Remove(t, root, file)
 	check("file gone", false)
 }

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"kasou/internal/fleettest/treetest"
 	"kasou/pipelines/tree"
 )
 
@@ -12,13 +13,13 @@ import (
 func TestIntactFollowsNoLink(t *testing.T) {
 	for _, swapped := range []string{"clusters/dev/manifests", "clusters/dev/values.yaml", "clusters/root"} {
 		t.Run(swapped, func(t *testing.T) {
-			root := repo(t, nil)
-			mustBuild(t, root, generation("a"))
-			lock, _, err := tree.ReadLock(at(t, root), "dev")
+			root := treetest.Repo(t, nil)
+			treetest.Build(t, root, treetest.Generation("a"))
+			lock, _, err := tree.ReadLock(treetest.At(t, root), "dev")
 			if err != nil {
 				t.Fatal(err)
 			}
-			if ok, err := tree.Intact(at(t, root), "dev", *lock); !ok || err != nil {
+			if ok, err := tree.Intact(treetest.At(t, root), "dev", *lock); !ok || err != nil {
 				t.Fatalf("%v, %v before", ok, err)
 			}
 			file := filepath.Join(root, swapped)
@@ -28,7 +29,7 @@ func TestIntactFollowsNoLink(t *testing.T) {
 			if err := os.Symlink(filepath.Base(file)+".moved", file); err != nil {
 				t.Fatal(err)
 			}
-			if ok, err := tree.Intact(at(t, root), "dev", *lock); ok || err != nil {
+			if ok, err := tree.Intact(treetest.At(t, root), "dev", *lock); ok || err != nil {
 				t.Errorf("%v, %v behind a link", ok, err)
 			}
 		})

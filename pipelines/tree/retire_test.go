@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"kasou/internal/fleettest/treetest"
 	"kasou/pipelines/finding"
 	"kasou/pipelines/lockfile"
 	"kasou/pipelines/tree"
@@ -29,10 +30,10 @@ func TestRetire(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			root := repo(t, test.extra)
-			mustBuild(t, root, generation("a"))
-			remove(t, root, "clusters/dev/spec.yaml")
-			plan, findings, err := tree.Retire(t.Context(), at(t, root), "dev")
+			root := treetest.Repo(t, test.extra)
+			treetest.Build(t, root, treetest.Generation("a"))
+			treetest.Remove(t, root, "clusters/dev/spec.yaml")
+			plan, findings, err := tree.Retire(t.Context(), treetest.At(t, root), "dev")
 			if err != nil || findings.Failed() || !plan.Removes() {
 				t.Fatal(findings, err)
 			}
@@ -42,10 +43,10 @@ func TestRetire(t *testing.T) {
 			if got := rules(plan.Findings()); len(got) != 1 || got[0] != tree.RuleRetired {
 				t.Errorf("a check says %v", got)
 			}
-			if err := tree.Apply(t.Context(), at(t, root), plan); err != nil {
+			if err := tree.Apply(t.Context(), treetest.At(t, root), plan); err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(test.leaves, slices.Sorted(maps.Keys(snapshot(t, root)))); diff != "" {
+			if diff := cmp.Diff(test.leaves, slices.Sorted(maps.Keys(treetest.Snapshot(t, root)))); diff != "" {
 				t.Errorf("left (-want +got):\n%s", diff)
 			}
 			if _, err := os.Stat(filepath.Join(root, "clusters/dev")); (err == nil) != (len(test.leaves) > 0) {
@@ -57,33 +58,33 @@ func TestRetire(t *testing.T) {
 
 // An edited file of a cluster that goes is a person's to keep or to delete.
 func TestRetireDeletesNothingThatWasEdited(t *testing.T) {
-	root := repo(t, nil)
-	mustBuild(t, root, generation("a"))
-	remove(t, root, "clusters/dev/spec.yaml")
-	put(t, root, "clusters/dev/values.yaml", "edited\n")
-	_, findings, err := tree.Retire(t.Context(), at(t, root), "dev")
+	root := treetest.Repo(t, nil)
+	treetest.Build(t, root, treetest.Generation("a"))
+	treetest.Remove(t, root, "clusters/dev/spec.yaml")
+	treetest.Put(t, root, "clusters/dev/values.yaml", "edited\n")
+	_, findings, err := tree.Retire(t.Context(), treetest.At(t, root), "dev")
 	if err != nil || len(findings) != 1 || findings[0].Rule != tree.RuleNotDeleted || findings[0].File != "clusters/dev/values.yaml" || !findings.Failed() {
 		t.Errorf("%v, %v", findings, err)
 	}
 }
 
 func TestRetireRefusesALiveCluster(t *testing.T) {
-	root := repo(t, nil)
-	mustBuild(t, root, generation("a"))
-	if plan, _, err := tree.Retire(t.Context(), at(t, root), "dev"); err == nil || !plan.Empty() {
-		t.Errorf("plan %v, error %v", causes(plan), err)
+	root := treetest.Repo(t, nil)
+	treetest.Build(t, root, treetest.Generation("a"))
+	if plan, _, err := tree.Retire(t.Context(), treetest.At(t, root), "dev"); err == nil || !plan.Empty() {
+		t.Errorf("plan %v, error %v", treetest.Causes(plan), err)
 	}
 }
 
 func TestRetireStopsAtALink(t *testing.T) {
-	root := repo(t, nil)
-	mustBuild(t, root, generation("a"))
-	remove(t, root, "clusters/dev/spec.yaml")
-	remove(t, root, "clusters/dev/values.yaml")
+	root := treetest.Repo(t, nil)
+	treetest.Build(t, root, treetest.Generation("a"))
+	treetest.Remove(t, root, "clusters/dev/spec.yaml")
+	treetest.Remove(t, root, "clusters/dev/values.yaml")
 	if err := os.Symlink("../fleet.yaml", filepath.Join(root, "clusters/dev/values.yaml")); err != nil {
 		t.Fatal(err)
 	}
-	_, findings, err := tree.Retire(t.Context(), at(t, root), "dev")
+	_, findings, err := tree.Retire(t.Context(), treetest.At(t, root), "dev")
 	if err != nil || !findings.Failed() || findings[0].Rule != tree.RuleSymlink {
 		t.Errorf("%v, %v", findings, err)
 	}
@@ -93,7 +94,7 @@ func TestOrphans(t *testing.T) {
 	stamped := func(cluster string) string {
 		return string(tree.Stamp("clusters/"+cluster+"/spec.yaml", []byte("kind: Application\n")))
 	}
-	root := repo(t, map[string]string{
+	root := treetest.Repo(t, map[string]string{
 		"clusters/root/dev.yaml":           stamped("dev"),
 		"clusters/root/gone.yaml":          stamped("gone"),
 		"clusters/root/known.yaml":         stamped("known"),
@@ -106,24 +107,24 @@ func TestOrphans(t *testing.T) {
 	if err := os.Symlink("gone.yaml", filepath.Join(root, "clusters/root/link.yaml")); err != nil {
 		t.Fatal(err)
 	}
-	plans, findings, err := tree.Orphans(at(t, root), func(cluster string) bool { return cluster == "known" })
+	plans, findings, err := tree.Orphans(treetest.At(t, root), func(cluster string) bool { return cluster == "known" })
 	if err != nil || len(plans) != 1 || plans[0].Cluster != "gone" {
 		t.Fatal(plans, findings, err)
 	}
 	want := map[string]string{"clusters/root/gone.yaml": "delete: orphaned", "clusters/root/gone.cluster.yaml": "delete: orphaned"}
-	if diff := cmp.Diff(want, causes(plans[0])); diff != "" {
+	if diff := cmp.Diff(want, treetest.Causes(plans[0])); diff != "" {
 		t.Errorf("causes (-want +got):\n%s", diff)
 	}
 	if len(findings) != 1 || findings[0].Rule != tree.RuleOrphanEdited || findings[0].File != "clusters/root/edited.yaml" {
 		t.Errorf("findings %v", findings)
 	}
-	before := snapshot(t, root)
-	if err := tree.Apply(t.Context(), at(t, root), plans[0]); err != nil {
+	before := treetest.Snapshot(t, root)
+	if err := tree.Apply(t.Context(), treetest.At(t, root), plans[0]); err != nil {
 		t.Fatal(err)
 	}
 	delete(before, "clusters/root/gone.yaml")
 	delete(before, "clusters/root/gone.cluster.yaml")
-	if diff := cmp.Diff(before, snapshot(t, root)); diff != "" {
+	if diff := cmp.Diff(before, treetest.Snapshot(t, root)); diff != "" {
 		t.Errorf("after (-want +got):\n%s", diff)
 	}
 }
@@ -152,7 +153,7 @@ func TestGuardPrune(t *testing.T) {
 }
 
 func TestFleetLock(t *testing.T) {
-	root := repo(t, nil)
+	root := treetest.Repo(t, nil)
 	first := lockfile.FleetLock{Tools: map[string]string{"kubeseal": "v0.36.6", "helm": "v3.22.0"}, Schemas: map[string]string{"kubernetes": "1.34.1"}}
 	second := lockfile.FleetLock{Tools: map[string]string{"helm": "v3.23.0"}}
 	for _, test := range []struct {
@@ -166,26 +167,26 @@ func TestFleetLock(t *testing.T) {
 		{"edited", second, tree.HandEdit, "# Written by kasou. Do not edit.\napiVersion: kasou/v1\nkind: FleetLock\ntools: {helm: v1}\n"},
 	} {
 		if test.edit != "" {
-			put(t, root, "clusters/fleet.lock.yaml", test.edit)
+			treetest.Put(t, root, "clusters/fleet.lock.yaml", test.edit)
 		}
-		plan, findings, err := tree.CompareFleet(at(t, root), test.lock, nil)
+		plan, findings, err := tree.CompareFleet(treetest.At(t, root), test.lock, nil)
 		if err != nil || len(findings) > 0 || len(plan.Changes) != 1 || plan.Changes[0].Cause != test.cause {
-			t.Fatalf("%s: %v, %v, %v", test.name, causes(plan), findings, err)
+			t.Fatalf("%s: %v, %v, %v", test.name, treetest.Causes(plan), findings, err)
 		}
-		if err := tree.Apply(t.Context(), at(t, root), plan); err != nil {
+		if err := tree.Apply(t.Context(), treetest.At(t, root), plan); err != nil {
 			t.Fatal(err)
 		}
-		data := []byte(snapshot(t, root)["clusters/fleet.lock.yaml"])
+		data := []byte(treetest.Snapshot(t, root)["clusters/fleet.lock.yaml"])
 		got, err := lockfile.ParseFleet(data)
 		if err != nil || cmp.Diff(test.lock.Tools, got.Tools) != "" {
 			t.Errorf("%s: %+v, %v", test.name, got, err)
 		}
-		if again, _, _ := tree.CompareFleet(at(t, root), test.lock, nil); !again.Empty() {
+		if again, _, _ := tree.CompareFleet(treetest.At(t, root), test.lock, nil); !again.Empty() {
 			t.Errorf("%s: a second run would change it", test.name)
 		}
 	}
-	put(t, root, "clusters/fleet.lock.yaml", "mine: true\n")
-	if _, findings, err := tree.CompareFleet(at(t, root), first, nil); err != nil || len(findings) != 1 || findings[0].Rule != tree.RuleBadLock {
+	treetest.Put(t, root, "clusters/fleet.lock.yaml", "mine: true\n")
+	if _, findings, err := tree.CompareFleet(treetest.At(t, root), first, nil); err != nil || len(findings) != 1 || findings[0].Rule != tree.RuleBadLock {
 		t.Errorf("foreign: %v, %v", findings, err)
 	}
 }

@@ -8,11 +8,12 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"kasou/internal/fleettest/treetest"
 	"kasou/pipelines/tree"
 )
 
 func TestUnknown(t *testing.T) {
-	root := repo(t, map[string]string{
+	root := treetest.Repo(t, map[string]string{
 		"clusters/dev/manifests/namespace.yaml":      "a: 1\n",
 		"clusters/dev/manifests/sub/debug.yaml":      "b: 1\n",
 		"clusters/dev/manifests/.argocd-source.yaml": "directory: {jsonnet: {}}\n",
@@ -33,9 +34,9 @@ func TestUnknown(t *testing.T) {
 	}
 	files := func(t *testing.T, folder string) (found []string) {
 		t.Helper()
-		list, err := tree.Unknown(at(t, root), folder, "clusters/"+folder+"/manifests", known)
+		list, err := tree.Unknown(treetest.At(t, root), folder, "clusters/"+folder+"/manifests", known)
 		if folder == "root" {
-			list, err = tree.Unknown(at(t, root), "", "clusters/root", known)
+			list, err = tree.Unknown(treetest.At(t, root), "", "clusters/root", known)
 		}
 		if err != nil {
 			t.Fatal(err)

@@ -11,21 +11,22 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"kasou/internal/fleettest/treetest"
 	"kasou/pipelines/lockfile"
 	"kasou/pipelines/tree"
 	"kasou/pipelines/tree/disk"
 )
 
 func TestApplyWritesWhatIsWanted(t *testing.T) {
-	root := repo(t, map[string]string{"clusters/dev/notes.md": "mine\n"})
+	root := treetest.Repo(t, map[string]string{"clusters/dev/notes.md": "mine\n"})
 	for _, name := range []string{"a", "b", "a"} {
-		w := generation(name)
-		mustBuild(t, root, w)
+		w := treetest.Generation(name)
+		treetest.Build(t, root, w)
 		want := map[string]string{"clusters/dev/spec.yaml": "spec: {}\n", "clusters/dev/notes.md": "mine\n"}
 		for p, data := range w.Files {
 			want[p] = string(data)
 		}
-		got := snapshot(t, root)
+		got := treetest.Snapshot(t, root)
 		lock, err := lockfile.Parse([]byte(got["clusters/dev/lock.yaml"]))
 		if err != nil || lock.Writing || lock.Inputs != name || len(lock.Files) != len(w.Files) {
 			t.Errorf("lock: %+v, %v", lock, err)
@@ -42,9 +43,9 @@ func TestApplyWritesWhatIsWanted(t *testing.T) {
 
 func TestTheUmaskIsHonoured(t *testing.T) {
 	for umask, want := range map[int]os.FileMode{0o022: 0o644, 0o002: 0o664, 0o077: 0o600} {
-		root := repo(t, nil)
+		root := treetest.Repo(t, nil)
 		old := syscall.Umask(umask)
-		mustBuild(t, root, generation("a"))
+		treetest.Build(t, root, treetest.Generation("a"))
 		err := disk.Create(root, "clusters/new/spec.yaml", nil)
 		syscall.Umask(old)
 		if err != nil {
@@ -63,8 +64,8 @@ func TestTheUmaskIsHonoured(t *testing.T) {
 }
 
 func TestUnchangedFilesAreNotTouched(t *testing.T) {
-	root := repo(t, nil)
-	mustBuild(t, root, generation("a"))
+	root := treetest.Repo(t, nil)
+	treetest.Build(t, root, treetest.Generation("a"))
 	inode := func() (uint64, int64) {
 		info, err := os.Stat(filepath.Join(root, "clusters/dev/values.yaml"))
 		if err != nil {
@@ -73,7 +74,7 @@ func TestUnchangedFilesAreNotTouched(t *testing.T) {
 		return info.Sys().(*syscall.Stat_t).Ino, info.ModTime().UnixNano()
 	}
 	ino, mtime := inode()
-	mustBuild(t, root, generation("b"))
+	treetest.Build(t, root, treetest.Generation("b"))
 	if i, m := inode(); i != ino || m != mtime {
 		t.Error("values.yaml was written again")
 	}
@@ -88,13 +89,13 @@ func TestApplySweepsItsOwnTemporaryFilesOnly(t *testing.T) {
 		"clusters/root/.kasou-other.yaml.tmp", "clusters/root/.kasou-dev2.yaml.tmp",
 		"clusters/dev/.kasou-dev.1.tmp.bak", "clusters/other/.kasou-dev.1.tmp",
 	}
-	root := repo(t, nil)
-	mustBuild(t, root, generation("a"))
+	root := treetest.Repo(t, nil)
+	treetest.Build(t, root, treetest.Generation("a"))
 	for _, p := range append(own, others...) {
-		put(t, root, p, "x")
+		treetest.Put(t, root, p, "x")
 	}
-	mustBuild(t, root, generation("a"))
-	got := snapshot(t, root)
+	treetest.Build(t, root, treetest.Generation("a"))
+	got := treetest.Snapshot(t, root)
 	for _, p := range own {
 		if _, there := got[p]; there {
 			t.Errorf("%s stays", p)
@@ -109,19 +110,21 @@ func TestApplySweepsItsOwnTemporaryFilesOnly(t *testing.T) {
 
 func TestApplyRefusesAStalePlan(t *testing.T) {
 	for name, change := range map[string]func(root string){
-		"a file":   func(root string) { put(t, root, "clusters/dev/manifests/namespace.yaml", "edited meanwhile\n") },
-		"the lock": func(root string) { mustBuild(t, root, generation("c")) },
+		"a file": func(root string) {
+			treetest.Put(t, root, "clusters/dev/manifests/namespace.yaml", "edited meanwhile\n")
+		},
+		"the lock": func(root string) { treetest.Build(t, root, treetest.Generation("c")) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			root := repo(t, nil)
-			mustBuild(t, root, generation("a"))
-			plan := mustCompare(t, root, generation("b"))
+			root := treetest.Repo(t, nil)
+			treetest.Build(t, root, treetest.Generation("a"))
+			plan := treetest.Compare(t, root, treetest.Generation("b"))
 			change(root)
-			before := snapshot(t, root)
-			if err := tree.Apply(t.Context(), at(t, root), plan); !errors.Is(err, disk.ErrChanged) {
+			before := treetest.Snapshot(t, root)
+			if err := tree.Apply(t.Context(), treetest.At(t, root), plan); !errors.Is(err, disk.ErrChanged) {
 				t.Errorf("got %v", err)
 			}
-			if diff := cmp.Diff(before, snapshot(t, root)); diff != "" {
+			if diff := cmp.Diff(before, treetest.Snapshot(t, root)); diff != "" {
 				t.Errorf("touched:\n%s", diff)
 			}
 		})
@@ -130,34 +133,34 @@ func TestApplyRefusesAStalePlan(t *testing.T) {
 
 // A repair does not touch the lock, but must not mix with another build.
 func TestRepairRefusesAnotherBuildsLock(t *testing.T) {
-	root := repo(t, nil)
-	mustBuild(t, root, generation("a"))
-	remove(t, root, "clusters/dev/values.yaml")
-	plan := mustCompare(t, root, generation("a"))
-	w := generation("a")
+	root := treetest.Repo(t, nil)
+	treetest.Build(t, root, treetest.Generation("a"))
+	treetest.Remove(t, root, "clusters/dev/values.yaml")
+	plan := treetest.Compare(t, root, treetest.Generation("a"))
+	w := treetest.Generation("a")
 	w.Lock.Inputs = "newer"
 	delete(w.Files, "clusters/dev/values.yaml")
-	mustBuild(t, root, w)
-	if err := tree.Apply(t.Context(), at(t, root), plan); !errors.Is(err, disk.ErrChanged) {
+	treetest.Build(t, root, w)
+	if err := tree.Apply(t.Context(), treetest.At(t, root), plan); !errors.Is(err, disk.ErrChanged) {
 		t.Errorf("got %v", err)
 	}
 }
 
 func TestCancelledApplyLeavesTheOldFiles(t *testing.T) {
-	root := repo(t, nil)
-	mustBuild(t, root, generation("a"))
-	before := snapshot(t, root)
-	plan := mustCompare(t, root, generation("b"))
+	root := treetest.Repo(t, nil)
+	treetest.Build(t, root, treetest.Generation("a"))
+	before := treetest.Snapshot(t, root)
+	plan := treetest.Compare(t, root, treetest.Generation("b"))
 	ctx, cancel := context.WithCancel(t.Context())
 	defer disk.OnStep(func(at string) {
 		if strings.HasPrefix(at, "sync clusters/dev/manifests/b") {
 			cancel()
 		}
 	})()
-	if err := tree.Apply(ctx, at(t, root), plan); !errors.Is(err, context.Canceled) {
+	if err := tree.Apply(ctx, treetest.At(t, root), plan); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
-	if diff := cmp.Diff(before, snapshot(t, root)); diff != "" {
+	if diff := cmp.Diff(before, treetest.Snapshot(t, root)); diff != "" {
 		t.Errorf("touched:\n%s", diff)
 	}
 	if _, err := os.Stat(filepath.Join(root, "clusters/dev/manifests/b")); !errors.Is(err, os.ErrNotExist) {
@@ -176,16 +179,16 @@ func TestFullDisk(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	put(t, root, "clusters/dev/spec.yaml", "spec: {}\n")
-	mustBuild(t, root, generation("a"))
-	before := snapshot(t, root)
-	w := generation("b")
+	treetest.Put(t, root, "clusters/dev/spec.yaml", "spec: {}\n")
+	treetest.Build(t, root, treetest.Generation("a"))
+	before := treetest.Snapshot(t, root)
+	w := treetest.Generation("b")
 	w.Files["clusters/dev/manifests/large.yaml"] = []byte(strings.Repeat("x", 1<<20))
-	if err := tree.Apply(t.Context(), at(t, root), mustCompare(t, root, w)); !errors.Is(err, syscall.ENOSPC) {
+	if err := tree.Apply(t.Context(), treetest.At(t, root), treetest.Compare(t, root, w)); !errors.Is(err, syscall.ENOSPC) {
 		t.Errorf("got %v", err)
 	}
-	if diff := cmp.Diff(before, snapshot(t, root)); diff != "" {
+	if diff := cmp.Diff(before, treetest.Snapshot(t, root)); diff != "" {
 		t.Errorf("touched:\n%s", diff)
 	}
-	mustBuild(t, root, generation("b"))
+	treetest.Build(t, root, treetest.Generation("b"))
 }

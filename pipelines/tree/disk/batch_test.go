@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sync/errgroup"
 
+	"kasou/internal/fleettest/treetest"
 	"kasou/pipelines/tree"
 	"kasou/pipelines/tree/disk"
 )
@@ -24,7 +25,7 @@ import (
 func buildMany(d *disk.Disk, want string, clusters []string) error {
 	var plans []tree.Plan
 	for _, cluster := range clusters {
-		plan, found, err := tree.Compare(context.Background(), d, generationOf(cluster, want))
+		plan, found, err := tree.Compare(context.Background(), d, treetest.GenerationOf(cluster, want))
 		if err != nil || len(found) > 0 {
 			return fmt.Errorf("%v, %w", found, err)
 		}
@@ -45,7 +46,7 @@ func manyRepo(t *testing.T, clusters []string) string {
 	t.Helper()
 	root := t.TempDir()
 	for _, name := range clusters {
-		put(t, root, "clusters/"+name+"/spec.yaml", "spec: {}\n")
+		treetest.Put(t, root, "clusters/"+name+"/spec.yaml", "spec: {}\n")
 	}
 	return root
 }
@@ -68,7 +69,7 @@ func (h *history) add(event string) int {
 func TestSyncsAreSharedAndInOrder(t *testing.T) {
 	clusters := clusterNames(24)
 	root := manyRepo(t, clusters)
-	d := at(t, root)
+	d := treetest.At(t, root)
 	if !d.Share() {
 		t.Skip("NOT TESTED, shared syncs: this file system has none to rely upon")
 	}
@@ -163,10 +164,10 @@ func TestKilledAmongMany(t *testing.T) {
 	from := manyRepo(t, clusters)
 	must := func(root, want string) map[string]string {
 		t.Helper()
-		if err := buildMany(at(t, root), want, clusters); err != nil {
+		if err := buildMany(treetest.At(t, root), want, clusters); err != nil {
 			t.Fatal(err)
 		}
-		return snapshot(t, root)
+		return treetest.Snapshot(t, root)
 	}
 	before := must(from, "a")
 	clean := filepath.Join(t.TempDir(), "repo")
@@ -186,7 +187,7 @@ func TestKilledAmongMany(t *testing.T) {
 			break
 		}
 		label := fmt.Sprintf("killed at step %d", dies)
-		oldOrNew(t, label, before, after, snapshot(t, root))
+		oldOrNew(t, label, before, after, treetest.Snapshot(t, root))
 		if diff := cmp.Diff(after, must(root, "b")); diff != "" {
 			t.Fatalf("%s, after the next run (-want +got):\n%s", label, diff)
 		}
@@ -212,31 +213,31 @@ func TestDiskThatFailsToSync(t *testing.T) {
 		}
 	}
 	t.Cleanup(func() { _ = syscall.Unmount(root, 0) })
-	put(t, root, "clusters/dev/spec.yaml", "spec: {}\n")
-	mustBuild(t, root, generation("a"))
-	before := snapshot(t, root)
+	treetest.Put(t, root, "clusters/dev/spec.yaml", "spec: {}\n")
+	treetest.Build(t, root, treetest.Generation("a"))
+	before := treetest.Snapshot(t, root)
 	filler := filepath.Join(backing, "filler")
 	if err := os.WriteFile(filler, make([]byte, 8<<20), 0o600); !errors.Is(err, syscall.ENOSPC) {
 		t.Fatal(err)
 	}
-	d := at(t, root)
+	d := treetest.At(t, root)
 	if !d.Share() {
 		t.Skip("NOT TESTED, a disk that fails: this system has no shared syncs")
 	}
-	w := generation("b")
+	w := treetest.Generation("b")
 	w.Files["clusters/dev/manifests/large.yaml"] = []byte(strings.Repeat("x", 4<<20))
 	for _, when := range []string{"at first", "and from then on"} {
-		if err := buildOn(d, w); err == nil || !strings.Contains(err.Error(), "sync the file system") {
+		if err := treetest.BuildOn(d, w); err == nil || !strings.Contains(err.Error(), "sync the file system") {
 			t.Errorf("%s: got %v", when, err)
 		}
-		if diff := cmp.Diff(before, snapshot(t, root)); diff != "" {
+		if diff := cmp.Diff(before, treetest.Snapshot(t, root)); diff != "" {
 			t.Errorf("%s, touched:\n%s", when, diff)
 		}
 	}
 	if err := os.Remove(filler); err != nil {
 		t.Fatal(err)
 	}
-	mustBuild(t, root, generation("b"))
+	treetest.Build(t, root, treetest.Generation("b"))
 }
 
 // What is mounted within the clusters' place is not synced with the rest.
@@ -251,7 +252,7 @@ func TestOtherFileSystemWithin(t *testing.T) {
 		t.Skipf("NOT TESTED, a mount point: mounting a tmpfs needs root: %v", err)
 	}
 	t.Cleanup(func() { _ = syscall.Unmount(within, 0) })
-	d := at(t, root)
+	d := treetest.At(t, root)
 	if !d.Share() {
 		t.Skip("NOT TESTED, a mount point: this file system has no shared syncs")
 	}
@@ -282,7 +283,7 @@ func childMany(root, want string) error {
 // One changed spec must not wait for all that a machine has left to write.
 func TestFewAreSyncedByThemselves(t *testing.T) {
 	clusters := clusterNames(disk.Few + 1)
-	d := at(t, manyRepo(t, clusters))
+	d := treetest.At(t, manyRepo(t, clusters))
 	whole := 0
 	if !d.OnSync(func(real func() error) error { whole++; return real() }) {
 		t.Skip("NOT TESTED, shared syncs: this file system has none to rely upon")
@@ -301,13 +302,13 @@ func TestProcessesDoNotWaitForEachOther(t *testing.T) {
 	root := manyRepo(t, clusters)
 	plans := []tree.Plan{}
 	for _, cluster := range clusters {
-		plans = append(plans, mustCompare(t, root, generationOf(cluster, "a")))
+		plans = append(plans, treetest.Compare(t, root, treetest.GenerationOf(cluster, "a")))
 	}
 	back := slices.Clone(plans)
 	slices.Reverse(back)
 	var all errgroup.Group
 	for _, order := range [][]tree.Plan{plans, back} {
-		d := at(t, root)
+		d := treetest.At(t, root)
 		d.Share()
 		all.Go(func() error { return errors.Join(tree.WriteAll(t.Context(), d, order)...) })
 	}
@@ -322,10 +323,10 @@ func TestOneOfABatchFails(t *testing.T) {
 	root := manyRepo(t, clusters)
 	plans := []tree.Plan{}
 	for _, cluster := range clusters {
-		plans = append(plans, mustCompare(t, root, generationOf(cluster, "a")))
+		plans = append(plans, treetest.Compare(t, root, treetest.GenerationOf(cluster, "a")))
 	}
-	put(t, root, "clusters/"+clusters[1]+"/values.yaml", "somebody was faster\n")
-	for i, err := range tree.WriteAll(t.Context(), at(t, root), plans) {
+	treetest.Put(t, root, "clusters/"+clusters[1]+"/values.yaml", "somebody was faster\n")
+	for i, err := range tree.WriteAll(t.Context(), treetest.At(t, root), plans) {
 		if (i == 1) != errors.Is(err, disk.ErrChanged) || i != 1 && err != nil {
 			t.Errorf("%s: %v", clusters[i], err)
 		}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"kasou/internal/fleettest/treetest"
 	"kasou/pipelines/finding"
 	"kasou/pipelines/lockfile"
 	"kasou/pipelines/tree"
@@ -85,7 +86,7 @@ func planOf(d *disk.Disk, want string) (tree.Plan, error) {
 	if want == "retire" {
 		plan, findings, err = tree.Retire(context.Background(), d, "dev")
 	} else {
-		plan, findings, err = tree.Compare(context.Background(), d, generation(want))
+		plan, findings, err = tree.Compare(context.Background(), d, treetest.Generation(want))
 	}
 	if err == nil && findings.Failed() {
 		err = errors.New(findings[0].String())
@@ -121,30 +122,30 @@ func killed(t *testing.T, root, want string, dies int) bool {
 // state prepares a repo by running the builds, once, and gives its files.
 func state(t *testing.T, prepare func(root string)) (dir string, files map[string]string) {
 	t.Helper()
-	dir = repo(t, map[string]string{"clusters/dev/notes.md": "mine\n"})
+	dir = treetest.Repo(t, map[string]string{"clusters/dev/notes.md": "mine\n"})
 	prepare(dir)
-	return dir, snapshot(t, dir)
+	return dir, treetest.Snapshot(t, dir)
 }
 
 func TestKilledAtEveryStep(t *testing.T) {
 	built := func(name string) func(string) {
-		return func(root string) { mustBuild(t, root, generation(name)) }
+		return func(root string) { treetest.Build(t, root, treetest.Generation(name)) }
 	}
-	retired := func(root string) { built("a")(root); remove(t, root, "clusters/dev/spec.yaml") }
+	retired := func(root string) { built("a")(root); treetest.Remove(t, root, "clusters/dev/spec.yaml") }
 	for name, test := range map[string]struct {
 		before, after func(root string)
 		want          string
 	}{
 		"first build": {func(string) {}, built("a"), "a"},
 		"rebuild":     {built("a"), func(root string) { built("a")(root); built("b")(root) }, "b"},
-		"repair":      {func(root string) { built("a")(root); remove(t, root, "clusters/dev/values.yaml") }, built("a"), "a"},
+		"repair":      {func(root string) { built("a")(root); treetest.Remove(t, root, "clusters/dev/values.yaml") }, built("a"), "a"},
 		"retire": {retired, func(root string) {
 			retired(root)
-			plan, _, err := tree.Retire(t.Context(), at(t, root), "dev")
+			plan, _, err := tree.Retire(t.Context(), treetest.At(t, root), "dev")
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := tree.Apply(t.Context(), at(t, root), plan); err != nil {
+			if err := tree.Apply(t.Context(), treetest.At(t, root), plan); err != nil {
 				t.Fatal(err)
 			}
 		}, "retire"},
@@ -162,14 +163,14 @@ func TestKilledAtEveryStep(t *testing.T) {
 					break
 				}
 				label := fmt.Sprintf("killed at step %d", points)
-				oldOrNew(t, label, before, after, snapshot(t, root))
+				oldOrNew(t, label, before, after, treetest.Snapshot(t, root))
 				if test.want != "retire" {
 					noHandEdits(t, label, root, test.want)
 				}
 				if err := run(root, test.want); err != nil {
 					t.Fatalf("%s, next run: %v", label, err)
 				}
-				if diff := cmp.Diff(after, snapshot(t, root)); diff != "" {
+				if diff := cmp.Diff(after, treetest.Snapshot(t, root)); diff != "" {
 					t.Fatalf("%s, after the next run (-want +got):\n%s", label, diff)
 				}
 			}
@@ -210,7 +211,7 @@ func oldOrNew(t *testing.T, label string, before, after, now map[string]string) 
 
 func noHandEdits(t *testing.T, label, root, want string) {
 	t.Helper()
-	for p, cause := range causes(mustCompare(t, root, generation(want))) {
+	for p, cause := range treetest.Causes(treetest.Compare(t, root, treetest.Generation(want))) {
 		if strings.HasSuffix(cause, string(tree.HandEdit)) {
 			t.Errorf("%s: %s counts as edited by hand", label, p)
 		}
@@ -220,10 +221,10 @@ func noHandEdits(t *testing.T, label, root, want string) {
 // After a kill the inputs may have changed again: whatever the next run wants,
 // it gets.
 func TestKilledAndThenWantedOtherwise(t *testing.T) {
-	from, _ := state(t, func(root string) { mustBuild(t, root, generation("a")) })
+	from, _ := state(t, func(root string) { treetest.Build(t, root, treetest.Generation("a")) })
 	clean := map[string]map[string]string{}
 	for _, next := range []string{"a", "c"} {
-		_, clean[next] = state(t, func(root string) { mustBuild(t, root, generation(next)) })
+		_, clean[next] = state(t, func(root string) { treetest.Build(t, root, treetest.Generation(next)) })
 	}
 	for dies := 1; ; dies += 3 {
 		root := filepath.Join(t.TempDir(), "repo")
@@ -234,8 +235,8 @@ func TestKilledAndThenWantedOtherwise(t *testing.T) {
 			break
 		}
 		next := []string{"a", "c"}[dies%2]
-		mustBuild(t, root, generation(next))
-		if diff := cmp.Diff(clean[next], snapshot(t, root)); diff != "" {
+		treetest.Build(t, root, treetest.Generation(next))
+		if diff := cmp.Diff(clean[next], treetest.Snapshot(t, root)); diff != "" {
 			t.Fatalf("killed at step %d, then wanted %s (-want +got):\n%s", dies, next, diff)
 		}
 	}
@@ -244,8 +245,8 @@ func TestKilledAndThenWantedOtherwise(t *testing.T) {
 // Processes that build one cluster at once, from different inputs: one of them
 // is last, and the tree is all its.
 func TestProcessesAtOnce(t *testing.T) {
-	root := repo(t, nil)
-	mustBuild(t, root, generation("a"))
+	root := treetest.Repo(t, nil)
+	treetest.Build(t, root, treetest.Generation("a"))
 	var commands []*exec.Cmd
 	for i := range 12 {
 		cmd := childCommand(t, root, string(rune('a'+i%3)), 0)
@@ -260,12 +261,12 @@ func TestProcessesAtOnce(t *testing.T) {
 			t.Errorf("%v: %s", err, cmd.Stderr)
 		}
 	}
-	lock, findings, err := tree.ReadLock(at(t, root), "dev")
+	lock, findings, err := tree.ReadLock(treetest.At(t, root), "dev")
 	if err != nil || lock == nil {
 		t.Fatal(findings, err)
 	}
-	if plan := mustCompare(t, root, generation(lock.Inputs)); !plan.Empty() {
-		t.Errorf("a mix of builds: %v", causes(plan))
+	if plan := treetest.Compare(t, root, treetest.Generation(lock.Inputs)); !plan.Empty() {
+		t.Errorf("a mix of builds: %v", treetest.Causes(plan))
 	}
 }
 
@@ -282,9 +283,9 @@ func TestNoPermission(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer os.RemoveAll(root)
-			put(t, root, "clusters/dev/spec.yaml", "spec: {}\n")
-			mustBuild(t, root, generation("a"))
-			before := snapshot(t, root)
+			treetest.Put(t, root, "clusters/dev/spec.yaml", "spec: {}\n")
+			treetest.Build(t, root, treetest.Generation("a"))
+			before := treetest.Snapshot(t, root)
 			const nobody = 65534
 			give(t, root, nobody)
 			full := filepath.Join(root, locked)
@@ -296,7 +297,7 @@ func TestNoPermission(t *testing.T) {
 			if err == nil || !strings.Contains(string(out), "permission denied") {
 				t.Errorf("got %v: %s", err, out)
 			}
-			if diff := cmp.Diff(before, snapshot(t, root)); diff != "" {
+			if diff := cmp.Diff(before, treetest.Snapshot(t, root)); diff != "" {
 				t.Errorf("touched:\n%s", diff)
 			}
 		})

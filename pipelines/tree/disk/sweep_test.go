@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"kasou/internal/fleettest/treetest"
 	"kasou/pipelines/tree"
 	"kasou/pipelines/tree/disk"
 )
@@ -25,19 +26,19 @@ func TestSweep(t *testing.T) {
 		"clusters/dev/spec.yaml", "clusters/dev/notes.tmp", "clusters/dev/.kasou-notes", "clusters/root/kasou-dev.yaml.tmp",
 		"clusters/_archive/.kasou-dev.0.tmp", "clusters/other/.kasou-other.0.tmp", ".kasou-x.tmp",
 	}
-	root := repo(t, nil)
+	root := treetest.Repo(t, nil)
 	for _, p := range append(slices.Clone(ours), others...) {
-		put(t, root, p, "x")
+		treetest.Put(t, root, p, "x")
 	}
 	if err := os.Symlink("spec.yaml", filepath.Join(root, "clusters/dev/.kasou-dev.1.tmp")); err != nil {
 		t.Fatal(err)
 	}
-	if err := at(t, root).Sweep(t.Context(), func(cluster string) bool { return cluster != "other" }); err != nil {
+	if err := treetest.At(t, root).Sweep(t.Context(), func(cluster string) bool { return cluster != "other" }); err != nil {
 		t.Fatal(err)
 	}
 	want := append(slices.Clone(others), "clusters/dev/.kasou-dev.1.tmp")
 	slices.Sort(want)
-	if diff := cmp.Diff(want, slices.Sorted(maps.Keys(snapshot(t, root)))); diff != "" {
+	if diff := cmp.Diff(want, slices.Sorted(maps.Keys(treetest.Snapshot(t, root)))); diff != "" {
 		t.Errorf("left (-want +got):\n%s", diff)
 	}
 	for _, gone := range []string{"clusters/new", "clusters/renamed", "clusters/dev/manifests"} {
@@ -49,7 +50,7 @@ func TestSweep(t *testing.T) {
 
 // Whatever a killed run was writing, and whatever is wanted afterwards.
 func TestSweepAfterAKill(t *testing.T) {
-	from, before := state(t, func(root string) { mustBuild(t, root, generation("a")) })
+	from, before := state(t, func(root string) { treetest.Build(t, root, treetest.Generation("a")) })
 	for dies := 1; ; dies += 2 {
 		root := filepath.Join(t.TempDir(), "repo")
 		if err := os.CopyFS(root, os.DirFS(from)); err != nil {
@@ -58,10 +59,10 @@ func TestSweepAfterAKill(t *testing.T) {
 		if !killed(t, root, "b", dies) {
 			break
 		}
-		if err := at(t, root).Sweep(t.Context(), func(string) bool { return true }); err != nil {
+		if err := treetest.At(t, root).Sweep(t.Context(), func(string) bool { return true }); err != nil {
 			t.Fatal(err)
 		}
-		now := snapshot(t, root)
+		now := treetest.Snapshot(t, root)
 		for p := range now {
 			if strings.HasPrefix(filepath.Base(p), disk.TempPrefix) {
 				t.Errorf("killed at step %d: %s stays", dies, p)
@@ -77,20 +78,20 @@ func TestSweepAfterAKill(t *testing.T) {
 
 // What cannot be put in place does not lie about either.
 func TestAFailedApplyLeavesNoTemporaryFile(t *testing.T) {
-	root := repo(t, nil)
-	mustBuild(t, root, generation("a"))
-	plan := mustCompare(t, root, generation("b"))
+	root := treetest.Repo(t, nil)
+	treetest.Build(t, root, treetest.Generation("a"))
+	plan := treetest.Compare(t, root, treetest.Generation("b"))
 	const target = "clusters/dev/manifests/namespace.yaml"
 	defer disk.OnStep(func(at string) {
 		if at == "rename "+target {
-			remove(t, root, target)
-			put(t, root, target+"/in-the-way", "x")
+			treetest.Remove(t, root, target)
+			treetest.Put(t, root, target+"/in-the-way", "x")
 		}
 	})()
-	if err := tree.Apply(t.Context(), at(t, root), plan); err == nil {
+	if err := tree.Apply(t.Context(), treetest.At(t, root), plan); err == nil {
 		t.Fatal("a folder was replaced by a file")
 	}
-	for p := range snapshot(t, root) {
+	for p := range treetest.Snapshot(t, root) {
 		if strings.HasPrefix(filepath.Base(p), disk.TempPrefix) {
 			t.Errorf("%s stays", p)
 		}
@@ -100,15 +101,15 @@ func TestAFailedApplyLeavesNoTemporaryFile(t *testing.T) {
 // What Sweep has seen is not looked through again: not what is temporary, not what comes
 // later, and of a folder what is below it alone.
 func TestSweepSeesTheFiles(t *testing.T) {
-	root := repo(t, nil)
+	root := treetest.Repo(t, nil)
 	for _, p := range []string{"c1/manifests/a.yaml", "c1/manifests/b/c.yaml", "c1/manifests0.yaml", "c1/manifests-x/d.yaml", "c1/manifests/.kasou-c1.0.tmp", "c10/manifests/e.yaml", "root/c1.yaml"} {
-		put(t, root, "clusters/"+p, "x")
+		treetest.Put(t, root, "clusters/"+p, "x")
 	}
-	d := at(t, root)
+	d := treetest.At(t, root)
 	if err := d.Sweep(t.Context(), func(string) bool { return true }); err != nil {
 		t.Fatal(err)
 	}
-	put(t, root, "clusters/c1/manifests/late.yaml", "x")
+	treetest.Put(t, root, "clusters/c1/manifests/late.yaml", "x")
 	for folder, want := range map[string][]string{
 		"c1/manifests": {"c1/manifests/a.yaml", "c1/manifests/b/c.yaml"}, "c1/none": nil, "root": {"root/c1.yaml"}, "c2": nil,
 		"c1": {"c1/manifests-x/d.yaml", "c1/manifests/a.yaml", "c1/manifests/b/c.yaml", "c1/manifests0.yaml"},
@@ -121,7 +122,7 @@ func TestSweepSeesTheFiles(t *testing.T) {
 			t.Errorf("%s: %q, %v", folder, got, err)
 		}
 	}
-	if got, err := at(t, root).Files("clusters/c1/manifests"); err != nil || len(got) != 3 {
+	if got, err := treetest.At(t, root).Files("clusters/c1/manifests"); err != nil || len(got) != 3 {
 		t.Errorf("another disk sees %q, %v", got, err)
 	}
 }

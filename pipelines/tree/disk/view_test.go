@@ -8,21 +8,22 @@ import (
 	"testing"
 	"time"
 
+	"kasou/internal/fleettest/treetest"
 	"kasou/pipelines/tree"
 	"kasou/pipelines/tree/disk"
 )
 
 // Whatever path a lock from git names, nothing outside the clusters folder is read.
 func TestReadStaysInTheClustersFolder(t *testing.T) {
-	root := repo(t, map[string]string{"secret": "secret", "elsewhere/secret": "secret", "clusters/secret": "inside"})
+	root := treetest.Repo(t, map[string]string{"secret": "secret", "elsewhere/secret": "secret", "clusters/secret": "inside"})
 	outside := t.TempDir()
-	put(t, outside, "secret", "secret")
+	treetest.Put(t, outside, "secret", "secret")
 	for name, target := range map[string]string{"link": outside, "up": "..", "file": "../secret"} {
 		if err := os.Symlink(target, filepath.Join(root, "clusters", name)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	v := at(t, root).View()
+	v := treetest.At(t, root).View()
 	defer v.Close()
 	for _, p := range []string{
 		"secret", "../secret", "clusters/../secret", "clusters/dev/../../secret", "elsewhere/secret", "/secret", outside + "/secret", "",
@@ -42,11 +43,11 @@ func TestReadStaysInTheClustersFolder(t *testing.T) {
 
 // A pipe with nobody at its other end holds nothing up.
 func TestPipes(t *testing.T) {
-	root := repo(t, nil)
+	root := treetest.Repo(t, nil)
 	if err := syscall.Mkfifo(filepath.Join(root, "clusters/pipe"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	v := at(t, root).View()
+	v := treetest.At(t, root).View()
 	defer v.Close()
 	var obstacle *disk.Obstacle
 	if _, err := v.Read("clusters/pipe"); !errors.As(err, &obstacle) {
@@ -66,15 +67,15 @@ func TestPipes(t *testing.T) {
 // Who waits for a cluster that another process then takes away does not write into a
 // folder that nobody sees any more.
 func TestTheFolderGoesWhileItIsWaitedFor(t *testing.T) {
-	root := repo(t, nil)
-	mustBuild(t, root, generation("a"))
-	plan := mustCompare(t, root, generation("b"))
-	other := at(t, root).View()
+	root := treetest.Repo(t, nil)
+	treetest.Build(t, root, treetest.Generation("a"))
+	plan := treetest.Compare(t, root, treetest.Generation("b"))
+	other := treetest.At(t, root).View()
 	if err := other.Lock(t.Context(), "clusters/dev", true); err != nil {
 		t.Fatal(err)
 	}
 	result := make(chan error, 1)
-	go func() { result <- tree.Apply(t.Context(), at(t, root), plan) }()
+	go func() { result <- tree.Apply(t.Context(), treetest.At(t, root), plan) }()
 	select {
 	case err := <-result:
 		t.Fatalf("did not wait: %v", err)
