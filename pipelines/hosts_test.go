@@ -347,7 +347,9 @@ func TestACertificateOfOneHostExpires(t *testing.T) {
 	found(t, pipe(t, pipelines.Check, s.options), seal.RuleCertificateValidity, finding.Error)
 	r = pipe(t, pipelines.Doctor, s.options)
 	found(t, r, seal.RuleCertificateValidity, finding.Error)
-	if !slices.ContainsFunc(r.Probes, func(p report.Probe) bool { return !p.OK && p.Name == "sealing" && strings.Contains(p.Detail, "us-1.crt cannot seal") }) {
+	if !slices.ContainsFunc(r.Probes, func(p report.Probe) bool {
+		return !p.OK && p.Name == "sealing" && strings.Contains(p.Detail, "us-1.crt cannot seal")
+	}) {
 		fleettest.Print(t, r)
 		t.Error("doctor finds nothing wrong with it")
 	}

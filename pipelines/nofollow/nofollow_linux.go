@@ -44,22 +44,23 @@ func Folder(folder *os.File, p string) (*os.File, error) {
 
 func open(folder *os.File, p string, flags uint64) (int, error) {
 	how := &unix.OpenHow{Flags: unix.O_RDONLY | unix.O_CLOEXEC | flags, Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_SYMLINKS}
-	return again(func() (int, error) { return unix.Openat2(int(folder.Fd()), p, how) })
+	return Again(func() (int, error) { return unix.Openat2(int(folder.Fd()), p, how) })
 }
 
 // reader reads a file by its descriptor: an os.File asks the system twice more.
 type reader int
 
 func (r reader) Read(into []byte) (int, error) {
-	n, err := again(func() (int, error) { return unix.Read(int(r), into) })
+	n, err := Again(func() (int, error) { return unix.Read(int(r), into) })
 	if n == 0 && err == nil {
 		err = io.EOF
 	}
 	return max(n, 0), err
 }
 
-// again calls once more what a signal has broken off: Go sends itself many.
-func again(do func() (int, error)) (int, error) {
+// Again returns what do returns, and calls it once more where a signal has broken it off:
+// Go sends itself many.
+func Again(do func() (int, error)) (int, error) {
 	for {
 		if n, err := do(); !errors.Is(err, unix.EINTR) {
 			return n, err

@@ -13,6 +13,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"kasou/pipelines/nofollow"
 )
 
 // device returns the file system that a file is on.
@@ -28,7 +30,7 @@ func lock(f *os.File, alone bool) (io.Closer, error) {
 	if alone {
 		how = unix.LOCK_EX
 	}
-	_, err := again(func() (int, error) { return 0, unix.Flock(int(f.Fd()), how|unix.LOCK_NB) })
+	_, err := nofollow.Again(func() (int, error) { return 0, unix.Flock(int(f.Fd()), how|unix.LOCK_NB) })
 	if err == nil {
 		return f, nil
 	}
@@ -47,7 +49,7 @@ func wholeSync(f *os.File) func() error {
 		return nil
 	}
 	return func() error {
-		_, err := again(func() (int, error) { return 0, unix.Syncfs(int(f.Fd())) })
+		_, err := nofollow.Again(func() (int, error) { return 0, unix.Syncfs(int(f.Fd())) })
 		// ext4 without a journal writes the last of its metadata after it has
 		// told the disk to empty its cache; syncing a file tells it once more.
 		if err = errors.Join(err, f.Sync()); err != nil {
@@ -74,7 +76,7 @@ func tellsOfErrors() bool {
 // those below it, and FUSE does not ask its server.
 func leavesNothingOut(f *os.File) bool {
 	var is unix.Statfs_t
-	if _, err := again(func() (int, error) { return 0, unix.Fstatfs(int(f.Fd()), &is) }); err != nil {
+	if _, err := nofollow.Again(func() (int, error) { return 0, unix.Fstatfs(int(f.Fd()), &is) }); err != nil {
 		return false
 	}
 	switch uint32(is.Type) { // its type is another on each processor
@@ -82,13 +84,4 @@ func leavesNothingOut(f *os.File) bool {
 		return true
 	}
 	return false
-}
-
-// again calls once more what a signal has broken off: Go sends itself many.
-func again(do func() (int, error)) (int, error) {
-	for {
-		if n, err := do(); !errors.Is(err, unix.EINTR) {
-			return n, err
-		}
-	}
 }
