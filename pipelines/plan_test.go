@@ -1,6 +1,7 @@
 package pipelines_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -228,4 +229,42 @@ func TestAPlanAgainstAFolder(t *testing.T) {
 	if _, err := pipelines.Plan(t.Context(), options); err == nil {
 		t.Error("a checkout that is not there is no error")
 	}
+}
+
+// A cluster's own manifests are part of each step: one that stays is not left behind, one
+// that changes is applied or refused, one that goes is.
+func TestPlanComparesExtras(t *testing.T) {
+	repo, options := planned(t, map[string]string{"one": "vcluster-0.30.0"})
+	binding := func(role, label string) {
+		repo.Write(t, "clusters/one/extra/binding.yaml", fmt.Appendf(nil, `apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: own, labels: {a: %q}}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: %q}
+subjects: [{kind: ServiceAccount, name: default}]
+`, label, role))
+	}
+	want := func(effect string) {
+		t.Helper()
+		if r := pipe(t, pipelines.Plan, options); effects(r, "one") != effect {
+			fleettest.Print(t, r)
+			t.Errorf("%q, want %q", effects(r, "one"), effect)
+		}
+	}
+	binding("vc-one", "1")
+	want("applied")
+	fleettest.MustPass(t, pipe(t, pipelines.Build, options), nil)
+	repo.Commit(t)
+	want("")
+	planSpec(t, repo, "one", "vcluster-0.30.0", "  values: {controlPlane: {advanced: {serviceAccount: {labels: {a: b}}}}}\n")
+	want("restart, applied")
+	planSpec(t, repo, "one", "vcluster-0.30.0", "")
+	binding("vc-one", "2")
+	want("applied")
+	planSpec(t, repo, "one", "vcluster-0.30.0", "  allow: [{group: rbac.authorization.k8s.io, kind: RoleBinding}]\n")
+	binding("other", "1")
+	want("refused-by-api-server RoleBinding roleRef")
+	if err := os.Remove(filepath.Join(repo.Root, "clusters/one/extra/binding.yaml")); err != nil {
+		t.Fatal(err)
+	}
+	want("objects-left")
 }
