@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"kasou/pipelines/difference"
+	"kasou/pipelines/exposure"
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
 	"kasou/pipelines/host"
@@ -131,7 +132,7 @@ func (l *objects) compare(ctx context.Context, o live.Object, ignored []live.Ign
 	if have == nil {
 		return []report.Row{*l.missing(o, "")}, "", nil
 	}
-	if live.MayLead(have) {
+	if exposure.MayLead(have.Object) {
 		l.on.leading[keyOf(o)] = have
 	}
 	app := l.Fleet.Spec.ArgoCD.Name

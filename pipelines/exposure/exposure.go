@@ -28,6 +28,19 @@ const GatewayGroup = "gateway.networking.k8s.io"
 // between them (kubernetes-sigs/external-dns, docs/annotations).
 const HostnameAnnotation = "external-dns.alpha.kubernetes.io/hostname"
 
+var (
+	serviceKind = schema.GroupKind{Kind: "Service"}
+	ingressKind = schema.GroupKind{Group: "networking.k8s.io", Kind: Ingress}
+	routeKind   = schema.GroupKind{Group: GatewayGroup, Kind: TLSRoute}
+)
+
+// MayLead reports whether an object is of a kind by which clients can reach a virtual
+// cluster.
+func MayLead(object map[string]any) bool {
+	kind := kindOf(object)
+	return kind == serviceKind || kind == ingressKind || kind == routeKind
+}
+
 // Way is an object by which clients reach the API server.
 type Way struct {
 	// Kind is one of the kinds above.
@@ -47,17 +60,17 @@ func Of[O ~map[string]any](objects []O, release string) []Way {
 	var all []Way
 	for i, o := range objects {
 		w := Way{Index: i}
-		switch group(o) {
-		case schema.GroupKind{Kind: "Service"}:
+		switch kindOf(o) {
+		case serviceKind:
 			w.Kind = manifest.Text(o, "spec", "type")
 			if !backends[manifest.Text(o, "metadata", "name")] || w.Kind != LoadBalancer && w.Kind != NodePort {
 				continue
 			}
 			w.Hosts = strings.FieldsFunc(manifest.Text(o, "metadata", "annotations", HostnameAnnotation), func(r rune) bool { return r == ',' || r == ' ' })
-		case schema.GroupKind{Group: "networking.k8s.io", Kind: Ingress}:
+		case ingressKind:
 			w.Kind = Ingress
 			w.Hosts = ingressHosts(o, backends)
-		case schema.GroupKind{Group: GatewayGroup, Kind: TLSRoute}:
+		case routeKind:
 			w.Kind = TLSRoute
 			w.Hosts = routeHosts(o, backends)
 		}
@@ -110,12 +123,12 @@ func apiServices[O ~map[string]any](objects []O, release string) map[string]bool
 	names := map[string]bool{release: true}
 	var selector any
 	for _, o := range objects {
-		if group(o) == (schema.GroupKind{Kind: "Service"}) && manifest.Text(o, "metadata", "name") == release {
+		if kindOf(o) == serviceKind && manifest.Text(o, "metadata", "name") == release {
 			selector = manifest.At(o, "spec", "selector")
 		}
 	}
 	for _, o := range objects {
-		if selector != nil && group(o) == (schema.GroupKind{Kind: "Service"}) && reflect.DeepEqual(manifest.At(o, "spec", "selector"), selector) {
+		if selector != nil && kindOf(o) == serviceKind && reflect.DeepEqual(manifest.At(o, "spec", "selector"), selector) {
 			names[manifest.Text(o, "metadata", "name")] = true
 		}
 	}
@@ -146,6 +159,6 @@ func routeHosts(o map[string]any, backends map[string]bool) []string {
 	return hosts
 }
 
-func group(o map[string]any) schema.GroupKind {
+func kindOf(o map[string]any) schema.GroupKind {
 	return schema.FromAPIVersionAndKind(manifest.Text(o, "apiVersion"), manifest.Text(o, "kind")).GroupKind()
 }

@@ -23,16 +23,6 @@ type Endpoint struct {
 	Problems []string
 }
 
-// MayLead reports whether the object is of a kind by which clients can reach a virtual
-// cluster: TLSRoute, Ingress, Service.
-func MayLead(o *unstructured.Unstructured) bool {
-	switch kind := o.GroupVersionKind().GroupKind(); kind {
-	case schema.GroupKind{Group: exposure.GatewayGroup, Kind: "TLSRoute"}, schema.GroupKind{Group: "networking.k8s.io", Kind: "Ingress"}, schema.GroupKind{Kind: "Service"}:
-		return true
-	}
-	return false
-}
-
 // Needs returns the objects beside the host's object that say whether it serves, each
 // with its kind, namespace and name alone: the Gateways of a TLSRoute, the IngressClass of
 // an Ingress.
