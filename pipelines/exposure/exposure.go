@@ -97,23 +97,27 @@ func (w Way) Serves(hostname string) bool {
 	})
 }
 
-// Serving returns the ways by which clients reach a host name: those that name it, and
-// where there is none the Services without a name.
+// Serving returns the ways by which clients reach a host name or an address: those that
+// name it, where there is none the Services without a name, and else the other Services,
+// which answer under any name that leads to them.
 func Serving(ways []Way, hostname string) []Way {
-	var named, any []Way
+	var named, unnamed, other []Way
 	for _, w := range ways {
 		switch {
-		case !w.Serves(hostname):
-		case len(w.Hosts) > 0:
+		case len(w.Hosts) == 0:
+			unnamed = append(unnamed, w)
+		case w.Serves(hostname):
 			named = append(named, w)
-		default:
-			any = append(any, w)
+		case w.Kind == LoadBalancer || w.Kind == NodePort:
+			other = append(other, w)
 		}
 	}
-	if len(named) > 0 {
-		return named
+	for _, found := range [][]Way{named, unnamed} {
+		if len(found) > 0 {
+			return found
+		}
 	}
-	return any
+	return other
 }
 
 // apiServices returns the names of the Services before the API server: the chart's, and

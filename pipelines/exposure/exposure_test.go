@@ -63,4 +63,10 @@ func TestServing(t *testing.T) {
 			t.Errorf("%s: got %v, want %v", host, got, want)
 		}
 	}
+	balancer := exposure.Way{Kind: exposure.LoadBalancer, Hosts: []string{"lb.example.org"}}
+	for host, want := range map[string][]exposure.Way{"dev.example.com": {exact}, "lb.example.org": {balancer}, "192.0.2.1": {balancer}} {
+		if got := exposure.Serving([]exposure.Way{exact, balancer}, host); !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: got %v, want %v", host, got, want)
+		}
+	}
 }

@@ -52,8 +52,13 @@ func endpointChanges(before, after Side) []Change {
 }
 
 // loses reports whether a server is reached by the ways in before, and by none that stays.
+// Once some have its name, a Service that has another one does not stand in for them.
 func loses(server string, before, stay []exposure.Way) bool {
 	host := hostname(server)
+	serves := func(w exposure.Way) bool { return w.Serves(host) }
+	if slices.ContainsFunc(before, serves) {
+		return !slices.ContainsFunc(stay, serves)
+	}
 	return len(exposure.Serving(before, host)) > 0 && len(exposure.Serving(stay, host)) == 0
 }
 
