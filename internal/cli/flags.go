@@ -17,6 +17,7 @@ import (
 	"kasou/pipelines"
 	"kasou/pipelines/chart"
 	"kasou/pipelines/finding"
+	"kasou/pipelines/fleet"
 	"kasou/pipelines/host"
 	"kasou/pipelines/layout"
 	"kasou/pipelines/report"
@@ -275,6 +276,21 @@ func (f *flags) completeClusters(c *cobra.Command, args []string, _ string) ([]s
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
 	return without(clusterFolders(where), args), cobra.ShellCompDirectiveNoFileComp
+}
+
+// completeShared offers names that stand in fleet.yaml.
+func (f *flags) completeShared(known func(fleet.FleetSpec) []string) cobra.CompletionFunc {
+	return func(c *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+		where, err := f.locate(c)
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		shared, _, err := fleet.Load(where.root, where.dir, fleet.SharedAlone())
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		return known(shared.Spec), cobra.ShellCompDirectiveNoFileComp
+	}
 }
 
 // clusterFolders returns the names of the folders with a spec.yaml: completion
