@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -141,14 +142,62 @@ func (im *importing) spec(c handmade.Cluster) fleet.ClusterSpec {
 			s.Ingress.ClassName = ""
 		}
 	}
-	if c.Server != "" && c.Server != "https://"+c.Host {
+	if c.Host == "" && defaults.Ingress != nil && defaults.Ingress.Enabled != nil && *defaults.Ingress.Enabled {
+		off := false
+		s.Ingress = &fleet.Ingress{Enabled: &off}
+	}
+	if c.Gateway != nil {
+		s.Endpoint = &fleet.Endpoint{Gateway: c.Gateway} // for Ways: the fleet's defaults may say the same
+	}
+	if ways := s.Ways(); c.Server != "" && (len(ways) == 0 || c.Server != ways[0].URL()) {
 		s.Server = c.Server
 	}
+	s.Endpoint = im.endpoint(c)
 	if len(c.PodSecurity) > 0 {
 		s.PodSecurity = &fleet.PodSecurity{Enforce: c.PodSecurity["enforce"], Audit: c.PodSecurity["audit"], Warn: c.PodSecurity["warn"]}
 	}
 	s.ArgoCD = im.argocd(c)
 	return s
+}
+
+// endpoint returns the gateway of a cluster, without what the fleet's defaults say anyway,
+// and turns the ways in off that the defaults would add; nil where nothing is left.
+func (im *importing) endpoint(c handmade.Cluster) *fleet.Endpoint {
+	shared := fleet.Endpoint{}
+	if d := im.fleet.Spec.Defaults; d != nil && d.Endpoint != nil {
+		shared = *d.Endpoint
+	}
+	own, off := fleet.Endpoint{}, false
+	if c.Gateway != nil {
+		own.Gateway = beyondDefault(*c.Gateway, cmp.Or(shared.Gateway, &fleet.GatewayEndpoint{}), c.Name)
+	} else if g := shared.Gateway; g != nil && g.Host != "" {
+		own.Gateway = &fleet.GatewayEndpoint{Enabled: &off}
+	}
+	if l := shared.LoadBalancer; l != nil && l.Host != "" {
+		own.LoadBalancer = &fleet.LoadBalancerEndpoint{Enabled: &off}
+	}
+	if n := shared.NodePort; n != nil && n.Host != "" {
+		own.NodePort = &fleet.NodePortEndpoint{Enabled: &off}
+	}
+	if own == (fleet.Endpoint{}) {
+		return nil
+	}
+	return &own
+}
+
+// beyondDefault returns what a cluster's gateway says that the default one does not; nil
+// where that is nothing.
+func beyondDefault(own fleet.GatewayEndpoint, shared *fleet.GatewayEndpoint, cluster string) *fleet.GatewayEndpoint {
+	if slices.Equal(own.ParentRefs, shared.ParentRefs) {
+		own.ParentRefs = nil
+	}
+	if shared.Enabled != nil && !*shared.Enabled {
+		on := true
+		own.Enabled = &on
+	} else if own.Host == fleet.WithName(shared.Host, cluster) && own.ParentRefs == nil && maps.Equal(own.Annotations, shared.Annotations) {
+		return nil
+	}
+	return &own
 }
 
 // argocd returns what the Application says otherwise than the fleet; nil for nothing.
