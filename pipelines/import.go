@@ -44,19 +44,25 @@ type Import struct {
 	// charts NAME, that are taken in place of the chart's repository: slash-separated, from the repo's root.
 	// ChartArchives may be empty.
 	From, ChartArchives string
+	// Host is the host of the fleet that the clusters are on; empty for that of the fleet's
+	// defaults.
+	Host string
 }
 
 // ImportTree writes a spec.yaml for each virtual cluster in a tree that was made by
 // hand, unless DryRun is set, and reports what the build will write otherwise than it
 // stands there. It removes nothing: the report's steps say what a person has to. What is
 // not in the tree, such as a chart, is fetched, and a cluster whose chart cannot be had
-// is left unfinished.
+// is left unfinished. A Host that the fleet does not have is a *fleet.NewSpecError.
 func ImportTree(ctx context.Context, o Options, i Import) (*report.Report, error) {
 	out := &report.Report{Command: "import", DryRun: o.DryRun}
 	// A folder of the tree is not a cluster's yet.
 	f, found, err := fleet.Load(o.Root, o.Dir, fleet.SharedAlone())
 	if out.Findings = found; err != nil || found.Failed() {
 		return workspace.Sorted(out), err
+	}
+	if err := f.CheckNew(fleet.NewOptions{Host: i.Host}); err != nil {
+		return nil, err
 	}
 	root, err := os.OpenRoot(o.Root)
 	if err != nil {
@@ -124,7 +130,7 @@ func (im *importing) one(ctx context.Context, c handmade.Cluster) error {
 // spec returns what the tree says of a cluster, without its values and what the fleet
 // says anyway.
 func (im *importing) spec(c handmade.Cluster) fleet.ClusterSpec {
-	s := fleet.ClusterSpec{Chart: im.chart(c)}
+	s := fleet.ClusterSpec{Chart: im.chart(c), Host: im.Host}
 	defaults := fleet.ClusterSpec{}
 	if im.fleet.Spec.Defaults != nil {
 		defaults = *im.fleet.Spec.Defaults
@@ -344,10 +350,10 @@ func (im *importing) values(ctx context.Context, o Options, c handmade.Cluster, 
 	return nil, nil
 }
 
-// host returns the name of the host of a spec that names none.
+// host returns the name of the host that the clusters are on.
 func (im *importing) host() string {
-	if im.fleet.Spec.Defaults == nil {
-		return ""
+	if im.Host != "" || im.fleet.Spec.Defaults == nil {
+		return im.Host
 	}
 	return im.fleet.Spec.Defaults.Host
 }

@@ -44,12 +44,13 @@ each, where a schedule or a person starts the workflow.`,
 		RunE:      func(cmd *cobra.Command, args []string) error { return c.failed(c.run(cmd, args)) },
 	}
 	root.Flags().Var(&c.publish, "publish", "commit: commit and push; fail: fail where anything would change; none: only write")
+	offer(root, "publish", c.publish.allowed...)
 	root.Flags().StringVar(&c.shard, "shard", "", "i/n: only the i-th of n parts of the fleet")
 	root.Flags().StringVar(&c.handOver, "hand-over", "", "build: write what the shard built to this file, for --join")
 	root.Flags().StringVar(&c.join, "join", "", "build: take what shards handed over from this folder, in place of building")
 	root.Flags().StringVar(&c.author, "author", "", "author of the commit, as in \"Name <mail>\"; default: git's configuration")
 	root.Flags().BoolVar(&c.allowPrune, "allow-prune", false, "allow the files of more than one cluster to be removed")
-	c.drift.flags(root)
+	c.drift.flags(root, "drift: ")
 	root.Flags().Lookup("live").Usage = "drift: compare with the host cluster, too; upgrade: ask it whether the ring before is healthy"
 	root.Flags().BoolVar(&c.issue, "issue", false, "drift: keep one GitHub issue that says what was found; takes GITHUB_TOKEN")
 	root.Flags().BoolVar(&c.comments, "comment", false, "check: keep one comment on the pull request that says what was found; takes GITHUB_TOKEN")

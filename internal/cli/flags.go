@@ -64,15 +64,9 @@ func addCommonFlags(root *cobra.Command, env Env) *flags {
 	p.IntVar(&f.jobs, "jobs", runtime.GOMAXPROCS(0), "how many clusters to work on at once")
 	p.StringVar(&f.hostContext, "host-context", "", "kubeconfig context of the fleet's single host; default: that of fleet.yaml, or the current one")
 	p.Float32Var(&f.hostQPS, "host-qps", host.DefaultQPS, "how many requests a second the host cluster gets at most")
-	for name, values := range map[string][]string{
-		"toolchain": f.toolchain.allowed,
-		"output":    report.Formats(),
-		"diff":      f.diff.allowed,
-	} {
-		if err := root.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)); err != nil {
-			panic(err) // the flag is defined three lines above
-		}
-	}
+	offer(root, "toolchain", f.toolchain.allowed...)
+	offer(root, "output", report.Formats()...)
+	offer(root, "diff", f.diff.allowed...)
 	return f
 }
 
@@ -278,21 +272,6 @@ func (f *flags) completeClusters(c *cobra.Command, args []string, _ string) ([]s
 	return without(clusterFolders(where), args), cobra.ShellCompDirectiveNoFileComp
 }
 
-// completeShared offers names that stand in fleet.yaml.
-func (f *flags) completeShared(known func(fleet.FleetSpec) []string) cobra.CompletionFunc {
-	return func(c *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
-		where, err := f.locate(c)
-		if err != nil {
-			return nil, cobra.ShellCompDirectiveNoFileComp
-		}
-		shared, _, err := fleet.Load(where.root, where.dir, fleet.SharedAlone())
-		if err != nil {
-			return nil, cobra.ShellCompDirectiveNoFileComp
-		}
-		return known(shared.Spec), cobra.ShellCompDirectiveNoFileComp
-	}
-}
-
 // clusterFolders returns the names of the folders with a spec.yaml: completion
 // must work while the fleet is being edited.
 func clusterFolders(where location) []string {
@@ -356,6 +335,7 @@ func asUsage(err error) error {
 	var setting *pipelines.SettingError
 	var ring *pipelines.UnknownRingError
 	var join *pipelines.JoinError
+	var spec *fleet.NewSpecError
 	switch {
 	case errors.As(err, &ring) && len(ring.Known) == 0:
 		return usagef("there is no ring %q: spec.rings of fleet.yaml has none", ring.Name)
@@ -363,7 +343,7 @@ func asUsage(err error) error {
 		return usagef("there is no ring %q; there are %s", ring.Name, quoted(ring.Known))
 	case errors.As(err, &unknown):
 		return usagef("there is no cluster %q%s; there are %s", unknown.Name, meant(unknown.Name, unknown.Known), quotedFew(unknown.Known))
-	case errors.As(err, &setting), errors.As(err, &join):
+	case errors.As(err, &setting), errors.As(err, &join), errors.As(err, &spec):
 		return usageError{err}
 	}
 	return err

@@ -44,6 +44,7 @@ several, each is asked of its own host, and --into names one.`,
 	c.Flags().StringVar(&l.certificate, "certificate", "", "pin the sealing certificate of the host, a file or an https URL")
 	c.Flags().Lookup("certificate").NoOptDefVal = fromHost
 	c.Flags().StringVar(&l.into, "into", "", "with --certificate: of the files that fleet.yaml names, pin this one; default: all that the controllers have")
+	f.completeFlag(c, "into", certificatesOf)
 	c.Flags().BoolVar(&l.sealKey, "seal-key", false, "make and show a key to sign what is sealed with")
 	c.Flags().BoolVar(&l.dryRun, "dry-run", false, "show what would change and write nothing")
 	return c

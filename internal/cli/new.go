@@ -4,9 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"path"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -50,14 +48,8 @@ taken for --endpoint.`,
 	c.Flags().StringVar(&wanted.Chart.Name, "chart", "", "chart name in the repository")
 	c.Flags().StringVar(&wanted.Chart.Version, "version", "", "chart version")
 	c.Flags().StringVar(&wanted.Chart.Path, "path", "", "chart folder or .tgz, from the repo's root")
-	for name, known := range map[string]func(fleet.FleetSpec) []string{
-		"host":  func(s fleet.FleetSpec) []string { return slices.Sorted(maps.Keys(s.Hosts)) },
-		"class": func(s fleet.FleetSpec) []string { return slices.Sorted(maps.Keys(s.Classes)) },
-	} {
-		if err := c.RegisterFlagCompletionFunc(name, f.completeShared(known)); err != nil {
-			panic(err) // the flag is defined above
-		}
-	}
+	f.completeFlag(c, "host", hostsOf)
+	f.completeFlag(c, "class", classesOf)
 	return c
 }
 

@@ -163,12 +163,17 @@ func checkNew(name string, data []byte) error {
 
 // NewSpecError says why what was asked for makes no spec.
 type NewSpecError struct {
+	// Name of the cluster; empty where it is of several.
 	Name     string
 	problems []error
 }
 
 func (e *NewSpecError) Error() string {
-	return fmt.Sprintf("no cluster %q can be made: %v", e.Name, errors.Join(e.problems...))
+	what := "no cluster"
+	if e.Name != "" {
+		what = fmt.Sprintf("no cluster %q", e.Name)
+	}
+	return what + " can be made: " + errors.Join(e.problems...).Error()
 }
 
 func (e *NewSpecError) Unwrap() []error { return e.problems }

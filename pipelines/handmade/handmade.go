@@ -200,6 +200,9 @@ func arguments(object map[string]any, c *Cluster) {
 func (t *tree) owned(c *Cluster) {
 	for _, d := range t.documents {
 		labels := text(d.Object, "metadata", "labels")
+		if d.Head.Kind == "SealedSecret" && labels["release"] == "" { // kubeseal has those of the Secret in the template
+			labels = text(d.Object, "spec", "template", "metadata", "labels")
+		}
 		switch {
 		case d.Head.Kind == "Namespace" && d.Head.Name == c.Namespace:
 			c.PodSecurity = map[string]string{}

@@ -295,6 +295,8 @@ func changedWord(r *Report) string {
 		return "registered"
 	case r.Command == "lock":
 		return "pinned"
+	case r.Command == "import":
+		return "imported"
 	default:
 		return "built"
 	}
