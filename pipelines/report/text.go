@@ -83,7 +83,9 @@ func (t *textWriter) probes(probes []Probe) {
 	for _, p := range probes {
 		mark := t.paint(green, "ok  ")
 		switch {
-		case !p.OK && p.Beside:
+		case p.OK && p.Beside:
+			mark = t.paint(faint, "note")
+		case p.Beside:
 			mark = t.paint(yellow, "warn")
 		case !p.OK:
 			mark = t.paint(red, "fail")
