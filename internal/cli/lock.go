@@ -20,7 +20,9 @@ func newLock(f *flags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "lock [NAME...]",
 		Short: "Pin the digests of charts; with --upgrade, move to newer versions",
-		Long: `Pin, in each cluster's lock.yaml, the digest that its chart has now.
+		Long: `Pin, in each cluster's lock.yaml, the digest that its chart has now. For editors, write
+the JSON schema of the chart's values beside fleet.yaml, and its name into the first line
+of the specs that have kasou's own there.
 
 With --upgrade, first make the next hop to newer versions, as kasou upgrade does.
 Run kasou build afterwards.
