@@ -77,6 +77,14 @@ func ciArgs(_ *cobra.Command, args []string) error {
 	return nil
 }
 
+// eventName returns an event by the name that its CI has for it.
+func (c *ciCommand) eventName(event string) string {
+	if c.env.Getenv("GITHUB_EVENT_NAME") == "" && event == "pull_request" {
+		return "a merge request's pipeline"
+	}
+	return "the event " + event
+}
+
 // decide returns the pipeline and the way to publish: as said, else by the event.
 func (c *ciCommand) decide(args []string) (pipeline, publish string, err error) {
 	event := eventOf(c.env.Getenv)
@@ -95,7 +103,7 @@ func (c *ciCommand) decide(args []string) (pipeline, publish string, err error) 
 	}
 	publish = cmp.Or(c.publish.value, publish)
 	if publish == "commit" && beforeMerge(event) {
-		return "", "", usagef("the event %s runs on what nobody has merged yet, so nothing is committed and pushed from it: use --publish none or fail, and commit on push", event)
+		return "", "", usagef("%s runs on what nobody has merged yet, so nothing is committed and pushed from it: use --publish none or fail, and commit on push", c.eventName(event))
 	}
 	return pipeline, publish, c.contradiction(pipeline, publish)
 }
@@ -246,7 +254,7 @@ func publishBuilt(ctx context.Context, s *session, p *publish.Publisher, r *repo
 	case result.Commit == "":
 		fmt.Fprintln(s.env.Stderr, "kasou: nothing has changed, nothing was committed")
 	default:
-		fmt.Fprintf(s.env.Stderr, "kasou: committed and pushed %s (%s)\n", result.Commit, plural(len(r.Clusters), "cluster"))
+		fmt.Fprintf(s.env.Stderr, "kasou: committed and pushed %s to %s of %s\n", result.Commit, result.Branch, result.Remote)
 	}
 	return nil
 }
