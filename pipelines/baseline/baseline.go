@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path"
 	"slices"
 	"strings"
@@ -76,6 +77,31 @@ func Open(ctx context.Context, w *workspace.Workspace) (b *Baseline, findings fi
 	return b, findings, err
 }
 
+// Check returns why there is nothing that a person can have meant to compare with: a
+// *workspace.SettingError where Options name no commit, and no folder; else nil.
+func Check(ctx context.Context, o workspace.Options) error {
+	if o.AgainstFolder != "" {
+		info, err := os.Stat(o.AgainstFolder)
+		if err == nil && !info.IsDir() {
+			err = errors.New("not a folder")
+		}
+		if err != nil {
+			return &workspace.SettingError{Name: "--against-folder", Err: err}
+		}
+	}
+	if o.Against == "" {
+		return nil
+	}
+	base, err := history.Base(ctx, o.Root, o.Against, false)
+	if errors.Is(err, history.ErrNoCommit) {
+		return &workspace.SettingError{Name: "--against", Err: err}
+	}
+	if base != nil {
+		base.Close()
+	}
+	return err
+}
+
 // compared returns the baseline with what differs from it. It closes files where that
 // fails.
 func compared(ctx context.Context, w *workspace.Workspace, files history.Files) (*Baseline, error) {
@@ -99,10 +125,16 @@ func (b *Baseline) Close() {
 }
 
 // Steps returns what the way from the committed state of a cluster to the wanted files,
-// which p writes, does, and what is to be told of it. Without a commit, and for a
-// cluster that the commit does not have, there is nothing to say.
+// which p writes, does, and what is to be told of it. Without a commit there is nothing to
+// say, and a cluster that the commit does not have comes.
 func (b *Baseline) Steps(ctx context.Context, c fleet.Cluster, ch toolchain.Chart, files manifest.Set, p tree.Plan) ([]report.Transition, finding.List, error) {
-	if b == nil || p.Empty() && !b.moved[c.Name] {
+	comes, err := b.comes(ctx, c, p)
+	switch {
+	case err != nil:
+		return nil, nil, err
+	case comes:
+		return []report.Transition{{Effect: Comes, Message: "a new cluster, in the namespace " + c.Spec.Namespace}}, unusedAccepts(c, nil), nil
+	case b == nil, p.Empty() && !b.moved[c.Name]:
 		return nil, unusedAccepts(c, nil), nil
 	}
 	before, there, err := b.before(ctx, c)
@@ -130,6 +162,20 @@ func (b *Baseline) Steps(ctx context.Context, c fleet.Cluster, ch toolchain.Char
 		}
 	}
 	return steps, append(findings, unusedAccepts(c, changes)...), nil
+}
+
+// Comes is the effect of a cluster that the commit does not have.
+const Comes = "comes"
+
+// comes reports whether the commit has no lock of the cluster. Where p writes nothing, the
+// cluster was built before; only a plan asks the commit then, as for nothing else would it
+// have to be asked about each cluster.
+func (b *Baseline) comes(ctx context.Context, c fleet.Cluster, p tree.Plan) (bool, error) {
+	if b == nil || p.Empty() && !b.OnlyLooks {
+		return false, nil
+	}
+	lock, err := b.tree.File(ctx, b.Paths(c.Name).Lock())
+	return err == nil && lock == nil, err
 }
 
 // judged returns the finding about a change: an error where it is refused and

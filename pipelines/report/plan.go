@@ -93,7 +93,7 @@ func inWord(b byte) bool {
 // effects have the words of transition.Effect, the worst first.
 var effects = []string{
 	"data-lost", "empty-cluster", "refused-by-vcluster", "refused-by-api-server", "unreachable", "kubernetes-moves", "objects-left",
-	"ignored", "credential-stale", "restart", "applied", "leaves",
+	"ignored", "credential-stale", "restart", "applied", "comes", "leaves",
 }
 
 func severityOf(p Planned) int {
@@ -155,7 +155,7 @@ func stepColor(s Transition) string {
 	switch {
 	case s.Change != "" && !s.Accepted:
 		return red
-	case s.Effect == "applied":
+	case s.Effect == "applied", s.Effect == "comes":
 		return faint
 	}
 	return yellow
