@@ -122,6 +122,9 @@ func (f *flags) openAt(c *cobra.Command, where location, names []string) (*sessi
 	if cache == "" {
 		return nil, usagef("no place for the cache: set KASOU_CACHE to a folder")
 	}
+	if err := os.MkdirAll(cache, 0o755); err != nil {
+		return nil, usagef("the cache cannot be made (%w): set KASOU_CACHE to a folder that can be written", err)
+	}
 	tools, err := f.openTools(c.Context(), where, cache)
 	if err != nil {
 		return nil, err
