@@ -53,7 +53,7 @@ type NoRemoteError struct {
 
 func (e *NoRemoteError) Error() string {
 	if e.URL != "" {
-		return fmt.Sprintf("the git remote %q is none that Argo CD can read: name the repository, such as --url https://github.com/OWNER/REPOSITORY.git", e.URL)
+		return fmt.Sprintf("the git remote %q is not one that Argo CD can read: name the repository, such as --url https://github.com/OWNER/REPOSITORY.git", e.URL)
 	}
 	return "no git remote says which repository Argo CD reads: run git remote add origin URL first, or name it with --url URL"
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -345,7 +346,7 @@ func asUsage(err error) error {
 	case errors.As(err, &ring):
 		return usagef("there is no ring %q; there are %s", ring.Name, quoted(ring.Known))
 	case errors.As(err, &unknown):
-		return usagef("there is no cluster %q%s; there are %s", unknown.Name, meant(unknown.Name, unknown.Known), quotedFew(unknown.Known))
+		return usagef("there is no cluster %q%s; there are %s", unknown.Name, meant(path.Base(filepath.ToSlash(unknown.Name)), unknown.Known), quotedFew(unknown.Known))
 	case errors.As(err, &setting), errors.As(err, &join), errors.As(err, &spec):
 		return usageError{err}
 	}

@@ -152,7 +152,7 @@ func checkNew(name string, data []byte) error {
 	var problems []error
 	for _, found := range f.assemble(nil, []*source{src}) {
 		if found.Severity == finding.Error {
-			problems = append(problems, errors.New(found.Message))
+			problems = append(problems, errors.New(found.Message+": "+found.Hint))
 		}
 	}
 	if len(problems) > 0 {
