@@ -65,6 +65,10 @@ func Open(ctx context.Context, w *workspace.Workspace) (b *Baseline, findings fi
 		return b, nil, err
 	}
 	base, err := history.Base(ctx, w.Root, w.Against, w.BeforeMerge)
+	if unread, ok := errors.AsType[*history.UnreadError](err); ok {
+		return nil, finding.List{w.Fleet.Finding(finding.Warning, RuleBaseUnknown, nil,
+			"what the change does to clusters that run is not known: "+unread.Reason, "Run kasou where git reads the repository.")}, nil
+	}
 	if errors.Is(err, history.ErrNoCommit) {
 		findings = finding.List{w.Fleet.Finding(finding.Warning, RuleBaseUnknown, nil,
 			"what the whole change does to clusters that run is not known: "+err.Error(), "Fetch more of its history (fetch-depth: 0).")}
@@ -93,7 +97,7 @@ func Check(ctx context.Context, o workspace.Options) error {
 		return nil
 	}
 	base, err := history.Base(ctx, o.Root, o.Against, false)
-	if errors.Is(err, history.ErrNoCommit) {
+	if _, unread := errors.AsType[*history.UnreadError](err); unread || errors.Is(err, history.ErrNoCommit) {
 		return &workspace.SettingError{Name: "--against", Err: err}
 	}
 	if base != nil {

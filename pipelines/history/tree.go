@@ -28,14 +28,23 @@ type Tree struct {
 // ErrNoCommit is a name that is not of a commit in this clone.
 var ErrNoCommit = errors.New("is not a commit of this clone")
 
+// UnreadError says why git says nothing of a repository that is there, and what to do.
+type UnreadError struct{ Reason string }
+
+func (e *UnreadError) Error() string { return e.Reason }
+
 // Base returns the commit that a change of the working copy at root starts from:
 // where against names one, the newest that it has in common with HEAD; for a merge
 // commit that beforeMerge says is GitHub's own, its first parent; else HEAD. It is
 // nil outside of a repository and before the first commit. The error is
-// ErrNoCommit where against names none.
+// ErrNoCommit where against names none, and an *UnreadError where git does not read the
+// repository.
 func Base(ctx context.Context, root, against string, beforeMerge bool) (*Tree, error) {
 	t := &Tree{repository: repository{root}, commit: "HEAD"}
 	if !t.isTop(ctx) {
+		if reason := t.unread(ctx); reason != "" {
+			return nil, &UnreadError{reason}
+		}
 		return nil, nil
 	}
 	if _, err := t.git(ctx, "rev-parse", "--verify", "--quiet", "HEAD"); err != nil {
