@@ -50,6 +50,9 @@ type Baseline struct {
 	// part's keys.
 	mu     sync.Mutex
 	shared map[string][]string
+	// defaults are the charts' own values, by the charts' digests: of a fleet that moves
+	// to another chart, each cluster asks for two.
+	defaults sync.Map
 }
 
 // Open returns the commit that a change starts from; nil where the repository has
@@ -261,7 +264,7 @@ func (b *Baseline) before(ctx context.Context, c fleet.Cluster) (transition.Side
 	if ch.Archive == nil {
 		s.Chart = transition.ChartOf(s.Objects)
 	}
-	s.Values, s.ServiceCIDR = effective(ch, files[b.Paths(c.Name).Values()].Bytes)
+	s.Values, s.ServiceCIDR = b.effective(ch, files[b.Paths(c.Name).Values()].Bytes)
 	// Without a signed statement nobody knows of which server the credential is.
 	s.Server = lock.Sealed[b.Inside(b.Paths(c.Name).Registration())].Server
 	s.Registered = s.Registered && s.Server != ""
@@ -323,7 +326,7 @@ func (b *Baseline) after(c fleet.Cluster, ch toolchain.Chart, files manifest.Set
 	s, err := b.side(c.Name, files)
 	s.Chart = transition.Chart{Name: ch.Name, Version: ch.Version}
 	s.Server = c.Spec.Server
-	s.Values, s.ServiceCIDR = effective(ch, files[b.Paths(c.Name).Values()].Bytes)
+	s.Values, s.ServiceCIDR = b.effective(ch, files[b.Paths(c.Name).Values()].Bytes)
 	return s, err
 }
 
@@ -354,20 +357,33 @@ func (b *Baseline) side(cluster string, files manifest.Set) (transition.Side, er
 
 // effective returns the chart's defaults with the cluster's values over them, nil
 // where there is no chart, and the service range among the values.
-func effective(ch toolchain.Chart, values []byte) (map[string]any, string) {
+func (b *Baseline) effective(ch toolchain.Chart, values []byte) (map[string]any, string) {
 	var own map[string]any
 	if yaml.Unmarshal(values, &own) != nil {
 		return nil, ""
 	}
-	if ch.Archive == nil {
-		return nil, transition.ServiceCIDR(own)
-	}
-	text, err := chart.Defaults(ch)
-	var all map[string]any
-	if err != nil || yaml.Unmarshal(text, &all) != nil {
+	all := b.chartDefaults(ch)
+	if all == nil {
 		return nil, transition.ServiceCIDR(own)
 	}
 	return transition.Merge(all, own), transition.ServiceCIDR(own)
+}
+
+// chartDefaults returns the chart's own values, which are not to be changed; nil where
+// there is no chart, and where they do not parse.
+func (b *Baseline) chartDefaults(ch toolchain.Chart) map[string]any {
+	if ch.Archive == nil {
+		return nil
+	}
+	parsed, _ := b.defaults.LoadOrStore(ch.Digest, sync.OnceValue(func() map[string]any {
+		all := map[string]any{}
+		text, err := chart.Defaults(ch)
+		if err != nil || yaml.Unmarshal(text, &all) != nil {
+			return nil
+		}
+		return all
+	}))
+	return parsed.(func() map[string]any)()
 }
 
 // Distro returns the distro that is committed; empty where the cluster does not
