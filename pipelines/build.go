@@ -32,7 +32,7 @@ func buildBy(ctx context.Context, o Options, begin func(context.Context, *worksp
 	if err := workspace.Sweep(ctx, &o); err != nil {
 		return nil, err
 	}
-	w, err := start(ctx, o, out)
+	w, err := workspace.Start(ctx, o, out)
 	if err != nil || w == nil {
 		return workspace.Sorted(out), err
 	}
@@ -77,7 +77,7 @@ func Check(ctx context.Context, o Options) (*report.Report, error) {
 	// What a check says rests on nothing that a run before it left.
 	o.DryRun, o.NoCache = true, true
 	out := &report.Report{Command: "check"}
-	w, err := start(ctx, o, out)
+	w, err := workspace.Start(ctx, o, out)
 	if err != nil || w == nil {
 		return workspace.Sorted(out), err
 	}
@@ -123,7 +123,7 @@ func finished(b *cluster.Builder, out *report.Report) *report.Report {
 func Plan(ctx context.Context, o Options) (*report.Report, error) {
 	o.DryRun, o.NoCache, o.Diff = true, true, false
 	out := &report.Report{Command: "plan"}
-	w, err := start(ctx, o, out)
+	w, err := workspace.Start(ctx, o, out)
 	if err != nil || w == nil {
 		return workspace.Sorted(out), err
 	}

@@ -18,7 +18,7 @@ func Lock(ctx context.Context, o Options, hop bool) (*report.Report, error) {
 	if err := workspace.Sweep(ctx, &o); err != nil {
 		return nil, err
 	}
-	r, err := open(o, out)
+	r, err := workspace.Open(o, out)
 	if err != nil || r == nil {
 		return workspace.Sorted(out), err
 	}
@@ -28,7 +28,7 @@ func Lock(ctx context.Context, o Options, hop bool) (*report.Report, error) {
 		if err != nil || out.Findings.Failed() || len(out.Unfinished) > 0 || o.DryRun {
 			return workspace.Sorted(out), err
 		}
-		r, err = open(o, out)
+		r, err = workspace.Open(o, out)
 		if err != nil || r == nil {
 			return workspace.Sorted(out), err
 		}
@@ -42,7 +42,7 @@ func Lock(ctx context.Context, o Options, hop bool) (*report.Report, error) {
 // With DryRun it says what it would do.
 func LockCertificate(ctx context.Context, o Options, source, into string) (*report.Report, error) {
 	out := &report.Report{Command: "lock", DryRun: o.DryRun}
-	w, err := open(o, out)
+	w, err := workspace.Open(o, out)
 	if err != nil || w == nil {
 		return workspace.Sorted(out), err
 	}

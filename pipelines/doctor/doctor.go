@@ -1,4 +1,5 @@
-package pipelines
+// Package doctor looks whether all that kasou needs is here.
+package doctor
 
 import (
 	"context"
@@ -19,16 +20,16 @@ import (
 	"kasou/pipelines/workspace"
 )
 
-// RuleDoctor: something that a build needs is not here.
-const RuleDoctor finding.Rule = "doctor-missing"
+// RuleMissing: something that a build needs is not here.
+const RuleMissing finding.Rule = "doctor-missing"
 
-// Doctor looks at everything that a build needs, and changes nothing but the
+// Run looks at everything that a build needs, and changes nothing but the
 // cache. Each probe says what it found; a probe that failed is also a finding.
-func Doctor(ctx context.Context, o Options) (*report.Report, error) {
+func Run(ctx context.Context, o workspace.Options) (*report.Report, error) {
 	d := &doctor{Options: o, out: &report.Report{Command: "doctor"}}
 	d.git(ctx)
 	d.cache()
-	r, err := start(ctx, o, d.out)
+	r, err := workspace.Start(ctx, o, d.out)
 	if err == nil && r != nil {
 		_, err = r.Schemas.Ready(r.Fleet.Spec.HostNames()[0])
 	}
@@ -50,7 +51,7 @@ func Doctor(ctx context.Context, o Options) (*report.Report, error) {
 }
 
 type doctor struct {
-	Options
+	workspace.Options
 	out *report.Report
 }
 
@@ -59,7 +60,7 @@ func (d *doctor) probe(name string, err error, detail string) {
 	if err != nil {
 		p.Detail = err.Error()
 		d.out.Findings = append(d.out.Findings, finding.Finding{
-			Rule: RuleDoctor, Severity: finding.Error, Message: name + ": " + p.Detail,
+			Rule: RuleMissing, Severity: finding.Error, Message: name + ": " + p.Detail,
 		})
 	}
 	d.out.Probes = append(d.out.Probes, p)
