@@ -52,7 +52,7 @@ func buildBy(ctx context.Context, o Options, begin func(context.Context, *worksp
 	if fleetwide.FailedOtherwise(out.Findings) {
 		return workspace.Sorted(out), nil
 	}
-	unknown, err := shared.UnknownInRoot(gone.Fleet, out.Findings)
+	unknown, err := shared.Unknown(gone.Fleet, out.Findings)
 	if err != nil {
 		return nil, err
 	}
@@ -93,7 +93,7 @@ func Check(ctx context.Context, o Options) (*report.Report, error) {
 		return nil, err
 	}
 	out.Findings = append(out.Findings, gone.Findings...)
-	unknown, err := shared.UnknownInRoot(gone.Fleet, out.Findings)
+	unknown, err := shared.Unknown(gone.Fleet, out.Findings)
 	if err != nil {
 		return nil, err
 	}

@@ -28,8 +28,13 @@ type Deployed struct {
 	// Host is the cluster that the Application deploys to, by its server or its name, and
 	// Namespace the one there.
 	Host, Namespace string
+	// Repository, Revision and Path are what the Application reads, and Project is its
+	// AppProject.
+	Repository, Revision, Path, Project string
 	// Cascade says that what the Application deployed goes with it.
 	Cascade bool
+	// Automated says that Argo CD syncs the Application by itself.
+	Automated bool
 	// Guarded says that Argo CD does not prune the object of the file.
 	Guarded bool
 }
@@ -43,9 +48,16 @@ func Read(file []byte) Deployed {
 	}
 	u := unstructured.Unstructured{Object: object}
 	destination, _, _ := unstructured.NestedStringMap(object, "spec", "destination")
+	text := func(path ...string) string {
+		value, _, _ := unstructured.NestedString(object, append([]string{"spec"}, path...)...)
+		return value
+	}
+	_, automated, _ := unstructured.NestedMap(object, "spec", "syncPolicy", "automated")
 	annotations := u.GetAnnotations()
 	return Deployed{
 		Host: fleet.Destination{Server: destination["server"], Name: destination["name"]}.String(), Namespace: destination["namespace"], Cascade: len(u.GetFinalizers()) > 0,
+		Repository: text("source", "repoURL"), Revision: text("source", "targetRevision"), Path: text("source", "path"),
+		Project: text("project"), Automated: automated,
 		Guarded: Guarded(annotations, PruneGuard) && Guarded(annotations, DeleteGuard),
 	}
 }

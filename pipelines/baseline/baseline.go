@@ -129,6 +129,10 @@ func (b *Baseline) Steps(ctx context.Context, c fleet.Cluster, ch toolchain.Char
 			Accepted: change.Refused() && accepted(c, change),
 		})
 		if f, ok := judged(c, change, cause); ok {
+			if change.About == transition.ByRepository {
+				f = b.Fleet.Finding(f.Severity, f.Rule, []string{"spec", "repository"}, f.Message, f.Hint)
+				f.Cluster = c.Name
+			}
 			findings = append(findings, f)
 		}
 	}
@@ -212,6 +216,7 @@ func (b *Baseline) firstDifference(ctx context.Context, file string, keys ...str
 var causes = map[transition.Cause][]string{
 	transition.ByChart: {"spec", "chart"}, transition.ByNamespace: {"spec", "namespace"}, transition.ByHost: {"spec", "host"},
 	transition.ByServer: {"spec", "server"}, transition.ByServiceCIDR: {"spec", "serviceCIDR"}, transition.ByValues: {"spec", "values"}, transition.ByEndpoint: {"spec", "endpoint"},
+	transition.ByArgoCD: {"spec", "argocd"}, transition.ByRetire: {"spec", "retire"},
 }
 
 // quoted returns a text as YAML would have it in a flow mapping.
@@ -339,6 +344,9 @@ func (b *Baseline) side(cluster string, files manifest.Set) (transition.Side, er
 		case name == application:
 			a := argocd.Read(files[name].Bytes)
 			s.Host, s.Namespace, s.Cascade = a.Host, a.Namespace, a.Cascade
+			s.Application = transition.Application{
+				Repository: a.Repository, Revision: a.Revision, Path: a.Path, Project: a.Project, Manual: !a.Automated, Guarded: a.Guarded,
+			}
 		case name == b.Paths(cluster).Registration():
 			s.Registered = true
 		case strings.HasPrefix(name, b.Paths(cluster).Manifest()+"/"):

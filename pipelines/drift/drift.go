@@ -217,7 +217,7 @@ func (w *watch) fleetWide(ctx context.Context) error {
 		return err
 	}
 	shared := fleetwide.Shared{Workspace: w.Workspace, Kinds: w.builder.Kinds}
-	unknownFiles, err := shared.UnknownInRoot(gone.Fleet, gone.Findings)
+	unknownFiles, err := shared.Unknown(gone.Fleet, gone.Findings)
 	if err != nil {
 		return err
 	}

@@ -56,6 +56,12 @@ func objectChanges(before, after Side) []Change {
 		left = append(left, old[key].String())
 		if c, beside := runsOn(old[key], after.Objects); beside {
 			all = append(all, c)
+		} else if isControlPlane(old[key], before.Name) {
+			all = append(all, Change{
+				Effect: Empty, Name: "workload", From: old[key].String(), To: "none", About: ByAny,
+				Message: fmt.Sprintf("%s, which is the cluster, is no longer rendered: it stays on the host, and nobody watches it", old[key]),
+				Hint:    "Have the chart render it under its name, which is the release's.",
+			})
 		}
 	}
 	if len(left) > 0 {
@@ -86,6 +92,12 @@ func runsOn(gone Object, after []Object) (Change, bool) {
 	return Change{}, false
 }
 
+// isControlPlane reports whether an object runs a cluster's control plane: in every
+// vcluster chart it is named like the release.
+func isControlPlane(o Object, release string) bool {
+	return (o.kind() == "StatefulSet" || o.kind() == "Deployment") && o.name() == release
+}
+
 // objectChange returns what the change of one object does; none where it is simply
 // applied.
 func objectChange(was, now Object) []Change {
@@ -96,11 +108,10 @@ func objectChange(was, now Object) []Change {
 		}
 	}
 	if was.kind() == "StatefulSet" || was.kind() == "Deployment" {
-		if path := firstDifference(manifest.At(was, "spec", "template"), manifest.At(now, "spec", "template"), "spec.template"); path != "" {
-			all = append(all, Change{Effect: Restart, About: ByAny, Message: fmt.Sprintf("the pods of %s restart: %s changes", now, path)})
-		}
+		all = append(all, podChanges(was, now)...)
 	}
 	if was.kind() == "StatefulSet" {
+		all = append(all, claimChanges(was, now)...)
 		old, wanted := manifest.At(was, "spec", "volumeClaimTemplates"), manifest.At(now, "spec", "volumeClaimTemplates")
 		if path := firstDifference(old, wanted, "spec.volumeClaimTemplates"); path != "" {
 			all = append(all, Change{Effect: Ignored, About: ByValues,

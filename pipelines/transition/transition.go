@@ -24,6 +24,8 @@ type Side struct {
 	ServiceCIDR string
 	// Cascade: its Application deletes what it deployed.
 	Cascade bool
+	// Application is the rest of what its Application says.
+	Application Application
 	// Values are the chart's defaults with the cluster's values over them; nil where
 	// the chart is not at hand.
 	Values map[string]any
@@ -55,6 +57,10 @@ const (
 	RefusedByAPIServer
 	// Unreachable: the cluster is no longer reached where it was.
 	Unreachable
+	// SourceMoves: Argo CD reads the manifests from somewhere else.
+	SourceMoves
+	// Unguarded: what kept the cluster, or the host, no longer does.
+	Unguarded
 	// Kubernetes: the virtual API server moves to another version.
 	Kubernetes
 	// Left: objects are no longer rendered, stay on the host, and wait for a person.
@@ -72,7 +78,7 @@ const (
 // String returns the effect's word, as reports print it.
 func (e Effect) String() string {
 	return [...]string{
-		"data-lost", "empty-cluster", "refused-by-vcluster", "refused-by-api-server", "unreachable", "kubernetes-moves", "objects-left",
+		"data-lost", "empty-cluster", "refused-by-vcluster", "refused-by-api-server", "unreachable", "source-moves", "unguarded", "kubernetes-moves", "objects-left",
 		"ignored", "credential-stale", "restart", "applied",
 	}[e]
 }
@@ -105,6 +111,9 @@ const (
 	ByValues
 	ByHost
 	ByEndpoint
+	ByArgoCD
+	ByRepository
+	ByRetire
 )
 
 // Refused reports whether the change is an error until the spec accepts it.
@@ -118,6 +127,8 @@ func Compare(before, after Side) []Change {
 	}
 	var all []Change
 	all = append(all, chartChanges(before, after)...)
+	all = append(all, applicationChanges(before, after)...)
+	all = append(all, imageChanges(before, after)...)
 	all = append(all, storeChanges(before, after)...)
 	all = append(all, kubernetesChanges(before, after)...)
 	all = append(all, rangeChanges(before, after)...)
