@@ -7,6 +7,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"kasou/pipelines/fleet"
+	"kasou/pipelines/manifest"
 )
 
 // The guards in the annotation that the sync options stand in.
@@ -28,6 +29,12 @@ type Deployed struct {
 	// Host is the cluster that the Application deploys to, by its server or its name, and
 	// Namespace the one there.
 	Host, Namespace string
+	// In is the namespace of the Application itself, and Project its AppProject.
+	In, Project string
+	// Source is what it reads: repository, revision and path, with spaces between them.
+	Source string
+	// Automated says that Argo CD syncs it without a person.
+	Automated bool
 	// Cascade says that what the Application deployed goes with it.
 	Cascade bool
 	// Guarded says that Argo CD does not prune the object of the file.
@@ -43,9 +50,13 @@ func Read(file []byte) Deployed {
 	}
 	u := unstructured.Unstructured{Object: object}
 	destination, _, _ := unstructured.NestedStringMap(object, "spec", "destination")
+	source, _, _ := unstructured.NestedMap(object, "spec", "source")
+	_, automated, _ := unstructured.NestedMap(object, "spec", "syncPolicy", "automated")
 	annotations := u.GetAnnotations()
 	return Deployed{
-		Host: fleet.Destination{Server: destination["server"], Name: destination["name"]}.String(), Namespace: destination["namespace"], Cascade: len(u.GetFinalizers()) > 0,
+		In: u.GetNamespace(), Project: manifest.Text(object, "spec", "project"), Automated: automated,
+		Source: strings.TrimSpace(strings.Join([]string{manifest.Text(source, "repoURL"), manifest.Text(source, "targetRevision"), manifest.Text(source, "path")}, " ")),
+		Host:   fleet.Destination{Server: destination["server"], Name: destination["name"]}.String(), Namespace: destination["namespace"], Cascade: len(u.GetFinalizers()) > 0,
 		Guarded: Guarded(annotations, PruneGuard) && Guarded(annotations, DeleteGuard),
 	}
 }

@@ -209,6 +209,7 @@ func (b *Baseline) firstDifference(ctx context.Context, file string, keys ...str
 var causes = map[transition.Cause][]string{
 	transition.ByChart: {"spec", "chart"}, transition.ByNamespace: {"spec", "namespace"}, transition.ByHost: {"spec", "host"},
 	transition.ByServer: {"spec", "server"}, transition.ByServiceCIDR: {"spec", "serviceCIDR"}, transition.ByValues: {"spec", "values"}, transition.ByEndpoint: {"spec", "endpoint"},
+	transition.ByPodSecurity: {"spec", "podSecurity"}, transition.ByArgoCD: {"spec", "argocd"},
 }
 
 // quoted returns a text as YAML would have it in a flow mapping.
@@ -335,7 +336,8 @@ func (b *Baseline) side(cluster string, files manifest.Set) (transition.Side, er
 		switch {
 		case name == application:
 			a := argocd.Read(files[name].Bytes)
-			s.Host, s.Namespace, s.Cascade = a.Host, a.Namespace, a.Cascade
+			s.Host, s.Namespace = a.Host, a.Namespace
+			s.Application = transition.Application{Namespace: a.In, Project: a.Project, Source: a.Source, Cascade: a.Cascade, Guarded: a.Guarded, Automated: a.Automated}
 		case name == b.Paths(cluster).Registration():
 			s.Registered = true
 		case strings.HasPrefix(name, b.Paths(cluster).Manifest()+"/"):
@@ -352,20 +354,21 @@ func (b *Baseline) side(cluster string, files manifest.Set) (transition.Side, er
 	return s, nil
 }
 
-// effective returns the chart's defaults with the cluster's values over them, nil
-// where there is no chart, and the service range among the values.
+// effective returns the chart's defaults with the cluster's values over them, those alone
+// where the chart is not at hand, and the service range among the values; nil where the
+// values do not parse.
 func effective(ch toolchain.Chart, values []byte) (map[string]any, string) {
 	var own map[string]any
 	if yaml.Unmarshal(values, &own) != nil {
 		return nil, ""
 	}
 	if ch.Archive == nil {
-		return nil, transition.ServiceCIDR(own)
+		return own, transition.ServiceCIDR(own)
 	}
 	text, err := chart.Defaults(ch)
 	var all map[string]any
 	if err != nil || yaml.Unmarshal(text, &all) != nil {
-		return nil, transition.ServiceCIDR(own)
+		return own, transition.ServiceCIDR(own)
 	}
 	return transition.Merge(all, own), transition.ServiceCIDR(own)
 }

@@ -92,8 +92,8 @@ func inWord(b byte) bool {
 
 // effects have the words of transition.Effect, the worst first.
 var effects = []string{
-	"data-lost", "empty-cluster", "refused-by-vcluster", "refused-by-api-server", "unreachable", "kubernetes-moves", "objects-left",
-	"ignored", "credential-stale", "restart", "applied", "leaves",
+	"data-lost", "empty-cluster", "refused-by-vcluster", "refused-by-api-server", "unreachable", "guard-lifted",
+	"kubernetes-moves", "workloads-affected", "left-running", "objects-left", "ignored", "credential-stale", "restart", "applied", "leaves",
 }
 
 func severityOf(p Planned) int {

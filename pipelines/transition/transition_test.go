@@ -137,8 +137,8 @@ func TestCompare(t *testing.T) {
 		"a balancer goes, dialled by address": {all(other, balancer, dialled("https://203.0.113.5")), all(other, dialled("https://203.0.113.5")), []string{"unreachable endpoint", "objects-left "}},
 		"and stays, dialled by address":       {all(other, balancer, dialled("https://203.0.113.5")), all(balancer, dialled("https://203.0.113.5")), []string{"objects-left "}},
 		"another host, and one way more":      {ingress("dev.example.com"), all(ingress("b.example.com"), service("LoadBalancer")), []string{"unreachable endpoint", "applied "}},
-		"another host":                        {host("eu-1", "x"), host("https://us-1", "x"), []string{"empty-cluster host"}},
-		"another host and namespace":          {host("eu-1", "x"), host("us-1", "y"), []string{"empty-cluster host", "empty-cluster namespace"}},
+		"another host":                        {host("eu-1", "x"), host("https://us-1", "x"), []string{"empty-cluster host", "credential-stale "}},
+		"another host and namespace":          {host("eu-1", "x"), host("us-1", "y"), []string{"empty-cluster host", "empty-cluster namespace", "credential-stale "}},
 		"an unknown host before":              {host("", "x"), host("us-1", "x"), nil},
 		"a patch":                             {same, chart("vcluster", "0.30.4"), nil},
 		"one minor":                           {same, chart("vcluster", "0.31.0"), nil},
@@ -157,11 +157,11 @@ func TestCompare(t *testing.T) {
 		"an image of one distro": {k8s, image("ghcr.io/loft-sh/kubernetes:v1.33.4"), []string{"restart "}},
 
 		"database to deployed etcd": {same, store("etcd", "deploy", "enabled"), []string{"data-lost store"}},
-		"deployed etcd to database": {store("etcd", "deploy", "enabled"), same, []string{"refused-by-vcluster store"}},
+		"deployed etcd to database": {store("etcd", "deploy", "enabled"), same, []string{"data-lost store"}},
 		"external etcd to external database": {store("etcd", "external", "enabled"), store("database", "external", "enabled"),
-			[]string{"refused-by-vcluster store"}},
+			[]string{"data-lost store"}},
 		"database to embedded etcd, old": {chart("vcluster", "0.24.1"), all(chart("vcluster", "0.24.1"), store("etcd", "embedded", "enabled")), []string{"data-lost store"}},
-		"database to deployed etcd, old": {chart("vcluster", "0.24.1"), all(chart("vcluster", "0.24.1"), store("etcd", "deploy", "enabled")), []string{"refused-by-vcluster store"}},
+		"database to deployed etcd, old": {chart("vcluster", "0.24.1"), all(chart("vcluster", "0.24.1"), store("etcd", "deploy", "enabled")), []string{"data-lost store"}},
 		"values unknown":                 {func(s *transition.Side) { s.Values = nil }, store("etcd", "deploy", "enabled"), nil},
 
 		"Kubernetes up":    {same, image("ghcr.io/loft-sh/kubernetes:v1.34.1"), []string{"kubernetes-moves ", "restart "}},
@@ -169,7 +169,7 @@ func TestCompare(t *testing.T) {
 		"Kubernetes jumps": {same, image("ghcr.io/loft-sh/kubernetes:v1.35.0"), []string{"refused-by-vcluster kubernetes", "restart "}},
 		"Kubernetes back":  {same, image("ghcr.io/loft-sh/kubernetes:v1.32.9"), []string{"refused-by-vcluster kubernetes", "restart "}},
 
-		"another namespace":  {same, func(s *transition.Side) { s.Namespace = "other" }, []string{"empty-cluster namespace"}},
+		"another namespace":  {same, func(s *transition.Side) { s.Namespace = "other" }, []string{"empty-cluster namespace", "credential-stale "}},
 		"another range":      {same, func(s *transition.Side) { s.ServiceCIDR = "10.97.0.0/16" }, []string{"refused-by-vcluster service-cidr"}},
 		"a range first":      {func(s *transition.Side) { s.ServiceCIDR = "" }, same, nil},
 		"another server":     {same, func(s *transition.Side) { s.Server = "https://new.example.com" }, []string{"credential-stale "}},
@@ -186,9 +186,9 @@ func TestCompare(t *testing.T) {
 		}, func(s *transition.Side) {
 			s.Objects = []transition.Object{pods("a", "volumeClaimTemplates", []any{map[string]any{"spec": "9Gi"}})}
 		}, []string{"ignored "}},
-		"an object less": {same, func(s *transition.Side) { s.Objects = nil }, []string{"objects-left "}},
+		"an object less": {same, func(s *transition.Side) { s.Objects = nil }, []string{"left-running "}},
 		"another workload": {same, func(s *transition.Side) { s.Objects = []transition.Object{object("Deployment", "dev", nil)} },
-			[]string{"refused-by-vcluster workload", "objects-left ", "applied "}},
+			[]string{"data-lost workload", "objects-left ", "applied "}},
 		"an object more": {same, func(s *transition.Side) { s.Objects = append(s.Objects, object("ConfigMap", "a", nil)) }, []string{"applied "}},
 	} {
 		t.Run(name, func(t *testing.T) {
