@@ -4,11 +4,13 @@ package baseline
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -53,7 +55,8 @@ type Baseline struct {
 }
 
 // Open returns the commit that a change starts from; nil where the repository has
-// none. Where it is not in the clone, it is HEAD, with a warning. The caller closes it.
+// none. Where it is not in the clone, it is HEAD, with a warning, or with an error where
+// nobody has merged the change. The caller closes it.
 func Open(ctx context.Context, w *workspace.Workspace) (b *Baseline, findings finding.List, err error) {
 	if w.AgainstFolder != "" {
 		folder, err := history.OpenFolder(w.AgainstFolder, w.Root)
@@ -63,11 +66,15 @@ func Open(ctx context.Context, w *workspace.Workspace) (b *Baseline, findings fi
 		b, err = compared(ctx, w, folder)
 		return b, nil, err
 	}
-	base, err := history.Base(ctx, w.Root, w.Against, w.BeforeMerge)
+	base, err := history.Base(ctx, w.Root, history.Start{Against: w.Against, BeforeMerge: w.BeforeMerge, Into: w.MergesInto})
 	if errors.Is(err, history.ErrNoCommit) {
-		findings = finding.List{w.Fleet.Finding(finding.Warning, RuleBaseUnknown, nil,
+		severity := finding.Warning
+		if w.BeforeMerge {
+			severity = finding.Error // HEAD has the change already: nothing would be refused
+		}
+		findings = finding.List{w.Fleet.Finding(severity, RuleBaseUnknown, nil,
 			"what the whole change does to clusters that run is not known: "+err.Error(), "Fetch more of its history (fetch-depth: 0).")}
-		base, err = history.Base(ctx, w.Root, "", w.BeforeMerge)
+		base, err = history.Base(ctx, w.Root, history.Start{})
 	}
 	if err != nil || base == nil {
 		return nil, findings, err
@@ -99,15 +106,18 @@ func (b *Baseline) Close() {
 }
 
 // Steps returns what the way from the committed state of a cluster to the wanted files,
-// which p writes, does, and what is to be told of it. Without a commit, and for a
-// cluster that the commit does not have, there is nothing to say.
+// which p writes, does, and what is to be told of it. Without a commit there is nothing to
+// say.
 func (b *Baseline) Steps(ctx context.Context, c fleet.Cluster, ch toolchain.Chart, files manifest.Set, p tree.Plan) ([]report.Transition, finding.List, error) {
 	if b == nil || p.Empty() && !b.moved[c.Name] {
 		return nil, unusedAccepts(c, nil), nil
 	}
 	before, there, err := b.before(ctx, c)
-	if err != nil || !there {
-		return nil, unusedAccepts(c, nil), err
+	if err != nil {
+		return nil, nil, err
+	}
+	if !there {
+		return []report.Transition{{Effect: "new", Message: fmt.Sprintf("a cluster of its own: %s %s in namespace %s", ch.Name, ch.Version, c.Spec.Namespace)}}, unusedAccepts(c, nil), nil
 	}
 	after, err := b.after(c, ch, files)
 	if err != nil {
@@ -212,13 +222,18 @@ var causes = map[transition.Cause][]string{
 	transition.ByPodSecurity: {"spec", "podSecurity"}, transition.ByArgoCD: {"spec", "argocd"},
 }
 
-// quoted returns a text as YAML would have it in a flow mapping.
+// quoted returns a text as YAML has it in a flow mapping: as it is where that reads as the
+// same text, and else in quotes.
 func quoted(text string) string {
-	if text == "" || strings.ContainsAny(text, `{}[],"':#&*!|>%@`) {
-		data, _ := yaml.Marshal(text)
-		return strings.TrimSpace(string(data))
+	var read struct{ A any }
+	if yaml.Unmarshal([]byte("{a: "+text+"}"), &read) == nil && read.A == text && !strings.ContainsAny(text, "\n\"'\\") {
+		return text
 	}
-	return text
+	data, err := json.Marshal(text) // JSON's strings are YAML's
+	if err != nil {
+		return strconv.Quote(text)
+	}
+	return string(data)
 }
 
 // fits reports whether what a spec accepts is exactly the change.

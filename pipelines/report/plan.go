@@ -93,7 +93,7 @@ func inWord(b byte) bool {
 // effects have the words of transition.Effect, the worst first.
 var effects = []string{
 	"data-lost", "empty-cluster", "refused-by-vcluster", "refused-by-api-server", "unreachable", "guard-lifted",
-	"kubernetes-moves", "workloads-affected", "left-running", "objects-left", "ignored", "credential-stale", "restart", "applied", "leaves",
+	"kubernetes-moves", "workloads-affected", "left-running", "objects-left", "ignored", "credential-stale", "restart", "applied", "leaves", "new",
 }
 
 func severityOf(p Planned) int {
