@@ -34,6 +34,8 @@ import (
 const (
 	// RuleStep: what a change does to a cluster that runs, which needs no word.
 	RuleStep finding.Rule = "plan-step"
+	// RuleFleet: what a change of fleet.yaml does to the Argo CD that runs.
+	RuleFleet finding.Rule = "plan-fleet"
 	// RuleRefused: a change that breaks a cluster, which nobody has accepted.
 	RuleRefused finding.Rule = "plan-refused"
 	// RuleUnusedAccept: spec.accept names a change that is not pending.
@@ -63,8 +65,7 @@ func Open(ctx context.Context, w *workspace.Workspace) (b *Baseline, findings fi
 		if err != nil {
 			return nil, nil, err
 		}
-		b, err = compared(ctx, w, folder)
-		return b, nil, err
+		return compared(ctx, w, folder)
 	}
 	base, err := history.Base(ctx, w.Root, history.Start{Against: w.Against, BeforeMerge: w.BeforeMerge, Into: w.MergesInto})
 	if errors.Is(err, history.ErrNoCommit) {
@@ -79,23 +80,28 @@ func Open(ctx context.Context, w *workspace.Workspace) (b *Baseline, findings fi
 	if err != nil || base == nil {
 		return nil, findings, err
 	}
-	b, err = compared(ctx, w, base)
-	return b, findings, err
+	b, found, err := compared(ctx, w, base)
+	return b, append(findings, found...), err
 }
 
-// compared returns the baseline with what differs from it. It closes files where that
-// fails.
-func compared(ctx context.Context, w *workspace.Workspace, files history.Files) (*Baseline, error) {
-	names, err := files.Differs(ctx, history.Literal(w.Dir)+"/*/"+layout.Lock)
+// compared returns the baseline with what differs from it, and what a change of fleet.yaml
+// does to all of its clusters. It closes files where that fails.
+func compared(ctx context.Context, w *workspace.Workspace, files history.Files) (*Baseline, finding.List, error) {
+	names, err := files.Differs(ctx, history.Literal(w.Dir)+"/*/"+layout.Lock, history.Literal(w.Fleet.File))
+	b := &Baseline{Workspace: w, tree: files, moved: map[string]bool{}}
+	var found finding.List
+	for _, name := range names {
+		if name != w.Fleet.File {
+			b.moved[path.Base(path.Dir(name))] = true
+		} else {
+			found, err = b.fleetSteps(ctx)
+		}
+	}
 	if err != nil {
 		files.Close()
-		return nil, err
+		return nil, nil, err
 	}
-	b := &Baseline{Workspace: w, tree: files, moved: map[string]bool{}}
-	for _, name := range names {
-		b.moved[path.Base(path.Dir(name))] = true
-	}
-	return b, nil
+	return b, found, nil
 }
 
 // Close ends git.

@@ -96,11 +96,15 @@ func (t *Tree) since(ctx context.Context, name string) error {
 	return nil
 }
 
-// Differs returns the paths, from the root, of the files that match the pattern of
+// Differs returns the paths, from the root, of the files that match one of the patterns of
 // git's glob and are not in the working copy as they are in the commit. The error is
 // git's.
-func (t *Tree) Differs(ctx context.Context, pattern string) ([]string, error) {
-	listed, err := t.git(ctx, "diff", "--name-only", "-z", "--no-renames", "--no-ext-diff", t.commit, "--", ":(top,glob)"+pattern)
+func (t *Tree) Differs(ctx context.Context, patterns ...string) ([]string, error) {
+	arguments := []string{"diff", "--name-only", "-z", "--no-renames", "--no-ext-diff", t.commit, "--"}
+	for _, pattern := range patterns {
+		arguments = append(arguments, ":(top,glob)"+pattern)
+	}
+	listed, err := t.git(ctx, arguments...)
 	if err != nil {
 		return nil, fmt.Errorf("git diff: %w", err)
 	}
