@@ -4,11 +4,13 @@ package baseline
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -32,6 +34,8 @@ import (
 const (
 	// RuleStep: what a change does to a cluster that runs, which needs no word.
 	RuleStep finding.Rule = "plan-step"
+	// RuleFleet: what a change of fleet.yaml does to the Argo CD that runs.
+	RuleFleet finding.Rule = "plan-fleet"
 	// RuleRefused: a change that breaks a cluster, which nobody has accepted.
 	RuleRefused finding.Rule = "plan-refused"
 	// RuleUnusedAccept: spec.accept names a change that is not pending.
@@ -56,42 +60,51 @@ type Baseline struct {
 }
 
 // Open returns the commit that a change starts from; nil where the repository has
-// none. Where it is not in the clone, it is HEAD, with a warning. The caller closes it.
+// none. Where it is not in the clone, it is HEAD, with a warning, or with an error where
+// nobody has merged the change. The caller closes it.
 func Open(ctx context.Context, w *workspace.Workspace) (b *Baseline, findings finding.List, err error) {
 	if w.AgainstFolder != "" {
 		folder, err := history.OpenFolder(w.AgainstFolder, w.Root)
 		if err != nil {
 			return nil, nil, err
 		}
-		b, err = compared(ctx, w, folder)
-		return b, nil, err
+		return compared(ctx, w, folder)
 	}
-	base, err := history.Base(ctx, w.Root, w.Against, w.BeforeMerge)
+	base, err := history.Base(ctx, w.Root, history.Start{Against: w.Against, BeforeMerge: w.BeforeMerge, Into: w.MergesInto})
 	if errors.Is(err, history.ErrNoCommit) {
-		findings = finding.List{w.Fleet.Finding(finding.Warning, RuleBaseUnknown, nil,
+		severity := finding.Warning
+		if w.BeforeMerge {
+			severity = finding.Error // HEAD has the change already: nothing would be refused
+		}
+		findings = finding.List{w.Fleet.Finding(severity, RuleBaseUnknown, nil,
 			"what the whole change does to clusters that run is not known: "+err.Error(), "Fetch more of its history (fetch-depth: 0).")}
-		base, err = history.Base(ctx, w.Root, "", w.BeforeMerge)
+		base, err = history.Base(ctx, w.Root, history.Start{})
 	}
 	if err != nil || base == nil {
 		return nil, findings, err
 	}
-	b, err = compared(ctx, w, base)
-	return b, findings, err
+	b, found, err := compared(ctx, w, base)
+	return b, append(findings, found...), err
 }
 
-// compared returns the baseline with what differs from it. It closes files where that
-// fails.
-func compared(ctx context.Context, w *workspace.Workspace, files history.Files) (*Baseline, error) {
-	names, err := files.Differs(ctx, history.Literal(w.Dir)+"/*/"+layout.Lock)
+// compared returns the baseline with what differs from it, and what a change of fleet.yaml
+// does to all of its clusters. It closes files where that fails.
+func compared(ctx context.Context, w *workspace.Workspace, files history.Files) (*Baseline, finding.List, error) {
+	names, err := files.Differs(ctx, history.Literal(w.Dir)+"/*/"+layout.Lock, history.Literal(w.Fleet.File))
+	b := &Baseline{Workspace: w, tree: files, moved: map[string]bool{}}
+	var found finding.List
+	for _, name := range names {
+		if name != w.Fleet.File {
+			b.moved[path.Base(path.Dir(name))] = true
+		} else {
+			found, err = b.fleetSteps(ctx)
+		}
+	}
 	if err != nil {
 		files.Close()
-		return nil, err
+		return nil, nil, err
 	}
-	b := &Baseline{Workspace: w, tree: files, moved: map[string]bool{}}
-	for _, name := range names {
-		b.moved[path.Base(path.Dir(name))] = true
-	}
-	return b, nil
+	return b, found, nil
 }
 
 // Close ends git.
@@ -102,15 +115,18 @@ func (b *Baseline) Close() {
 }
 
 // Steps returns what the way from the committed state of a cluster to the wanted files,
-// which p writes, does, and what is to be told of it. Without a commit, and for a
-// cluster that the commit does not have, there is nothing to say.
+// which p writes, does, and what is to be told of it. Without a commit there is nothing to
+// say.
 func (b *Baseline) Steps(ctx context.Context, c fleet.Cluster, ch toolchain.Chart, files manifest.Set, p tree.Plan) ([]report.Transition, finding.List, error) {
 	if b == nil || p.Empty() && !b.moved[c.Name] {
 		return nil, unusedAccepts(c, nil), nil
 	}
 	before, there, err := b.before(ctx, c)
-	if err != nil || !there {
-		return nil, unusedAccepts(c, nil), err
+	if err != nil {
+		return nil, nil, err
+	}
+	if !there {
+		return []report.Transition{{Effect: "new", Message: fmt.Sprintf("a cluster of its own: %s %s in namespace %s", ch.Name, ch.Version, c.Spec.Namespace)}}, unusedAccepts(c, nil), nil
 	}
 	after, err := b.after(c, ch, files)
 	if err != nil {
@@ -216,16 +232,21 @@ func (b *Baseline) firstDifference(ctx context.Context, file string, keys ...str
 var causes = map[transition.Cause][]string{
 	transition.ByChart: {"spec", "chart"}, transition.ByNamespace: {"spec", "namespace"}, transition.ByHost: {"spec", "host"},
 	transition.ByServer: {"spec", "server"}, transition.ByServiceCIDR: {"spec", "serviceCIDR"}, transition.ByValues: {"spec", "values"}, transition.ByEndpoint: {"spec", "endpoint"},
-	transition.ByArgoCD: {"spec", "argocd"}, transition.ByRetire: {"spec", "retire"},
+	transition.ByPodSecurity: {"spec", "podSecurity"}, transition.ByArgoCD: {"spec", "argocd"}, transition.ByRetire: {"spec", "retire"},
 }
 
-// quoted returns a text as YAML would have it in a flow mapping.
+// quoted returns a text as YAML has it in a flow mapping: as it is where that reads as the
+// same text, and else in quotes.
 func quoted(text string) string {
-	if text == "" || strings.ContainsAny(text, `{}[],"':#&*!|>%@`) {
-		data, _ := yaml.Marshal(text)
-		return strings.TrimSpace(string(data))
+	var read struct{ A any }
+	if yaml.Unmarshal([]byte("{a: "+text+"}"), &read) == nil && read.A == text && !strings.ContainsAny(text, "\n\"'\\") {
+		return text
 	}
-	return text
+	data, err := json.Marshal(text) // JSON's strings are YAML's
+	if err != nil {
+		return strconv.Quote(text)
+	}
+	return string(data)
 }
 
 // fits reports whether what a spec accepts is exactly the change.
@@ -343,10 +364,8 @@ func (b *Baseline) side(cluster string, files manifest.Set) (transition.Side, er
 		switch {
 		case name == application:
 			a := argocd.Read(files[name].Bytes)
-			s.Host, s.Namespace, s.Cascade = a.Host, a.Namespace, a.Cascade
-			s.Application = transition.Application{
-				Repository: a.Repository, Revision: a.Revision, Path: a.Path, Project: a.Project, Manual: !a.Automated, Guarded: a.Guarded,
-			}
+			s.Host, s.Namespace = a.Host, a.Namespace
+			s.Application = transition.Application{Namespace: a.In, Project: a.Project, Source: a.Source, Cascade: a.Cascade, Guarded: a.Guarded, Automated: a.Automated}
 		case name == b.Paths(cluster).Registration():
 			s.Registered = true
 		case strings.HasPrefix(name, b.Paths(cluster).Manifest()+"/"):
@@ -363,8 +382,9 @@ func (b *Baseline) side(cluster string, files manifest.Set) (transition.Side, er
 	return s, nil
 }
 
-// effective returns the chart's defaults with the cluster's values over them, nil
-// where there is no chart, and the service range among the values.
+// effective returns the chart's defaults with the cluster's values over them, those alone
+// where the chart is not at hand, and the service range among the values; nil where the
+// values do not parse.
 func (b *Baseline) effective(ch toolchain.Chart, values []byte) (map[string]any, string) {
 	var own map[string]any
 	if yaml.Unmarshal(values, &own) != nil {
@@ -372,7 +392,7 @@ func (b *Baseline) effective(ch toolchain.Chart, values []byte) (map[string]any,
 	}
 	all := b.chartDefaults(ch)
 	if all == nil {
-		return nil, transition.ServiceCIDR(own)
+		return own, transition.ServiceCIDR(own)
 	}
 	return transition.Merge(all, own), transition.ServiceCIDR(own)
 }
