@@ -3,6 +3,7 @@ package pipelines
 import (
 	"context"
 
+	"kasou/pipelines/baseline"
 	"kasou/pipelines/cluster"
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleetwide"
@@ -122,6 +123,9 @@ func finished(b *cluster.Builder, out *report.Report) *report.Report {
 // cluster, the worst first.
 func Plan(ctx context.Context, o Options) (*report.Report, error) {
 	o.DryRun, o.NoCache, o.Diff = true, true, false
+	if err := baseline.Check(ctx, o); err != nil {
+		return nil, err
+	}
 	out := &report.Report{Command: "plan"}
 	w, err := workspace.Start(ctx, o, out)
 	if err != nil || w == nil {
@@ -129,8 +133,14 @@ func Plan(ctx context.Context, o Options) (*report.Report, error) {
 	}
 	defer w.Close()
 	w.OnlyLooks = true
-	if err := cluster.New(w, func(tree.Plan) finding.List { return nil }).Build(ctx, out); err != nil {
+	b := cluster.New(w, func(tree.Plan) finding.List { return nil })
+	if err := b.Build(ctx, out); err != nil {
 		return nil, err
+	}
+	if !b.HasBaseline() {
+		out.Findings = append(out.Findings, w.Fleet.Finding(finding.Warning, baseline.RuleBaseUnknown, nil,
+			"what the change does to clusters that run is not known: nothing is committed here to compare with",
+			"Commit what runs first, or name a checkout of it with --against-folder."))
 	}
 	gone, err := retire.Plan(ctx, w)
 	if err != nil {

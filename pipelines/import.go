@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -43,19 +44,25 @@ type Import struct {
 	// charts NAME, that are taken in place of the chart's repository: slash-separated, from the repo's root.
 	// ChartArchives may be empty.
 	From, ChartArchives string
+	// Host is the host of the fleet that the clusters are on; empty for that of the fleet's
+	// defaults.
+	Host string
 }
 
 // ImportTree writes a spec.yaml for each virtual cluster in a tree that was made by
 // hand, unless DryRun is set, and reports what the build will write otherwise than it
 // stands there. It removes nothing: the report's steps say what a person has to. What is
 // not in the tree, such as a chart, is fetched, and a cluster whose chart cannot be had
-// is left unfinished.
+// is left unfinished. A Host that the fleet does not have is a *fleet.NewSpecError.
 func ImportTree(ctx context.Context, o Options, i Import) (*report.Report, error) {
 	out := &report.Report{Command: "import", DryRun: o.DryRun}
 	// A folder of the tree is not a cluster's yet.
 	f, found, err := fleet.Load(o.Root, o.Dir, fleet.SharedAlone())
 	if out.Findings = found; err != nil || found.Failed() {
 		return workspace.Sorted(out), err
+	}
+	if err := f.CheckNew(fleet.NewOptions{Host: i.Host}); err != nil {
+		return nil, err
 	}
 	root, err := os.OpenRoot(o.Root)
 	if err != nil {
@@ -123,7 +130,7 @@ func (im *importing) one(ctx context.Context, c handmade.Cluster) error {
 // spec returns what the tree says of a cluster, without its values and what the fleet
 // says anyway.
 func (im *importing) spec(c handmade.Cluster) fleet.ClusterSpec {
-	s := fleet.ClusterSpec{Chart: im.chart(c)}
+	s := fleet.ClusterSpec{Chart: im.chart(c), Host: im.Host}
 	defaults := fleet.ClusterSpec{}
 	if im.fleet.Spec.Defaults != nil {
 		defaults = *im.fleet.Spec.Defaults
@@ -141,14 +148,62 @@ func (im *importing) spec(c handmade.Cluster) fleet.ClusterSpec {
 			s.Ingress.ClassName = ""
 		}
 	}
-	if c.Server != "" && c.Server != "https://"+c.Host {
+	if c.Host == "" && defaults.Ingress != nil && defaults.Ingress.Enabled != nil && *defaults.Ingress.Enabled {
+		off := false
+		s.Ingress = &fleet.Ingress{Enabled: &off}
+	}
+	if c.Gateway != nil {
+		s.Endpoint = &fleet.Endpoint{Gateway: c.Gateway} // for Ways: the fleet's defaults may say the same
+	}
+	if ways := s.Ways(); c.Server != "" && (len(ways) == 0 || c.Server != ways[0].URL()) {
 		s.Server = c.Server
 	}
+	s.Endpoint = im.endpoint(c)
 	if len(c.PodSecurity) > 0 {
 		s.PodSecurity = &fleet.PodSecurity{Enforce: c.PodSecurity["enforce"], Audit: c.PodSecurity["audit"], Warn: c.PodSecurity["warn"]}
 	}
 	s.ArgoCD = im.argocd(c)
 	return s
+}
+
+// endpoint returns the gateway of a cluster, without what the fleet's defaults say anyway,
+// and turns the ways in off that the defaults would add; nil where nothing is left.
+func (im *importing) endpoint(c handmade.Cluster) *fleet.Endpoint {
+	shared := fleet.Endpoint{}
+	if d := im.fleet.Spec.Defaults; d != nil && d.Endpoint != nil {
+		shared = *d.Endpoint
+	}
+	own, off := fleet.Endpoint{}, false
+	if c.Gateway != nil {
+		own.Gateway = beyondDefault(*c.Gateway, cmp.Or(shared.Gateway, &fleet.GatewayEndpoint{}), c.Name)
+	} else if g := shared.Gateway; g != nil && g.Host != "" {
+		own.Gateway = &fleet.GatewayEndpoint{Enabled: &off}
+	}
+	if l := shared.LoadBalancer; l != nil && l.Host != "" {
+		own.LoadBalancer = &fleet.LoadBalancerEndpoint{Enabled: &off}
+	}
+	if n := shared.NodePort; n != nil && n.Host != "" {
+		own.NodePort = &fleet.NodePortEndpoint{Enabled: &off}
+	}
+	if own == (fleet.Endpoint{}) {
+		return nil
+	}
+	return &own
+}
+
+// beyondDefault returns what a cluster's gateway says that the default one does not; nil
+// where that is nothing.
+func beyondDefault(own fleet.GatewayEndpoint, shared *fleet.GatewayEndpoint, cluster string) *fleet.GatewayEndpoint {
+	if slices.Equal(own.ParentRefs, shared.ParentRefs) {
+		own.ParentRefs = nil
+	}
+	if shared.Enabled != nil && !*shared.Enabled {
+		on := true
+		own.Enabled = &on
+	} else if own.Host == fleet.WithName(shared.Host, cluster) && own.ParentRefs == nil && maps.Equal(own.Annotations, shared.Annotations) {
+		return nil
+	}
+	return &own
 }
 
 // argocd returns what the Application says otherwise than the fleet; nil for nothing.
@@ -295,10 +350,10 @@ func (im *importing) values(ctx context.Context, o Options, c handmade.Cluster, 
 	return nil, nil
 }
 
-// host returns the name of the host of a spec that names none.
+// host returns the name of the host that the clusters are on.
 func (im *importing) host() string {
-	if im.fleet.Spec.Defaults == nil {
-		return ""
+	if im.Host != "" || im.fleet.Spec.Defaults == nil {
+		return im.Host
 	}
 	return im.fleet.Spec.Defaults.Host
 }

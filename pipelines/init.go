@@ -53,7 +53,7 @@ type NoRemoteError struct {
 
 func (e *NoRemoteError) Error() string {
 	if e.URL != "" {
-		return fmt.Sprintf("the git remote %q is none that Argo CD can read: name the repository, such as --url https://github.com/OWNER/REPOSITORY.git", e.URL)
+		return fmt.Sprintf("the git remote %q is not one that Argo CD can read: name the repository, such as --url https://github.com/OWNER/REPOSITORY.git", e.URL)
 	}
 	return "no git remote says which repository Argo CD reads: run git remote add origin URL first, or name it with --url URL"
 }
@@ -275,7 +275,7 @@ func (i *beginning) left(f *fleet.Fleet) []report.Step {
 	add("seal key", "run kasou lock --seal-key: publicKey goes into spec.sealing of "+file+", the key into CI's secrets, bound to the branch that builds",
 		f.Spec.Sealing != nil && f.Spec.Sealing.PublicKey != "")
 	add("workflows", "run kasou init --action OWNER/kasou@COMMIT, where kasou's action is", i.Action != "" || i.present(".github/workflows/kasou-build.yaml"))
-	add("cluster", "kasou new NAME --host NAME.example.com", len(f.Clusters) > 0)
+	add("cluster", "kasou new NAME --endpoint NAME.example.com", len(f.Clusters) > 0)
 	add("build", "kasou build, and commit what it writes", false)
 	add("push", "push; in CI, the environment kasou gets the secret "+seal.KeyEnv, false)
 	add("bootstrap", "kubectl apply -f "+path.Join(i.Dir, layout.Bootstrap)+"/, once, where Argo CD runs", false)

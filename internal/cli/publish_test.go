@@ -3,7 +3,17 @@ package cli
 import (
 	"bytes"
 	"testing"
+
+	"kasou/pipelines/publish"
 )
+
+// What keeps a tree from being published is said once, with what to do.
+func TestUnpublishedSaysOnceWhatToDo(t *testing.T) {
+	err := unpublished(nil, &publish.Error{Kind: publish.Network, Message: "the server does not answer", Hint: "Look at the network"})
+	if want := "nothing was published: the server does not answer. Look at the network"; err.Error() != want {
+		t.Errorf("got %q, want %q", err, want)
+	}
+}
 
 // What is not merged is not published, and that is said as bad usage.
 func TestNothingIsPublishedBeforeTheMerge(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path"
 	"slices"
 	"strconv"
@@ -87,6 +88,31 @@ func Open(ctx context.Context, w *workspace.Workspace) (b *Baseline, findings fi
 	return b, append(findings, found...), err
 }
 
+// Check returns why there is nothing that a person can have meant to compare with: a
+// *workspace.SettingError where Options name no commit, and no folder; else nil.
+func Check(ctx context.Context, o workspace.Options) error {
+	if o.AgainstFolder != "" {
+		info, err := os.Stat(o.AgainstFolder)
+		if err == nil && !info.IsDir() {
+			err = errors.New("not a folder")
+		}
+		if err != nil {
+			return &workspace.SettingError{Name: "--against-folder", Err: err}
+		}
+	}
+	if o.Against == "" {
+		return nil
+	}
+	base, err := history.Base(ctx, o.Root, history.Start{Against: o.Against})
+	if errors.Is(err, history.ErrNoCommit) {
+		return &workspace.SettingError{Name: "--against", Err: err}
+	}
+	if base != nil {
+		base.Close()
+	}
+	return err
+}
+
 // compared returns the baseline with what differs from it, and what a change of fleet.yaml
 // does to all of its clusters. It closes files where that fails.
 func compared(ctx context.Context, w *workspace.Workspace, files history.Files) (*Baseline, finding.List, error) {
@@ -116,17 +142,20 @@ func (b *Baseline) Close() {
 
 // Steps returns what the way from the committed state of a cluster to the wanted files,
 // which p writes, does, and what is to be told of it. Without a commit there is nothing to
-// say.
+// say, and a cluster that the commit does not have comes.
 func (b *Baseline) Steps(ctx context.Context, c fleet.Cluster, ch toolchain.Chart, files manifest.Set, p tree.Plan) ([]report.Transition, finding.List, error) {
-	if b == nil || p.Empty() && !b.moved[c.Name] {
+	comes, err := b.comes(ctx, c, p)
+	switch {
+	case err != nil:
+		return nil, nil, err
+	case comes:
+		return []report.Transition{{Effect: Comes, Message: fmt.Sprintf("a new cluster: %s %s in the namespace %s", ch.Name, ch.Version, c.Spec.Namespace)}}, unusedAccepts(c, nil), nil
+	case b == nil, p.Empty() && !b.moved[c.Name]:
 		return nil, unusedAccepts(c, nil), nil
 	}
 	before, there, err := b.before(ctx, c)
-	if err != nil {
-		return nil, nil, err
-	}
-	if !there {
-		return []report.Transition{{Effect: "new", Message: fmt.Sprintf("a cluster of its own: %s %s in namespace %s", ch.Name, ch.Version, c.Spec.Namespace)}}, unusedAccepts(c, nil), nil
+	if err != nil || !there {
+		return nil, unusedAccepts(c, nil), err
 	}
 	after, err := b.after(c, ch, files)
 	if err != nil {
@@ -153,6 +182,20 @@ func (b *Baseline) Steps(ctx context.Context, c fleet.Cluster, ch toolchain.Char
 		}
 	}
 	return steps, append(findings, unusedAccepts(c, changes)...), nil
+}
+
+// Comes is the effect of a cluster that the commit does not have.
+const Comes = "comes"
+
+// comes reports whether the commit has no lock of the cluster. Where p writes nothing, the
+// cluster was built before; only a plan asks the commit then, as for nothing else would it
+// have to be asked about each cluster.
+func (b *Baseline) comes(ctx context.Context, c fleet.Cluster, p tree.Plan) (bool, error) {
+	if b == nil || p.Empty() && !b.OnlyLooks {
+		return false, nil
+	}
+	lock, err := b.tree.File(ctx, b.Paths(c.Name).Lock())
+	return err == nil && lock == nil, err
 }
 
 // judged returns the finding about a change: an error where it is refused and

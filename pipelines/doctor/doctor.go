@@ -33,17 +33,22 @@ func Run(ctx context.Context, o workspace.Options) (*report.Report, error) {
 	if err == nil && r != nil {
 		_, err = r.Schemas.Ready(r.Fleet.Spec.HostNames()[0])
 	}
-	if err != nil {
+	var setting *workspace.SettingError
+	switch {
+	case errors.As(err, &setting):
+		d.probe("setting", err, "")
+		return workspace.Sorted(d.out), nil
+	case err != nil:
 		workspace.Unfinished(d.out, "", err)
 		return workspace.Sorted(d.out), ctx.Err()
 	}
 	if r == nil {
-		d.probe("fleet", fmt.Errorf("%d errors in %s", d.out.Findings.Count(finding.Error), o.Dir), "")
+		d.probe("fleet", fmt.Errorf("%s in %s", plural(d.out.Findings.Count(finding.Error), "error"), o.Dir), "")
 		return workspace.Sorted(d.out), nil
 	}
 	defer r.Close()
 	d.tools(r.Fleet.Spec.Helm)
-	d.probe("fleet", nil, fmt.Sprintf("%d clusters in %s, Kubernetes %s", len(r.Fleet.Clusters), o.Dir, strings.Join(slices.Compact(r.Fleet.Spec.KubernetesVersions()), ", ")))
+	d.probe("fleet", nil, fmt.Sprintf("%s in %s, Kubernetes %s", plural(len(r.Fleet.Clusters), "cluster"), o.Dir, strings.Join(slices.Compact(r.Fleet.Spec.KubernetesVersions()), ", ")))
 	d.sealing(r)
 	d.charts(ctx, r)
 	d.around(ctx, r)
@@ -64,6 +69,18 @@ func (d *doctor) probe(name string, err error, detail string) {
 		})
 	}
 	d.out.Probes = append(d.out.Probes, p)
+}
+
+// note adds what is good to know: it is neither here, nor missing.
+func (d *doctor) note(name, detail string) {
+	d.out.Probes = append(d.out.Probes, report.Probe{Name: name, OK: true, Beside: true, Detail: detail})
+}
+
+func plural(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
 }
 
 func (d *doctor) git(ctx context.Context) {
@@ -99,7 +116,7 @@ func (d *doctor) sealing(r *workspace.Workspace) {
 		d.out.Findings = append(d.out.Findings, r.Certificates.Refused(c)...)
 	}
 	if len(named) == 0 {
-		d.probe("sealing", nil, "no certificate: charts that render a Secret will not build")
+		d.note("sealing", "no certificate: charts that render a Secret will not build")
 	}
 	for _, n := range named {
 		what := "certificate "
@@ -132,7 +149,7 @@ func (d *doctor) charts(ctx context.Context, r *workspace.Workspace) {
 		pinned++
 		d.chart(ctx, c, &lock.Chart)
 	}
-	d.probe("charts", nil, fmt.Sprintf("%d of %d clusters have a pinned chart", pinned, len(r.Clusters)))
+	d.probe("charts", nil, fmt.Sprintf("%d of %s with a pinned chart", pinned, plural(len(r.Clusters), "cluster")))
 }
 
 func (d *doctor) chart(ctx context.Context, c fleet.Cluster, pin *lockfile.ChartLock) {

@@ -25,7 +25,14 @@ func TestLikeIsToldOnce(t *testing.T) {
 		finding.Finding{Cluster: "team-002", Rule: "broken", Severity: finding.Error, Message: "it is broken"},
 		finding.Finding{File: "a.yaml", Line: 1, Cluster: "team-001", Rule: "broken", Severity: finding.Error, Message: "it is broken"},
 		finding.Finding{File: "b.yaml", Line: 1, Cluster: "team-002", Rule: "broken", Severity: finding.Error, Message: "it is broken"},
-		finding.Finding{File: "b.yaml", Line: 1, Cluster: "team-003", Rule: "broken", Severity: finding.Error, Message: "it is broken"})
+		finding.Finding{File: "b.yaml", Line: 1, Cluster: "team-003", Rule: "broken", Severity: finding.Error, Message: "it is broken"},
+		finding.Finding{File: "clusters/team-001/x", Cluster: "team-001", Rule: "stray", Severity: finding.Error, Message: "who wrote it"},
+		finding.Finding{File: "clusters/team-001/y", Cluster: "team-001", Rule: "stray", Severity: finding.Error, Message: "who wrote it"},
+		finding.Finding{File: "clusters/team-002/y", Cluster: "team-002", Rule: "stray", Severity: finding.Error, Message: "who wrote it"},
+		finding.Finding{File: "clusters/team-001/x", Line: 3, Cluster: "team-001", Rule: "old", Severity: finding.Warning, Message: "it is old"},
+		finding.Finding{File: "clusters/team-002/x", Line: 4, Cluster: "team-002", Rule: "old", Severity: finding.Warning, Message: "it is old"},
+		finding.Finding{File: "clusters/team-001/x", Line: 9, Cluster: "team-001", Rule: "old", Severity: finding.Warning, Message: "it is old"},
+		finding.Finding{File: "clusters/team-001/x", Line: 9, Cluster: "team-001", Rule: "old", Severity: finding.Warning, Message: "it is old"})
 	var got bytes.Buffer
 	if err := Write(&got, r, Options{}); err != nil {
 		t.Fatal(err)
@@ -35,6 +42,10 @@ func TestLikeIsToldOnce(t *testing.T) {
 error: it is broken [broken] (2 clusters: team-001, team-002)
 a.yaml:1: error: it is broken [broken]
 b.yaml:1: error: it is broken [broken] (2 clusters: team-002, team-003)
+clusters/team-001/x: error: who wrote it [stray]
+clusters/team-001/y: error: who wrote it [stray] (2 clusters: team-001, team-002)
+clusters/team-001/x:3: warning: it is old [old] (2 clusters: team-001, team-002)
+clusters/team-001/x:9: warning: it is old [old]
 300 notes ask for nothing: -v shows them
 300 clusters: 300 unchanged
 `

@@ -106,7 +106,7 @@ func inWord(b byte) bool {
 // of which nothing is known.
 var effects = []string{
 	"unknown", "data-lost", "empty-cluster", "refused-by-vcluster", "refused-by-api-server", "unreachable", "source-moves", "guard-lifted",
-	"kubernetes-moves", "workloads-affected", "left-running", "objects-left", "ignored", "credential-stale", "restart", "applied", "leaves", "new",
+	"kubernetes-moves", "workloads-affected", "left-running", "objects-left", "ignored", "credential-stale", "restart", "applied", "comes", "leaves",
 }
 
 func severityOf(p Planned) int {
@@ -168,7 +168,7 @@ func stepColor(s Transition) string {
 	switch {
 	case s.Change != "" && !s.Accepted:
 		return red
-	case s.Effect == "applied":
+	case s.Effect == "applied", s.Effect == "comes":
 		return faint
 	}
 	return yellow

@@ -83,7 +83,9 @@ func (t *textWriter) probes(probes []Probe) {
 	for _, p := range probes {
 		mark := t.paint(green, "ok  ")
 		switch {
-		case !p.OK && p.Beside:
+		case p.OK && p.Beside:
+			mark = t.paint(faint, "note")
+		case p.Beside:
 			mark = t.paint(yellow, "warn")
 		case !p.OK:
 			mark = t.paint(red, "fail")
@@ -295,6 +297,8 @@ func changedWord(r *Report) string {
 		return "registered"
 	case r.Command == "lock":
 		return "pinned"
+	case r.Command == "import":
+		return "imported"
 	default:
 		return "built"
 	}

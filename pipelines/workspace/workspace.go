@@ -145,7 +145,13 @@ type SettingError struct {
 	Err  error
 }
 
-func (e *SettingError) Error() string { return e.Name + ": " + e.Err.Error() }
+func (e *SettingError) Error() string {
+	if text := e.Err.Error(); strings.HasPrefix(text, e.Name) {
+		return text
+	}
+	return e.Name + ": " + e.Err.Error()
+}
+
 func (e *SettingError) Unwrap() error { return e.Err }
 
 // choose picks the clusters that Options.Names name, each once; all where it is
