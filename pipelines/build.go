@@ -34,7 +34,7 @@ func buildBy(ctx context.Context, o Options, begin func(context.Context, *worksp
 	if err := workspace.Sweep(ctx, &o); err != nil {
 		return nil, err
 	}
-	w, err := start(ctx, o, out)
+	w, err := workspace.Start(ctx, o, out)
 	if err != nil || w == nil {
 		return workspace.Sorted(out), err
 	}
@@ -54,7 +54,7 @@ func buildBy(ctx context.Context, o Options, begin func(context.Context, *worksp
 	if fleetwide.FailedOtherwise(out.Findings) {
 		return workspace.Sorted(out), nil
 	}
-	unknown, err := shared.UnknownInRoot(gone.Fleet, out.Findings)
+	unknown, err := shared.Unknown(gone.Fleet, out.Findings)
 	if err != nil {
 		return nil, err
 	}
@@ -79,7 +79,7 @@ func Check(ctx context.Context, o Options) (*report.Report, error) {
 	// What a check says rests on nothing that a run before it left.
 	o.DryRun, o.NoCache = true, true
 	out := &report.Report{Command: "check"}
-	w, err := start(ctx, o, out)
+	w, err := workspace.Start(ctx, o, out)
 	if err != nil || w == nil {
 		return workspace.Sorted(out), err
 	}
@@ -95,7 +95,7 @@ func Check(ctx context.Context, o Options) (*report.Report, error) {
 		return nil, err
 	}
 	out.Findings = append(out.Findings, gone.Findings...)
-	unknown, err := shared.UnknownInRoot(gone.Fleet, out.Findings)
+	unknown, err := shared.Unknown(gone.Fleet, out.Findings)
 	if err != nil {
 		return nil, err
 	}
@@ -128,7 +128,7 @@ func Plan(ctx context.Context, o Options) (*report.Report, error) {
 		return nil, err
 	}
 	out := &report.Report{Command: "plan"}
-	w, err := start(ctx, o, out)
+	w, err := workspace.Start(ctx, o, out)
 	if err != nil || w == nil {
 		return workspace.Sorted(out), err
 	}

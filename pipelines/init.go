@@ -200,6 +200,23 @@ func (i *beginning) ask(ctx context.Context, s *scaffold.Options) error {
 	return err
 }
 
+// certificateFrom reads the certificate, and says in words from where.
+func certificateFrom(ctx context.Context, o Options, source string) (data []byte, from string, err error) {
+	if source != "" {
+		data, err = host.SealingCertificateFrom(ctx, source)
+		return data, "the given source", err
+	}
+	if o.OpenHost == nil {
+		return nil, "", errors.New("there is no host cluster to ask for its sealing certificate")
+	}
+	asked, err := o.OpenHost(o.HostContext)
+	if err != nil {
+		return nil, "", err
+	}
+	data, err = host.SealingCertificate(ctx, asked, "", "")
+	return data, "the host's Sealed Secrets controller", err
+}
+
 // tried returns what is wrong with fleet.yaml as it would be written: what is there, Init
 // does not write again.
 func (i *beginning) tried(files []scaffold.File) (finding.List, error) {

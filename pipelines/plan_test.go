@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -63,6 +64,12 @@ func TestAStepThatBreaksIsRefused(t *testing.T) {
 			"[{change: namespace, from: one, to: elsewhere}]"},
 		"another range": {"vcluster-0.30.0", "vcluster-0.30.0", "  serviceCIDR: 10.50.0.0/16\n", "refused-by-vcluster service-cidr, restart, applied",
 			"[{change: service-cidr, from: 10.96.0.0/16, to: 10.50.0.0/16}]"},
+		"another database": {"vcluster-0.30.0", "vcluster-0.30.0", "  values: {controlPlane: {backingStore: {database: {embedded: {dataSource: \"sqlite:///data/b.db\"}}}}}\n",
+			"empty-cluster store, restart, applied", "[{change: store, from: default, to: \"sqlite:///data/b.db\"}]"},
+		"two on one file": {"vcluster-0.4.3", "vcluster-0.4.3", "  values: {replicas: 2}\n",
+			"refused-by-vcluster replicas, applied", "[{change: replicas, from: \"1\", to: \"2\"}]"},
+		"namespaces synced": {"vcluster-0.30.0", "vcluster-0.30.0", "  values: {sync: {toHost: {namespaces: {enabled: true, mappings: {byName: {a: b}}}}}}\n",
+			"refused-by-vcluster namespace-sync, objects-left, restart, applied", `[{change: namespace-sync, from: disabled, to: 'enabled, by name {"a":"b"}'}]`},
 		"another store": {"vcluster-0.30.0", "vcluster-0.30.0", "  values: {controlPlane: {backingStore: {etcd: {deploy: {enabled: true}}}}}\n",
 			"data-lost store, refused-by-vcluster workload, objects-left, applied", "[{change: store, from: embedded-database, to: deployed-etcd}, {change: workload, from: StatefulSet, to: Deployment}]"},
 	} {
@@ -297,4 +304,71 @@ subjects: [{kind: ServiceAccount, name: default}]
 		t.Fatal(err)
 	}
 	want("objects-left")
+}
+
+// What a change of fleet.yaml does to the Argo CD that runs is no cluster's step.
+func TestAStepOfTheFleet(t *testing.T) {
+	repo, options := planned(t, map[string]string{"one": "vcluster-0.4.3"})
+	fleetFile := string(repo.Read(t, "clusters/fleet.yaml"))
+	for lines, want := range map[string]string{
+		"":                              "",
+		"  argocd: {name: kasou}\n":     "",
+		"  argocd: {name: platform}\n":  "kasou-bootstrap stay beside it",
+		"  argocd: {namespace: argo}\n": "moves from namespace argocd to argo",
+		"  argocd: {namespace: argo, name: it}\n": "moves from namespace argocd to argo",
+	} {
+		repo.Write(t, "clusters/fleet.yaml", []byte(fleetFile+lines))
+		r := pipe(t, pipelines.Plan, options)
+		if has(r, baseline.RuleFleet) != (want != "") {
+			fleettest.Print(t, r)
+			t.Errorf("%q: the rules are %s", lines, rules(r))
+		}
+		for _, f := range r.Findings {
+			if f.Rule == baseline.RuleFleet && !strings.Contains(f.Message, want) {
+				t.Errorf("%q: %s", lines, f.Message)
+			}
+		}
+	}
+}
+
+// The line that a message says to write is accepted as it stands, whatever the values.
+func TestAnAcceptIsWrittenAsItIsSaid(t *testing.T) {
+	repo, options := planned(t, map[string]string{"one": "vcluster-0.36.1"})
+	line := regexp.MustCompile(`write (\{change: .*\}) into spec.accept`)
+	patches := strings.Repeat("a long path ", 20)
+	for _, values := range []string{
+		"{controlPlane: {statefulSet: {highAvailability: {replicas: 3}}}}",
+		"{controlPlane: {backingStore: {database: {embedded: {dataSource: \"sqlite:///a, b: {#'\"}}}}}",
+		"{controlPlane: {backingStore: {database: {embedded: {dataSource: \"sqlite:///\\\"\\u00e4\\n \\\\ \"}}}}}",
+		"{sync: {toHost: {namespaces: {enabled: true, mappings: {byName: {a: \"" + patches + "\", \"yes\": \"~\"}}}}}}",
+	} {
+		planSpec(t, repo, "one", "vcluster-0.36.1", "  values: "+values+"\n")
+		var accepts []string
+		for _, f := range pipe(t, pipelines.Plan, options).Findings {
+			if f.Rule == baseline.RuleRefused {
+				accepts = append(accepts, line.FindStringSubmatch(f.Hint)[1])
+			}
+		}
+		if len(accepts) == 0 {
+			t.Errorf("%s is not refused", values)
+		}
+		planSpec(t, repo, "one", "vcluster-0.36.1", "  values: "+values+"\n  accept: ["+strings.Join(accepts, ", ")+"]\n")
+		if r := pipe(t, pipelines.Plan, options); r.Failed() || has(r, baseline.RuleUnusedAccept) {
+			fleettest.Print(t, r)
+			t.Errorf("%s: what is said to be written is not accepted: %q", values, accepts)
+		}
+	}
+}
+
+// A cluster that takes another's place under a new name is not one that changes its bytes.
+func TestAPlanOfANewCluster(t *testing.T) {
+	repo, options := planned(t, map[string]string{"one": "vcluster-0.4.3"})
+	planSpec(t, repo, "uno", "vcluster-0.4.3", "")
+	if err := os.Remove(filepath.Join(repo.Root, "clusters/one/spec.yaml")); err != nil {
+		t.Fatal(err)
+	}
+	if r := pipe(t, pipelines.Plan, options); effects(r, "uno") != "comes" || effects(r, "one") != "leaves" {
+		fleettest.Print(t, r)
+		t.Errorf("uno: %q, one: %q", effects(r, "uno"), effects(r, "one"))
+	}
 }

@@ -156,6 +156,9 @@ func (c *ciCommand) run(cmd *cobra.Command, args []string) error {
 	if s.options.Against, err = before(c.env.Getenv); err != nil {
 		return err
 	}
+	if s.options.MergesInto, err = mergesInto(c.env.Getenv); err != nil {
+		return err
+	}
 	switch pipeline {
 	case "drift":
 		return c.lookForDrift(cmd, s, mode)

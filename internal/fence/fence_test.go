@@ -49,6 +49,8 @@ var below = map[string][]string{
 		"vcluster", "workspace"},
 	"drift": {"argocd", "chart", "cluster", "credential", "fleetwide", "history", "host", "live", "register", "report", "retire", "seal",
 		"workspace"},
+	"doctor":  {"conform", "history", "host", "report", "workspace"},
+	"pin":     {"chart", "host", "report", "seal", "workspace"},
 	"upgrade": {"baseline", "chart", "history", "report", "transition", "workspace"},
 }
 

@@ -1,12 +1,14 @@
 package argocd
 
 import (
+	"fmt"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/yaml"
 
 	"kasou/pipelines/fleet"
+	"kasou/pipelines/manifest"
 )
 
 // The guards in the annotation that the sync options stand in.
@@ -28,6 +30,12 @@ type Deployed struct {
 	// Host is the cluster that the Application deploys to, by its server or its name, and
 	// Namespace the one there.
 	Host, Namespace string
+	// In is the namespace of the Application itself, and Project its AppProject.
+	In, Project string
+	// Source is what it reads: REPOSITORY at REVISION, PATH.
+	Source string
+	// Automated says that Argo CD syncs it without a person.
+	Automated bool
 	// Cascade says that what the Application deployed goes with it.
 	Cascade bool
 	// Guarded says that Argo CD does not prune the object of the file.
@@ -43,9 +51,20 @@ func Read(file []byte) Deployed {
 	}
 	u := unstructured.Unstructured{Object: object}
 	destination, _, _ := unstructured.NestedStringMap(object, "spec", "destination")
+	source, _, _ := unstructured.NestedMap(object, "spec", "source")
+	_, automated, _ := unstructured.NestedMap(object, "spec", "syncPolicy", "automated")
 	annotations := u.GetAnnotations()
 	return Deployed{
-		Host: fleet.Destination{Server: destination["server"], Name: destination["name"]}.String(), Namespace: destination["namespace"], Cascade: len(u.GetFinalizers()) > 0,
+		In: u.GetNamespace(), Project: manifest.Text(object, "spec", "project"), Automated: automated,
+		Source: sourceOf(source), Host: fleet.Destination{Server: destination["server"], Name: destination["name"]}.String(), Namespace: destination["namespace"], Cascade: len(u.GetFinalizers()) > 0,
 		Guarded: Guarded(annotations, PruneGuard) && Guarded(annotations, DeleteGuard),
 	}
+}
+
+// sourceOf returns what an Application reads; empty where it says nothing of it.
+func sourceOf(source map[string]any) string {
+	if len(source) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%s at %s, %s", manifest.Text(source, "repoURL"), manifest.Text(source, "targetRevision"), manifest.Text(source, "path"))
 }

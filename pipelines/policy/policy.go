@@ -64,6 +64,7 @@ func (c *checker) object(o Object) {
 	if c.argoCD(o, kind) {
 		return
 	}
+	c.kubeconfig(o, kind)
 	cluster, known := c.Scopes.scopeOf(kind)
 	namespace := manifest.Text(o.Fields, "metadata", "namespace")
 	if cluster {
@@ -87,7 +88,25 @@ func (c *checker) object(o Object) {
 		c.add(o, RuleNamespace, fmt.Sprintf("%s is of the namespace %q, and the cluster's own is %q", name(o, kind), namespace, own),
 			"leave it out; if it is meant, "+c.word(kind, namespace))
 	default:
+		if cluster {
+			c.hostWide(o, kind)
+		}
 		c.binding(o, kind)
+	}
+}
+
+// hostWide holds an object without a namespace, of a kind that charts need, to what
+// is the cluster's own.
+func (c *checker) hostWide(o Object, kind Kind) {
+	if !carries(manifest.Text(o.Fields, "metadata", "name"), c.Cluster.Name) {
+		c.add(o, RuleClusterScoped, name(o, kind)+" does not carry the cluster's name: it could be the host's, or another cluster's",
+			"name it after the cluster; if it is meant, "+c.word(kind, ""))
+	}
+	if kind.Kind != "ClusterRole" {
+		return
+	}
+	if unbounded := rights(o.Fields); unbounded != "" {
+		c.add(o, RuleRights, name(o, kind)+" "+unbounded, "name the groups, resources and verbs that are needed; if it is meant, "+c.word(kind, ""))
 	}
 }
 
@@ -110,18 +129,36 @@ func (c *checker) argoCD(o Object, kind Kind) (refused bool) {
 			"leave it out by the chart's values; kasou register makes the cluster's own Secret")
 		return true
 	}
-	if kind.Group == "argoproj.io" && !c.allowed(kind, manifest.Text(o.Fields, "metadata", "namespace"), manifest.Text(o.Fields, "metadata", "name")) {
+	namespace := manifest.Text(o.Fields, "metadata", "namespace")
+	what := told(o.Fields, kind)
+	switch {
+	case what == "" && kind.Group != "argoproj.io", c.allowed(kind, namespace, manifest.Text(o.Fields, "metadata", "name")):
+		return false
+	case what != "":
+		c.add(o, RuleArgoCD, name(o, kind)+" "+what, "take the annotation out; if it is meant, "+c.word(kind, namespace))
+	default:
 		c.add(o, RuleArgoCD, name(o, kind)+" tells Argo CD what to deploy",
-			"put it where your other Applications are; if it is meant, "+c.word(kind, manifest.Text(o.Fields, "metadata", "namespace")))
-		return true
+			"put it where your other Applications are; if it is meant, "+c.word(kind, namespace))
 	}
-	return false
+	return true
+}
+
+// kubeconfig refuses a Secret in the place of one that vcluster writes: kasou register
+// takes the credential that it signs from vc-NAME.
+func (c *checker) kubeconfig(o Object, kind Kind) {
+	secret := manifest.Text(o.Fields, "metadata", "name")
+	own := secret == "vc-"+c.Cluster.Name || o.Extra && strings.HasPrefix(secret, "vc-")
+	if kind.Kind != "Secret" && kind.Kind != sealedSecret || !own {
+		return
+	}
+	c.add(o, RuleKubeconfig, name(o, kind)+" has the name of a Secret that vcluster writes, from which kasou register takes a credential",
+		"give it another name, and refer to that by the chart's values")
 }
 
 // binding wants a role that is the cluster's own, and subjects of its own
 // namespace: nothing that a chart brings may hand the host to it.
 func (c *checker) binding(o Object, kind Kind) {
-	if kind.Group != "rbac.authorization.k8s.io" || kind.Kind != "ClusterRoleBinding" && kind.Kind != "RoleBinding" {
+	if kind.Group != rbacGroup || kind.Kind != "ClusterRoleBinding" && kind.Kind != "RoleBinding" {
 		return
 	}
 	role := Kind{Group: kind.Group, Kind: manifest.Text(o.Fields, "roleRef", "kind")}

@@ -25,9 +25,24 @@ func objects(t *testing.T, text string) []policy.Object {
 	return all
 }
 
+// rules returns a ClusterRole of the cluster's own name with one rule.
+func rules(rule string) string {
+	return "apiVersion: " + rbac + "/v1\nkind: ClusterRole\nmetadata: {name: vc-dev}\nrules: [" + rule + "]\n"
+}
+
+// sealed returns a SealedSecret of that name.
+func sealed(name string) string {
+	return "apiVersion: bitnami.com/v1alpha1\nkind: SealedSecret\nmetadata: {name: " + name + "}\nspec: {encryptedData: {config: AgB}}\n"
+}
+
+// annotated returns an object with an annotation of Argo CD's.
+func annotated(kind, annotation string) string {
+	return "apiVersion: v1\nkind: " + kind + "\nmetadata: {name: a, annotations: {argocd.argoproj.io/" + annotation + "}}\n"
+}
+
 func TestCheck(t *testing.T) {
-	role := "apiVersion: " + rbac + "/v1\nkind: ClusterRole\nmetadata: {name: own}\n---\n"
-	binding := role + "apiVersion: " + rbac + "/v1\nkind: ClusterRoleBinding\nmetadata: {name: b}\nroleRef: {kind: ClusterRole, name: own}\n"
+	role := "apiVersion: " + rbac + "/v1\nkind: ClusterRole\nmetadata: {name: vc-dev}\n---\n"
+	binding := role + "apiVersion: " + rbac + "/v1\nkind: ClusterRoleBinding\nmetadata: {name: dev}\nroleRef: {kind: ClusterRole, name: vc-dev}\n"
 	for _, test := range []struct {
 		name, text string
 		allow      []fleet.Allowed
@@ -80,6 +95,44 @@ func TestCheck(t *testing.T) {
 			want: []finding.Rule{policy.RuleArgoCD},
 		},
 		{name: "an Application", text: "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: a}\n", want: []finding.Rule{policy.RuleArgoCD}},
+		{
+			name: "the host's own role", text: "apiVersion: " + rbac + "/v1\nkind: ClusterRole\nmetadata: {name: cluster-admin}\nrules: []\n",
+			want: []finding.Rule{policy.RuleClusterScoped},
+		},
+		{name: "a name that has the cluster's in a word", text: "apiVersion: " + rbac + "/v1\nkind: ClusterRole\nmetadata: {name: vc-develop-v-xdev}\n", want: []finding.Rule{policy.RuleClusterScoped}},
+		{name: "every verb", text: rules("{apiGroups: [apps], resources: [deployments], verbs: ['*']}"), want: []finding.Rule{policy.RuleRights}},
+		{name: "every group", text: rules("{apiGroups: ['*'], resources: [pods], verbs: [get]}"), want: []finding.Rule{policy.RuleRights}},
+		{name: "every resource", text: rules("{apiGroups: ['', apps], resources: ['*'], verbs: [get]}"), want: []finding.Rule{policy.RuleRights}},
+		{name: "every resource of a group of its own", text: rules("{apiGroups: [subresources.kubevirt.io], resources: ['*'], verbs: [get]}")},
+		{name: "escalation", text: rules("{apiGroups: [" + rbac + "], resources: [clusterroles], verbs: [get, escalate]}"), want: []finding.Rule{policy.RuleRights}},
+		{name: "any URL", text: rules("{nonResourceURLs: [/], verbs: ['*']}"), want: []finding.Rule{policy.RuleRights}},
+		{name: "any account", text: rules("{apiGroups: [''], resources: [serviceaccounts/token], verbs: [create]}"), want: []finding.Rule{policy.RuleRights}},
+		{name: "what charts need", text: rules("{apiGroups: [''], resources: [nodes, nodes/proxy, secrets], verbs: [get, list, watch]}")},
+		{name: "other roles' rules", text: strings.Replace(rules(""), "rules:", "aggregationRule: {clusterRoleSelectors: [{}]}\nrules:", 1), want: []finding.Rule{policy.RuleRights}},
+		{
+			name: "rules for the host's roles", text: strings.Replace(rules(""), "name: vc-dev", "name: vc-dev, labels: {"+rbac+"/aggregate-to-view: 'true'}", 1),
+			want: []finding.Rule{policy.RuleRights},
+		},
+		{
+			name: "every verb, allowed", text: rules("{apiGroups: ['*'], resources: ['*'], verbs: ['*']}"),
+			allow: []fleet.Allowed{{Group: rbac, Kind: "ClusterRole", Name: "vc-dev"}},
+		},
+		{name: "no guard", text: annotated("PersistentVolumeClaim", "sync-options: 'ServerSideApply=true, Delete=true'"), want: []finding.Rule{policy.RuleArgoCD}},
+		{name: "made anew", text: annotated("Service", "sync-options: 'Force=true,Replace=true'"), want: []finding.Rule{policy.RuleArgoCD}},
+		{name: "made anew, allowed", text: annotated("Service", "sync-options: 'Force=true,Replace=true'"), allow: []fleet.Allowed{{Kind: "Service"}}},
+		{name: "a Job that is made anew", text: annotated("Job", "sync-options: 'Force=true,Replace=true'")},
+		{name: "a removal that waits", text: annotated("ConfigMap", "sync-options: Prune=confirm"), want: []finding.Rule{policy.RuleArgoCD}},
+		{name: "guarded twice", text: annotated("ConfigMap", "sync-options: 'Prune=false,Delete=false,SkipDryRunOnMissingResource=true'")},
+		{name: "skipped", text: annotated("ConfigMap", "hook: 'Skip'"), want: []finding.Rule{policy.RuleArgoCD}},
+		{name: "a claim as a hook", text: annotated("PersistentVolumeClaim", "hook: PreSync"), want: []finding.Rule{policy.RuleArgoCD}},
+		{name: "a claim as a hook of Helm's", text: "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: a, annotations: {helm.sh/hook: pre-install}}\n", want: []finding.Rule{policy.RuleArgoCD}},
+		{name: "a Job as a hook", text: "apiVersion: batch/v1\nkind: Job\nmetadata: {name: a, annotations: {helm.sh/hook: pre-install}}\n"},
+		{name: "the kubeconfig", text: sealed("vc-dev"), want: []finding.Rule{policy.RuleKubeconfig}},
+		{name: "the kubeconfig, allowed", text: sealed("vc-dev"), allow: []fleet.Allowed{{Group: "bitnami.com", Kind: "SealedSecret"}}, want: []finding.Rule{policy.RuleKubeconfig}},
+		{name: "another cluster's, by an extra", text: sealed("vc-other"), extra: true, want: []finding.Rule{policy.RuleKubeconfig}},
+		{name: "a chart's configuration", text: sealed("vc-config-dev")},
+		{name: "a Secret of an extra", text: sealed("database"), extra: true},
+		{name: "a wave", text: annotated("Service", "sync-wave: '-1'")},
 		{
 			name: "an Application, allowed", text: "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: a}\n",
 			allow: []fleet.Allowed{{Group: "argoproj.io", Kind: "Application"}},

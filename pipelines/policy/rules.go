@@ -15,6 +15,11 @@ const (
 	// RuleBinding: a binding to a role, or of a subject, that is not the
 	// cluster's own.
 	RuleBinding finding.Rule = "policy-binding"
+	// RuleRights: a ClusterRole that is as good as cluster-admin.
+	RuleRights finding.Rule = "policy-rights"
+	// RuleKubeconfig: a Secret in the place of the one that vcluster writes its
+	// kubeconfig into.
+	RuleKubeconfig finding.Rule = "policy-kubeconfig"
 	// RuleArgoCD: an object that tells Argo CD itself what to do.
 	RuleArgoCD finding.Rule = "policy-argocd"
 	// RuleUnusedAllow: an entry of spec.allow that allows nothing.

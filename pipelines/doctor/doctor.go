@@ -1,4 +1,5 @@
-package pipelines
+// Package doctor looks whether all that kasou needs is here.
+package doctor
 
 import (
 	"context"
@@ -20,20 +21,20 @@ import (
 	"kasou/pipelines/workspace"
 )
 
-// RuleDoctor: something that a build needs is not here.
-const RuleDoctor finding.Rule = "doctor-missing"
+// RuleMissing: something that a build needs is not here.
+const RuleMissing finding.Rule = "doctor-missing"
 
-// Doctor looks at everything that a build needs, and changes nothing but the
+// Run looks at everything that a build needs, and changes nothing but the
 // cache. Each probe says what it found; a probe that failed is also a finding.
-func Doctor(ctx context.Context, o Options) (*report.Report, error) {
+func Run(ctx context.Context, o workspace.Options) (*report.Report, error) {
 	d := &doctor{Options: o, out: &report.Report{Command: "doctor"}}
 	d.git(ctx)
 	d.cache()
-	r, err := start(ctx, o, d.out)
+	r, err := workspace.Start(ctx, o, d.out)
 	if err == nil && r != nil {
 		_, err = r.Schemas.Ready(r.Fleet.Spec.HostNames()[0])
 	}
-	var setting *SettingError
+	var setting *workspace.SettingError
 	switch {
 	case errors.As(err, &setting):
 		d.probe("setting", err, "")
@@ -56,7 +57,7 @@ func Doctor(ctx context.Context, o Options) (*report.Report, error) {
 }
 
 type doctor struct {
-	Options
+	workspace.Options
 	out *report.Report
 	// unread says that git does not read the repository.
 	unread bool
@@ -67,7 +68,7 @@ func (d *doctor) probe(name string, err error, detail string) {
 	if err != nil {
 		p.Detail = err.Error()
 		d.out.Findings = append(d.out.Findings, finding.Finding{
-			Rule: RuleDoctor, Severity: finding.Error, Message: name + ": " + p.Detail,
+			Rule: RuleMissing, Severity: finding.Error, Message: name + ": " + p.Detail,
 		})
 	}
 	d.out.Probes = append(d.out.Probes, p)
@@ -89,7 +90,7 @@ func (d *doctor) git(ctx context.Context) {
 	out, err := exec.CommandContext(ctx, "git", "version").Output()
 	if err != nil {
 		err = fmt.Errorf("the git command does not run (%w): install git", err)
-	} else if base, errBase := history.Base(ctx, d.Root, "", false); base != nil {
+	} else if base, errBase := history.Base(ctx, d.Root, history.Start{}); base != nil {
 		base.Close()
 	} else if unread, ok := errors.AsType[*history.UnreadError](errBase); ok {
 		err = unread

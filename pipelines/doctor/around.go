@@ -1,4 +1,4 @@
-package pipelines
+package doctor
 
 import (
 	"cmp"
@@ -40,7 +40,7 @@ func (d *doctor) around(ctx context.Context, r *workspace.Workspace) {
 // warn adds a probe that failed, and a warning at its place.
 func (d *doctor) warn(name string, at finding.Finding) {
 	d.out.Probes = append(d.out.Probes, report.Probe{Name: name, Beside: true, Detail: at.Message})
-	at.Rule, at.Severity, at.Message = RuleDoctor, finding.Warning, name+": "+at.Message
+	at.Rule, at.Severity, at.Message = RuleMissing, finding.Warning, name+": "+at.Message
 	d.out.Findings = append(d.out.Findings, at)
 }
 
@@ -68,7 +68,7 @@ func (d *doctor) remote(ctx context.Context, r *workspace.Workspace) {
 		return // which is said already
 	}
 	wanted := r.Fleet.Spec.Repository.URL
-	at := r.Fleet.Finding(finding.Warning, RuleDoctor, []string{"spec", "repository", "url"}, "", "")
+	at := r.Fleet.Finding(finding.Warning, RuleMissing, []string{"spec", "repository", "url"}, "", "")
 	out, err := exec.CommandContext(ctx, "git", "-C", d.Root, "config", "--get-regexp", `^remote\..*\.url$`).Output()
 	if err != nil {
 		at.Message = "the repository has no remote, and Argo CD reads " + wanted
@@ -236,7 +236,7 @@ func (d *doctor) hosts(ctx context.Context, r *workspace.Workspace) {
 	argocd, err := r.Hosts.ArgoCD()
 	switch own := r.Hosts.Of(fleet.Cluster{Spec: fleet.ClusterSpec{Host: names[0]}}); {
 	case err != nil:
-		at := r.Fleet.Finding(finding.Warning, RuleDoctor, []string{"spec", "argocd"}, err.Error(), "Write spec.argocd.context; without it kasou drift --live and retire --live do not see Argo CD.")
+		at := r.Fleet.Finding(finding.Warning, RuleMissing, []string{"spec", "argocd"}, err.Error(), "Write spec.argocd.context; without it kasou drift --live and retire --live do not see Argo CD.")
 		probes = append(probes, hostProbe{name: "argocd", wrong: &at})
 	case len(names) > 1 || argocd != own:
 		version, err := versionOf(ctx, argocd)
@@ -305,7 +305,7 @@ func answers(ctx context.Context, r *workspace.Workspace, name string) hostProbe
 		return hostProbe{wrong: &finding.Finding{Message: err.Error(), Hint: "Choose the host with " + choose + "; without it only kasou register and drift --live fail."}}
 	}
 	if wanted := r.Fleet.Spec.HostOf(name).KubernetesVersion; minor(version) != minor(wanted) {
-		at := r.Fleet.Finding(finding.Warning, RuleDoctor, field,
+		at := r.Fleet.Finding(finding.Warning, RuleMissing, field,
 			fmt.Sprintf("%s has Kubernetes %s, and fleet.yaml says %s", shown(asked), version, wanted),
 			"Correct "+strings.Join(field, ".")+", or choose the host with "+choose+".")
 		return hostProbe{wrong: &at}

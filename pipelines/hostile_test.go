@@ -1,0 +1,55 @@
+package pipelines_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"kasou/internal/fleettest"
+	"kasou/pipelines"
+	"kasou/pipelines/finding"
+	"kasou/pipelines/tree"
+)
+
+// Argo CD fetches submodules, and a checkout in CI does not: an empty folder hides
+// whatever they hold.
+func TestASubmoduleInTheClustersFolder(t *testing.T) {
+	repo, builder, checker, _ := signed(t)
+	evil := fleettest.Repo{Root: t.TempDir()}
+	evil.Write(t, "pod.yaml", []byte("apiVersion: v1\nkind: Pod\nmetadata: {name: evil}\n"))
+	evil.Commit(t)
+	const at = "clusters/one/manifests/debug"
+	repo.Git(t, "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", evil.Root, at)
+	repo.Git(t, "submodule", "--quiet", "deinit", "--force", "--all")
+	repo.Commit(t)
+	if entries, err := os.ReadDir(filepath.Join(repo.Root, at)); err != nil || len(entries) > 0 {
+		t.Fatalf("the working copy has the submodule: %v, %v", entries, err)
+	}
+	found(t, pipe(t, pipelines.Check, checker), tree.RuleSubmodule, finding.Error)
+	found(t, pipe(t, pipelines.Build, builder), tree.RuleSubmodule, finding.Error)
+}
+
+func TestSubmodules(t *testing.T) {
+	repo, _, checker, _ := signed(t)
+	for name, test := range map[string]struct {
+		modules string
+		fails   bool
+	}{
+		"beside the clusters folder": {"[submodule \"a\"]\n\tpath = charts/vcluster\n\turl = x\n", false},
+		"in a folder left alone":     {"[submodule \"a\"]\n\tpath = clusters/_charts\n\turl = x\n", false},
+		"a name that begins alike":   {"[submodule \"a\"]\n\tpath = clusters-of-others\n", false},
+		"no path":                    {"[submodule \"a\"]\n\turl = clusters/one\n", false},
+		"in quotes, over two lines":  {"[submodule \"a\"] path = \"clus\\\nters/root/a\"\n", true},
+		"a way around":               {"[submodule \"a\"]\n\tpath = charts/../clusters//one/manifests\n", true},
+		"the second":                 {"[submodule \"a\"]\npath = b\n[submodule \"c\"]\npath = clusters/one\n", true},
+		"behind a remark":            {"# path = clusters/one\n[submodule \"a\"]\r\n\tPath = \"clusters/one\" ; path\r\n", true},
+		"in a remark":                {"# path = clusters/one\n", false},
+	} {
+		repo.Write(t, ".gitmodules", []byte(test.modules))
+		r := pipe(t, pipelines.Check, checker)
+		if r.Failed() != test.fails || has(r, tree.RuleSubmodule) != test.fails {
+			fleettest.Print(t, r)
+			t.Errorf("%s: failed %v", name, r.Failed())
+		}
+	}
+}
