@@ -213,7 +213,7 @@ func certificateFrom(ctx context.Context, o Options, source string) (data []byte
 	if err != nil {
 		return nil, "", err
 	}
-	data, err = host.SealingCertificate(ctx, asked, "", "")
+	data, err = host.SealingCertificate(ctx, asked, "")
 	return data, "the host's Sealed Secrets controller", err
 }
 
