@@ -125,7 +125,7 @@ func (c Change) Refused() bool { return c.Name != "" }
 // where nothing that is deployed changes.
 func Compare(before, after Side) []Change {
 	if all := elsewhere(before, after); len(all) > 0 {
-		return append(all, applicationChanges(before.Application, after.Application)...)
+		return append(all, applicationChanges(after.Name, before.Application, after.Application)...)
 	}
 	var all []Change
 	all = append(all, chartChanges(before, after)...)
@@ -140,7 +140,7 @@ func Compare(before, after Side) []Change {
 	all = append(all, objectChanges(before, after)...)
 	all = append(all, endpointChanges(before, after)...)
 	all = append(all, credentialChanges(before, after)...)
-	all = append(all, applicationChanges(before.Application, after.Application)...)
+	all = append(all, applicationChanges(after.Name, before.Application, after.Application)...)
 	slices.SortStableFunc(all, worst)
 	return all
 }
