@@ -2,6 +2,7 @@ package pipelines
 
 import (
 	"context"
+	"slices"
 
 	"kasou/pipelines/baseline"
 	"kasou/pipelines/cluster"
@@ -137,7 +138,8 @@ func Plan(ctx context.Context, o Options) (*report.Report, error) {
 	if err := b.Build(ctx, out); err != nil {
 		return nil, err
 	}
-	if !b.HasBaseline() {
+	known := func(f finding.Finding) bool { return f.Rule == baseline.RuleBaseUnknown }
+	if !b.HasBaseline() && !slices.ContainsFunc(out.Findings, known) {
 		out.Findings = append(out.Findings, w.Fleet.Finding(finding.Warning, baseline.RuleBaseUnknown, nil,
 			"what the change does to clusters that run is not known: nothing is committed here to compare with",
 			"Commit what runs first, or name a checkout of it with --against-folder."))

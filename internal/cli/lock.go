@@ -115,19 +115,22 @@ func (f *flags) showSealKey(c *cobra.Command, names []string, others bool) error
 		return usagef("--seal-key prints text")
 	}
 	value := f.env.Getenv(seal.KeyEnv)
-	out := c.OutOrStdout()
+	var out strings.Builder
 	if value == "" {
 		made, err := seal.NewKey()
 		if err != nil {
 			return err
 		}
 		value = made
-		fmt.Fprintf(out, "# Keep it where CI keeps its secrets, bound to the branch that builds, and\n# nowhere in git. Whoever has it can sign registrations.\n%s=%s\n\n", seal.KeyEnv, value)
+		fmt.Fprintf(&out, "# Keep it where CI keeps its secrets, bound to the branch that builds, and\n# nowhere in git. Whoever has it can sign registrations.\n%s=%s\n\n", seal.KeyEnv, value)
 	}
 	key, err := seal.ParseKey(value)
 	if err != nil {
 		return usageError{err}
 	}
-	fmt.Fprintf(out, "# Into spec.sealing of fleet.yaml.\npublicKey: %s\n", key.Public())
+	fmt.Fprintf(&out, "# Into spec.sealing of fleet.yaml.\npublicKey: %s\n", key.Public())
+	if _, err := c.OutOrStdout().Write([]byte(out.String())); err != nil {
+		return fmt.Errorf("writing the key: %w", err)
+	}
 	return nil
 }

@@ -72,12 +72,16 @@ func Open(ctx context.Context, w *workspace.Workspace) (b *Baseline, findings fi
 		return compared(ctx, w, folder)
 	}
 	base, err := history.Base(ctx, w.Root, history.Start{Against: w.Against, BeforeMerge: w.BeforeMerge, Into: w.MergesInto})
+	unknown := finding.Warning
+	if w.BeforeMerge {
+		unknown = finding.Error // HEAD has the change already: nothing would be refused
+	}
+	if unread, ok := errors.AsType[*history.UnreadError](err); ok {
+		return nil, finding.List{w.Fleet.Finding(unknown, RuleBaseUnknown, nil,
+			"what the change does to clusters that run is not known: "+unread.Reason, "Run kasou where git reads the repository.")}, nil
+	}
 	if errors.Is(err, history.ErrNoCommit) {
-		severity := finding.Warning
-		if w.BeforeMerge {
-			severity = finding.Error // HEAD has the change already: nothing would be refused
-		}
-		findings = finding.List{w.Fleet.Finding(severity, RuleBaseUnknown, nil,
+		findings = finding.List{w.Fleet.Finding(unknown, RuleBaseUnknown, nil,
 			"what the whole change does to clusters that run is not known: "+err.Error(), "Fetch more of its history (fetch-depth: 0).")}
 		base, err = history.Base(ctx, w.Root, history.Start{})
 	}
@@ -104,7 +108,7 @@ func Check(ctx context.Context, o workspace.Options) error {
 		return nil
 	}
 	base, err := history.Base(ctx, o.Root, history.Start{Against: o.Against})
-	if errors.Is(err, history.ErrNoCommit) {
+	if _, unread := errors.AsType[*history.UnreadError](err); unread || errors.Is(err, history.ErrNoCommit) {
 		return &workspace.SettingError{Name: "--against", Err: err}
 	}
 	if base != nil {

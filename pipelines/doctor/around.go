@@ -64,6 +64,9 @@ func (d *doctor) permissions(r *workspace.Workspace) {
 
 // remote compares the remotes of the repository with what Argo CD is told to read.
 func (d *doctor) remote(ctx context.Context, r *workspace.Workspace) {
+	if d.unread {
+		return // which is said already
+	}
 	wanted := r.Fleet.Spec.Repository.URL
 	at := r.Fleet.Finding(finding.Warning, RuleMissing, []string{"spec", "repository", "url"}, "", "")
 	out, err := exec.CommandContext(ctx, "git", "-C", d.Root, "config", "--get-regexp", `^remote\..*\.url$`).Output()

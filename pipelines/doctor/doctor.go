@@ -13,6 +13,7 @@ import (
 
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
+	"kasou/pipelines/history"
 	"kasou/pipelines/lockfile"
 	"kasou/pipelines/report"
 	"kasou/pipelines/toolchain"
@@ -58,6 +59,8 @@ func Run(ctx context.Context, o workspace.Options) (*report.Report, error) {
 type doctor struct {
 	workspace.Options
 	out *report.Report
+	// unread says that git does not read the repository.
+	unread bool
 }
 
 func (d *doctor) probe(name string, err error, detail string) {
@@ -87,7 +90,12 @@ func (d *doctor) git(ctx context.Context) {
 	out, err := exec.CommandContext(ctx, "git", "version").Output()
 	if err != nil {
 		err = fmt.Errorf("the git command does not run (%w): install git", err)
+	} else if base, errBase := history.Base(ctx, d.Root, history.Start{}); base != nil {
+		base.Close()
+	} else if unread, ok := errors.AsType[*history.UnreadError](errBase); ok {
+		err = unread
 	}
+	d.unread = err != nil
 	d.probe("git", err, strings.TrimSpace(strings.TrimPrefix(string(out), "git version ")))
 }
 

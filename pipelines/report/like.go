@@ -77,6 +77,12 @@ func Likes(all finding.List) []Like {
 	return likes
 }
 
+// sameBut reports whether two say the same of two files, and the second of no line.
+func (l Like) sameBut(next Like) bool {
+	return next.Line == 0 && l.Rule == next.Rule && l.Severity == next.Severity && l.Message == next.Message && l.Hint == next.Hint &&
+		slices.Equal(l.Clusters, next.Clusters)
+}
+
 // asksForNothing reports whether the finding is a note without anything to do.
 func asksForNothing(f finding.Finding) bool { return f.Severity == finding.Note && f.Hint == "" }
 

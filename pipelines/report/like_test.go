@@ -61,6 +61,31 @@ clusters/team-001/x:9: warning: it is old [old]
 	}
 }
 
+// What files of one cluster want alike stands once, below the last of them.
+func TestAHintOfSeveralFilesStandsOnce(t *testing.T) {
+	r := &Report{Command: "check"}
+	for _, file := range []string{"a", "b", "c"} {
+		r.Findings = append(r.Findings, finding.Finding{File: file, Cluster: "one", Rule: "gone", Severity: finding.Error, Message: "it is gone", Hint: "Build."})
+	}
+	r.Findings = append(r.Findings, finding.Finding{File: "d", Cluster: "one", Rule: "gone", Severity: finding.Error, Message: "it is gone", Hint: "Look."})
+	for _, verbose := range []bool{false, true} {
+		var got bytes.Buffer
+		if err := Write(&got, r, Options{Verbose: verbose}); err != nil {
+			t.Fatal(err)
+		}
+		want := `a: error: it is gone [gone]
+b: error: it is gone [gone]
+c: error: it is gone [gone]
+  Build.
+d: error: it is gone [gone]
+  Look.
+`
+		if got.String() != want {
+			t.Errorf("got\n%s\nwant\n%s", got.String(), want)
+		}
+	}
+}
+
 // What changes alike is shown once, with three names; with -v, and byte for byte, each
 // cluster stands alone.
 func TestChangedAlikeIsShownOnce(t *testing.T) {
