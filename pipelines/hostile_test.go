@@ -1,14 +1,17 @@
 package pipelines_test
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"testing"
 
 	"kasou/internal/fleettest"
+	"kasou/internal/sealtest"
 	"kasou/pipelines"
 	"kasou/pipelines/finding"
 	"kasou/pipelines/tree"
+	"kasou/pipelines/trust"
 )
 
 // Argo CD fetches submodules, and a checkout in CI does not: an empty folder hides
@@ -52,4 +55,34 @@ func TestSubmodules(t *testing.T) {
 			t.Errorf("%s: failed %v", name, r.Failed())
 		}
 	}
+}
+
+// Whoever replaces the sealing certificate by one of their own reads all that CI seals
+// from then on.
+func TestANewSealingCertificate(t *testing.T) {
+	repo, _, checker, _ := signed(t)
+	warned := func(name string, want bool) {
+		t.Helper()
+		r := pipe(t, pipelines.Check, checker)
+		if has(r, trust.RuleNewCertificate) != want {
+			fleettest.Print(t, r)
+			t.Errorf("%s: warned %v", name, !want)
+		}
+	}
+	warned("nothing changed", false)
+	mine, fleetFile := repo.Read(t, "clusters/sealed-secrets.crt"), repo.Read(t, "clusters/fleet.yaml")
+	repo.Write(t, "clusters/sealed-secrets.crt", sealtest.NewKeyPair(t).Certificate)
+	warned("another key", true)
+	repo.Commit(t)
+	warned("against the commit before HEAD", true)
+	repo.Git(t, "commit", "-qm", "later", "--allow-empty")
+	warned("two commits later", false)
+	repo.Write(t, "clusters/other.crt", mine)
+	repo.Write(t, "clusters/fleet.yaml", bytes.Replace(fleetFile, []byte("sealed-secrets.crt"), []byte("other.crt"), 1))
+	warned("another file with another key", true)
+	repo.Write(t, "clusters/other.crt", repo.Read(t, "clusters/sealed-secrets.crt"))
+	if err := os.Remove(filepath.Join(repo.Root, "clusters/sealed-secrets.crt")); err != nil {
+		t.Fatal(err)
+	}
+	warned("the file renamed", false)
 }
