@@ -10,6 +10,8 @@ import (
 	"kasou/internal/sealtest"
 	"kasou/pipelines"
 	"kasou/pipelines/finding"
+	"kasou/pipelines/policy"
+	"kasou/pipelines/report"
 	"kasou/pipelines/tree"
 	"kasou/pipelines/trust"
 )
@@ -89,4 +91,22 @@ func TestANewSealingCertificate(t *testing.T) {
 		t.Fatal(err)
 	}
 	warned("the file renamed", false)
+}
+
+// An extra that was copied to another cluster of a shared namespace is one object to the
+// API server.
+func TestAnExtraOfTwoClustersInOneNamespace(t *testing.T) {
+	repo, builder, checker, _ := signed(t)
+	const quota = "apiVersion: v1\nkind: ResourceQuota\nmetadata: {name: quota}\nspec: {hard: {pods: \"9\"}}\n"
+	for _, cluster := range []string{"three", "two"} {
+		repo.Write(t, "charts/"+cluster+"/Chart.yaml", []byte("apiVersion: v2\nname: "+cluster+"\nversion: 1.0.0\n"))
+		repo.Write(t, "charts/"+cluster+"/templates/a.yaml", []byte("apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: \"{{ .Release.Name }}\"}\n"))
+		repo.Cluster(t, cluster, "  chart: {path: charts/"+cluster+"}\n  namespace: shared\n  shareNamespace: true\n")
+		repo.Write(t, "clusters/"+cluster+"/extra/quota.yaml", []byte(quota))
+	}
+	for _, r := range []*report.Report{pipe(t, pipelines.Build, builder), pipe(t, pipelines.Check, checker)} {
+		found(t, r, policy.RuleTwice, finding.Error)
+	}
+	repo.Write(t, "clusters/two/extra/quota.yaml", bytes.Replace([]byte(quota), []byte("name: quota"), []byte("name: own"), 1))
+	fleettest.MustPass(t, pipe(t, pipelines.Build, builder), nil)
 }

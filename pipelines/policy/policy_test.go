@@ -180,3 +180,47 @@ func TestObjectsRefusesWhatKubernetesDoesNotTake(t *testing.T) {
 		}
 	}
 }
+
+// Two Applications that claim one object undo each other.
+func TestAnObjectOfTwoClusters(t *testing.T) {
+	const text = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n"
+	in := func(namespace string) string {
+		return strings.Replace(text, "name: a", "name: a, namespace: "+namespace, 1)
+	}
+	role := "apiVersion: " + rbac + "/v1\nkind: ClusterRole\nmetadata: {name: vc-a-v-b-v-c}\n"
+	spec := func(namespace string) fleet.ClusterSpec { return fleet.ClusterSpec{Namespace: namespace} }
+	shared := fleet.ClusterSpec{Namespace: "both", ShareNamespace: true}
+	monitoring := fleet.ClusterSpec{Namespace: "a", Allow: []fleet.Allowed{{Kind: "ConfigMap", Namespace: "monitoring"}}}
+	elsewhere := spec("b")
+	elsewhere.Host = "eu"
+	for name, test := range map[string]struct {
+		first, second fleet.ClusterSpec
+		one, two      string
+		want          int
+	}{
+		"namespaces of their own":       {spec("a"), spec("b"), text, text, 0},
+		"a shared namespace":            {shared, shared, text, text, 1},
+		"said and not said":             {shared, shared, text, in("both"), 1},
+		"another kind":                  {shared, shared, text, strings.Replace(text, "ConfigMap", "ServiceAccount", 1), 0},
+		"a namespace of neither":        {monitoring, monitoring, in("monitoring"), in("monitoring"), 1},
+		"no namespace":                  {spec("b-v-c"), spec("c"), role, role, 1},
+		"no namespace, on other hosts":  {spec("a"), elsewhere, role, role, 0},
+		"another name, no namespace":    {spec("a"), spec("b"), role, strings.Replace(role, "v-c", "v-d", 1), 0},
+		"a name that Argo CD makes up":  {shared, shared, strings.Replace(text, "name", "generateName", 1), strings.Replace(text, "name", "generateName", 1), 0},
+		"only one of the two has it":    {shared, shared, text, "", 0},
+		"another version of that group": {shared, shared, "apiVersion: batch/v1\nkind: CronJob\nmetadata: {name: a}\n", "apiVersion: batch/v1beta1\nkind: CronJob\nmetadata: {name: a}\n", 1},
+	} {
+		var all policy.Fleet
+		for cluster, brings := range map[string]struct {
+			spec fleet.ClusterSpec
+			text string
+		}{"a": {test.first, test.one}, "a-v-b": {test.second, test.two}} {
+			c := fleet.Cluster{Name: cluster, File: "clusters/" + cluster + "/spec.yaml", Spec: brings.spec}
+			all.Put(c, policy.Check(policy.Request{Cluster: c, Objects: objects(t, brings.text)}).Outside)
+		}
+		found := all.Twice()
+		if len(found) != test.want || test.want > 0 && (found[0].Cluster != "a-v-b" || !strings.Contains(found[0].Message, "also of cluster a (")) {
+			t.Errorf("%s: %v", name, found)
+		}
+	}
+}

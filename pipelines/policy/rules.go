@@ -22,6 +22,8 @@ const (
 	RuleKubeconfig finding.Rule = "policy-kubeconfig"
 	// RuleArgoCD: an object that tells Argo CD itself what to do.
 	RuleArgoCD finding.Rule = "policy-argocd"
+	// RuleTwice: two clusters bring one object.
+	RuleTwice finding.Rule = "policy-two-clusters"
 	// RuleUnusedAllow: an entry of spec.allow that allows nothing.
 	RuleUnusedAllow finding.Rule = "policy-unused-allow"
 )
