@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"kasou/internal/fleettest"
 	"kasou/internal/sealtest"
 	"kasou/pipelines"
@@ -14,6 +16,7 @@ import (
 	"kasou/pipelines/report"
 	"kasou/pipelines/tree"
 	"kasou/pipelines/trust"
+	"kasou/pipelines/workspace"
 )
 
 // Argo CD fetches submodules, and a checkout in CI does not: an empty folder hides
@@ -109,4 +112,24 @@ func TestAnExtraOfTwoClustersInOneNamespace(t *testing.T) {
 	}
 	repo.Write(t, "clusters/two/extra/quota.yaml", bytes.Replace([]byte(quota), []byte("name: quota"), []byte("name: own"), 1))
 	fleettest.MustPass(t, pipe(t, pipelines.Build, builder), nil)
+}
+
+// A sparse checkout without a cluster is no order to remove it.
+func TestASparseCheckout(t *testing.T) {
+	repo, builder, checker, _ := signed(t)
+	repo.Cluster(t, "two", "  chart: {path: charts/c}\n")
+	fleettest.MustPass(t, pipe(t, pipelines.Build, builder), nil)
+	repo.Commit(t)
+	repo.Git(t, "sparse-checkout", "set", "--no-cone", "/*", "!/other/")
+	fleettest.MustPass(t, pipe(t, pipelines.Check, checker), nil)
+	repo.Git(t, "sparse-checkout", "set", "--no-cone", "/*", "!/clusters/two/")
+	before := snapshot(t, repo.Root)
+	for _, p := range []pipelines.Pipeline{pipelines.Check, pipelines.Build, pipelines.Plan} {
+		found(t, pipe(t, p, builder), workspace.RuleNotCheckedOut, finding.Error)
+	}
+	if diff := cmp.Diff(before, snapshot(t, repo.Root)); diff != "" {
+		t.Errorf("written:\n%s", diff)
+	}
+	repo.Git(t, "sparse-checkout", "disable")
+	fleettest.MustPass(t, pipe(t, pipelines.Check, checker), nil)
 }
