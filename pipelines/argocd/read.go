@@ -28,6 +28,8 @@ type Deployed struct {
 	// Host is the cluster that the Application deploys to, by its server or its name, and
 	// Namespace the one there.
 	Host, Namespace string
+	// Home is the namespace that the object stands in.
+	Home string
 	// Repository, Revision and Path are what the Application reads, and Project is its
 	// AppProject.
 	Repository, Revision, Path, Project string
@@ -56,6 +58,7 @@ func Read(file []byte) Deployed {
 	annotations := u.GetAnnotations()
 	return Deployed{
 		Host: fleet.Destination{Server: destination["server"], Name: destination["name"]}.String(), Namespace: destination["namespace"], Cascade: len(u.GetFinalizers()) > 0,
+		Home:       u.GetNamespace(),
 		Repository: text("source", "repoURL"), Revision: text("source", "targetRevision"), Path: text("source", "path"),
 		Project: text("project"), Automated: automated,
 		Guarded: Guarded(annotations, PruneGuard) && Guarded(annotations, DeleteGuard),

@@ -126,8 +126,8 @@ func (b *Baseline) Steps(ctx context.Context, c fleet.Cluster, ch toolchain.Char
 			Accepted: change.Refused() && accepted(c, change),
 		})
 		if f, ok := judged(c, change, cause); ok {
-			if change.About == transition.ByRepository {
-				f = b.Fleet.Finding(f.Severity, f.Rule, []string{"spec", "repository"}, f.Message, f.Hint)
+			if at, ofAll := fleetCauses[change.About]; ofAll {
+				f = b.Fleet.Finding(f.Severity, f.Rule, at, f.Message, f.Hint)
 				f.Cluster = c.Name
 			}
 			findings = append(findings, f)
@@ -214,6 +214,11 @@ var causes = map[transition.Cause][]string{
 	transition.ByChart: {"spec", "chart"}, transition.ByNamespace: {"spec", "namespace"}, transition.ByHost: {"spec", "host"},
 	transition.ByServer: {"spec", "server"}, transition.ByServiceCIDR: {"spec", "serviceCIDR"}, transition.ByValues: {"spec", "values"}, transition.ByEndpoint: {"spec", "endpoint"},
 	transition.ByArgoCD: {"spec", "argocd"}, transition.ByRetire: {"spec", "retire"},
+}
+
+// fleetCauses are where in fleet.yaml a change comes from.
+var fleetCauses = map[transition.Cause][]string{
+	transition.ByRepository: {"spec", "repository"}, transition.ByArgoCDNamespace: {"spec", "argocd", "namespace"},
 }
 
 // quoted returns a text as YAML would have it in a flow mapping.
@@ -342,7 +347,7 @@ func (b *Baseline) side(cluster string, files manifest.Set) (transition.Side, er
 			a := argocd.Read(files[name].Bytes)
 			s.Host, s.Namespace, s.Cascade = a.Host, a.Namespace, a.Cascade
 			s.Application = transition.Application{
-				Repository: a.Repository, Revision: a.Revision, Path: a.Path, Project: a.Project, Manual: !a.Automated, Guarded: a.Guarded,
+				Home: a.Home, Repository: a.Repository, Revision: a.Revision, Path: a.Path, Project: a.Project, Manual: !a.Automated, Guarded: a.Guarded,
 			}
 		case name == b.Paths(cluster).Registration():
 			s.Registered = true
@@ -352,7 +357,7 @@ func (b *Baseline) side(cluster string, files manifest.Set) (transition.Side, er
 					return s, fmt.Errorf("%s: %w", name, d.Err)
 				}
 				if d.Object != nil {
-					s.Objects = append(s.Objects, d.Object)
+					s.Objects = append(s.Objects, transition.Items(d.Object)...)
 				}
 			}
 		}

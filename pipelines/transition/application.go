@@ -7,6 +7,8 @@ import (
 
 // Application is what Argo CD is told about a cluster beside its objects.
 type Application struct {
+	// Home is the namespace that it stands in, which is Argo CD's own.
+	Home string
 	// Repository, Revision and Path are what it reads the manifests from.
 	Repository, Revision, Path string
 	// Project is the AppProject, which says what may be deployed.
@@ -30,6 +32,13 @@ func applicationChanges(before, after Side) []Change {
 			Effect: SourceMoves, From: from, To: to, About: ByRepository,
 			Message: fmt.Sprintf("Argo CD no longer reads %s, but %s: what stands there, this check has not seen", from, to),
 			Hint:    "Look at what is there, and who can write to it.",
+		})
+	}
+	if was.Home != now.Home {
+		all = append(all, Change{
+			Effect: Unguarded, From: was.Home, To: now.Home, About: ByArgoCDNamespace,
+			Message: fmt.Sprintf("the Application is made anew in the namespace %s: the one in %s stays, and both deploy the cluster", now.Home, was.Home),
+			Hint:    "Delete the one that stays without its objects: argocd app delete --cascade=false.",
 		})
 	}
 	if was.Project != now.Project {

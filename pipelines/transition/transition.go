@@ -112,6 +112,7 @@ const (
 	ByHost
 	ByEndpoint
 	ByArgoCD
+	ByArgoCDNamespace
 	ByRepository
 	ByRetire
 )

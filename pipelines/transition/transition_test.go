@@ -44,6 +44,21 @@ func image(image string) func(*transition.Side) {
 	}
 }
 
+func TestItems(t *testing.T) {
+	pod := transition.Object{"kind": "Pod"}
+	list := transition.Object{"kind": "List", "items": []any{map[string]any{"kind": "Pod"}, map[string]any{"kind": "PodList", "items": []any{map[string]any{"kind": "Pod"}}}, 1}}
+	if got := transition.Items(list); len(got) != 2 || got[0]["kind"] != "Pod" || got[1]["kind"] != "Pod" {
+		t.Error(got)
+	}
+	if got := transition.Items(pod); len(got) != 1 {
+		t.Error(got)
+	}
+	config := transition.Object{"kind": "ConfigMap", "items": []any{}}
+	if got := transition.Items(config); len(got) != 1 {
+		t.Error(got)
+	}
+}
+
 func stop(s *transition.Side) { s.Objects[0]["spec"].(map[string]any)["replicas"] = int64(0) }
 
 // mounted has the control plane's volume claim mounted there.
@@ -233,6 +248,7 @@ func TestCompare(t *testing.T) {
 		"another repository":   {application(), application("evil.git", "main", "clusters/dev/manifests"), []string{"source-moves "}},
 		"another branch":       {application(), application("a.git", "evil", "clusters/dev/manifests"), []string{"source-moves "}},
 		"another folder":       {application(), application("a.git", "main", "evil/dev/manifests"), []string{"source-moves "}},
+		"another Argo CD": {application(), func(s *transition.Side) { application()(s); s.Application.Home = "argo2" }, []string{"unguarded "}},
 		"no Application yet":   {same, application(), nil},
 		"another project":      {application(), func(s *transition.Side) { application()(s); s.Application.Project = "default" }, []string{"unguarded "}},
 		"cascade":              {application(), func(s *transition.Side) { application()(s); s.Cascade = true }, []string{"unguarded "}},
