@@ -248,7 +248,7 @@ func TestCompare(t *testing.T) {
 		"another repository":   {application(), application("evil.git", "main", "clusters/dev/manifests"), []string{"source-moves "}},
 		"another branch":       {application(), application("a.git", "evil", "clusters/dev/manifests"), []string{"source-moves "}},
 		"another folder":       {application(), application("a.git", "main", "evil/dev/manifests"), []string{"source-moves "}},
-		"another Argo CD": {application(), func(s *transition.Side) { application()(s); s.Application.Home = "argo2" }, []string{"unguarded "}},
+		"another Argo CD":      {application(), func(s *transition.Side) { application()(s); s.Application.Home = "argo2" }, []string{"unguarded "}},
 		"no Application yet":   {same, application(), nil},
 		"another project":      {application(), func(s *transition.Side) { application()(s); s.Application.Project = "default" }, []string{"unguarded "}},
 		"cascade":              {application(), func(s *transition.Side) { application()(s); s.Cascade = true }, []string{"unguarded "}},
