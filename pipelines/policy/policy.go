@@ -23,6 +23,8 @@ type Request struct {
 	// ClusterScoped are the kinds without a namespace that the chart may render.
 	ClusterScoped []Kind
 	Scopes        Scopes
+	// Doors are those of the whole fleet.
+	Doors Doors
 	// Objects are all but kasou's own.
 	Objects []Object
 }
@@ -96,6 +98,7 @@ func (c *checker) object(o Object) {
 			c.hostWide(o, kind)
 		}
 		c.binding(o, kind)
+		c.hosts(o, kind)
 	}
 }
 

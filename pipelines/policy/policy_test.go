@@ -224,3 +224,38 @@ func TestAnObjectOfTwoClusters(t *testing.T) {
 		}
 	}
 }
+
+func TestANameOfAnotherClustersAPIServer(t *testing.T) {
+	on := true
+	at := func(name, host string) fleet.Cluster {
+		return fleet.Cluster{Name: name, Spec: fleet.ClusterSpec{Namespace: name, Ingress: &fleet.Ingress{Enabled: &on, Host: host}}}
+	}
+	dev, other := at("dev", "dev.example.com"), at("other", "Other.example.com")
+	other.Spec.Endpoint = &fleet.Endpoint{NodePort: &fleet.NodePortEndpoint{Host: "nodes.example.com", Port: 30443}, Gateway: &fleet.GatewayEndpoint{Host: "gateway.example.com"}}
+	ingress := func(host string) string {
+		return "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: a}\nspec: {rules: [{host: a.example.com}, {host: " + host + "}]}\n"
+	}
+	for text, want := range map[string]int{
+		ingress("dev.example.com"):       0,
+		ingress("other.example.com"):     1,
+		ingress("OTHER.example.com."):    1,
+		ingress("gateway.example.com"):   1,
+		ingress("nodes.example.com"):     0,
+		ingress("'*.example.com'"):       0,
+		ingress("app.other.example.com"): 0,
+		"apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: {name: a}\nspec: {hostnames: [other.example.com]}\n":                           1,
+		"apiVersion: externaldns.k8s.io/v1alpha1\nkind: DNSEndpoint\nmetadata: {name: a}\nspec: {endpoints: [{dnsName: other.example.com}]}\n":               1,
+		"apiVersion: v1\nkind: Service\nmetadata: {name: a, annotations: {external-dns.alpha.kubernetes.io/hostname: 'a.example.com, other.example.com'}}\n": 1,
+		"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {host: other.example.com}\n":                                                            0,
+	} {
+		r := policy.Request{Cluster: dev, Doors: policy.DoorsOf([]fleet.Cluster{dev, other}), Objects: objects(t, text)}
+		found := policy.Check(r).Findings
+		if len(found) != want || want > 0 && (found[0].Rule != policy.RuleHost || !strings.Contains(found[0].Message, "cluster other")) {
+			t.Errorf("%s: %v", text, found)
+		}
+		r.Cluster.Spec.Allow = []fleet.Allowed{{Group: "networking.k8s.io", Kind: "Ingress"}}
+		if found := policy.Check(r).Findings; strings.Contains(text, "Ingress") && len(found) > 0 {
+			t.Errorf("%s, allowed: %v", text, found)
+		}
+	}
+}
