@@ -39,7 +39,7 @@ var values = []string{"difference", "exposure", "finding", "position", "fleet", 
 var below = map[string][]string{
 	"toolchain": {"render", "seal", "conform"},
 	"trust":     {"argocd", "history", "seal"},
-	"workspace": {"chart", "conform", "host", "report", "seal", "trust"},
+	"workspace": {"chart", "conform", "history", "host", "report", "seal", "trust"},
 	"baseline":  {"argocd", "chart", "history", "report", "transition", "workspace"},
 	"origin":    {"conform", "render", "vcluster"},
 	"register":  {"argocd", "host", "report", "seal", "vcluster", "workspace"},

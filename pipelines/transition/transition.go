@@ -114,6 +114,7 @@ const (
 	ByEndpoint
 	ByPodSecurity
 	ByArgoCD
+	ByArgoCDNamespace
 	ByRepository
 	ByRetire
 )
