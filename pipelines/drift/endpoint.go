@@ -182,7 +182,11 @@ func (e *endpoint) certificateRows(ctx context.Context) []report.Row {
 	if e.cred != nil && e.cred.ServerName != "" {
 		name = e.cred.ServerName
 	}
-	chain, err := host.Served(ctx, e.cluster.Spec.Server, name, host.Options{Timeout: 10 * time.Second})
+	var chain []*x509.Certificate
+	err := e.reach.ask(ctx, e.cluster.Spec.Server, func() (err error) {
+		chain, err = host.Served(ctx, e.cluster.Spec.Server, name, host.Options{Timeout: e.reach.patience})
+		return err
+	})
 	switch {
 	case ctx.Err() != nil:
 		return nil
@@ -252,7 +256,7 @@ func (e *endpoint) nameRows(ctx context.Context) []report.Row {
 	if _, err := netip.ParseAddr(e.hostname); err == nil || ctx.Err() != nil {
 		return nil
 	}
-	found, err := host.Addresses(ctx, e.hostname)
+	found, err := e.reach.addresses(ctx, e.hostname)
 	if ctx.Err() != nil {
 		return nil
 	}
@@ -302,7 +306,7 @@ func (e *endpoint) addresses(ctx context.Context) (all []netip.Addr, byName bool
 		if _, err := netip.ParseAddr(p); err != nil {
 			byName = true
 		}
-		found, err := host.Addresses(ctx, p)
+		found, err := e.reach.addresses(ctx, p)
 		if err != nil {
 			return nil, byName, fmt.Errorf("%s publishes %s, which cannot be resolved from here", e.through, p)
 		}
