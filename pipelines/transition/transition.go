@@ -6,6 +6,7 @@ package transition
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 )
 
@@ -18,6 +19,8 @@ type Side struct {
 	// Host is the cluster that it runs on, as Argo CD knows it; empty where that is not
 	// known.
 	Host string
+	// SameHost: the host before is this one, which Argo CD knew otherwise.
+	SameHost bool
 	// Namespace on the host, and Server at which Argo CD reaches the cluster.
 	Namespace, Server string
 	// ServiceCIDR of the virtual cluster, empty where it finds it by itself.
@@ -136,6 +139,10 @@ func Compare(before, after Side) []Change {
 	all = append(all, endpointChanges(before, after)...)
 	all = append(all, credentialChanges(before, after)...)
 	all = append(all, applicationChanges(before.Application, after.Application)...)
+	if before.Host != after.Host && before.Host != "" && after.SameHost {
+		all = append(all, Change{Effect: Applied, From: before.Host, To: after.Host, About: ByHost,
+			Message: fmt.Sprintf("Argo CD deploys it to %s in place of %s, which is the same cluster", after.Host, before.Host)})
+	}
 	slices.SortStableFunc(all, worst)
 	return all
 }
@@ -144,11 +151,11 @@ func Compare(before, after Side) []Change {
 func elsewhere(before, after Side) []Change {
 	const hint = "Make a new cluster beside it, move what is in it, and retire the old one."
 	var all []Change
-	if before.Host != after.Host && before.Host != "" && after.Host != "" {
+	if before.Host != after.Host && before.Host != "" && after.Host != "" && !after.SameHost {
 		all = append(all, Change{
 			Effect: Empty, Name: "host", From: before.Host, To: after.Host, About: ByHost,
 			Message: "on another host it is another, empty cluster; the one on " + before.Host + " stays there, and nobody watches it",
-			Hint:    hint + " If both are one cluster to Argo CD, nothing moves.",
+			Hint:    hint + " If both are one cluster, write " + before.Host + " into sameAs of the host in fleet.yaml.",
 		})
 	}
 	if before.Namespace != after.Namespace {
