@@ -7,7 +7,10 @@ package transition
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
+
+	"kasou/pipelines/manifest"
 )
 
 // Side is a cluster as it was committed, or as it is wanted.
@@ -191,9 +194,52 @@ func rangeChanges(before, after Side) []Change {
 // credentialChanges: the server is part of what Argo CD knows the cluster by, and
 // the serving certificate has the names of its start.
 func credentialChanges(before, after Side) []Change {
-	if !before.Registered || before.Server == after.Server {
+	switch {
+	case !before.Registered:
+		return nil
+	case before.Server != after.Server:
+		return []Change{serverChange(before, after)}
+	case before.Values == nil || after.Values == nil || exported(before) == exported(after):
 		return nil
 	}
+	return []Change{{
+		Effect: StaleCredential, About: ByValues,
+		Message: "the kubeconfig that vcluster exports becomes another one (exportKubeConfig): Argo CD's credential is of the one before, and works until that ends",
+		Hint:    "Run kasou register once the vcluster has restarted.",
+	}}
+}
+
+// exported returns what decides which credential a vcluster exports, but for the server.
+func exported(s Side) string {
+	parts, _ := manifest.At(s.Values, "exportKubeConfig").(map[string]any)
+	parts = maps.Clone(parts)
+	maps.DeleteFunc(parts, func(key string, value any) bool {
+		// kasou register reads the default Secret alone.
+		return key == "server" || key == "secret" || key == "additionalSecrets" || !set(value)
+	})
+	return fmt.Sprint(parts)
+}
+
+// set reports whether a value says more than a chart's default of nothing: "", false, or a
+// map of such.
+func set(value any) bool {
+	switch v := value.(type) {
+	case string:
+		return v != ""
+	case bool:
+		return v
+	case map[string]any:
+		for _, inner := range v {
+			if set(inner) {
+				return true
+			}
+		}
+		return false
+	}
+	return !empty(value)
+}
+
+func serverChange(before, after Side) Change {
 	c := Change{
 		Effect: StaleCredential, From: before.Server, To: after.Server, About: ByServer,
 		Message: "Argo CD's credential is of " + before.Server + ": its Applications that deploy into the cluster fail until it is registered anew",
@@ -202,5 +248,5 @@ func credentialChanges(before, after Side) []Change {
 	if stillServed(before.Server, after) {
 		c.Message = "Argo CD's credential is of " + before.Server + ", which is served as before: it works until that goes"
 	}
-	return []Change{c}
+	return c
 }
