@@ -169,6 +169,7 @@ func (b *Baseline) Steps(ctx context.Context, c fleet.Cluster, ch toolchain.Char
 	if err != nil {
 		return nil, nil, err
 	}
+	after.SameHost = b.Fleet.Spec.IsHost(c.Spec.Host, before.Host)
 	changes := transition.Compare(before, after)
 	var steps []report.Transition
 	var findings finding.List
