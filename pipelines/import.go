@@ -4,9 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
-	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -15,7 +13,6 @@ import (
 
 	"sigs.k8s.io/yaml"
 
-	"kasou/pipelines/argocd"
 	"kasou/pipelines/chart"
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
@@ -29,14 +26,8 @@ import (
 	"kasou/pipelines/workspace"
 )
 
-const (
-	// RuleImportKnown: a cluster of the tree has a spec.yaml already.
-	RuleImportKnown finding.Rule = "import-known"
-	// RuleImportDiffers: an object of the tree is another one than kasou writes.
-	RuleImportDiffers finding.Rule = "import-differs"
-	// RuleImportRenamed: Argo CD knows something under a name that kasou does not give.
-	RuleImportRenamed finding.Rule = "import-renamed"
-)
+// RuleImportKnown: a cluster of the tree has a spec.yaml already.
+const RuleImportKnown finding.Rule = "import-known"
 
 // Import says which tree is to become specs.
 type Import struct {
@@ -103,7 +94,7 @@ func (im *importing) one(ctx context.Context, c handmade.Cluster) error {
 			Message: "the cluster has a spec.yaml, which is left as it is", Hint: "Delete it first to have it imported anew."})
 		return nil
 	}
-	spec := im.spec(c)
+	spec := c.Spec(im.fleet, im.Host, im.chart(c))
 	t, err := im.trial(ctx, c, &spec)
 	if err != nil {
 		workspace.Unfinished(im.out, c.Name, err)
@@ -115,7 +106,7 @@ func (im *importing) one(ctx context.Context, c handmade.Cluster) error {
 		im.out.Clusters = append(im.out.Clusters, report.Cluster{Name: c.Name, Status: report.Failed})
 		return nil
 	}
-	im.compare(c, file, t.documents)
+	im.out.Findings = append(im.out.Findings, c.Differences(im.Dir, t.documents)...)
 	if !im.DryRun {
 		if err := disk.Create(im.Root, file, t.spec); err != nil && !errors.Is(err, fs.ErrExist) {
 			return err
@@ -127,120 +118,16 @@ func (im *importing) one(ctx context.Context, c handmade.Cluster) error {
 	return nil
 }
 
-// spec returns what the tree says of a cluster, without its values and what the fleet
-// says anyway.
-func (im *importing) spec(c handmade.Cluster) fleet.ClusterSpec {
-	s := fleet.ClusterSpec{Chart: im.chart(c), Host: im.Host}
-	defaults := fleet.ClusterSpec{}
-	if im.fleet.Spec.Defaults != nil {
-		defaults = *im.fleet.Spec.Defaults
+// chart returns where the cluster's chart comes from.
+func (im *importing) chart(c handmade.Cluster) fleet.Chart {
+	if local := im.local(c); local != (fleet.Chart{}) {
+		return local
 	}
-	if c.Namespace != c.Name {
-		s.Namespace = c.Namespace
-	}
-	if c.ServiceCIDR != "" && c.ServiceCIDR != im.fleet.Spec.HostOf(im.host()).ServiceCIDR {
-		s.ServiceCIDR = c.ServiceCIDR
-	}
-	if c.Host != "" {
-		on := true
-		s.Ingress = &fleet.Ingress{Enabled: &on, Host: c.Host, ClassName: c.ClassName}
-		if defaults.Ingress != nil && defaults.Ingress.ClassName == c.ClassName {
-			s.Ingress.ClassName = ""
-		}
-	}
-	if c.Host == "" && defaults.Ingress != nil && defaults.Ingress.Enabled != nil && *defaults.Ingress.Enabled {
-		off := false
-		s.Ingress = &fleet.Ingress{Enabled: &off}
-	}
-	if c.Gateway != nil {
-		s.Endpoint = &fleet.Endpoint{Gateway: c.Gateway} // for Ways: the fleet's defaults may say the same
-	}
-	if ways := s.Ways(); c.Server != "" && (len(ways) == 0 || c.Server != ways[0].URL()) {
-		s.Server = c.Server
-	}
-	s.Endpoint = im.endpoint(c)
-	if len(c.PodSecurity) > 0 {
-		s.PodSecurity = &fleet.PodSecurity{Enforce: c.PodSecurity["enforce"], Audit: c.PodSecurity["audit"], Warn: c.PodSecurity["warn"]}
-	}
-	s.ArgoCD = im.argocd(c)
-	return s
-}
-
-// endpoint returns the gateway of a cluster, without what the fleet's defaults say anyway,
-// and turns the ways in off that the defaults would add; nil where nothing is left.
-func (im *importing) endpoint(c handmade.Cluster) *fleet.Endpoint {
-	shared := fleet.Endpoint{}
-	if d := im.fleet.Spec.Defaults; d != nil && d.Endpoint != nil {
-		shared = *d.Endpoint
-	}
-	own, off := fleet.Endpoint{}, false
-	if c.Gateway != nil {
-		own.Gateway = beyondDefault(*c.Gateway, cmp.Or(shared.Gateway, &fleet.GatewayEndpoint{}), c.Name)
-	} else if g := shared.Gateway; g != nil && g.Host != "" {
-		own.Gateway = &fleet.GatewayEndpoint{Enabled: &off}
-	}
-	if l := shared.LoadBalancer; l != nil && l.Host != "" {
-		own.LoadBalancer = &fleet.LoadBalancerEndpoint{Enabled: &off}
-	}
-	if n := shared.NodePort; n != nil && n.Host != "" {
-		own.NodePort = &fleet.NodePortEndpoint{Enabled: &off}
-	}
-	if own == (fleet.Endpoint{}) {
-		return nil
-	}
-	return &own
-}
-
-// beyondDefault returns what a cluster's gateway says that the default one does not; nil
-// where that is nothing.
-func beyondDefault(own fleet.GatewayEndpoint, shared *fleet.GatewayEndpoint, cluster string) *fleet.GatewayEndpoint {
-	if slices.Equal(own.ParentRefs, shared.ParentRefs) {
-		own.ParentRefs = nil
-	}
-	if shared.Enabled != nil && !*shared.Enabled {
-		on := true
-		own.Enabled = &on
-	} else if own.Host == fleet.WithName(shared.Host, cluster) && own.ParentRefs == nil && maps.Equal(own.Annotations, shared.Annotations) {
-		return nil
-	}
-	return &own
-}
-
-// argocd returns what the Application says otherwise than the fleet; nil for nothing.
-func (im *importing) argocd(c handmade.Cluster) *fleet.ArgoCD {
-	if c.Application == "" {
-		return nil
-	}
-	var a fleet.ArgoCD
-	projects := im.fleet.Spec.ArgoCD.ProjectNames()
-	if slices.Contains(projects, c.Project) && projects[0] != c.Project {
-		a.Project = c.Project
-	}
-	if !c.Automated {
-		off := false
-		a.Automated = &off
-	}
-	if a == (fleet.ArgoCD{}) {
-		return nil
-	}
-	return &a
-}
-
-// chart returns where the cluster's chart comes from; nil where the fleet's defaults say
-// the same.
-func (im *importing) chart(c handmade.Cluster) *fleet.Chart {
-	wanted := im.local(c)
-	defaults := fleet.Chart{}
+	repository := scaffold.Chart.Repository
 	if d := im.fleet.Spec.Defaults; d != nil && d.Chart != nil {
-		defaults = *d.Chart
+		repository = cmp.Or(d.Chart.Repository, repository)
 	}
-	if wanted == (fleet.Chart{}) {
-		wanted = fleet.Chart{Repository: cmp.Or(defaults.Repository, scaffold.Chart.Repository), Name: c.Chart, Version: c.Version}
-	}
-	if wanted == defaults {
-		return nil
-	}
-	return &wanted
+	return fleet.Chart{Repository: repository, Name: c.Chart, Version: c.Version}
 }
 
 // local returns the chart in the folder of archives: NAME-VERSION.tgz, or the folder
@@ -350,14 +237,6 @@ func (im *importing) values(ctx context.Context, o Options, c handmade.Cluster, 
 	return nil, nil
 }
 
-// host returns the name of the host that the clusters are on.
-func (im *importing) host() string {
-	if im.Host != "" || im.fleet.Spec.Defaults == nil {
-		return im.Host
-	}
-	return im.fleet.Spec.Defaults.Host
-}
-
 // copyShared copies what a build of one cluster reads beside its spec.
 func (im *importing) copyShared(dir string, local *fleet.Chart) error {
 	files := []string{im.fleet.File}
@@ -413,38 +292,6 @@ func writeSpec(o Options, c handmade.Cluster, spec fleet.ClusterSpec) ([]byte, e
 		return nil, err
 	}
 	return text, os.WriteFile(file, text, 0o644)
-}
-
-// compare reports what the build writes otherwise than it stands in the tree.
-func (im *importing) compare(c handmade.Cluster, file string, documents []manifest.Document) {
-	note := func(severity finding.Severity, rule finding.Rule, at, message, hint string) {
-		im.out.Findings = append(im.out.Findings, finding.Finding{File: at, Cluster: c.Name, Severity: severity, Rule: rule, Message: message, Hint: hint})
-	}
-	for _, d := range handmade.Compare(c.Documents, documents) {
-		message := d.Object + ": " + map[string]string{"added": "kasou adds it", "removed": "kasou does not write it", "changed": "it differs in "}[d.Kind]
-		hint := "Look whether it is meant; what the spec has no field for goes into spec.values, and an object beside the chart into " + layout.Of(im.Dir, c.Name).Extra() + "/."
-		note(finding.Note, RuleImportDiffers, file, message+shortened(d.Fields), hint)
-	}
-	if c.Application != "" && c.ApplicationName != c.Name {
-		note(finding.Warning, RuleImportRenamed, c.Application,
-			fmt.Sprintf("Argo CD knows the cluster as the Application %s, and kasou calls it %s", c.ApplicationName, c.Name),
-			"Delete the old Application without its objects before the new one is synced: kubectl delete application "+c.ApplicationName+" --cascade=orphan.")
-	}
-	secret := argocd.SecretName(fleet.Cluster{Name: c.Name})
-	if c.Registration != "" && c.RegistrationName != secret {
-		note(finding.Warning, RuleImportRenamed, c.Registration,
-			fmt.Sprintf("the cluster Secret is called %s, and kasou registers the cluster as %s", c.RegistrationName, secret),
-			"Take the old one away in the commit that has kasou's: two with one server give Argo CD either credential.")
-	}
-}
-
-// shortened lists the first fields, and how many more there are.
-func shortened(fields []string) string {
-	const most = 5
-	if len(fields) <= most {
-		return strings.Join(fields, ", ")
-	}
-	return fmt.Sprintf("%s and %d more", strings.Join(fields[:most], ", "), len(fields)-most)
 }
 
 // steps says what is left to do.

@@ -15,6 +15,7 @@ import (
 	"kasou/internal/upstream"
 	"kasou/pipelines"
 	"kasou/pipelines/finding"
+	"kasou/pipelines/handmade"
 	"kasou/pipelines/report"
 	"kasou/pipelines/toolchain"
 )
@@ -93,7 +94,7 @@ exportKubeConfig: {server: "https://new.example.com"}
 	fleettest.MustPass(t, built, err)
 	named := map[string]bool{}
 	for _, f := range r.Findings {
-		if f.Rule == pipelines.RuleImportDiffers {
+		if f.Rule == handmade.RuleDiffers {
 			named[f.Cluster+" "+strings.Fields(f.Message)[0]] = true
 		}
 	}
@@ -115,7 +116,7 @@ exportKubeConfig: {server: "https://new.example.com"}
 	if len(again.Clusters) != 0 || string(repo.Read(t, "clusters/old/spec.yaml")) != old || !hasRule(again, pipelines.RuleImportKnown) {
 		t.Errorf("imported twice: %+v", again.Clusters)
 	}
-	if !hasRule(r, pipelines.RuleImportRenamed) {
+	if !hasRule(r, handmade.RuleRenamed) {
 		t.Error("the other names are not told")
 	}
 }
@@ -174,7 +175,7 @@ spec:
 		}
 	}
 	for _, f := range r.Findings {
-		if f.Rule == pipelines.RuleImportDiffers && strings.Contains(f.Message, "TLSRoute") && f.Message != "TLSRoute vc-older/older: it differs in metadata.labels" {
+		if f.Rule == handmade.RuleDiffers && strings.Contains(f.Message, "TLSRoute") && f.Message != "TLSRoute vc-older/older: it differs in metadata.labels" {
 			t.Errorf("%s: %s", f.Cluster, f.Message)
 		}
 	}

@@ -23,6 +23,8 @@ type Request struct {
 	// ClusterScoped are the kinds without a namespace that the chart may render.
 	ClusterScoped []Kind
 	Scopes        Scopes
+	// Doors are those of the whole fleet.
+	Doors Doors
 	// Objects are all but kasou's own.
 	Objects []Object
 }
@@ -31,6 +33,8 @@ type Request struct {
 type Result struct {
 	// ClusterScoped are the kinds without a namespace among the objects, sorted.
 	ClusterScoped []Kind
+	// Outside are the objects that another cluster of the host could bring, too.
+	Outside []Outside
 	// Findings name file and line of each breach.
 	Findings finding.List
 }
@@ -49,13 +53,14 @@ func Check(r Request) Result {
 	}
 	slices.SortFunc(c.kinds, func(a, b Kind) int { return cmp.Compare(a.String(), b.String()) })
 	c.findings.Sort()
-	return Result{ClusterScoped: slices.Compact(c.kinds), Findings: c.findings}
+	return Result{ClusterScoped: slices.Compact(c.kinds), Outside: c.outside, Findings: c.findings}
 }
 
 type checker struct {
 	Request
 	used     []bool
 	kinds    []Kind
+	outside  []Outside
 	findings finding.List
 }
 
@@ -71,6 +76,7 @@ func (c *checker) object(o Object) {
 		c.kinds = append(c.kinds, kind)
 		namespace = ""
 	}
+	c.reaches(o, kind, cluster)
 	allowed := c.allowed(kind, namespace, manifest.Text(o.Fields, "metadata", "name"))
 	switch own := c.Cluster.Spec.Namespace; {
 	case allowed:
@@ -92,6 +98,7 @@ func (c *checker) object(o Object) {
 			c.hostWide(o, kind)
 		}
 		c.binding(o, kind)
+		c.hosts(o, kind)
 	}
 }
 

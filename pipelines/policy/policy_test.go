@@ -180,3 +180,82 @@ func TestObjectsRefusesWhatKubernetesDoesNotTake(t *testing.T) {
 		}
 	}
 }
+
+// Two Applications that claim one object undo each other.
+func TestAnObjectOfTwoClusters(t *testing.T) {
+	const text = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n"
+	in := func(namespace string) string {
+		return strings.Replace(text, "name: a", "name: a, namespace: "+namespace, 1)
+	}
+	role := "apiVersion: " + rbac + "/v1\nkind: ClusterRole\nmetadata: {name: vc-a-v-b-v-c}\n"
+	spec := func(namespace string) fleet.ClusterSpec { return fleet.ClusterSpec{Namespace: namespace} }
+	shared := fleet.ClusterSpec{Namespace: "both", ShareNamespace: true}
+	monitoring := fleet.ClusterSpec{Namespace: "a", Allow: []fleet.Allowed{{Kind: "ConfigMap", Namespace: "monitoring"}}}
+	elsewhere := spec("b")
+	elsewhere.Host = "eu"
+	for name, test := range map[string]struct {
+		first, second fleet.ClusterSpec
+		one, two      string
+		want          int
+	}{
+		"namespaces of their own":       {spec("a"), spec("b"), text, text, 0},
+		"a shared namespace":            {shared, shared, text, text, 1},
+		"said and not said":             {shared, shared, text, in("both"), 1},
+		"another kind":                  {shared, shared, text, strings.Replace(text, "ConfigMap", "ServiceAccount", 1), 0},
+		"a namespace of neither":        {monitoring, monitoring, in("monitoring"), in("monitoring"), 1},
+		"no namespace":                  {spec("b-v-c"), spec("c"), role, role, 1},
+		"no namespace, on other hosts":  {spec("a"), elsewhere, role, role, 0},
+		"another name, no namespace":    {spec("a"), spec("b"), role, strings.Replace(role, "v-c", "v-d", 1), 0},
+		"a name that Argo CD makes up":  {shared, shared, strings.Replace(text, "name", "generateName", 1), strings.Replace(text, "name", "generateName", 1), 0},
+		"only one of the two has it":    {shared, shared, text, "", 0},
+		"another version of that group": {shared, shared, "apiVersion: batch/v1\nkind: CronJob\nmetadata: {name: a}\n", "apiVersion: batch/v1beta1\nkind: CronJob\nmetadata: {name: a}\n", 1},
+	} {
+		var all policy.Fleet
+		for cluster, brings := range map[string]struct {
+			spec fleet.ClusterSpec
+			text string
+		}{"a": {test.first, test.one}, "a-v-b": {test.second, test.two}} {
+			c := fleet.Cluster{Name: cluster, File: "clusters/" + cluster + "/spec.yaml", Spec: brings.spec}
+			all.Put(c, policy.Check(policy.Request{Cluster: c, Objects: objects(t, brings.text)}).Outside)
+		}
+		found := all.Twice()
+		if len(found) != test.want || test.want > 0 && (found[0].Cluster != "a-v-b" || !strings.Contains(found[0].Message, "also of cluster a (")) {
+			t.Errorf("%s: %v", name, found)
+		}
+	}
+}
+
+func TestANameOfAnotherClustersAPIServer(t *testing.T) {
+	on := true
+	at := func(name, host string) fleet.Cluster {
+		return fleet.Cluster{Name: name, Spec: fleet.ClusterSpec{Namespace: name, Ingress: &fleet.Ingress{Enabled: &on, Host: host}}}
+	}
+	dev, other := at("dev", "dev.example.com"), at("other", "Other.example.com")
+	other.Spec.Endpoint = &fleet.Endpoint{NodePort: &fleet.NodePortEndpoint{Host: "nodes.example.com", Port: 30443}, Gateway: &fleet.GatewayEndpoint{Host: "gateway.example.com"}}
+	ingress := func(host string) string {
+		return "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: a}\nspec: {rules: [{host: a.example.com}, {host: " + host + "}]}\n"
+	}
+	for text, want := range map[string]int{
+		ingress("dev.example.com"):       0,
+		ingress("other.example.com"):     1,
+		ingress("OTHER.example.com."):    1,
+		ingress("gateway.example.com"):   1,
+		ingress("nodes.example.com"):     0,
+		ingress("'*.example.com'"):       0,
+		ingress("app.other.example.com"): 0,
+		"apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: {name: a}\nspec: {hostnames: [other.example.com]}\n":                           1,
+		"apiVersion: externaldns.k8s.io/v1alpha1\nkind: DNSEndpoint\nmetadata: {name: a}\nspec: {endpoints: [{dnsName: other.example.com}]}\n":               1,
+		"apiVersion: v1\nkind: Service\nmetadata: {name: a, annotations: {external-dns.alpha.kubernetes.io/hostname: 'a.example.com, other.example.com'}}\n": 1,
+		"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {host: other.example.com}\n":                                                            0,
+	} {
+		r := policy.Request{Cluster: dev, Doors: policy.DoorsOf([]fleet.Cluster{dev, other}), Objects: objects(t, text)}
+		found := policy.Check(r).Findings
+		if len(found) != want || want > 0 && (found[0].Rule != policy.RuleHost || !strings.Contains(found[0].Message, "cluster other")) {
+			t.Errorf("%s: %v", text, found)
+		}
+		r.Cluster.Spec.Allow = []fleet.Allowed{{Group: "networking.k8s.io", Kind: "Ingress"}}
+		if found := policy.Check(r).Findings; strings.Contains(text, "Ingress") && len(found) > 0 {
+			t.Errorf("%s, allowed: %v", text, found)
+		}
+	}
+}

@@ -22,6 +22,10 @@ const (
 	RuleKubeconfig finding.Rule = "policy-kubeconfig"
 	// RuleArgoCD: an object that tells Argo CD itself what to do.
 	RuleArgoCD finding.Rule = "policy-argocd"
+	// RuleHost: an object claims the name of another cluster's API server.
+	RuleHost finding.Rule = "policy-host"
+	// RuleTwice: two clusters bring one object.
+	RuleTwice finding.Rule = "policy-two-clusters"
 	// RuleUnusedAllow: an entry of spec.allow that allows nothing.
 	RuleUnusedAllow finding.Rule = "policy-unused-allow"
 )

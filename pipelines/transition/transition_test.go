@@ -44,6 +44,21 @@ func image(image string) func(*transition.Side) {
 	}
 }
 
+func TestItems(t *testing.T) {
+	pod := transition.Object{"kind": "Pod"}
+	list := transition.Object{"kind": "List", "items": []any{map[string]any{"kind": "Pod"}, map[string]any{"kind": "PodList", "items": []any{map[string]any{"kind": "Pod"}}}, 1}}
+	if got := transition.Items(list); len(got) != 2 || got[0]["kind"] != "Pod" || got[1]["kind"] != "Pod" {
+		t.Error(got)
+	}
+	if got := transition.Items(pod); len(got) != 1 {
+		t.Error(got)
+	}
+	config := transition.Object{"kind": "ConfigMap", "items": []any{}}
+	if got := transition.Items(config); len(got) != 1 {
+		t.Error(got)
+	}
+}
+
 func stop(s *transition.Side) { s.Objects[0]["spec"].(map[string]any)["replicas"] = int64(0) }
 
 // mounted has the control plane's volume claim mounted there.
@@ -164,6 +179,8 @@ func TestCompare(t *testing.T) {
 		"and stays, dialled by address":        {all(other, balancer, dialled("https://203.0.113.5")), all(balancer, dialled("https://203.0.113.5")), []string{"objects-left "}},
 		"another host, and one way more":       {ingress("dev.example.com"), all(ingress("b.example.com"), service("LoadBalancer")), []string{"unreachable endpoint", "applied "}},
 		"another host":                         {host("eu-1", "x"), host("https://us-1", "x"), []string{"empty-cluster host", "credential-stale "}},
+		"the same host by another name":        {host("https://eu-1", "x"), all(host("eu-1", "x"), func(s *transition.Side) { s.SameHost = true }), []string{"applied "}},
+		"and another namespace":                {host("https://eu-1", "x"), all(host("eu-1", "y"), func(s *transition.Side) { s.SameHost = true }), []string{"empty-cluster namespace", "credential-stale "}},
 		"another host and namespace":           {host("eu-1", "x"), host("us-1", "y"), []string{"empty-cluster host", "empty-cluster namespace", "credential-stale "}},
 		"an unknown host before":               {host("", "x"), host("us-1", "x"), nil},
 		"a patch":                              {same, chart("vcluster", "0.30.4"), nil},

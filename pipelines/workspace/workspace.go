@@ -98,6 +98,9 @@ func (w *Workspace) Prepare(ctx context.Context, now time.Time) (findings findin
 	if w.Key, err = sealKey(w.SealKey); err != nil {
 		return nil, err
 	}
+	if findings, err = w.checkedOut(ctx); err != nil || findings.Failed() {
+		return findings, err
+	}
 	w.Certificates = loadCertificates(w.Fleet, now)
 	w.Trust, findings, err = trust.Open(ctx, trust.Options{
 		Fleet: w.Fleet, Key: w.Key, Against: w.Against, BeforeMerge: w.BeforeMerge,
