@@ -11,6 +11,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"kasou/pipelines"
+	"kasou/pipelines/drift"
+	"kasou/pipelines/fleet"
 	"kasou/pipelines/publish"
 	"kasou/pipelines/report"
 )
@@ -118,7 +120,11 @@ func (c *ciCommand) contradiction(pipeline, publish string) error {
 	switch {
 	case c.comments && pipeline != "check":
 		return usagef("--comment is for check, not for %s", pipeline)
-	case pipeline == "upgrade" && !c.drift.repair && !c.issue:
+	case pipeline != "drift" && c.drift.within != fleet.Duration(drift.DefaultWithin):
+		return usagef("--within is for drift, not for %s", pipeline)
+	case pipeline == "upgrade" && (c.drift.repair || c.issue):
+		return usagef("--repair and --issue are for drift, not for upgrade")
+	case pipeline == "upgrade":
 		return c.upgradeContradiction(publish)
 	case pipeline != "drift" && c.drift != driftFlags{within: c.drift.within}, pipeline != "drift" && c.issue:
 		return usagef("--live, --repair and --issue are for drift, not for %s", pipeline)
