@@ -42,6 +42,9 @@ var steps = []struct{ chart, lines string }{
 	{"vcluster-0.36.1", "  values: {controlPlane: {service: {spec: {type: LoadBalancer}}}}\n"},
 	{"vcluster-0.36.1", "  values: {controlPlane: {service: {spec: {clusterIP: None}}}}\n"},
 	{"vcluster-0.36.1", "  values: {controlPlane: {service: {annotations: {a: b}}}}\n"},
+	{"vcluster-0.36.1", "  values: {controlPlane: {service: {spec: {type: LoadBalancer, loadBalancerClass: example.com/a}}}}\n"},
+	{"vcluster-0.36.1", "  values: {controlPlane: {service: {spec: {ipFamilyPolicy: SingleStack, ipFamilies: [IPv4]}}}}\n"},
+	{"vcluster-0.36.1", "  values: {controlPlane: {backingStore: {etcd: {deploy: {enabled: true, statefulSet: {highAvailability: {replicas: 3}}}}}}}\n"},
 	{"vcluster-0.36.1", "  values: {controlPlane: {backingStore: {etcd: {deploy: {enabled: true}}}}}\n"},
 	{"vcluster-0.36.1", "  values: {controlPlane: {advanced: {serviceAccount: {name: own}}}}\n"},
 	{"vcluster-0.36.1", "  values: {controlPlane: {advanced: {workloadServiceAccount: {enabled: false}}}}\n"},
@@ -65,6 +68,21 @@ var steps = []struct{ chart, lines string }{
 	{"vcluster-k8s-0.19.7", "  values: {syncer: {replicas: 2}}\n"},
 	{"vcluster-k8s-0.19.7", "  values: {etcd: {replicas: 3}}\n"},
 	{"vcluster-k0s-0.19.7", "  values: {vcluster: {env: [{name: A, value: b}]}}\n"},
+}
+
+// service returns the lines of a spec whose Service has more in its spec.
+func service(spec string) string {
+	return "  values: {controlPlane: {service: {spec: {" + spec + "}}}}\n"
+}
+
+// further are steps between two changed specs of 0.36.1.
+var further = []struct{ from, to string }{
+	{service("type: LoadBalancer"), service("type: LoadBalancer, loadBalancerClass: example.com/a")},
+	{service("type: LoadBalancer, loadBalancerClass: example.com/a"), service("type: LoadBalancer, loadBalancerClass: example.com/b")},
+	{service("type: LoadBalancer, loadBalancerClass: example.com/a"), service("type: LoadBalancer")},
+	{service("type: LoadBalancer, loadBalancerClass: example.com/a"), service("type: ClusterIP")},
+	{service("ipFamilyPolicy: SingleStack, ipFamilies: [IPv4]"), service("ipFamilyPolicy: SingleStack, ipFamilies: [IPv6]")},
+	{service("ipFamilyPolicy: SingleStack, ipFamilies: [IPv4]"), ""},
 }
 
 // judged is what came of one step.
@@ -105,6 +123,10 @@ func TestThePlanIsWhatTheAPIServerSays(t *testing.T) {
 	}
 	for i, step := range steps {
 		all[step.chart+":"+strings.TrimSpace(step.lines)] = judge(t, env, fmt.Sprintf("step-%d", i), trees[step.chart], built(step.chart, step.lines))
+	}
+	for i, step := range further {
+		const chart = "vcluster-0.36.1"
+		all[strings.TrimSpace(step.from)+" to "+strings.TrimSpace(step.to)] = judge(t, env, fmt.Sprintf("further-%d", i), built(chart, step.from), built(chart, step.to))
 	}
 	var right, missed, wrong, refusals int
 	for name, got := range all {

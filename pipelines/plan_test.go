@@ -1,9 +1,11 @@
 package pipelines_test
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -62,6 +64,12 @@ func TestAStepThatBreaksIsRefused(t *testing.T) {
 			"[{change: namespace, from: one, to: elsewhere}]"},
 		"another range": {"vcluster-0.30.0", "vcluster-0.30.0", "  serviceCIDR: 10.50.0.0/16\n", "refused-by-vcluster service-cidr, restart, applied",
 			"[{change: service-cidr, from: 10.96.0.0/16, to: 10.50.0.0/16}]"},
+		"another database": {"vcluster-0.30.0", "vcluster-0.30.0", "  values: {controlPlane: {backingStore: {database: {embedded: {dataSource: \"sqlite:///data/b.db\"}}}}}\n",
+			"empty-cluster store, restart, applied", "[{change: store, from: default, to: \"sqlite:///data/b.db\"}]"},
+		"two on one file": {"vcluster-0.4.3", "vcluster-0.4.3", "  values: {replicas: 2}\n",
+			"refused-by-vcluster replicas, applied", "[{change: replicas, from: \"1\", to: \"2\"}]"},
+		"namespaces synced": {"vcluster-0.30.0", "vcluster-0.30.0", "  values: {sync: {toHost: {namespaces: {enabled: true, mappings: {byName: {a: b}}}}}}\n",
+			"refused-by-vcluster namespace-sync, objects-left, restart, applied", `[{change: namespace-sync, from: disabled, to: 'enabled, by name {"a":"b"}'}]`},
 		"another store": {"vcluster-0.30.0", "vcluster-0.30.0", "  values: {controlPlane: {backingStore: {etcd: {deploy: {enabled: true}}}}}\n",
 			"data-lost store, refused-by-vcluster workload, objects-left, applied", "[{change: store, from: embedded-database, to: deployed-etcd}, {change: workload, from: StatefulSet, to: Deployment}]"},
 	} {
@@ -133,7 +141,33 @@ func TestPlanComparesWithTheCommit(t *testing.T) {
 		t.Error("against the commit before there is no step")
 	}
 	against.Against = strings.Repeat("1", 40)
-	found(t, pipe(t, pipelines.Plan, against), baseline.RuleBaseUnknown, finding.Warning)
+	found(t, pipe(t, pipelines.Check, against), baseline.RuleBaseUnknown, finding.Warning)
+	// Whoever asks for a plan against a commit means that one.
+	var setting *pipelines.SettingError
+	if _, err := pipelines.Plan(t.Context(), against); !errors.As(err, &setting) {
+		t.Errorf("a plan against a commit that is not there: %v", err)
+	}
+}
+
+// A cluster that the commit does not have comes: by its spec alone, built, and staged; not
+// once it is committed.
+func TestPlanSaysThatAClusterComes(t *testing.T) {
+	repo, options := planned(t, map[string]string{"one": "vcluster-0.30.0"})
+	want := func(effect string) {
+		t.Helper()
+		if r := pipe(t, pipelines.Plan, options); effects(r, "two") != effect || effects(r, "one") != "" {
+			fleettest.Print(t, r)
+			t.Errorf("%q, want %q", effects(r, "two"), effect)
+		}
+	}
+	planSpec(t, repo, "two", "vcluster-0.30.0", "")
+	want("comes")
+	if r := pipe(t, pipelines.Build, options); effects(r, "two") != "comes" || r.Failed() {
+		t.Errorf("the build says %q", effects(r, "two"))
+	}
+	want("comes")
+	repo.Commit(t)
+	want("")
 }
 
 // A chart of another file under the same path is read in the labels.
@@ -217,17 +251,20 @@ func TestAPlanAgainstAFolder(t *testing.T) {
 	if err := os.RemoveAll(filepath.Join(repo.Root, ".git")); err != nil {
 		t.Fatal(err)
 	}
-	if got := effects(pipe(t, pipelines.Plan, options), "one"); got != "" {
+	unknown := pipe(t, pipelines.Plan, options)
+	if got := effects(unknown, "one"); got != "" {
 		t.Errorf("without anything to compare with: %s", got)
 	}
+	found(t, unknown, baseline.RuleBaseUnknown, finding.Warning)
 	options.AgainstFolder = checkout
 	r := pipe(t, pipelines.Plan, options)
 	if got := effects(r, "one"); got != want || want == "" || effects(r, "two") != "" {
 		t.Errorf("%s, by git %s", got, want)
 	}
 	options.AgainstFolder = filepath.Join(checkout, "none")
-	if _, err := pipelines.Plan(t.Context(), options); err == nil {
-		t.Error("a checkout that is not there is no error")
+	var setting *pipelines.SettingError
+	if _, err := pipelines.Plan(t.Context(), options); !errors.As(err, &setting) {
+		t.Errorf("a checkout that is not there: %v", err)
 	}
 }
 
@@ -267,4 +304,71 @@ subjects: [{kind: ServiceAccount, name: default}]
 		t.Fatal(err)
 	}
 	want("objects-left")
+}
+
+// What a change of fleet.yaml does to the Argo CD that runs is no cluster's step.
+func TestAStepOfTheFleet(t *testing.T) {
+	repo, options := planned(t, map[string]string{"one": "vcluster-0.4.3"})
+	fleetFile := string(repo.Read(t, "clusters/fleet.yaml"))
+	for lines, want := range map[string]string{
+		"":                              "",
+		"  argocd: {name: kasou}\n":     "",
+		"  argocd: {name: platform}\n":  "kasou-bootstrap stay beside it",
+		"  argocd: {namespace: argo}\n": "moves from namespace argocd to argo",
+		"  argocd: {namespace: argo, name: it}\n": "moves from namespace argocd to argo",
+	} {
+		repo.Write(t, "clusters/fleet.yaml", []byte(fleetFile+lines))
+		r := pipe(t, pipelines.Plan, options)
+		if has(r, baseline.RuleFleet) != (want != "") {
+			fleettest.Print(t, r)
+			t.Errorf("%q: the rules are %s", lines, rules(r))
+		}
+		for _, f := range r.Findings {
+			if f.Rule == baseline.RuleFleet && !strings.Contains(f.Message, want) {
+				t.Errorf("%q: %s", lines, f.Message)
+			}
+		}
+	}
+}
+
+// The line that a message says to write is accepted as it stands, whatever the values.
+func TestAnAcceptIsWrittenAsItIsSaid(t *testing.T) {
+	repo, options := planned(t, map[string]string{"one": "vcluster-0.36.1"})
+	line := regexp.MustCompile(`write (\{change: .*\}) into spec.accept`)
+	patches := strings.Repeat("a long path ", 20)
+	for _, values := range []string{
+		"{controlPlane: {statefulSet: {highAvailability: {replicas: 3}}}}",
+		"{controlPlane: {backingStore: {database: {embedded: {dataSource: \"sqlite:///a, b: {#'\"}}}}}",
+		"{controlPlane: {backingStore: {database: {embedded: {dataSource: \"sqlite:///\\\"\\u00e4\\n \\\\ \"}}}}}",
+		"{sync: {toHost: {namespaces: {enabled: true, mappings: {byName: {a: \"" + patches + "\", \"yes\": \"~\"}}}}}}",
+	} {
+		planSpec(t, repo, "one", "vcluster-0.36.1", "  values: "+values+"\n")
+		var accepts []string
+		for _, f := range pipe(t, pipelines.Plan, options).Findings {
+			if f.Rule == baseline.RuleRefused {
+				accepts = append(accepts, line.FindStringSubmatch(f.Hint)[1])
+			}
+		}
+		if len(accepts) == 0 {
+			t.Errorf("%s is not refused", values)
+		}
+		planSpec(t, repo, "one", "vcluster-0.36.1", "  values: "+values+"\n  accept: ["+strings.Join(accepts, ", ")+"]\n")
+		if r := pipe(t, pipelines.Plan, options); r.Failed() || has(r, baseline.RuleUnusedAccept) {
+			fleettest.Print(t, r)
+			t.Errorf("%s: what is said to be written is not accepted: %q", values, accepts)
+		}
+	}
+}
+
+// A cluster that takes another's place under a new name is not one that changes its bytes.
+func TestAPlanOfANewCluster(t *testing.T) {
+	repo, options := planned(t, map[string]string{"one": "vcluster-0.4.3"})
+	planSpec(t, repo, "uno", "vcluster-0.4.3", "")
+	if err := os.Remove(filepath.Join(repo.Root, "clusters/one/spec.yaml")); err != nil {
+		t.Fatal(err)
+	}
+	if r := pipe(t, pipelines.Plan, options); effects(r, "uno") != "comes" || effects(r, "one") != "leaves" {
+		fleettest.Print(t, r)
+		t.Errorf("uno: %q, one: %q", effects(r, "uno"), effects(r, "one"))
+	}
 }

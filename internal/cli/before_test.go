@@ -33,6 +33,34 @@ func TestTheCommitBeforeAPush(t *testing.T) {
 	}
 }
 
+// What nobody has merged is held against what it goes to.
+func TestTheCommitThatAChangeGoesTo(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "event.json")
+	commit := strings.Repeat("ab", 20)
+	for event, test := range map[string]struct{ content, want string }{
+		"pull_request":        {`{"before": "x", "pull_request": {"base": {"sha": "` + commit + `"}, "head": {"sha": "y"}}}`, commit},
+		"pull_request_target": {`{"pull_request": {"base": {"sha": "` + commit + `"}}}`, commit},
+		"merge_group":         {`{"merge_group": {"head_sha": "y", "base_sha": "` + commit + `"}}`, commit},
+		"push":                {`{"before": "` + commit + `"}`, ""},
+		"schedule":            {`{}`, ""},
+	} {
+		if err := os.WriteFile(file, []byte(test.content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		env := map[string]string{"GITHUB_EVENT_NAME": event, "GITHUB_EVENT_PATH": file}
+		getenv := func(name string) string { return env[name] }
+		if got, err := mergesInto(getenv); got != test.want || err != nil {
+			t.Errorf("%s: %q, %v", event, got, err)
+		}
+		if err := os.WriteFile(file, []byte("{"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := mergesInto(getenv); beforeMerge(event) != (err != nil) {
+			t.Errorf("%s without JSON: %v", event, err)
+		}
+	}
+}
+
 // GitLab tells the same by other names.
 func TestTheEventOnGitLab(t *testing.T) {
 	commit, none := strings.Repeat("ab", 20), strings.Repeat("0", 40)

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -44,8 +45,7 @@ func beforeMerge(event string) bool {
 }
 
 // before returns the commit that a push starts from, as GitHub tells it; empty
-// where it does not, and for a branch that is new. A pull request's merge commit
-// has the tip of its base for a parent, which kasou finds by itself.
+// where it does not, and for a branch that is new.
 func before(getenv func(string) string) (string, error) {
 	if getenv("GITHUB_EVENT_NAME") == "" && getenv("GITLAB_CI") == "true" {
 		return beforeOnGitLab(getenv), nil
@@ -58,6 +58,26 @@ func before(getenv func(string) string) (string, error) {
 	}
 	err := readEvent(getenv, &event)
 	return commitOrNone(event.Before), err
+}
+
+// mergesInto returns the commit that a pull request, or a group in a merge queue, goes to,
+// as GitHub tells it; empty where it does not, and for another event.
+func mergesInto(getenv func(string) string) (string, error) {
+	var event struct {
+		PullRequest struct {
+			Base struct {
+				SHA string `json:"sha"`
+			} `json:"base"`
+		} `json:"pull_request"`
+		MergeGroup struct {
+			BaseSHA string `json:"base_sha"`
+		} `json:"merge_group"`
+	}
+	if !beforeMerge(getenv("GITHUB_EVENT_NAME")) {
+		return "", nil
+	}
+	err := readEvent(getenv, &event)
+	return commitOrNone(cmp.Or(event.PullRequest.Base.SHA, event.MergeGroup.BaseSHA)), err
 }
 
 // readEvent reads what GitHub tells of the event; nothing where it does not.

@@ -49,7 +49,10 @@ var below = map[string][]string{
 		"vcluster", "workspace"},
 	"drift": {"argocd", "chart", "cluster", "credential", "fleetwide", "history", "host", "live", "register", "report", "retire", "seal",
 		"workspace"},
-	"upgrade": {"baseline", "chart", "history", "report", "transition", "workspace"},
+	"handmade": {"argocd"},
+	"doctor":   {"conform", "history", "host", "report", "workspace"},
+	"pin":      {"chart", "host", "report", "seal", "workspace"},
+	"upgrade":  {"baseline", "chart", "history", "report", "transition", "workspace"},
 }
 
 // own begins the paths of kasou's packages, as packages returns them.

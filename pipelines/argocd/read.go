@@ -1,12 +1,14 @@
 package argocd
 
 import (
+	"fmt"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/yaml"
 
 	"kasou/pipelines/fleet"
+	"kasou/pipelines/manifest"
 )
 
 // The guards in the annotation that the sync options stand in.
@@ -28,15 +30,14 @@ type Deployed struct {
 	// Host is the cluster that the Application deploys to, by its server or its name, and
 	// Namespace the one there.
 	Host, Namespace string
-	// Home is the namespace that the object stands in.
-	Home string
-	// Repository, Revision and Path are what the Application reads, and Project is its
-	// AppProject.
-	Repository, Revision, Path, Project string
+	// In is the namespace of the Application itself, and Project its AppProject.
+	In, Project string
+	// Source is what it reads: REPOSITORY at REVISION, PATH.
+	Source string
+	// Automated says that Argo CD syncs it without a person.
+	Automated bool
 	// Cascade says that what the Application deployed goes with it.
 	Cascade bool
-	// Automated says that Argo CD syncs the Application by itself.
-	Automated bool
 	// Guarded says that Argo CD does not prune the object of the file.
 	Guarded bool
 }
@@ -50,17 +51,20 @@ func Read(file []byte) Deployed {
 	}
 	u := unstructured.Unstructured{Object: object}
 	destination, _, _ := unstructured.NestedStringMap(object, "spec", "destination")
-	text := func(path ...string) string {
-		value, _, _ := unstructured.NestedString(object, append([]string{"spec"}, path...)...)
-		return value
-	}
+	source, _, _ := unstructured.NestedMap(object, "spec", "source")
 	_, automated, _ := unstructured.NestedMap(object, "spec", "syncPolicy", "automated")
 	annotations := u.GetAnnotations()
 	return Deployed{
-		Host: fleet.Destination{Server: destination["server"], Name: destination["name"]}.String(), Namespace: destination["namespace"], Cascade: len(u.GetFinalizers()) > 0,
-		Home:       u.GetNamespace(),
-		Repository: text("source", "repoURL"), Revision: text("source", "targetRevision"), Path: text("source", "path"),
-		Project: text("project"), Automated: automated,
+		In: u.GetNamespace(), Project: manifest.Text(object, "spec", "project"), Automated: automated,
+		Source: sourceOf(source), Host: fleet.Destination{Server: destination["server"], Name: destination["name"]}.String(), Namespace: destination["namespace"], Cascade: len(u.GetFinalizers()) > 0,
 		Guarded: Guarded(annotations, PruneGuard) && Guarded(annotations, DeleteGuard),
 	}
+}
+
+// sourceOf returns what an Application reads; empty where it says nothing of it.
+func sourceOf(source map[string]any) string {
+	if len(source) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%s at %s, %s", manifest.Text(source, "repoURL"), manifest.Text(source, "targetRevision"), manifest.Text(source, "path"))
 }

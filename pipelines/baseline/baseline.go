@@ -4,11 +4,14 @@ package baseline
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -32,6 +35,8 @@ import (
 const (
 	// RuleStep: what a change does to a cluster that runs, which needs no word.
 	RuleStep finding.Rule = "plan-step"
+	// RuleFleet: what a change of fleet.yaml does to the Argo CD that runs.
+	RuleFleet finding.Rule = "plan-fleet"
 	// RuleRefused: a change that breaks a cluster, which nobody has accepted.
 	RuleRefused finding.Rule = "plan-refused"
 	// RuleUnusedAccept: spec.accept names a change that is not pending.
@@ -50,45 +55,86 @@ type Baseline struct {
 	// part's keys.
 	mu     sync.Mutex
 	shared map[string][]string
+	// defaults are the charts' own values, by the charts' digests: of a fleet that moves
+	// to another chart, each cluster asks for two.
+	defaults sync.Map
 }
 
 // Open returns the commit that a change starts from; nil where the repository has
-// none. Where it is not in the clone, it is HEAD, with a warning. The caller closes it.
+// none. Where it is not in the clone, it is HEAD, with a warning, or with an error where
+// nobody has merged the change. The caller closes it.
 func Open(ctx context.Context, w *workspace.Workspace) (b *Baseline, findings finding.List, err error) {
 	if w.AgainstFolder != "" {
 		folder, err := history.OpenFolder(w.AgainstFolder, w.Root)
 		if err != nil {
 			return nil, nil, err
 		}
-		b, err = compared(ctx, w, folder)
-		return b, nil, err
+		return compared(ctx, w, folder)
 	}
-	base, err := history.Base(ctx, w.Root, w.Against, w.BeforeMerge)
+	base, err := history.Base(ctx, w.Root, history.Start{Against: w.Against, BeforeMerge: w.BeforeMerge, Into: w.MergesInto})
+	unknown := finding.Warning
+	if w.BeforeMerge {
+		unknown = finding.Error // HEAD has the change already: nothing would be refused
+	}
+	if unread, ok := errors.AsType[*history.UnreadError](err); ok {
+		return nil, finding.List{w.Fleet.Finding(unknown, RuleBaseUnknown, nil,
+			"what the change does to clusters that run is not known: "+unread.Reason, "Run kasou where git reads the repository.")}, nil
+	}
 	if errors.Is(err, history.ErrNoCommit) {
-		findings = finding.List{w.Fleet.Finding(finding.Warning, RuleBaseUnknown, nil,
+		findings = finding.List{w.Fleet.Finding(unknown, RuleBaseUnknown, nil,
 			"what the whole change does to clusters that run is not known: "+err.Error(), "Fetch more of its history (fetch-depth: 0).")}
-		base, err = history.Base(ctx, w.Root, "", w.BeforeMerge)
+		base, err = history.Base(ctx, w.Root, history.Start{})
 	}
 	if err != nil || base == nil {
 		return nil, findings, err
 	}
-	b, err = compared(ctx, w, base)
-	return b, findings, err
+	b, found, err := compared(ctx, w, base)
+	return b, append(findings, found...), err
 }
 
-// compared returns the baseline with what differs from it. It closes files where that
-// fails.
-func compared(ctx context.Context, w *workspace.Workspace, files history.Files) (*Baseline, error) {
-	names, err := files.Differs(ctx, history.Literal(w.Dir)+"/*/"+layout.Lock)
+// Check returns why there is nothing that a person can have meant to compare with: a
+// *workspace.SettingError where Options name no commit, and no folder; else nil.
+func Check(ctx context.Context, o workspace.Options) error {
+	if o.AgainstFolder != "" {
+		info, err := os.Stat(o.AgainstFolder)
+		if err == nil && !info.IsDir() {
+			err = errors.New("not a folder")
+		}
+		if err != nil {
+			return &workspace.SettingError{Name: "--against-folder", Err: err}
+		}
+	}
+	if o.Against == "" {
+		return nil
+	}
+	base, err := history.Base(ctx, o.Root, history.Start{Against: o.Against})
+	if _, unread := errors.AsType[*history.UnreadError](err); unread || errors.Is(err, history.ErrNoCommit) {
+		return &workspace.SettingError{Name: "--against", Err: err}
+	}
+	if base != nil {
+		base.Close()
+	}
+	return err
+}
+
+// compared returns the baseline with what differs from it, and what a change of fleet.yaml
+// does to all of its clusters. It closes files where that fails.
+func compared(ctx context.Context, w *workspace.Workspace, files history.Files) (*Baseline, finding.List, error) {
+	names, err := files.Differs(ctx, history.Literal(w.Dir)+"/*/"+layout.Lock, history.Literal(w.Fleet.File))
+	b := &Baseline{Workspace: w, tree: files, moved: map[string]bool{}}
+	var found finding.List
+	for _, name := range names {
+		if name != w.Fleet.File {
+			b.moved[path.Base(path.Dir(name))] = true
+		} else {
+			found, err = b.fleetSteps(ctx)
+		}
+	}
 	if err != nil {
 		files.Close()
-		return nil, err
+		return nil, nil, err
 	}
-	b := &Baseline{Workspace: w, tree: files, moved: map[string]bool{}}
-	for _, name := range names {
-		b.moved[path.Base(path.Dir(name))] = true
-	}
-	return b, nil
+	return b, found, nil
 }
 
 // Close ends git.
@@ -99,10 +145,16 @@ func (b *Baseline) Close() {
 }
 
 // Steps returns what the way from the committed state of a cluster to the wanted files,
-// which p writes, does, and what is to be told of it. Without a commit, and for a
-// cluster that the commit does not have, there is nothing to say.
+// which p writes, does, and what is to be told of it. Without a commit there is nothing to
+// say, and a cluster that the commit does not have comes.
 func (b *Baseline) Steps(ctx context.Context, c fleet.Cluster, ch toolchain.Chart, files manifest.Set, p tree.Plan) ([]report.Transition, finding.List, error) {
-	if b == nil || p.Empty() && !b.moved[c.Name] {
+	comes, err := b.comes(ctx, c, p)
+	switch {
+	case err != nil:
+		return nil, nil, err
+	case comes:
+		return []report.Transition{{Effect: Comes, Message: fmt.Sprintf("a new cluster: %s %s in the namespace %s", ch.Name, ch.Version, c.Spec.Namespace)}}, unusedAccepts(c, nil), nil
+	case b == nil, p.Empty() && !b.moved[c.Name]:
 		return nil, unusedAccepts(c, nil), nil
 	}
 	before, there, err := b.before(ctx, c)
@@ -126,14 +178,28 @@ func (b *Baseline) Steps(ctx context.Context, c fleet.Cluster, ch toolchain.Char
 			Accepted: change.Refused() && accepted(c, change),
 		})
 		if f, ok := judged(c, change, cause); ok {
-			if at, ofAll := fleetCauses[change.About]; ofAll {
-				f = b.Fleet.Finding(f.Severity, f.Rule, at, f.Message, f.Hint)
+			if change.About == transition.ByRepository {
+				f = b.Fleet.Finding(f.Severity, f.Rule, []string{"spec", "repository"}, f.Message, f.Hint)
 				f.Cluster = c.Name
 			}
 			findings = append(findings, f)
 		}
 	}
 	return steps, append(findings, unusedAccepts(c, changes)...), nil
+}
+
+// Comes is the effect of a cluster that the commit does not have.
+const Comes = "comes"
+
+// comes reports whether the commit has no lock of the cluster. Where p writes nothing, the
+// cluster was built before; only a plan asks the commit then, as for nothing else would it
+// have to be asked about each cluster.
+func (b *Baseline) comes(ctx context.Context, c fleet.Cluster, p tree.Plan) (bool, error) {
+	if b == nil || p.Empty() && !b.OnlyLooks {
+		return false, nil
+	}
+	lock, err := b.tree.File(ctx, b.Paths(c.Name).Lock())
+	return err == nil && lock == nil, err
 }
 
 // judged returns the finding about a change: an error where it is refused and
@@ -213,21 +279,21 @@ func (b *Baseline) firstDifference(ctx context.Context, file string, keys ...str
 var causes = map[transition.Cause][]string{
 	transition.ByChart: {"spec", "chart"}, transition.ByNamespace: {"spec", "namespace"}, transition.ByHost: {"spec", "host"},
 	transition.ByServer: {"spec", "server"}, transition.ByServiceCIDR: {"spec", "serviceCIDR"}, transition.ByValues: {"spec", "values"}, transition.ByEndpoint: {"spec", "endpoint"},
-	transition.ByArgoCD: {"spec", "argocd"}, transition.ByRetire: {"spec", "retire"},
+	transition.ByPodSecurity: {"spec", "podSecurity"}, transition.ByArgoCD: {"spec", "argocd"}, transition.ByRetire: {"spec", "retire"},
 }
 
-// fleetCauses are where in fleet.yaml a change comes from.
-var fleetCauses = map[transition.Cause][]string{
-	transition.ByRepository: {"spec", "repository"}, transition.ByArgoCDNamespace: {"spec", "argocd", "namespace"},
-}
-
-// quoted returns a text as YAML would have it in a flow mapping.
+// quoted returns a text as YAML has it in a flow mapping: as it is where that reads as the
+// same text, and else in quotes.
 func quoted(text string) string {
-	if text == "" || strings.ContainsAny(text, `{}[],"':#&*!|>%@`) {
-		data, _ := yaml.Marshal(text)
-		return strings.TrimSpace(string(data))
+	var read struct{ A any }
+	if yaml.Unmarshal([]byte("{a: "+text+"}"), &read) == nil && read.A == text && !strings.ContainsAny(text, "\n\"'\\") {
+		return text
 	}
-	return text
+	data, err := json.Marshal(text) // JSON's strings are YAML's
+	if err != nil {
+		return strconv.Quote(text)
+	}
+	return string(data)
 }
 
 // fits reports whether what a spec accepts is exactly the change.
@@ -271,7 +337,7 @@ func (b *Baseline) before(ctx context.Context, c fleet.Cluster) (transition.Side
 	if ch.Archive == nil {
 		s.Chart = transition.ChartOf(s.Objects)
 	}
-	s.Values, s.ServiceCIDR = effective(ch, files[b.Paths(c.Name).Values()].Bytes)
+	s.Values, s.ServiceCIDR = b.effective(ch, files[b.Paths(c.Name).Values()].Bytes)
 	// Without a signed statement nobody knows of which server the credential is.
 	s.Server = lock.Sealed[b.Inside(b.Paths(c.Name).Registration())].Server
 	s.Registered = s.Registered && s.Server != ""
@@ -333,7 +399,7 @@ func (b *Baseline) after(c fleet.Cluster, ch toolchain.Chart, files manifest.Set
 	s, err := b.side(c.Name, files)
 	s.Chart = transition.Chart{Name: ch.Name, Version: ch.Version}
 	s.Server = c.Spec.Server
-	s.Values, s.ServiceCIDR = effective(ch, files[b.Paths(c.Name).Values()].Bytes)
+	s.Values, s.ServiceCIDR = b.effective(ch, files[b.Paths(c.Name).Values()].Bytes)
 	return s, err
 }
 
@@ -345,10 +411,8 @@ func (b *Baseline) side(cluster string, files manifest.Set) (transition.Side, er
 		switch {
 		case name == application:
 			a := argocd.Read(files[name].Bytes)
-			s.Host, s.Namespace, s.Cascade = a.Host, a.Namespace, a.Cascade
-			s.Application = transition.Application{
-				Home: a.Home, Repository: a.Repository, Revision: a.Revision, Path: a.Path, Project: a.Project, Manual: !a.Automated, Guarded: a.Guarded,
-			}
+			s.Host, s.Namespace = a.Host, a.Namespace
+			s.Application = transition.Application{Namespace: a.In, Project: a.Project, Source: a.Source, Cascade: a.Cascade, Guarded: a.Guarded, Automated: a.Automated}
 		case name == b.Paths(cluster).Registration():
 			s.Registered = true
 		case strings.HasPrefix(name, b.Paths(cluster).Manifest()+"/"):
@@ -365,22 +429,36 @@ func (b *Baseline) side(cluster string, files manifest.Set) (transition.Side, er
 	return s, nil
 }
 
-// effective returns the chart's defaults with the cluster's values over them, nil
-// where there is no chart, and the service range among the values.
-func effective(ch toolchain.Chart, values []byte) (map[string]any, string) {
+// effective returns the chart's defaults with the cluster's values over them, those alone
+// where the chart is not at hand, and the service range among the values; nil where the
+// values do not parse.
+func (b *Baseline) effective(ch toolchain.Chart, values []byte) (map[string]any, string) {
 	var own map[string]any
 	if yaml.Unmarshal(values, &own) != nil {
 		return nil, ""
 	}
-	if ch.Archive == nil {
-		return nil, transition.ServiceCIDR(own)
-	}
-	text, err := chart.Defaults(ch)
-	var all map[string]any
-	if err != nil || yaml.Unmarshal(text, &all) != nil {
-		return nil, transition.ServiceCIDR(own)
+	all := b.chartDefaults(ch)
+	if all == nil {
+		return own, transition.ServiceCIDR(own)
 	}
 	return transition.Merge(all, own), transition.ServiceCIDR(own)
+}
+
+// chartDefaults returns the chart's own values, which are not to be changed; nil where
+// there is no chart, and where they do not parse.
+func (b *Baseline) chartDefaults(ch toolchain.Chart) map[string]any {
+	if ch.Archive == nil {
+		return nil
+	}
+	parsed, _ := b.defaults.LoadOrStore(ch.Digest, sync.OnceValue(func() map[string]any {
+		all := map[string]any{}
+		text, err := chart.Defaults(ch)
+		if err != nil || yaml.Unmarshal(text, &all) != nil {
+			return nil
+		}
+		return all
+	}))
+	return parsed.(func() map[string]any)()
 }
 
 // Distro returns the distro that is committed; empty where the cluster does not

@@ -61,6 +61,9 @@ func New(w *workspace.Workspace, judge func(tree.Plan) finding.List) *Builder {
 // MetSealed reports whether there is something sealed in a cluster that was built.
 func (b *Builder) MetSealed() bool { return b.sealed.Load() }
 
+// HasBaseline reports whether there was a commit, or a folder, to compare with.
+func (b *Builder) HasBaseline() bool { return b.baseline != nil }
+
 // Built is what came of one cluster.
 type Built struct {
 	workspace.Outcome

@@ -66,8 +66,8 @@ func Find(ctx context.Context, o workspace.Options, d Options) (*report.Report, 
 func look(ctx context.Context, o workspace.Options, d Options) (*report.Report, error) {
 	o.DryRun, o.Diff, o.NoCache = true, true, true
 	out := &report.Report{Command: "drift", At: d.Now.UTC().Format(time.RFC3339)}
-	r, findings, err := workspace.Open(o)
-	if out.Findings = findings; err != nil || r == nil {
+	r, err := workspace.Open(o, out)
+	if err != nil || r == nil {
 		return workspace.Sorted(out), err
 	}
 	defer r.Close()

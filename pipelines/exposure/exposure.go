@@ -47,8 +47,8 @@ type Way struct {
 	Kind string
 	// Index of the object in the list that was looked at.
 	Index int
-	// Hosts are the names that it routes. A Service without the annotation has none: any
-	// name may lead to it.
+	// Hosts are the names that it routes. None stands for any: of a Service without the
+	// annotation, of an Ingress with a default backend or a rule without a host.
 	Hosts []string
 }
 
@@ -59,22 +59,20 @@ func Of[O ~map[string]any](objects []O, release string) []Way {
 	backends := apiServices(objects, release)
 	var all []Way
 	for i, o := range objects {
-		w := Way{Index: i}
+		w, leads := Way{Index: i}, false
 		switch kindOf(o) {
 		case serviceKind:
 			w.Kind = manifest.Text(o, "spec", "type")
-			if !backends[manifest.Text(o, "metadata", "name")] || w.Kind != LoadBalancer && w.Kind != NodePort {
-				continue
-			}
 			w.Hosts = strings.FieldsFunc(manifest.Text(o, "metadata", "annotations", HostnameAnnotation), func(r rune) bool { return r == ',' || r == ' ' })
+			leads = backends[manifest.Text(o, "metadata", "name")] && (w.Kind == LoadBalancer || w.Kind == NodePort)
 		case ingressKind:
 			w.Kind = Ingress
-			w.Hosts = ingressHosts(o, backends)
+			w.Hosts, leads = ingressHosts(o, backends)
 		case routeKind:
 			w.Kind = TLSRoute
-			w.Hosts = routeHosts(o, backends)
+			w.Hosts, leads = routeHosts(o, backends)
 		}
-		if w.Kind == LoadBalancer || w.Kind == NodePort || len(w.Hosts) > 0 {
+		if leads {
 			all = append(all, w)
 		}
 	}
@@ -82,7 +80,7 @@ func Of[O ~map[string]any](objects []O, release string) []Way {
 }
 
 // Serves reports whether clients reach a host name by it: a wildcard stands for one
-// label, and a Service without names may have any.
+// label, and what has no names may have any.
 func (w Way) Serves(hostname string) bool {
 	if len(w.Hosts) == 0 {
 		return true
@@ -98,7 +96,7 @@ func (w Way) Serves(hostname string) bool {
 }
 
 // Serving returns the ways by which clients reach a host name or an address: those that
-// name it, where there is none the Services without a name, and else the other Services,
+// name it, where there is none those without a name, and else the other Services,
 // which answer under any name that leads to them.
 func Serving(ways []Way, hostname string) []Way {
 	var named, unnamed, other []Way
@@ -139,28 +137,39 @@ func apiServices[O ~map[string]any](objects []O, release string) map[string]bool
 	return names
 }
 
-func ingressHosts(o map[string]any, backends map[string]bool) []string {
-	var hosts []string
+// ingressHosts returns the names by which an Ingress leads to one of the backends, none for
+// any, and whether it does. Its default backend has what no rule matches, and a rule
+// without a host has every name (networking.k8s.io/v1, IngressSpec).
+func ingressHosts(o map[string]any, backends map[string]bool) (hosts []string, leads bool) {
+	every := backends[manifest.Text(o, "spec", "defaultBackend", "service", "name")]
 	for _, rule := range manifest.Maps(o, "spec", "rules") {
-		leads := slices.ContainsFunc(manifest.Maps(rule, "http", "paths"), func(p map[string]any) bool {
+		to := slices.ContainsFunc(manifest.Maps(rule, "http", "paths"), func(p map[string]any) bool {
 			return backends[manifest.Text(p, "backend", "service", "name")]
 		})
-		if host := manifest.Text(rule, "host"); leads && host != "" {
+		host := manifest.Text(rule, "host")
+		every = every || to && host == ""
+		if to && host != "" {
 			hosts = append(hosts, host)
 		}
 	}
-	return hosts
+	if every {
+		return nil, true
+	}
+	return hosts, len(hosts) > 0
 }
 
-func routeHosts(o map[string]any, backends map[string]bool) []string {
-	leads := slices.ContainsFunc(manifest.Maps(o, "spec", "rules"), func(rule map[string]any) bool {
+// routeHosts returns the names of a route to one of the backends, and whether it is one.
+// Without names it has all of its listener (gateway.networking.k8s.io/v1alpha2; v1 wants
+// them).
+func routeHosts(o map[string]any, backends map[string]bool) (hosts []string, leads bool) {
+	leads = slices.ContainsFunc(manifest.Maps(o, "spec", "rules"), func(rule map[string]any) bool {
 		return slices.ContainsFunc(manifest.Maps(rule, "backendRefs"), func(ref map[string]any) bool { return backends[manifest.Text(ref, "name")] })
 	})
 	if !leads {
-		return nil
+		return nil, false
 	}
-	hosts, _, _ := unstructured.NestedStringSlice(o, "spec", "hostnames")
-	return hosts
+	hosts, _, err := unstructured.NestedStringSlice(o, "spec", "hostnames")
+	return hosts, err == nil
 }
 
 func kindOf(o map[string]any) schema.GroupKind {

@@ -6,17 +6,19 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
+	"slices"
 )
 
 // Files are those that a change starts from.
 type Files interface {
 	// File returns a file's content, by its path from the root; nil where there is none.
 	File(ctx context.Context, path string) ([]byte, error)
-	// Differs returns the paths, from the root, of the files that match the pattern of a
+	// Differs returns the paths, from the root, of the files that match one of the patterns of a
 	// glob and are not in the working copy as they are here.
-	Differs(ctx context.Context, pattern string) ([]string, error)
+	Differs(ctx context.Context, patterns ...string) ([]string, error)
 	Close()
 }
 
@@ -59,28 +61,29 @@ func maybe(root *os.Root, name string) ([]byte, error) {
 	return root.ReadFile(path.Clean(name))
 }
 
-// Differs compares the files of both that match the pattern.
-func (f *Folder) Differs(_ context.Context, pattern string) ([]string, error) {
-	seen := map[string]bool{}
-	var differ []string
+// Differs compares the files of both that match one of the patterns.
+func (f *Folder) Differs(_ context.Context, patterns ...string) ([]string, error) {
+	names := map[string]bool{}
 	for _, root := range []*os.Root{f.before, f.now} {
-		names, err := fs.Glob(root.FS(), pattern)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", pattern, err)
+		for _, pattern := range patterns {
+			found, err := fs.Glob(root.FS(), pattern)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", pattern, err)
+			}
+			for _, name := range found {
+				names[name] = true
+			}
 		}
-		for _, name := range names {
-			if seen[name] {
-				continue
-			}
-			seen[name] = true
-			before, errBefore := maybe(f.before, name)
-			now, errNow := maybe(f.now, name)
-			if err := errors.Join(errBefore, errNow); err != nil {
-				return nil, err
-			}
-			if !bytes.Equal(before, now) {
-				differ = append(differ, name)
-			}
+	}
+	var differ []string
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		before, errBefore := maybe(f.before, name)
+		now, errNow := maybe(f.now, name)
+		if err := errors.Join(errBefore, errNow); err != nil {
+			return nil, err
+		}
+		if !bytes.Equal(before, now) {
+			differ = append(differ, name)
 		}
 	}
 	return differ, nil

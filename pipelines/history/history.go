@@ -19,8 +19,8 @@ type Before struct {
 	repository
 	// commits are names of them, or HEAD.
 	commits []string
-	// Unknown is why some of the commits before are not there; empty where all
-	// are, or where there is no git.
+	// Unknown is why some of the commits before are not there, and what to do; empty where
+	// all are, and where there is no repository.
 	Unknown string
 }
 
@@ -32,7 +32,7 @@ type Before struct {
 func Find(ctx context.Context, root, against string) (Before, error) {
 	b := Before{repository: repository{root}}
 	if !b.isTop(ctx) {
-		return Before{}, nil
+		return Before{Unknown: b.unread(ctx)}, nil
 	}
 	if _, err := b.git(ctx, "rev-parse", "--verify", "--quiet", "HEAD"); err != nil {
 		return b, nil

@@ -139,16 +139,79 @@ func TestSince(t *testing.T) {
 	}
 }
 
+// What nobody has merged is held against what it goes to, whatever is checked out and
+// however little of the history; where that is not there, no other commit stands in for it.
+func TestBaseBeforeAMerge(t *testing.T) {
+	root := t.TempDir()
+	git(t, root, "init", "-q", "-b", "main")
+	commit := func(text string) string {
+		t.Helper()
+		write(t, root, "dir/a/lock.yaml", text)
+		git(t, root, "add", "-A")
+		git(t, root, "commit", "-qm", text)
+		return git(t, root, "rev-parse", "HEAD")
+	}
+	into := commit("main")
+	git(t, root, "checkout", "-q", "-b", "side")
+	git(t, root, "commit", "-qm", "beside", "--allow-empty")
+	git(t, root, "checkout", "-q", "-b", "change", into)
+	commit("changed")
+	git(t, root, "merge", "-q", "--no-ff", "-m", "a merge of its own", "side")
+	git(t, root, "branch", "head")
+	git(t, root, "checkout", "-q", "-b", "merged", "main")
+	git(t, root, "merge", "-q", "--no-ff", "-m", "the host's merge", "head")
+	git(t, root, "checkout", "-q", "-b", "squashed", "main")
+	git(t, root, "merge", "-q", "--squash", "head")
+	git(t, root, "commit", "-qm", "the queue's commit")
+	git(t, root, "config", "uploadpack.allowAnySHA1InWant", "true")
+	for _, test := range []struct {
+		name, branch, depth, into, want string
+	}{
+		{"the host's merge", "merged", "", into, "main"},
+		{"two commits of it", "merged", "2", into, "main"},
+		{"and the event tells nothing", "merged", "2", "", "main"},
+		{"one commit of it", "merged", "1", into, ""},
+		{"and no event", "merged", "1", "", ""},
+		{"the branch itself, which ends in a merge", "head", "", into, "main"},
+		{"a squash", "squashed", "", into, "main"},
+		{"one commit of it, squashed", "squashed", "1", into, ""},
+		{"a branch without an event", "squashed", "", "", "changed"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			clone := filepath.Join(t.TempDir(), "clone")
+			arguments := []string{"clone", "-q", "--branch", test.branch, "file://" + root, clone}
+			if test.depth != "" {
+				arguments = append(arguments, "--depth", test.depth)
+			}
+			git(t, root, arguments...)
+			base, err := history.Base(t.Context(), clone, history.Start{BeforeMerge: true, Into: test.into})
+			if test.want == "" {
+				if !errors.Is(err, history.ErrNoCommit) {
+					t.Errorf("the error is %v", err)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer base.Close()
+			if got, err := base.File(t.Context(), "dir/a/lock.yaml"); err != nil || string(got) != test.want {
+				t.Errorf("%q, %v; want %q", got, err, test.want)
+			}
+		})
+	}
+}
+
 // A change starts from HEAD; from what HEAD has in common with a commit that is named;
 // and on a pull request, where HEAD is the host's own merge, from the branch that it
 // goes to.
 func TestBase(t *testing.T) {
 	root := t.TempDir()
-	if base, err := history.Base(t.Context(), root, "", false); base != nil || err != nil {
+	if base, err := history.Base(t.Context(), root, history.Start{}); base != nil || err != nil {
 		t.Fatalf("outside of a repository: %v, %v", base, err)
 	}
 	git(t, root, "init", "-q", "-b", "main")
-	if base, err := history.Base(t.Context(), root, "", false); base != nil || err != nil {
+	if base, err := history.Base(t.Context(), root, history.Start{}); base != nil || err != nil {
 		t.Fatalf("before the first commit: %v, %v", base, err)
 	}
 	commit := func(text string) {
@@ -159,7 +222,7 @@ func TestBase(t *testing.T) {
 	}
 	has := func(against string, beforeMerge bool, want string) {
 		t.Helper()
-		base, err := history.Base(t.Context(), root, against, beforeMerge)
+		base, err := history.Base(t.Context(), root, history.Start{Against: against, BeforeMerge: beforeMerge})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -194,7 +257,49 @@ func TestBase(t *testing.T) {
 	write(t, root, "dir/a/lock.yaml", "not committed")
 	has("", false, "changed")
 	has("", true, "changed") // a branch is not a merge
-	if _, err := history.Base(t.Context(), root, strings.Repeat("1", 40), false); !errors.Is(err, history.ErrNoCommit) {
+	if _, err := history.Base(t.Context(), root, history.Start{Against: strings.Repeat("1", 40)}); !errors.Is(err, history.ErrNoCommit) {
 		t.Errorf("a commit that is not there: %v", err)
+	}
+}
+
+// A repository that is there and that git does not read is not one without a history: in a
+// container it may be another user's, or git is not installed.
+func TestARepositoryThatGitDoesNotRead(t *testing.T) {
+	root := t.TempDir()
+	git(t, root, "init", "-q")
+	write(t, root, "a", "a")
+	git(t, root, "add", "-A")
+	git(t, root, "commit", "-qm", "first")
+	look := func(want string) {
+		t.Helper()
+		before, err := history.Find(t.Context(), root, "")
+		if err != nil || !strings.Contains(before.Unknown, want) || (before.Unknown == "") != (want == "") {
+			t.Errorf("%q, %v, want %q", before.Unknown, err, want)
+		}
+		base, err := history.Base(t.Context(), root, history.Start{})
+		unread, ok := errors.AsType[*history.UnreadError](err)
+		if ok != (want != "") || ok && !strings.Contains(unread.Reason, want) || (base == nil) != ok {
+			t.Errorf("%v, %v, want %q", base, err, want)
+		}
+		if base != nil {
+			base.Close()
+		}
+	}
+	look("")
+	t.Setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1") // git's own switch for this
+	look("run git config --global --add safe.directory " + root)
+	t.Setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "")
+	if err := os.Rename(filepath.Join(root, ".git", "HEAD"), filepath.Join(root, ".git", "tail")); err != nil {
+		t.Fatal(err)
+	}
+	look("not a git repository")
+	t.Setenv("PATH", "")
+	look("install git")
+	if err := os.RemoveAll(filepath.Join(root, ".git")); err != nil {
+		t.Fatal(err)
+	}
+	before, err := history.Find(t.Context(), root, "")
+	if base, errBase := history.Base(t.Context(), root, history.Start{}); err != nil || errBase != nil || base != nil || before.Unknown != "" {
+		t.Errorf("without a repository: %+v, %v, %v, %v", before, err, base, errBase)
 	}
 }

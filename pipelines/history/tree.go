@@ -28,43 +28,91 @@ type Tree struct {
 // ErrNoCommit is a name that is not of a commit in this clone.
 var ErrNoCommit = errors.New("is not a commit of this clone")
 
+// UnreadError says why git says nothing of a repository that is there, and what to do.
+type UnreadError struct{ Reason string }
+
+func (e *UnreadError) Error() string { return e.Reason }
+
+// Start says which commit a change of the working copy starts from.
+type Start struct {
+	// Against names one that a person or a push names; empty where none does.
+	Against string
+	// BeforeMerge says that HEAD is a change that nobody has merged, or the host's own
+	// merge of one, and Into the commit that it goes to, where the event tells.
+	BeforeMerge bool
+	Into        string
+}
+
 // Base returns the commit that a change of the working copy at root starts from:
-// where against names one, the newest that it has in common with HEAD; for a merge
-// commit that beforeMerge says is GitHub's own, its first parent; else HEAD. It is
-// nil outside of a repository and before the first commit. The error is
-// ErrNoCommit where against names none.
-func Base(ctx context.Context, root, against string, beforeMerge bool) (*Tree, error) {
+// where Against names one, the newest that it has in common with HEAD; before a merge,
+// the newest that Into and HEAD have in common, or, where the clone does not have Into,
+// the first parent of the host's merge commit; else HEAD. It is nil outside of a
+// repository and before the first commit. The error is ErrNoCommit where the clone does
+// not have the commit, and an *UnreadError where git does not read the repository.
+func Base(ctx context.Context, root string, start Start) (*Tree, error) {
 	t := &Tree{repository: repository{root}, commit: "HEAD"}
 	if !t.isTop(ctx) {
+		if reason := t.unread(ctx); reason != "" {
+			return nil, &UnreadError{reason}
+		}
 		return nil, nil
 	}
-	if _, err := t.git(ctx, "rev-parse", "--verify", "--quiet", "HEAD"); err != nil {
+	if !t.has(ctx, "HEAD") {
 		return nil, nil
 	}
-	if against != "" {
-		commit, err := t.git(ctx, "rev-parse", "--verify", "--quiet", "--end-of-options", against+"^{commit}")
-		if err != nil {
-			return nil, fmt.Errorf("%s %w: fetch more of its history", against, ErrNoCommit)
-		}
-		t.commit = commit
-		if common, err := t.git(ctx, "merge-base", commit, "HEAD"); err == nil {
-			t.commit = common // a shallow clone may have none
-		}
+	switch {
+	case start.Against != "":
+		return t, t.since(ctx, start.Against)
+	case !start.BeforeMerge:
 		return t, nil
-	}
-	if beforeMerge {
-		if parent, err := t.git(ctx, "rev-parse", "--verify", "--quiet", "HEAD^2"); err == nil && parent != "" {
-			t.commit = "HEAD^1"
-		}
+	case start.Into != "" && t.has(ctx, start.Into):
+		return t, t.since(ctx, start.Into)
+	case t.has(ctx, "HEAD^2"):
+		t.commit = "HEAD^1"
+		return t, nil
+	case start.Into != "":
+		return nil, fmt.Errorf("%s, which the change goes to, %w: fetch more of its history", start.Into, ErrNoCommit)
+	case t.isCut(ctx):
+		return nil, fmt.Errorf("what HEAD is a merge of %w: fetch more of its history", ErrNoCommit)
 	}
 	return t, nil
 }
 
-// Differs returns the paths, from the root, of the files that match the pattern of
+// has reports whether the clone has the commit of a name.
+func (t *Tree) has(ctx context.Context, name string) bool {
+	commit, err := t.git(ctx, "rev-parse", "--verify", "--quiet", "--end-of-options", name+"^{commit}")
+	return err == nil && commit != ""
+}
+
+// isCut reports whether the clone ends at HEAD.
+func (t *Tree) isCut(ctx context.Context) bool {
+	shallow, err := t.git(ctx, "rev-parse", "--is-shallow-repository")
+	return err == nil && shallow == "true" && !t.has(ctx, "HEAD^1")
+}
+
+// since takes the newest commit that a named one has in common with HEAD, or, in a
+// shallow clone without one, the named one.
+func (t *Tree) since(ctx context.Context, name string) error {
+	commit, err := t.git(ctx, "rev-parse", "--verify", "--quiet", "--end-of-options", name+"^{commit}")
+	if err != nil {
+		return fmt.Errorf("%s %w: fetch more of its history", name, ErrNoCommit)
+	}
+	t.commit = commit
+	if common, err := t.git(ctx, "merge-base", commit, "HEAD"); err == nil {
+		t.commit = common
+	}
+	return nil
+}
+
+// Differs returns the paths, from the root, of the files that match one of the patterns of
 // git's glob and are not in the working copy as they are in the commit. The error is
 // git's.
-func (t *Tree) Differs(ctx context.Context, pattern string) ([]string, error) {
-	listed, err := t.git(ctx, "diff", "--name-only", "-z", "--no-renames", "--no-ext-diff", t.commit, "--", ":(top,glob)"+pattern)
+func (t *Tree) Differs(ctx context.Context, patterns ...string) ([]string, error) {
+	arguments := []string{"diff", "--name-only", "-z", "--no-renames", "--no-ext-diff", t.commit, "--"}
+	for _, pattern := range patterns {
+		arguments = append(arguments, ":(top,glob)"+pattern)
+	}
+	listed, err := t.git(ctx, arguments...)
 	if err != nil {
 		return nil, fmt.Errorf("git diff: %w", err)
 	}

@@ -85,7 +85,7 @@ func (c *checker) object(o Object) {
 			c.kinds = append(c.kinds, kind)
 		}
 	case !known:
-		c.add(o, RuleUnknownScope, fmt.Sprintf("%s has an unknown scope: kasou does not know whether a %s has a namespace", name(o, kind), kind),
+		c.add(o, RuleUnknownScope, fmt.Sprintf("%s has an unknown scope: kasou does not know whether %s has a namespace", name(o, kind), kind),
 			"name its CustomResourceDefinition in spec.schemas of fleet.yaml, or "+c.word(kind, namespace))
 	case cluster && (o.Extra || !slices.Contains(c.ClusterScoped, kind)):
 		c.add(o, RuleClusterScoped, fmt.Sprintf("%s has no namespace: it would concern the whole host cluster", name(o, kind)),

@@ -105,8 +105,8 @@ func inWord(b byte) bool {
 // effects have the words of transition.Effect, the worst first, behind that of a cluster
 // of which nothing is known.
 var effects = []string{
-	"unknown", "data-lost", "empty-cluster", "refused-by-vcluster", "refused-by-api-server", "unreachable", "source-moves", "unguarded", "kubernetes-moves", "objects-left",
-	"ignored", "credential-stale", "restart", "applied", "leaves",
+	"unknown", "data-lost", "empty-cluster", "refused-by-vcluster", "refused-by-api-server", "unreachable", "source-moves", "guard-lifted",
+	"kubernetes-moves", "workloads-affected", "left-running", "objects-left", "ignored", "credential-stale", "restart", "applied", "comes", "leaves",
 }
 
 func severityOf(p Planned) int {
@@ -168,7 +168,7 @@ func stepColor(s Transition) string {
 	switch {
 	case s.Change != "" && !s.Accepted:
 		return red
-	case s.Effect == "applied":
+	case s.Effect == "applied", s.Effect == "comes":
 		return faint
 	}
 	return yellow

@@ -72,7 +72,7 @@ func stepClass(s Transition) string {
 	switch {
 	case s.Change != "" && !s.Accepted:
 		return "bad"
-	case s.Effect == "applied":
+	case s.Effect == "applied", s.Effect == "comes":
 		return "faint"
 	}
 	return "odd"

@@ -2,74 +2,78 @@ package transition
 
 import (
 	"fmt"
-	"strings"
+
+	"kasou/pipelines/manifest"
 )
 
-// Application is what Argo CD is told about a cluster beside its objects.
+// Application is what Argo CD is told of a cluster beside its objects.
 type Application struct {
-	// Home is the namespace that it stands in, which is Argo CD's own.
-	Home string
-	// Repository, Revision and Path are what it reads the manifests from.
-	Repository, Revision, Path string
-	// Project is the AppProject, which says what may be deployed.
-	Project string
-	// Manual: nothing is synced until a person asks for it.
-	Manual bool
-	// Guarded: the Application is not pruned.
+	// Namespace that the Application itself is in, its AppProject, and Source, the
+	// repository, revision and path that it reads; empty where they are not known.
+	Namespace, Project, Source string
+	// Cascade: what it deployed is deleted with it.
+	Cascade bool
+	// Guarded: nothing prunes it, and its deletion asks.
 	Guarded bool
+	// Automated: it is synced without a person.
+	Automated bool
 }
 
-// applicationChanges returns what changes in how Argo CD deploys the cluster. A side
-// without an Application, as of a commit that lacks the file, says nothing.
-func applicationChanges(before, after Side) []Change {
-	was, now := before.Application, after.Application
-	if was.Repository == "" || now.Repository == "" {
+// applicationChanges: how Argo CD deploys the cluster becomes another way. A side without
+// an Application, as of a commit that lacks the file, says nothing.
+func applicationChanges(was, now Application) []Change {
+	if was.Source == "" || now.Source == "" {
 		return nil
 	}
 	var all []Change
-	if from, to := was.source(), now.source(); from != to {
-		all = append(all, Change{
-			Effect: SourceMoves, From: from, To: to, About: ByRepository,
-			Message: fmt.Sprintf("Argo CD no longer reads %s, but %s: what stands there, this check has not seen", from, to),
-			Hint:    "Look at what is there, and who can write to it.",
-		})
+	add := func(effect Effect, about Cause, from, to, message, hint string) {
+		all = append(all, Change{Effect: effect, From: from, To: to, Message: message, Hint: hint, About: about})
 	}
-	if was.Home != now.Home {
-		all = append(all, Change{
-			Effect: Unguarded, From: was.Home, To: now.Home, About: ByArgoCDNamespace,
-			Message: fmt.Sprintf("the Application is made anew in the namespace %s: the one in %s stays, and both deploy the cluster", now.Home, was.Home),
-			Hint:    "Delete the one that stays without its objects: argocd app delete --cascade=false.",
-		})
+	if was.Source != now.Source {
+		add(SourceMoves, ByRepository, was.Source, now.Source, fmt.Sprintf("Argo CD reads %s in place of %s: what stands there, this check has not seen", now.Source, was.Source),
+			"Look at what is there, and who can write to it.")
+	}
+	if was.Namespace != now.Namespace {
+		add(StillRuns, ByArgoCD, was.Namespace, now.Namespace, fmt.Sprintf("the Application moves to namespace %s: the one in %s stays, and both sync the same objects", now.Namespace, was.Namespace),
+			"Apply clusters/bootstrap in the new namespace, and delete the Application before by kubectl delete with --cascade=orphan.")
 	}
 	if was.Project != now.Project {
-		all = append(all, Change{
-			Effect: Unguarded, From: was.Project, To: now.Project, About: ByArgoCD,
-			Message: fmt.Sprintf("the AppProject is %s, and no longer %s: it says what Argo CD lets through", now.Project, was.Project),
-		})
+		add(Unguarded, ByArgoCD, was.Project, now.Project, fmt.Sprintf("the AppProject becomes %s in place of %s: it says what Argo CD lets through, and has to allow what the cluster deploys", now.Project, was.Project), "")
 	}
-	if !before.Cascade && after.Cascade {
-		all = append(all, Change{
-			Effect: Unguarded, From: "orphan", To: "cascade", About: ByArgoCD,
-			Message: "from now on, whoever deletes the Application deletes the cluster and its data",
-		})
+	if now.Cascade && !was.Cascade {
+		add(Unguarded, ByArgoCD, "orphan", "cascade", "deletion: cascade: from now on the virtual cluster and its data are deleted with its Application", "")
 	}
 	if was.Guarded && !now.Guarded {
-		all = append(all, Change{
-			Effect: Unguarded, About: ByRetire,
-			Message: "the guard of the Application goes: Argo CD prunes it once git does not have it any more",
-		})
-	}
-	if was.Manual != now.Manual {
-		message := "from now on, Argo CD syncs every change without a person, and undoes what is changed by hand"
-		if now.Manual {
-			message = "from now on, no change reaches the host until a person syncs it"
+		message := "it retires: once its spec is gone, Argo CD prunes the Application, and the virtual cluster runs on"
+		if now.Cascade {
+			message = "it retires: once its spec is gone, Argo CD prunes the Application, and deletes the virtual cluster with its data"
 		}
-		all = append(all, Change{Effect: Ignored, About: ByArgoCD, Message: message})
+		add(Unguarded, ByRetire, "", "", message, "Run kasou retire NAME to see what is left to do.")
+	}
+	if was.Automated && !now.Automated {
+		add(Ignored, ByArgoCD, "", "", "Argo CD no longer syncs it without a person, this change included", "")
+	}
+	if !was.Automated && now.Automated {
+		add(Applied, ByArgoCD, "", "", "Argo CD syncs it without a person from now on, and undoes what is changed by hand", "")
 	}
 	return all
 }
 
-// source returns REPOSITORY at REVISION, PATH.
-func (a Application) source() string {
-	return strings.Join([]string{a.Repository, "at", a.Revision + ",", a.Path}, " ")
+// volumeChanges: a StatefulSet that takes its volumes along when it goes.
+func volumeChanges(before, after Side) []Change {
+	var all []Change
+	for _, o := range after.Objects {
+		was, there := same(before, o)
+		if !there || o.kind() != "StatefulSet" {
+			continue
+		}
+		for _, when := range []string{"whenDeleted", "whenScaled"} {
+			path := []string{"spec", "persistentVolumeClaimRetentionPolicy", when}
+			if manifest.Text(o, path...) == "Delete" && manifest.Text(was, path...) != "Delete" {
+				all = append(all, Change{Effect: Unguarded, From: "Retain", To: "Delete", About: ByValues,
+					Message: fmt.Sprintf("%s: %s becomes Delete: from now on its volumes, and the data in them, are deleted with it", o, "persistentVolumeClaimRetentionPolicy."+when)})
+			}
+		}
+	}
+	return all
 }

@@ -22,7 +22,7 @@ func chartChanges(before, after Side) []Change {
 	}
 	c := Change{
 		Effect: RefusedByVCluster, Name: "distro", From: from, To: to, About: ByAny,
-		Message: fmt.Sprintf("the distro changes from %s to %s: vcluster refuses to start", from, to),
+		Message: fmt.Sprintf("the distro changes from %s to %s: vcluster refuses to start, or starts empty", from, to),
 		Hint:    "Keep the distro, or move to k8s from k3s with a version from 0.25 on and before 0.33.",
 	}
 	if DistroChangeStarts(from, to, after.Chart.Version) {

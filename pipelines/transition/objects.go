@@ -69,21 +69,18 @@ func objectChanges(before, after Side) []Change {
 		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(old)) {
-		left = append(left, old[key].String())
-		if c, beside := runsOn(old[key], after.Objects); beside {
+		c, runs := stillRuns(old[key], before, after)
+		if runs {
 			all = append(all, c)
-		} else if isControlPlane(old[key], before.Name) {
-			all = append(all, Change{
-				Effect: Empty, Name: "workload", From: old[key].String(), To: "none", About: ByAny,
-				Message: fmt.Sprintf("%s, which is the cluster, is no longer rendered: it stays on the host, and nobody watches it", old[key]),
-				Hint:    "Have the chart render it under its name, which is the release's.",
-			})
+		}
+		if !runs || c.Refused() {
+			left = append(left, old[key].String())
 		}
 	}
 	if len(left) > 0 {
 		all = append(all, Change{Effect: Left, About: ByAny,
 			Message: "no longer rendered, and left on the host until somebody deletes them: " + few(left),
-			Hint:    "Delete them once the new ones work."})
+			Hint:    "Delete them once the new ones work, " + byOrphan + "."})
 	}
 	if len(applied) > 0 {
 		slices.Sort(applied)
@@ -92,18 +89,53 @@ func objectChanges(before, after Side) []Change {
 	return all
 }
 
-// runsOn returns the refusal of a control plane that another kind of workload takes
-// the place of: nothing is pruned, so that both would run on one namespace.
-func runsOn(gone Object, after []Object) (Change, bool) {
-	other := map[string]string{"StatefulSet": "Deployment", "Deployment": "StatefulSet"}[gone.kind()]
-	for _, o := range after {
-		if other != "" && o.kind() == other && o.name() == gone.name() {
+// byOrphan is how an object of a vcluster is deleted. What it synced has an owner: its
+// StatefulSet in 0.4 (--owning-statefulset), and from 0.5 on its Service (findOwner in
+// cmd/vcluster, later config.SetGlobalOwner). Kubernetes deletes all that with the owner.
+const byOrphan = "with --cascade=orphan, or what the vcluster synced goes with the one that owns it"
+
+// stillRuns returns what an object does that is no longer rendered and works on, as
+// nothing is pruned; false where it does nothing by itself.
+func stillRuns(gone Object, before, after Side) (Change, bool) {
+	switch gone.kind() {
+	case "StatefulSet", "Deployment":
+		if c, beside := runsOn(gone, before, after); beside {
+			return c, true
+		}
+		if isControlPlane(gone, before.Name) {
 			return Change{
-				Effect: RefusedByVCluster, Name: "workload", From: gone.kind(), To: other, About: ByAny,
-				Message: fmt.Sprintf("%s takes the place of %s, which is not pruned: two control planes run side by side", o, gone),
-				Hint:    "Delete " + gone.String() + " by hand before the sync.",
+				Effect: Empty, Name: "workload", From: gone.String(), To: "none", About: ByAny,
+				Message: fmt.Sprintf("%s, which is the cluster, is no longer rendered: it stays on the host, and nobody watches it", gone),
+				Hint:    "Have the chart render it under its name, which is the release's.",
 			}, true
 		}
+		return Change{Effect: StillRuns, About: ByAny, Message: fmt.Sprintf("%s is no longer rendered, and its pods run on", gone),
+			Hint: "Once nothing needs it, scale it to zero, and delete it " + byOrphan + "."}, true
+	case "NetworkPolicy", "ResourceQuota", "LimitRange":
+		return Change{Effect: StillRuns, About: ByAny, Message: fmt.Sprintf("%s is no longer rendered, and holds as before", gone),
+			Hint: "Delete it by hand."}, true
+	}
+	return Change{}, false
+}
+
+// runsOn returns the refusal of a control plane that another kind of workload takes
+// the place of: nothing is pruned, so that both would run on one namespace.
+func runsOn(gone Object, before, after Side) (Change, bool) {
+	other := map[string]string{"StatefulSet": "Deployment", "Deployment": "StatefulSet"}[gone.kind()]
+	for _, o := range after.Objects {
+		if o.kind() != other || o.name() != gone.name() {
+			continue
+		}
+		c := Change{
+			Effect: RefusedByVCluster, Name: "workload", From: gone.kind(), To: other, About: ByAny,
+			Message: fmt.Sprintf("%s takes the place of %s, which is not pruned: two control planes run side by side", o, gone),
+			Hint:    "Before the sync scale " + gone.String() + " to zero, and delete it " + byOrphan + ".",
+		}
+		if gone.name() == before.Name && Store(before) == embeddedDatabase && Store(after) == embeddedDatabase {
+			c.Effect = Lost
+			c.Message += ", and the new one starts without the database of the one before"
+		}
+		return c, true
 	}
 	return Change{}, false
 }
@@ -132,10 +164,18 @@ func objectChange(was, now Object) []Change {
 		if path := firstDifference(old, wanted, "spec.volumeClaimTemplates"); path != "" {
 			all = append(all, Change{Effect: Ignored, About: ByValues,
 				Message: fmt.Sprintf("%s of %s changes, and does not reach the host: the field is immutable, and the Application ignores it", path, now),
-				Hint:    "Grow the volume claims by hand, then delete the StatefulSet with --cascade=orphan and let Argo CD make it anew."})
+				Hint:    volumeHint(old, wanted)})
 		}
 	}
 	return all
+}
+
+// volumeHint says how a StatefulSet gets other volumes.
+func volumeHint(was, now any) string {
+	if !empty(was) && empty(now) {
+		return "Leave them: made anew, the StatefulSet starts without the data on them."
+	}
+	return "Grow the volume claims by hand, then delete the StatefulSet with --cascade=orphan and let Argo CD make it anew."
 }
 
 // fixed is a field that the API server does not let change.
@@ -145,6 +185,10 @@ type fixed struct {
 	unset any
 	// kept: where the field is taken away, the API server keeps what it was.
 	kept bool
+	// first: of a list, the first element alone is fixed.
+	first bool
+	// when is another field: as long as that stays, this one is fixed.
+	when []string
 }
 
 // immutable are the fields that updates of the kinds which charts render must leave
@@ -158,11 +202,14 @@ var immutable = map[string][]fixed{
 		{path: []string{"spec", "serviceName"}, unset: ""},
 		{path: []string{"spec", "selector"}},
 	},
-	"Deployment":         {{path: []string{"spec", "selector"}}},
-	"DaemonSet":          {{path: []string{"spec", "selector"}}},
-	"ReplicaSet":         {{path: []string{"spec", "selector"}}},
-	"Job":                {{path: []string{"spec", "template"}}, {path: []string{"spec", "selector"}}, {path: []string{"spec", "completionMode"}, unset: "NonIndexed"}},
-	"Service":            {{path: []string{"spec", "clusterIP"}, kept: true}},
+	"Deployment": {{path: []string{"spec", "selector"}}},
+	"DaemonSet":  {{path: []string{"spec", "selector"}}},
+	"ReplicaSet": {{path: []string{"spec", "selector"}}},
+	"Job":        {{path: []string{"spec", "template"}}, {path: []string{"spec", "selector"}}, {path: []string{"spec", "completionMode"}, unset: "NonIndexed"}},
+	"Service": {
+		{path: []string{"spec", "clusterIP"}, kept: true}, {path: []string{"spec", "ipFamilies"}, kept: true, first: true},
+		{path: []string{"spec", "loadBalancerClass"}, when: []string{"spec", "type"}},
+	},
 	"RoleBinding":        {{path: []string{"roleRef"}}},
 	"ClusterRoleBinding": {{path: []string{"roleRef"}}},
 	"PersistentVolumeClaim": {
@@ -182,6 +229,15 @@ var immutable = map[string][]fixed{
 // says immutable is left to the API server.
 func (f fixed) refuses(was, now Object) (Change, bool) {
 	from, to := manifest.At(was, f.path...), manifest.At(now, f.path...)
+	if f.when != nil && !reflect.DeepEqual(manifest.At(was, f.when...), manifest.At(now, f.when...)) {
+		return Change{}, false
+	}
+	if f.first {
+		if from == nil {
+			return Change{}, false // the host's own default, which no file has
+		}
+		from, to = firstOf(from), firstOf(to)
+	}
 	if from == nil {
 		from = f.unset
 	}
@@ -195,8 +251,15 @@ func (f fixed) refuses(was, now Object) (Change, bool) {
 	return Change{
 		Effect: RefusedByAPIServer, Name: was.kind() + " " + field, From: short(from), To: short(to), About: ByAny,
 		Message: fmt.Sprintf("%s: %s is immutable, and would change from %s to %s: the API server refuses the update, and the sync fails half-way", now, field, short(from), short(to)),
-		Hint:    "Delete the object by hand before the sync (a StatefulSet with --cascade=orphan keeps its pods and volumes), and say so in spec.accept.",
+		Hint:    "Before the sync delete the object " + byOrphan + ", and say so in spec.accept.",
 	}, true
+}
+
+func firstOf(value any) any {
+	if list, ok := value.([]any); ok && len(list) > 0 {
+		return list[0]
+	}
+	return nil
 }
 
 // short returns a value as one line of JSON; a text as itself.

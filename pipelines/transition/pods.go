@@ -21,16 +21,7 @@ func podChanges(was, now Object) []Change {
 	if path != "" {
 		all = append(all, Change{Effect: Restart, About: ByAny, Message: fmt.Sprintf("the pods of %s restart: %s changes", now, path)})
 	}
-	if stopped(now) && !stopped(was) {
-		all = append(all, Change{Effect: Unreachable, About: ByValues, Message: fmt.Sprintf("the pods of %s stop: spec.replicas is 0", now)})
-	}
 	return all
-}
-
-// stopped reports whether a workload is to have no pods.
-func stopped(o Object) bool {
-	replicas := manifest.At(o, "spec", "replicas")
-	return replicas != nil && fmt.Sprint(replicas) == "0"
 }
 
 // claimChanges returns what the change of a StatefulSet does to what its volume claims
@@ -45,15 +36,6 @@ func claimChanges(was, now Object) []Change {
 				Message: fmt.Sprintf("no container of %s has a volume claim at %s any more: what it writes there goes with its pod, and what was there is not seen", now, p),
 				Hint:    "Keep the mount.",
 			})
-		}
-	}
-	for _, when := range []string{"whenDeleted", "whenScaled"} {
-		policy := func(o Object) bool {
-			return manifest.Text(o, "spec", "persistentVolumeClaimRetentionPolicy", when) == "Delete"
-		}
-		if policy(now) && !policy(was) {
-			all = append(all, Change{Effect: Unguarded, About: ByValues,
-				Message: fmt.Sprintf("the volume claims of %s, and what they hold, are deleted with it (persistentVolumeClaimRetentionPolicy, %s)", now, when)})
 		}
 	}
 	return all

@@ -97,94 +97,6 @@ func (s Side) images() map[string]bool {
 	return images
 }
 
-// Store returns where the cluster keeps its data, by the values: embedded-database,
-// external-database, embedded-etcd, deployed-etcd or external-etcd
-// (config.BackingStoreType); empty where the values are not known. Up to 0.19 the
-// distro decides, and an object tells of an etcd.
-func Store(s Side) string {
-	if s.Values == nil {
-		return ""
-	}
-	if !has(s.Values, "controlPlane") {
-		return oldStore(s)
-	}
-	at := func(path ...string) bool {
-		on, _ := manifest.At(s.Values, append([]string{"controlPlane", "backingStore"}, path...)...).(bool)
-		return on
-	}
-	switch {
-	case at("etcd", "embedded", "enabled"):
-		return "embedded-etcd"
-	case at("etcd", "external", "enabled"):
-		return "external-etcd"
-	case at("etcd", "deploy", "enabled"):
-		return "deployed-etcd"
-	case at("database", "external", "enabled"):
-		return "external-database"
-	}
-	return "embedded-database"
-}
-
-func oldStore(s Side) string {
-	if on, _ := manifest.At(s.Values, "embeddedEtcd", "enabled").(bool); on {
-		return "embedded-etcd"
-	}
-	for _, o := range s.Objects {
-		if o.kind() == "StatefulSet" && strings.HasSuffix(o.name(), "-etcd") {
-			return "deployed-etcd"
-		}
-	}
-	return "embedded-database"
-}
-
-// storeChanges: vcluster refuses most changes of the store
-// (config.ValidateStoreChanges of 0.24.1 and 0.36.1), and moves the data in few of
-// those that it lets through.
-func storeChanges(before, after Side) []Change {
-	from, to := Store(before), Store(after)
-	if from == to || from == "" || to == "" {
-		return nil
-	}
-	c := Change{
-		Effect: RefusedByVCluster, Name: "store", From: from, To: to, About: ByAny,
-		Message: fmt.Sprintf("the backing store changes from %s to %s: vcluster refuses to start", from, to),
-		Hint:    "Keep the store, or make a new cluster and move what is in it.",
-	}
-	if StoreChangeStarts(from, to, after.Chart.Version) {
-		c.Effect = Lost
-		c.Message = fmt.Sprintf("the backing store changes from %s to %s: vcluster starts, and whether the data is moved depends on its own settings", from, to)
-		c.Hint = "Take a backup, and read vcluster's page on migrating the backing store."
-	}
-	return []Change{c}
-}
-
-// StoreChangeStarts reports whether the vcluster of a version starts after its store
-// has changed (config.ValidateStoreChanges; before 0.26 and 0.25 in an older form).
-func StoreChangeStarts(from, to, version string) bool {
-	v, err := semver.NewVersion(version)
-	if err != nil {
-		return false
-	}
-	since := func(minimum string) bool { return !release(v).LessThan(semver.MustParse(minimum)) }
-	movable := from == "external-etcd" || from == "deployed-etcd" || from == "embedded-database"
-	switch to {
-	case from:
-		return true
-	case "embedded-etcd":
-		return movable
-	case "deployed-etcd":
-		return movable && since("0.25.0")
-	case "external-database":
-		return from == "embedded-database" && since("0.26.0")
-	}
-	return false
-}
-
-func has(m map[string]any, key string) bool {
-	_, ok := m[key]
-	return ok
-}
-
 // Merge returns base with over over it, map by map; a null takes a value away, as in
 // Helm.
 func Merge(base, over map[string]any) map[string]any {
@@ -215,13 +127,7 @@ func ServiceCIDR(values map[string]any) string {
 			return text
 		}
 	}
-	arguments, _ := manifest.At(values, "vcluster", "extraArgs").([]any)
-	for _, a := range arguments {
-		if text, ok := a.(string); ok && strings.HasPrefix(text, "--service-cidr=") {
-			return strings.TrimPrefix(text, "--service-cidr=")
-		}
-	}
-	return ""
+	return argument(values, "--service-cidr=", "vcluster", "extraArgs")
 }
 
 // vclusterImage is an image of vcluster itself: the version is its tag.

@@ -22,9 +22,7 @@ type Side struct {
 	Namespace, Server string
 	// ServiceCIDR of the virtual cluster, empty where it finds it by itself.
 	ServiceCIDR string
-	// Cascade: its Application deletes what it deployed.
-	Cascade bool
-	// Application is the rest of what its Application says.
+	// Application that deploys it.
 	Application Application
 	// Values are the chart's defaults with the cluster's values over them; nil where
 	// the chart is not at hand.
@@ -59,10 +57,14 @@ const (
 	Unreachable
 	// SourceMoves: Argo CD reads the manifests from somewhere else.
 	SourceMoves
-	// Unguarded: what kept the cluster, or the host, no longer does.
+	// Unguarded: what kept the data, or the host, goes.
 	Unguarded
 	// Kubernetes: the virtual API server moves to another version.
 	Kubernetes
+	// Workloads: what runs in the virtual cluster is held down, or loses its names.
+	Workloads
+	// StillRuns: what is no longer rendered works on, beside what is.
+	StillRuns
 	// Left: objects are no longer rendered, stay on the host, and wait for a person.
 	Left
 	// Ignored: what is asked for does not reach the host.
@@ -78,17 +80,16 @@ const (
 // String returns the effect's word, as reports print it.
 func (e Effect) String() string {
 	return [...]string{
-		"data-lost", "empty-cluster", "refused-by-vcluster", "refused-by-api-server", "unreachable", "source-moves", "unguarded", "kubernetes-moves", "objects-left",
-		"ignored", "credential-stale", "restart", "applied",
+		"data-lost", "empty-cluster", "refused-by-vcluster", "refused-by-api-server", "unreachable", "source-moves", "guard-lifted",
+		"kubernetes-moves", "workloads-affected", "left-running", "objects-left", "ignored", "credential-stale", "restart", "applied",
 	}[e]
 }
 
 // Change is one thing that the step does.
 type Change struct {
 	Effect Effect
-	// Name is what changes, by which spec.accept names it: chart, distro, store,
-	// kubernetes, host, namespace, service-cidr, or the object and field. It is empty where
-	// nothing has to be accepted.
+	// Name is what changes, by which spec.accept names it: such as chart, distro, store or
+	// namespace, or the object and field. It is empty where nothing has to be accepted.
 	Name string
 	// From and To are the values before and after.
 	From, To string
@@ -111,8 +112,8 @@ const (
 	ByValues
 	ByHost
 	ByEndpoint
+	ByPodSecurity
 	ByArgoCD
-	ByArgoCDNamespace
 	ByRepository
 	ByRetire
 )
@@ -124,18 +125,22 @@ func (c Change) Refused() bool { return c.Name != "" }
 // where nothing that is deployed changes.
 func Compare(before, after Side) []Change {
 	if all := elsewhere(before, after); len(all) > 0 {
-		return all
+		return append(all, applicationChanges(before.Application, after.Application)...)
 	}
 	var all []Change
 	all = append(all, chartChanges(before, after)...)
-	all = append(all, applicationChanges(before, after)...)
 	all = append(all, imageChanges(before, after)...)
 	all = append(all, storeChanges(before, after)...)
 	all = append(all, kubernetesChanges(before, after)...)
 	all = append(all, rangeChanges(before, after)...)
+	all = append(all, birthChanges(before, after)...)
+	all = append(all, replicaChanges(before, after)...)
+	all = append(all, volumeChanges(before, after)...)
+	all = append(all, workloadChanges(before, after)...)
 	all = append(all, objectChanges(before, after)...)
 	all = append(all, endpointChanges(before, after)...)
 	all = append(all, credentialChanges(before, after)...)
+	all = append(all, applicationChanges(before.Application, after.Application)...)
 	slices.SortStableFunc(all, worst)
 	return all
 }
@@ -157,6 +162,11 @@ func elsewhere(before, after Side) []Change {
 			Message: "another namespace is another, empty cluster; the one in " + before.Namespace + " stays on the host, and nobody watches it",
 			Hint:    hint,
 		})
+	}
+	if len(all) > 0 && before.Registered {
+		all = append(all, Change{Effect: StaleCredential, From: before.Server, To: after.Server, About: ByServer,
+			Message: "Argo CD's credential is of the cluster before: its Applications that deploy into it fail, or go there, until the new one is registered",
+			Hint:    "Run kasou register once the new vcluster runs."})
 	}
 	return all
 }

@@ -80,17 +80,6 @@ func deleted(also func(*transition.Side)) func(*transition.Side) {
 	}
 }
 
-// application has an Application that reads repository, revision and path, or those of
-// the fleet.
-func application(source ...string) func(*transition.Side) {
-	return func(s *transition.Side) {
-		s.Application = transition.Application{Repository: "a.git", Revision: "main", Path: "clusters/dev/manifests", Project: "own", Guarded: true}
-		if len(source) == 3 {
-			s.Application.Repository, s.Application.Revision, s.Application.Path = source[0], source[1], source[2]
-		}
-	}
-}
-
 func store(path ...string) func(*transition.Side) {
 	return func(s *transition.Side) {
 		value := any(true)
@@ -158,44 +147,49 @@ func TestCompare(t *testing.T) {
 	named := transition.Object{"apiVersion": "v1", "kind": "Service", "spec": map[string]any{"type": "LoadBalancer"},
 		"metadata": map[string]any{"name": "dev", "annotations": map[string]any{"external-dns.alpha.kubernetes.io/hostname": "lb.example.com"}}}
 	balancer := added(named)
+	byDefault := object("Ingress", "dev", map[string]any{"defaultBackend": map[string]any{"service": map[string]any{"name": "dev"}}})
+	byDefault["apiVersion"] = "networking.k8s.io/v1"
+	everyName := added(byDefault)
 	k3s, k8s, eks := image("rancher/k3s:v1.33.4-k3s1"), image("registry.k8s.io/kube-apiserver:v1.33.4"), image("public.ecr.aws/eks-distro/kubernetes/kube-apiserver:v1.33.4")
 	for name, test := range map[string]struct {
 		before, after func(*transition.Side)
 		want          []string
 	}{
-		"nothing":                             {same, same, nil},
-		"both ways in":                        {ingress("dev.example.com"), all(ingress("dev.example.com"), route("dev.example.com")), []string{"applied ", "applied "}},
-		"both, by another name":               {ingress("dev.example.com"), all(ingress("dev.example.com"), route("gw.example.com"), dialled("https://gw.example.com")), []string{"credential-stale ", "applied ", "applied "}},
-		"then the route alone":                {all(ingress("dev.example.com"), route("dev.example.com")), route("dev.example.com"), []string{"objects-left "}},
-		"before it is registered":             {all(ingress("dev.example.com"), route("gw.example.com")), all(route("gw.example.com"), dialled("https://gw.example.com")), []string{"unreachable endpoint", "objects-left ", "credential-stale "}},
-		"after it is registered":              {all(ingress("dev.example.com"), route("gw.example.com"), dialled("https://gw.example.com")), all(route("gw.example.com"), dialled("https://gw.example.com")), []string{"objects-left "}},
-		"the way in in one step":              {ingress("dev.example.com"), route("dev.example.com"), []string{"unreachable endpoint", "objects-left ", "applied "}},
-		"no way in any more":                  {ingress("dev.example.com"), same, []string{"unreachable endpoint", "objects-left "}},
-		"no way in, of another server":        {ingress("other.example.com"), same, []string{"objects-left "}},
-		"a Service of another type":           {service("LoadBalancer"), service("NodePort"), []string{"unreachable endpoint", "applied "}},
-		"an Ingress of its own app stays":     {all(ingress("dev.example.com"), web), web, []string{"unreachable endpoint", "objects-left "}},
-		"a Service of its own app stays":      {all(ingress("dev.example.com"), app), app, []string{"unreachable endpoint", "objects-left "}},
-		"a second Service of the API server":  {all(service("ClusterIP"), serviceOf("dev", "more", "LoadBalancer")), service("ClusterIP"), []string{"unreachable endpoint", "objects-left "}},
-		"one of two Ingresses goes":           {all(ingress("dev.example.com"), other), other, []string{"unreachable endpoint", "objects-left "}},
-		"the other of them goes":              {all(ingress("dev.example.com"), other), ingress("dev.example.com"), []string{"objects-left "}},
-		"the Ingress has another host":        {ingress("dev.example.com"), ingress("b.example.com"), []string{"unreachable endpoint", "applied "}},
-		"and the server, too":                 {ingress("dev.example.com"), all(ingress("b.example.com"), dialled("https://b.example.com")), []string{"credential-stale ", "applied "}},
-		"a balancer of another name stays":    {all(ingress("dev.example.com"), balancer), balancer, []string{"unreachable endpoint", "objects-left "}},
-		"a balancer goes, dialled by address": {all(other, balancer, dialled("https://203.0.113.5")), all(other, dialled("https://203.0.113.5")), []string{"unreachable endpoint", "objects-left "}},
-		"and stays, dialled by address":       {all(other, balancer, dialled("https://203.0.113.5")), all(balancer, dialled("https://203.0.113.5")), []string{"objects-left "}},
-		"another host, and one way more":      {ingress("dev.example.com"), all(ingress("b.example.com"), service("LoadBalancer")), []string{"unreachable endpoint", "applied "}},
-		"another host":                        {host("eu-1", "x"), host("https://us-1", "x"), []string{"empty-cluster host"}},
-		"another host and namespace":          {host("eu-1", "x"), host("us-1", "y"), []string{"empty-cluster host", "empty-cluster namespace"}},
-		"an unknown host before":              {host("", "x"), host("us-1", "x"), nil},
-		"a patch":                             {same, chart("vcluster", "0.30.4"), nil},
-		"one minor":                           {same, chart("vcluster", "0.31.0"), nil},
-		"two minors":                          {same, chart("vcluster", "0.32.0"), []string{"refused-by-vcluster chart"}},
-		"a patch back":                        {chart("vcluster", "0.30.4"), same, []string{"refused-by-vcluster chart"}},
-		"a minor back":                        {chart("vcluster", "0.31.0"), same, []string{"refused-by-vcluster chart"}},
-		"a build of the same release":         {chart("vcluster", "0.30.0+a"), chart("vcluster", "0.30.0+b"), nil},
-		"another chart":                       {chart("vcluster-k8s", "0.19.7"), chart("vcluster-k0s", "0.19.7"), []string{"refused-by-vcluster chart"}},
-		"the chart that all became":           {chart("vcluster-k8s", "0.19.7"), chart("vcluster", "0.20.4"), nil},
-		"somebody's own chart":                {chart("mine", "1.0.0"), chart("mine", "9.0.0"), nil},
+		"nothing":                              {same, same, nil},
+		"both ways in":                         {ingress("dev.example.com"), all(ingress("dev.example.com"), route("dev.example.com")), []string{"applied ", "applied "}},
+		"both, by another name":                {ingress("dev.example.com"), all(ingress("dev.example.com"), route("gw.example.com"), dialled("https://gw.example.com")), []string{"credential-stale ", "applied ", "applied "}},
+		"then the route alone":                 {all(ingress("dev.example.com"), route("dev.example.com")), route("dev.example.com"), []string{"objects-left "}},
+		"before it is registered":              {all(ingress("dev.example.com"), route("gw.example.com")), all(route("gw.example.com"), dialled("https://gw.example.com")), []string{"unreachable endpoint", "objects-left ", "credential-stale "}},
+		"after it is registered":               {all(ingress("dev.example.com"), route("gw.example.com"), dialled("https://gw.example.com")), all(route("gw.example.com"), dialled("https://gw.example.com")), []string{"objects-left "}},
+		"the way in in one step":               {ingress("dev.example.com"), route("dev.example.com"), []string{"unreachable endpoint", "objects-left ", "applied "}},
+		"no way in any more":                   {ingress("dev.example.com"), same, []string{"unreachable endpoint", "objects-left "}},
+		"no way in, of another server":         {ingress("other.example.com"), same, []string{"objects-left "}},
+		"a Service of another type":            {service("LoadBalancer"), service("NodePort"), []string{"unreachable endpoint", "applied "}},
+		"an Ingress of its own app stays":      {all(ingress("dev.example.com"), web), web, []string{"unreachable endpoint", "objects-left "}},
+		"a Service of its own app stays":       {all(ingress("dev.example.com"), app), app, []string{"unreachable endpoint", "objects-left "}},
+		"a second Service of the API server":   {all(service("ClusterIP"), serviceOf("dev", "more", "LoadBalancer")), service("ClusterIP"), []string{"unreachable endpoint", "objects-left "}},
+		"an Ingress for every name goes":       {everyName, same, []string{"unreachable endpoint", "objects-left "}},
+		"an Ingress for every name takes over": {ingress("dev.example.com"), everyName, []string{"applied "}},
+		"one of two Ingresses goes":            {all(ingress("dev.example.com"), other), other, []string{"unreachable endpoint", "objects-left "}},
+		"the other of them goes":               {all(ingress("dev.example.com"), other), ingress("dev.example.com"), []string{"objects-left "}},
+		"the Ingress has another host":         {ingress("dev.example.com"), ingress("b.example.com"), []string{"unreachable endpoint", "applied "}},
+		"and the server, too":                  {ingress("dev.example.com"), all(ingress("b.example.com"), dialled("https://b.example.com")), []string{"credential-stale ", "applied "}},
+		"a balancer of another name stays":     {all(ingress("dev.example.com"), balancer), balancer, []string{"unreachable endpoint", "objects-left "}},
+		"a balancer goes, dialled by address":  {all(other, balancer, dialled("https://203.0.113.5")), all(other, dialled("https://203.0.113.5")), []string{"unreachable endpoint", "objects-left "}},
+		"and stays, dialled by address":        {all(other, balancer, dialled("https://203.0.113.5")), all(balancer, dialled("https://203.0.113.5")), []string{"objects-left "}},
+		"another host, and one way more":       {ingress("dev.example.com"), all(ingress("b.example.com"), service("LoadBalancer")), []string{"unreachable endpoint", "applied "}},
+		"another host":                         {host("eu-1", "x"), host("https://us-1", "x"), []string{"empty-cluster host", "credential-stale "}},
+		"another host and namespace":           {host("eu-1", "x"), host("us-1", "y"), []string{"empty-cluster host", "empty-cluster namespace", "credential-stale "}},
+		"an unknown host before":               {host("", "x"), host("us-1", "x"), nil},
+		"a patch":                              {same, chart("vcluster", "0.30.4"), nil},
+		"one minor":                            {same, chart("vcluster", "0.31.0"), nil},
+		"two minors":                           {same, chart("vcluster", "0.32.0"), []string{"refused-by-vcluster chart"}},
+		"a patch back":                         {chart("vcluster", "0.30.4"), same, []string{"refused-by-vcluster chart"}},
+		"a minor back":                         {chart("vcluster", "0.31.0"), same, []string{"refused-by-vcluster chart"}},
+		"a build of the same release":          {chart("vcluster", "0.30.0+a"), chart("vcluster", "0.30.0+b"), nil},
+		"another chart":                        {chart("vcluster-k8s", "0.19.7"), chart("vcluster-k0s", "0.19.7"), []string{"refused-by-vcluster chart"}},
+		"the chart that all became":            {chart("vcluster-k8s", "0.19.7"), chart("vcluster", "0.20.4"), nil},
+		"somebody's own chart":                 {chart("mine", "1.0.0"), chart("mine", "9.0.0"), nil},
 
 		"k3s to k8s, too old":    {all(k3s, chart("vcluster", "0.24.1")), all(k8s, chart("vcluster", "0.24.1")), []string{"refused-by-vcluster distro", "restart "}},
 		"k3s to k8s, migrated":   {k3s, k8s, []string{"refused-by-vcluster distro", "restart "}},
@@ -204,11 +198,11 @@ func TestCompare(t *testing.T) {
 		"an image of one distro": {k8s, image("ghcr.io/loft-sh/kubernetes:v1.33.4"), []string{"restart "}},
 
 		"database to deployed etcd": {same, store("etcd", "deploy", "enabled"), []string{"data-lost store"}},
-		"deployed etcd to database": {store("etcd", "deploy", "enabled"), same, []string{"refused-by-vcluster store"}},
+		"deployed etcd to database": {store("etcd", "deploy", "enabled"), same, []string{"data-lost store"}},
 		"external etcd to external database": {store("etcd", "external", "enabled"), store("database", "external", "enabled"),
-			[]string{"refused-by-vcluster store"}},
+			[]string{"data-lost store"}},
 		"database to embedded etcd, old": {chart("vcluster", "0.24.1"), all(chart("vcluster", "0.24.1"), store("etcd", "embedded", "enabled")), []string{"data-lost store"}},
-		"database to deployed etcd, old": {chart("vcluster", "0.24.1"), all(chart("vcluster", "0.24.1"), store("etcd", "deploy", "enabled")), []string{"refused-by-vcluster store"}},
+		"database to deployed etcd, old": {chart("vcluster", "0.24.1"), all(chart("vcluster", "0.24.1"), store("etcd", "deploy", "enabled")), []string{"data-lost store"}},
 		"values unknown":                 {func(s *transition.Side) { s.Values = nil }, store("etcd", "deploy", "enabled"), nil},
 
 		"Kubernetes up":    {same, image("ghcr.io/loft-sh/kubernetes:v1.34.1"), []string{"kubernetes-moves ", "restart "}},
@@ -216,7 +210,7 @@ func TestCompare(t *testing.T) {
 		"Kubernetes jumps": {same, image("ghcr.io/loft-sh/kubernetes:v1.35.0"), []string{"refused-by-vcluster kubernetes", "restart "}},
 		"Kubernetes back":  {same, image("ghcr.io/loft-sh/kubernetes:v1.32.9"), []string{"refused-by-vcluster kubernetes", "restart "}},
 
-		"another namespace":  {same, func(s *transition.Side) { s.Namespace = "other" }, []string{"empty-cluster namespace"}},
+		"another namespace":  {same, func(s *transition.Side) { s.Namespace = "other" }, []string{"empty-cluster namespace", "credential-stale "}},
 		"another range":      {same, func(s *transition.Side) { s.ServiceCIDR = "10.97.0.0/16" }, []string{"refused-by-vcluster service-cidr"}},
 		"a range first":      {func(s *transition.Side) { s.ServiceCIDR = "" }, same, nil},
 		"another server":     {same, func(s *transition.Side) { s.Server = "https://new.example.com" }, []string{"credential-stale "}},
@@ -237,25 +231,16 @@ func TestCompare(t *testing.T) {
 		"no control plane": {same, func(s *transition.Side) { s.Objects = nil }, []string{"empty-cluster workload", "objects-left "}},
 		"a control plane of another name": {same, func(s *transition.Side) { s.Objects[0]["metadata"] = map[string]any{"name": "other"} },
 			[]string{"empty-cluster workload", "objects-left ", "applied "}},
-		"no pods":              {same, func(s *transition.Side) { s.Objects[0]["spec"].(map[string]any)["replicas"] = int64(0) }, []string{"unreachable "}},
+		"no pods":              {same, func(s *transition.Side) { s.Objects[0]["spec"].(map[string]any)["replicas"] = int64(0) }, []string{"unreachable replicas", "applied "}},
 		"no pods, as before":   {stop, stop, nil},
 		"an older vcluster":    {image("ghcr.io/loft-sh/vcluster-pro:0.30.0"), image("evil.example.com:5000/x/vcluster:v0.29.0"), []string{"refused-by-vcluster image", "restart "}},
 		"a vcluster too new":   {image("loftsh/vcluster:0.4.3"), image("loftsh/vcluster:0.6.0"), []string{"refused-by-vcluster image", "restart "}},
 		"a patch of vcluster":  {image("loftsh/vcluster:0.4.2"), image("loftsh/vcluster:0.4.3"), []string{"restart "}},
 		"a volume elsewhere":   {mounted("/data", ""), mounted("/other", ""), []string{"data-lost volume", "restart "}},
 		"a folder of a volume": {mounted("/data", ""), mounted("/data", "new"), []string{"data-lost volume", "restart "}},
-		"claims that go":       {mounted("/data", ""), deleted(mounted("/data", "")), []string{"unguarded "}},
-		"another repository":   {application(), application("evil.git", "main", "clusters/dev/manifests"), []string{"source-moves "}},
-		"another branch":       {application(), application("a.git", "evil", "clusters/dev/manifests"), []string{"source-moves "}},
-		"another folder":       {application(), application("a.git", "main", "evil/dev/manifests"), []string{"source-moves "}},
-		"another Argo CD":      {application(), func(s *transition.Side) { application()(s); s.Application.Home = "argo2" }, []string{"unguarded "}},
-		"no Application yet":   {same, application(), nil},
-		"another project":      {application(), func(s *transition.Side) { application()(s); s.Application.Project = "default" }, []string{"unguarded "}},
-		"cascade":              {application(), func(s *transition.Side) { application()(s); s.Cascade = true }, []string{"unguarded "}},
-		"no guard":             {application(), func(s *transition.Side) { application()(s); s.Application.Guarded = false }, []string{"unguarded "}},
-		"by hand":              {application(), func(s *transition.Side) { application()(s); s.Application.Manual = true }, []string{"ignored "}},
+		"claims that go":       {mounted("/data", ""), deleted(mounted("/data", "")), []string{"guard-lifted ", "applied "}},
 		"another workload": {same, func(s *transition.Side) { s.Objects = []transition.Object{object("Deployment", "dev", nil)} },
-			[]string{"refused-by-vcluster workload", "objects-left ", "applied "}},
+			[]string{"data-lost workload", "objects-left ", "applied "}},
 		"an object more": {same, func(s *transition.Side) { s.Objects = append(s.Objects, object("ConfigMap", "a", nil)) }, []string{"applied "}},
 	} {
 		t.Run(name, func(t *testing.T) {

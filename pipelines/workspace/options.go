@@ -54,6 +54,9 @@ type Options struct {
 	// a rendered Secret without a signature is then a warning, as the build after
 	// the merge signs it.
 	BeforeMerge bool
+	// MergesInto is the commit that such a change goes to; empty where the event does not
+	// tell.
+	MergesInto string
 	// Helm renders with another major version of Helm than fleet.yaml names; 0 for
 	// that one.
 	Helm toolchain.HelmMajor

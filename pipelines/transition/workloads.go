@@ -1,0 +1,129 @@
+package transition
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"kasou/pipelines/manifest"
+)
+
+// workloadChanges: what runs in the virtual cluster notices, although the cluster itself
+// goes on.
+func workloadChanges(before, after Side) []Change {
+	return slices.Concat(syncChanges(before, after), domainChanges(before, after), limitChanges(before, after), accountChanges(before, after))
+}
+
+// syncChanges: what a vcluster no longer syncs it no longer deletes either. The syncer of
+// that kind does not start, and nothing else looks for what it made
+// (pkg/controllers/register.go up to 0.19, pkg/setup/controllers.go from 0.20 on).
+func syncChanges(before, after Side) []Change {
+	var off []string
+	for _, at := range [][]string{{"sync", "toHost"}, {"sync"}} {
+		kinds, _ := manifest.At(before.Values, at...).(map[string]any)
+		for kind := range kinds {
+			resource := slices.Concat(at, []string{kind})
+			_, there := manifest.At(after.Values, resource...).(map[string]any)
+			enabled := append(resource, "enabled")
+			if there && before.on(enabled...) && !after.on(enabled...) {
+				off = append(off, strings.Join(resource, "."))
+			}
+		}
+	}
+	if len(off) == 0 {
+		return nil
+	}
+	slices.Sort(off)
+	return []Change{{
+		Effect: Workloads, About: ByValues,
+		Message: "no longer synced: " + few(off) + ". What the host has of it stays, and nobody changes or deletes it any more",
+		Hint:    "Delete it in the virtual cluster first, or on the host by hand.",
+	}}
+}
+
+// domainChanges: a pod keeps the search list of its start, and its certificates and tokens
+// the names (translateDNSClusterFirstConfig in pkg/controllers/resources/pods/translate).
+func domainChanges(before, after Side) []Change {
+	from, to := clusterDomain(before), clusterDomain(after)
+	if before.Values == nil || after.Values == nil || from == to {
+		return nil
+	}
+	return []Change{{
+		Effect: Workloads, From: from, To: to, About: ByValues,
+		Message: fmt.Sprintf("the cluster's domain changes from %s to %s: pods that run look for names under the one before, and the issuer of their tokens changes", from, to),
+		Hint:    "Restart the workloads of the virtual cluster once it is back.",
+	}}
+}
+
+func clusterDomain(s Side) string {
+	return cmp.Or(manifest.Text(s.Values, "networking", "advanced", "clusterDomain"),
+		argument(s.Values, "--cluster-domain=", "vcluster", "extraArgs"), "cluster.local")
+}
+
+// limits are the kinds that hold down what runs beside them, and what they do to it.
+var limits = map[string]string{
+	"NetworkPolicy": "the traffic that it does not allow is cut at once, that of pods which run, too",
+	"ResourceQuota": "pods which run stay; once it is used up, none starts any more, and none restarts elsewhere",
+	"LimitRange":    "pods which run stay; new ones get its defaults, and are refused outside of its bounds",
+}
+
+// limitChanges: a limit that is new or another one meets what runs already.
+func limitChanges(before, after Side) []Change {
+	var all []Change
+	for _, kind := range []string{"NetworkPolicy", "ResourceQuota", "LimitRange"} {
+		var names []string
+		for _, o := range after.Objects {
+			was, there := same(before, o)
+			if o.kind() == kind && (!there || firstDifference(was["spec"], o["spec"], "spec") != "") {
+				names = append(names, o.name())
+			}
+		}
+		if len(names) > 0 {
+			slices.Sort(names)
+			all = append(all, Change{Effect: Workloads, About: ByAny,
+				Message: fmt.Sprintf("%s %s is new, or changes: %s", kind, few(names), limits[kind])})
+		}
+	}
+	for _, o := range after.Objects {
+		was, there := same(before, o)
+		const label = "pod-security.kubernetes.io/enforce"
+		from, to := manifest.Text(was, "metadata", "labels", label), manifest.Text(o, "metadata", "labels", label)
+		if there && o.kind() == "Namespace" && from != to && to != "" && to != "privileged" {
+			all = append(all, Change{Effect: Workloads, From: cmp.Or(from, "none"), To: to, About: ByPodSecurity,
+				Message: fmt.Sprintf("the namespace enforces Pod Security %s: pods that break it run on, and do not come back once they end", to),
+				Hint:    "Set podSecurity.warn first, and look at what the API server warns of."})
+		}
+	}
+	return all
+}
+
+// accountChanges: pods that name a ServiceAccount which is not there are not made.
+func accountChanges(before, after Side) []Change {
+	var all []Change
+	for _, o := range after.Objects {
+		account := manifest.Text(o, "spec", "template", "spec", "serviceAccountName")
+		was, there := same(before, o)
+		if account == "" || !there || manifest.Text(was, "spec", "template", "spec", "serviceAccountName") == account {
+			continue
+		}
+		made := slices.ContainsFunc(after.Objects, func(other Object) bool { return other.kind() == "ServiceAccount" && other.name() == account })
+		if !made {
+			all = append(all, Change{Effect: Workloads, To: account, About: ByValues,
+				Message: fmt.Sprintf("the pods of %s run as ServiceAccount %s, which nothing here makes: without it the API server makes no pod, and the cluster stops", o, account),
+				Hint:    "Make sure that the namespace has it, or let the chart make it."})
+		}
+	}
+	return all
+}
+
+// same returns the object of the same kind and name.
+func same(s Side, like Object) (Object, bool) {
+	i := slices.IndexFunc(s.Objects, func(o Object) bool {
+		return o.kind() == like.kind() && o.name() == like.name() && o["apiVersion"] == like["apiVersion"]
+	})
+	if i < 0 {
+		return nil, false
+	}
+	return s.Objects[i], true
+}
