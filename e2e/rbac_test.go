@@ -2,13 +2,16 @@ package e2e
 
 import (
 	"bytes"
+	"context"
 	"errors"
+	"fmt"
 	"os"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -38,6 +41,15 @@ func TestTheDocumentedRolesAreEnough(t *testing.T) {
 		}
 		if _, err := host.SealingCertificate(t.Context(), h, "", ""); err != nil {
 			t.Errorf("certificate: %v", err)
+		}
+		nodes := clientOf(t, env.host).CoreV1().Nodes()
+		node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "by-the-docs"}, Status: corev1.NodeStatus{Addresses: []corev1.NodeAddress{
+			{Type: corev1.NodeHostName, Address: "by-the-docs"}, {Type: corev1.NodeInternalIP, Address: "10.1.2.3"}, {Type: corev1.NodeExternalIP, Address: "2001:db8::1"}}}}
+		_, err := nodes.Create(t.Context(), node, metav1.CreateOptions{})
+		must(t, err)
+		t.Cleanup(func() { _ = nodes.Delete(context.Background(), node.Name, metav1.DeleteOptions{}) })
+		if found, err := host.NodeAddresses(t.Context(), h); err != nil || fmt.Sprint(found) != "[10.1.2.3 2001:db8::1]" {
+			t.Errorf("addresses of nodes: %v, %v", found, err)
 		}
 		request := host.KubeconfigRequest{Namespace: "development", Name: "development"}
 		if k, err := host.ReadKubeconfig(t.Context(), h, request); err != nil || k.State != host.Ready {

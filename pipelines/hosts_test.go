@@ -184,6 +184,29 @@ func TestAClusterChangesItsHost(t *testing.T) {
 	fleettest.MustPass(t, pipe(t, pipelines.Check, s.options), nil)
 }
 
+// A host that Argo CD knows by another name from then on is the same cluster where that is
+// sure, or where a person says so once.
+func TestAHostGetsAnotherDestination(t *testing.T) {
+	s := spreadFleet(t)
+	fleettest.MustPass(t, pipe(t, pipelines.Build, s.options), nil)
+	s.repo.Commit(t)
+	const before = `destination: {server: "https://us-1.example.com"}`
+	for after, want := range map[string]string{
+		`destination: {server: "https://US-1.example.com:443/"}`:                   "applied",
+		`destination: {name: us-1}`:                                                "empty-cluster host",
+		`destination: {name: us-1}, sameAs: ["https://us-1.example.com:443"]`:      "applied",
+		`destination: {name: us-1}, sameAs: ["https://us-1.example.com:6443"]`:     "empty-cluster host",
+		`destination: {server: "https://us-1.example.com"}, sameAs: [us-1, other]`: "",
+	} {
+		s.repo.Write(t, "clusters/fleet.yaml", []byte(strings.Replace(severalHosts, before, after, 1)))
+		r := pipe(t, pipelines.Plan, s.options)
+		if got := effects(r, "b"); got != want || effects(r, "a") != "" || r.Failed() != strings.HasPrefix(want, "empty") {
+			fleettest.Print(t, r)
+			t.Errorf("%s: the plan is %q, want %q", after, got, want)
+		}
+	}
+}
+
 // A range that was asked of one host does not hold on another.
 func TestARangeIsOfItsHost(t *testing.T) {
 	s := spreadFleet(t)

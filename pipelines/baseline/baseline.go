@@ -169,6 +169,7 @@ func (b *Baseline) Steps(ctx context.Context, c fleet.Cluster, ch toolchain.Char
 	if err != nil {
 		return nil, nil, err
 	}
+	after.SameHost = b.Fleet.Spec.IsHost(c.Spec.Host, before.Host)
 	changes := transition.Compare(before, after)
 	var steps []report.Transition
 	var findings finding.List
@@ -178,8 +179,8 @@ func (b *Baseline) Steps(ctx context.Context, c fleet.Cluster, ch toolchain.Char
 			Accepted: change.Refused() && accepted(c, change),
 		})
 		if f, ok := judged(c, change, cause); ok {
-			if change.About == transition.ByRepository {
-				f = b.Fleet.Finding(f.Severity, f.Rule, []string{"spec", "repository"}, f.Message, f.Hint)
+			if at, ofAll := fleetCauses[change.About]; ofAll {
+				f = b.Fleet.Finding(f.Severity, f.Rule, at, f.Message, f.Hint)
 				f.Cluster = c.Name
 			}
 			findings = append(findings, f)
@@ -280,6 +281,11 @@ var causes = map[transition.Cause][]string{
 	transition.ByChart: {"spec", "chart"}, transition.ByNamespace: {"spec", "namespace"}, transition.ByHost: {"spec", "host"},
 	transition.ByServer: {"spec", "server"}, transition.ByServiceCIDR: {"spec", "serviceCIDR"}, transition.ByValues: {"spec", "values"}, transition.ByEndpoint: {"spec", "endpoint"},
 	transition.ByPodSecurity: {"spec", "podSecurity"}, transition.ByArgoCD: {"spec", "argocd"}, transition.ByRetire: {"spec", "retire"},
+}
+
+// fleetCauses are where in fleet.yaml a change comes from.
+var fleetCauses = map[transition.Cause][]string{
+	transition.ByRepository: {"spec", "repository"}, transition.ByArgoCDNamespace: {"spec", "argocd", "namespace"},
 }
 
 // quoted returns a text as YAML has it in a flow mapping: as it is where that reads as the

@@ -40,6 +40,8 @@ type endpoint struct {
 	cred *credential.Credential
 	// published are the addresses in the status of the objects that lead there.
 	published []string
+	// nodePort says that a Service of that type is among what leads there.
+	nodePort bool
 	// leading are the host's objects that can lead to the server.
 	leading map[objectKey]*unstructured.Unstructured
 	// proved says that the server showed a certificate of the cluster's own.
@@ -107,6 +109,7 @@ func (e *endpoint) routeRows(ctx context.Context, files manifest.Files) (all []r
 		e.through = o.Name()
 		seen := live.EndpointOf(have, beside)
 		e.published = append(e.published, seen.Published...)
+		e.nodePort = e.nodePort || manifest.Text(have.Object, "spec", "type") == exposure.NodePort
 		if len(seen.Problems) > 0 {
 			all = append(all, *objectRow(e.cluster.Name, o, RuleEndpointRoute, o.Name()+" does not lead to the cluster: "+strings.Join(seen.Problems, "; "),
 				"Look at its status and at the log of its controller: kubectl -n "+o.GetNamespace()+" describe "+strings.ToLower(o.GetKind())+" "+o.GetName()))
@@ -149,6 +152,25 @@ func (e *endpoint) read(ctx context.Context, o live.Object) (have *unstructured.
 type sharedObjects struct {
 	mu    sync.Mutex
 	known map[onOne]*unstructured.Unstructured
+	nodes map[*host.Host][]netip.Addr
+}
+
+// addressesOf asks a host once for the addresses of its nodes. The errors are those of
+// host.NodeAddresses, and are not kept.
+func (s *sharedObjects) addressesOf(ctx context.Context, h *host.Host) ([]netip.Addr, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if have, ok := s.nodes[h]; ok {
+		return have, nil
+	}
+	have, err := host.NodeAddresses(ctx, h)
+	if err == nil {
+		if s.nodes == nil {
+			s.nodes = map[*host.Host][]netip.Addr{}
+		}
+		s.nodes[h] = have
+	}
+	return have, err
 }
 
 // onOne is an object of one of the hosts.
@@ -182,7 +204,11 @@ func (e *endpoint) certificateRows(ctx context.Context) []report.Row {
 	if e.cred != nil && e.cred.ServerName != "" {
 		name = e.cred.ServerName
 	}
-	chain, err := host.Served(ctx, e.cluster.Spec.Server, name, host.Options{Timeout: 10 * time.Second})
+	var chain []*x509.Certificate
+	err := e.reach.ask(ctx, e.cluster.Spec.Server, func() (err error) {
+		chain, err = host.Served(ctx, e.cluster.Spec.Server, name, host.Options{Timeout: e.reach.patience})
+		return err
+	})
 	switch {
 	case ctx.Err() != nil:
 		return nil
@@ -247,12 +273,13 @@ func names(c *x509.Certificate) string {
 	return some(all)
 }
 
-// nameRows compares where the name leads with what the objects publish.
+// nameRows compares where the name leads with what the objects publish, or, of a node
+// port, with the addresses of the nodes.
 func (e *endpoint) nameRows(ctx context.Context) []report.Row {
-	if _, err := netip.ParseAddr(e.hostname); err == nil || ctx.Err() != nil {
+	if _, err := netip.ParseAddr(e.hostname); err == nil && !e.nodePort || ctx.Err() != nil {
 		return nil
 	}
-	found, err := host.Addresses(ctx, e.hostname)
+	found, err := e.reach.addresses(ctx, e.hostname)
 	if ctx.Err() != nil {
 		return nil
 	}
@@ -265,10 +292,16 @@ func (e *endpoint) nameRows(ctx context.Context) []report.Row {
 		return e.unknown("where " + e.hostname + " leads: the resolver of this machine does not answer")
 	case wantErr != nil:
 		return e.unknown("where " + e.hostname + " should lead: " + wantErr.Error())
+	case e.nodePort:
+		return e.nodeRows(ctx, found)
 	case len(want) == 0 || agree(found, want, byName):
 		return nil
 	}
-	message := fmt.Sprintf("%s leads to %s, and %s publishes %s", e.hostname, list(found), e.through, list(want))
+	return e.elsewhere(fmt.Sprintf("%s leads to %s, and %s publishes %s", e.hostname, list(found), e.through, list(want)), found, want)
+}
+
+// elsewhere returns the row of a name that leads elsewhere than it should.
+func (e *endpoint) elsewhere(message string, found, want []netip.Addr) []report.Row {
 	if private(found) != private(want) {
 		// An address translation can stand between the two, and the certificate tells.
 		if e.proved {
@@ -277,6 +310,35 @@ func (e *endpoint) nameRows(ctx context.Context) []report.Row {
 		return e.unknown(message + ": one is private and the other is not, so they cannot be compared from here")
 	}
 	return e.row(RuleEndpointName, message, "Look at the DNS record and at ExternalDNS: an old record leads some clients elsewhere.")
+}
+
+// nodeRows compares where the name of a node port leads with the addresses of the nodes. A
+// name that leads to none of them may be that of a balancer before them: the certificate
+// tells.
+func (e *endpoint) nodeRows(ctx context.Context, found []netip.Addr) []report.Row {
+	nodes, err := e.shared.addressesOf(ctx, e.asked)
+	switch {
+	case err != nil:
+		return e.unknownRow(ctx, e.host, e.cluster.Name, err)
+	case len(nodes) == 0:
+		return e.unknown("where " + e.hostname + " should lead: the host names no addresses of its nodes")
+	}
+	var strange []netip.Addr
+	for _, a := range found {
+		if !slices.Contains(nodes, a) {
+			strange = append(strange, a)
+		}
+	}
+	switch {
+	case len(strange) == 0:
+		return nil
+	case len(strange) < len(found):
+		return e.row(RuleEndpointName, fmt.Sprintf("%s leads to %s, of which %s is no address of a node", e.hostname, list(found), list(strange)),
+			"Take it out of the DNS record: clients that get it reach nobody, or somebody else.")
+	case e.proved:
+		return nil
+	}
+	return e.elsewhere(fmt.Sprintf("%s leads to %s, and the nodes have %s", e.hostname, list(found), list(nodes)), found, nodes)
 }
 
 // noName is for a name that the resolver of this machine does not know. Where what it
@@ -302,7 +364,7 @@ func (e *endpoint) addresses(ctx context.Context) (all []netip.Addr, byName bool
 		if _, err := netip.ParseAddr(p); err != nil {
 			byName = true
 		}
-		found, err := host.Addresses(ctx, p)
+		found, err := e.reach.addresses(ctx, p)
 		if err != nil {
 			return nil, byName, fmt.Errorf("%s publishes %s, which cannot be resolved from here", e.through, p)
 		}

@@ -4,12 +4,14 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"testing"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"kasou/pipelines/finding"
 	"kasou/pipelines/host"
 	"kasou/pipelines/live"
 	"kasou/pipelines/manifest"
@@ -84,4 +86,60 @@ func wantOf(t *testing.T, files manifest.Files) *unstructured.Unstructured {
 	must(t, err)
 	objects[0].SetNamespace("dev")
 	return objects[0].Unstructured
+}
+
+// The name of a node port is held against the addresses of the nodes.
+func TestNodesBehindAName(t *testing.T) {
+	const path = "/api/v1/nodes"
+	nodes := func(addresses string) map[string]string {
+		return map[string]string{path: `{"apiVersion": "v1", "kind": "NodeList", "items": [{"metadata": {"name": "a"}, "status": {"addresses": [
+  {"type": "Hostname", "address": "a"}, ` + addresses + `]}}]}`}
+	}
+	inner, outer := `{"type": "InternalIP", "address": "10.0.0.1"}`, `{"type": "ExternalIP", "address": "203.0.113.1"}, {"type": "ExternalIP", "address": "2001:db8::1"}`
+	addresses := func(texts ...string) []netip.Addr {
+		all := make([]netip.Addr, len(texts))
+		for i, text := range texts {
+			all[i] = netip.MustParseAddr(text)
+		}
+		return all
+	}
+	for name, test := range map[string]struct {
+		nodes  map[string]string
+		found  []netip.Addr
+		proved bool
+		rule   finding.Rule
+		want   string
+	}{
+		"a node":                 {nodes(inner + ", " + outer), addresses("203.0.113.1"), false, "", ""},
+		"both families":          {nodes(inner + ", " + outer), addresses("203.0.113.1", "2001:db8::1"), false, "", ""},
+		"an old node among them": {nodes(outer), addresses("203.0.113.1", "203.0.113.9"), true, RuleEndpointName, "of which 203.0.113.9 is no address of a node"},
+		"none of them":           {nodes(outer), addresses("203.0.113.9"), false, RuleEndpointName, "and the nodes have 203.0.113.1, 2001:db8::1"},
+		"a balancer before them": {nodes(outer), addresses("203.0.113.9"), true, "", ""},
+		"behind a translation":   {nodes(inner), addresses("203.0.113.9"), false, RuleUnknown, "one is private and the other is not"},
+		"no addresses":           {nodes(`{"type": "InternalDNS", "address": "a"}`), addresses("203.0.113.9"), true, RuleUnknown, "names no addresses"},
+		"no right":               {map[string]string{}, addresses("203.0.113.9"), true, RuleUnknown, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := endpointAt(t, "https://dev.example.com:30443", nil)
+			e.asked, e.shared, e.proved, e.host = asking(t, test.nodes), &sharedObjects{}, test.proved, &workspace.Asked{Title: "the host"}
+			e.Workspace = &workspace.Workspace{Hosts: workspace.Hosts{}}
+			rows := e.nodeRows(t.Context(), test.found)
+			if name == "no right" {
+				if len(rows) != 1 || !rows[0].Unknown {
+					t.Errorf("got %+v", rows)
+				}
+				return
+			}
+			expect(t, rows, test.rule, test.want)
+		})
+	}
+}
+
+// An address is no name that could lead elsewhere, but of a node port it is one of a node.
+func TestAnAddressOfANodePort(t *testing.T) {
+	e := endpointAt(t, "https://203.0.113.9:30443", nil)
+	e.asked, e.shared = asking(t, map[string]string{"/api/v1/nodes": `{"items": [{"status": {"addresses": [{"type": "ExternalIP", "address": "203.0.113.1"}]}}]}`}), &sharedObjects{}
+	expect(t, e.nameRows(t.Context()), "", "")
+	e.nodePort = true
+	expect(t, e.nameRows(t.Context()), RuleEndpointName, "203.0.113.9 leads to 203.0.113.9, and the nodes have 203.0.113.1")
 }

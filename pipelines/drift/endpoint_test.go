@@ -88,7 +88,7 @@ func endpointAt(t *testing.T, server string, a *authority) *endpoint {
 	if a != nil {
 		cred = &credential.Credential{CAData: a.pem(), CertData: []byte("certificate-canary"), KeyData: []byte("key-canary")}
 	}
-	l := &liveWatch{watch: &watch{options: Options{Now: time.Now(), Within: DefaultWithin}}}
+	l := &liveWatch{watch: &watch{options: Options{Now: time.Now(), Within: DefaultWithin}}, reach: newReach(patience)}
 	e := l.endpointOf(c, cred)
 	if e != nil {
 		e.through = "TLSRoute dev/dev"

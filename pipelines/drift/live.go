@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -24,12 +25,17 @@ import (
 // for its answers; how often it is asked, its QPS bounds.
 const liveJobs = 16
 
+// patience is how long an endpoint may take for one answer.
+const patience = 10 * time.Second
+
 // liveWatch asks the hosts and Argo CD's cluster, after all that needs none.
 type liveWatch struct {
 	*watch
 	// argocd is the cluster that Argo CD runs in; lost where fleet.yaml does not say how
 	// it is reached.
 	argocd *workspace.Asked
+	// reach asks the endpoints.
+	reach *reach
 	// shared are the Gateways and IngressClasses that many clusters have in common.
 	shared *sharedObjects
 }
@@ -77,7 +83,7 @@ type onHost struct {
 // liveRows compares the fleet with its hosts and with Argo CD's cluster. One that does
 // not answer makes just what it has unknown.
 func (w *watch) liveRows(ctx context.Context) {
-	l := &liveWatch{watch: w, shared: &sharedObjects{}}
+	l := &liveWatch{watch: w, shared: &sharedObjects{}, reach: newReach(patience)}
 	var noWay error
 	if l.argocd, noWay = w.Hosts.ArgoCD(); noWay != nil {
 		l.argocd = &workspace.Asked{Title: "Argo CD's cluster"}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -256,7 +255,9 @@ func sealedTemplate(files manifest.Files, file string) (*corev1.Secret, live.Obj
 func (l *registered) answer(ctx context.Context, secret *corev1.Secret) []report.Row {
 	server, cred, err := argocd.ReadClusterSecret(secret)
 	if err == nil {
-		err = host.Answers(ctx, server, cred, host.Options{Timeout: 10 * time.Second, Retries: 1})
+		err = l.reach.ask(ctx, server, func() error {
+			return host.Answers(ctx, server, cred, host.Options{Timeout: l.reach.patience, Retries: 1})
+		})
 	}
 	var silent *host.SilentError
 	if !errors.As(err, &silent) {

@@ -106,6 +106,35 @@ func (s FleetSpec) DestinationOf(name string) Destination {
 	return Destination{Server: DefaultDestination}
 }
 
+// key returns a destination in the one spelling by which two of them can be compared: the
+// cluster that Argo CD runs in has a server and a name of its own
+// (argoproj/argo-cd, common.KubernetesInternalAPIServerAddr and InClusterName).
+func (d Destination) key() string {
+	if d.IsOwn() {
+		return DefaultDestination
+	}
+	if server, err := NormalizeServer(d.Server); err == nil {
+		return server
+	}
+	return d.String()
+}
+
+// destinationOf returns the destination that a text is, a server or a name.
+func destinationOf(text string) Destination {
+	if strings.Contains(text, "://") {
+		return Destination{Server: text}
+	}
+	return Destination{Name: text}
+}
+
+// IsHost reports whether a server or name, as an Application had it, is the host of a
+// name: in another spelling, or by what its sameAs says.
+func (s FleetSpec) IsHost(name, destination string) bool {
+	key := destinationOf(destination).key()
+	return key == s.DestinationOf(name).key() ||
+		slices.ContainsFunc(s.HostOf(name).SameAs, func(other string) bool { return destinationOf(other).key() == key })
+}
+
 // OwnHost returns the name of the host that is the cluster which Argo CD runs in, and
 // whether there is one.
 func (s FleetSpec) OwnHost() (name string, found bool) {
@@ -243,6 +272,11 @@ func checkHost(spec FleetSpec, name string, report reporter) {
 	case d.Server != "":
 		report(at+".destination.server", checkDestination(d.Server))
 	}
+	for i, text := range h.SameAs {
+		if strings.Contains(text, "://") {
+			report(fmt.Sprintf("%s.sameAs.%d", at, i), checkDestination(text))
+		}
+	}
 	if name == "" && d != nil && spec.ArgoCD.Destination != "" {
 		report("spec.argocd.destination", fail(RuleHosts, "is there, and host.destination, too", "Keep host.destination."))
 	}
@@ -261,15 +295,9 @@ func checkDestinations(spec FleetSpec, report reporter) {
 	first := map[string]string{}
 	for _, name := range spec.HostNames() {
 		d := spec.DestinationOf(name)
-		key := d.String()
-		if d.IsOwn() {
-			key = DefaultDestination
-		} else if server, err := NormalizeServer(d.Server); err == nil {
-			key = server
-		}
-		other, taken := first[key]
+		other, taken := first[d.key()]
 		if !taken {
-			first[key] = name
+			first[d.key()] = name
 			continue
 		}
 		at := "spec.hosts." + name
@@ -277,6 +305,19 @@ func checkDestinations(spec FleetSpec, report reporter) {
 			at += ".destination"
 		}
 		report(at, fail(RuleHosts, fmt.Sprintf("is the cluster %s, as %s is", d, HostTitle(other)), "Write the destination under which Argo CD knows this host."))
+	}
+	for _, name := range spec.HostNames() {
+		at := strings.Join(HostField(name, "sameAs"), ".")
+		for i, text := range spec.HostOf(name).SameAs {
+			other, taken := first[destinationOf(text).key()]
+			switch {
+			case text == "":
+				report(fmt.Sprintf("%s.%d", at, i), fail(RuleHosts, "is empty", "Write a server or a name, as argocd cluster list shows it."))
+			case taken && other != name:
+				report(fmt.Sprintf("%s.%d", at, i), fail(RuleHosts, fmt.Sprintf("is the cluster %s, which is %s", text, HostTitle(other)), "Take it out: what goes from there to here moves."))
+			}
+			first[destinationOf(text).key()] = name
+		}
 	}
 }
 

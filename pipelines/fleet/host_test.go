@@ -108,6 +108,11 @@ func TestHostFindings(t *testing.T) {
 		"a bad name":            {"  hosts: {EU_1: {kubernetesVersion: 1.34.1}}\n", "{host: EU_1}", RuleHosts, "fleet.yaml:5", "not a DNS label"},
 		"two own clusters":      {"  hosts: {a: {kubernetesVersion: 1.34.1}, b: {kubernetesVersion: 1.34.1, destination: {name: in-cluster}}}\n", "{host: a}", RuleHosts, "fleet.yaml:5", "is the cluster in-cluster, as host a is"},
 		"one server twice":      {"  hosts: {a: {kubernetesVersion: 1.34.1, destination: {server: \"https://x:443\"}}, b: {kubernetesVersion: 1.34.1, destination: {server: \"https://X/\"}}}\n", "{host: a}", RuleHosts, "fleet.yaml:5", "as host a is"},
+		"the same as another":   {"  hosts: {a: {kubernetesVersion: 1.34.1, destination: {name: a}, sameAs: [\"https://B/\"]}, b: {kubernetesVersion: 1.34.1, destination: {server: \"https://b:443\"}}}\n", "{host: a}", RuleHosts, "fleet.yaml:5", "which is host b"},
+		"two the same":          {"  hosts: {a: {kubernetesVersion: 1.34.1, destination: {name: a}, sameAs: [x]}, b: {kubernetesVersion: 1.34.1, destination: {name: b}, sameAs: [x]}}\n", "{host: a}", RuleHosts, "fleet.yaml:5", "which is host a"},
+		"the same as nothing":   {"  host: {kubernetesVersion: 1.34.1, sameAs: [\"\"]}\n", "{}", RuleHosts, "fleet.yaml:5", "is empty"},
+		"the same by HTTP":      {"  host: {kubernetesVersion: 1.34.1, sameAs: [\"http://x\"]}\n", "{}", RuleServer, "fleet.yaml:5", "https://"},
+		"a password, the same":  {"  host: {kubernetesVersion: 1.34.1, sameAs: [\"https://a:hunter2@x\"]}\n", "{}", RuleCredentials, "fleet.yaml:5", "credentials"},
 		"an empty destination":  {"  host: {kubernetesVersion: 1.34.1, destination: {}}\n", "{}", RuleHosts, "fleet.yaml:5", "either a server or a name"},
 		"server and name":       {"  host: {kubernetesVersion: 1.34.1, destination: {server: \"https://x\", name: x}}\n", "{}", RuleHosts, "fleet.yaml:5", "either a server or a name"},
 		"plain HTTP":            {"  host: {kubernetesVersion: 1.34.1, destination: {server: \"http://x\"}}\n", "{}", RuleServer, "fleet.yaml:5", "https://"},
@@ -194,6 +199,26 @@ func TestDigestOfAHost(t *testing.T) {
 		after := digests(strings.Replace(threeHosts, change.from, change.to, 1))
 		if after[0] != before[0] || after[1] == before[1] {
 			t.Errorf("%s to %s: %q, before %q", change.from, change.to, after, before)
+		}
+	}
+}
+
+// A destination is a host in any spelling that is known to be its own, and in no other.
+func TestADestinationIsAHost(t *testing.T) {
+	spec := FleetSpec{Hosts: map[string]Host{
+		"own":  {},
+		"eu-1": {Destination: &Destination{Name: "eu-1"}, SameAs: []string{"https://10.0.3.7:443", "frankfurt"}},
+		"us-1": {Destination: &Destination{Server: "https://us-1.example.com"}},
+	}}
+	for host, destinations := range map[string]map[string]bool{
+		"own":  {"https://kubernetes.default.svc": true, "in-cluster": true, "https://kubernetes.default.svc.cluster.local": false, "": false},
+		"eu-1": {"eu-1": true, "https://10.0.3.7/": true, "frankfurt": true, "https://10.0.3.8": false, "in-cluster": false, "EU-1": false},
+		"us-1": {"https://US-1.example.com:443/": true, "us-1": false, "https://us-1.example.com:6443": false},
+	} {
+		for destination, want := range destinations {
+			if got := spec.IsHost(host, destination); got != want {
+				t.Errorf("%q is %s: %t", destination, host, got)
+			}
 		}
 	}
 }

@@ -466,6 +466,9 @@ type Host struct {
 	// Destination is the host as Argo CD knows it. Default: the cluster that Argo CD runs
 	// in; of the single host, what argocd.destination says.
 	Destination *Destination `json:"destination,omitempty"`
+	// SameAs are other servers and names by which Argo CD knows, or has known, this very
+	// cluster: a virtual cluster that goes from one of them to destination does not move.
+	SameAs []string `json:"sameAs,omitempty" jsonschema:"minItems=1,uniqueItems=true,example=https://10.0.3.7:6443"`
 	// Sealing names the certificate of the host's Sealed Secrets controller, with which
 	// the Secrets are sealed that the charts render. Default: of the single host, the
 	// fleet's sealing.certificate; of the cluster that Argo CD runs in, Argo CD's; else

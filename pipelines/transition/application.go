@@ -34,7 +34,7 @@ func applicationChanges(was, now Application) []Change {
 			"Look at what is there, and who can write to it.")
 	}
 	if was.Namespace != now.Namespace {
-		add(StillRuns, ByArgoCD, was.Namespace, now.Namespace, fmt.Sprintf("the Application moves to namespace %s: the one in %s stays, and both sync the same objects", now.Namespace, was.Namespace),
+		add(StillRuns, ByArgoCDNamespace, was.Namespace, now.Namespace, fmt.Sprintf("the Application moves to namespace %s: the one in %s stays, and both sync the same objects", now.Namespace, was.Namespace),
 			"Apply clusters/bootstrap in the new namespace, and delete the Application before by kubectl delete with --cascade=orphan.")
 	}
 	if was.Project != now.Project {

@@ -70,7 +70,7 @@ func versionChange(before, after Chart) (Change, bool) {
 		c.Hint = "Make a new cluster, and move what is in it."
 	case release(to).LessThan(release(from)):
 		c.Message = fmt.Sprintf("the chart goes back from %s to %s: vcluster does not support a downgrade", from, to)
-		c.Hint = "Stay on " + from.String() + ", or restore a backup into a new cluster."
+		c.Hint = "Stay on " + from.String() + ", or restore a backup into a new cluster. Where the sync of " + from.String() + " failed before it ran, nothing goes back."
 	case from.Major() == to.Major() && to.Minor() > from.Minor()+1:
 		c.Message = fmt.Sprintf("the chart jumps from %s to %s: vcluster supports one minor version at a time", from, to)
 		c.Hint = fmt.Sprintf("Go to the newest 0.%d first: run kasou upgrade.", from.Minor()+1)

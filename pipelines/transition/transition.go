@@ -6,7 +6,11 @@ package transition
 
 import (
 	"cmp"
+	"fmt"
+	"maps"
 	"slices"
+
+	"kasou/pipelines/manifest"
 )
 
 // Side is a cluster as it was committed, or as it is wanted.
@@ -18,6 +22,8 @@ type Side struct {
 	// Host is the cluster that it runs on, as Argo CD knows it; empty where that is not
 	// known.
 	Host string
+	// SameHost: the host before is this one, which Argo CD knew otherwise.
+	SameHost bool
 	// Namespace on the host, and Server at which Argo CD reaches the cluster.
 	Namespace, Server string
 	// ServiceCIDR of the virtual cluster, empty where it finds it by itself.
@@ -114,6 +120,7 @@ const (
 	ByEndpoint
 	ByPodSecurity
 	ByArgoCD
+	ByArgoCDNamespace
 	ByRepository
 	ByRetire
 )
@@ -141,6 +148,10 @@ func Compare(before, after Side) []Change {
 	all = append(all, endpointChanges(before, after)...)
 	all = append(all, credentialChanges(before, after)...)
 	all = append(all, applicationChanges(before.Application, after.Application)...)
+	if before.Host != after.Host && before.Host != "" && after.SameHost {
+		all = append(all, Change{Effect: Applied, From: before.Host, To: after.Host, About: ByHost,
+			Message: fmt.Sprintf("Argo CD deploys it to %s in place of %s, which is the same cluster", after.Host, before.Host)})
+	}
 	slices.SortStableFunc(all, worst)
 	return all
 }
@@ -149,11 +160,11 @@ func Compare(before, after Side) []Change {
 func elsewhere(before, after Side) []Change {
 	const hint = "Make a new cluster beside it, move what is in it, and retire the old one."
 	var all []Change
-	if before.Host != after.Host && before.Host != "" && after.Host != "" {
+	if before.Host != after.Host && before.Host != "" && after.Host != "" && !after.SameHost {
 		all = append(all, Change{
 			Effect: Empty, Name: "host", From: before.Host, To: after.Host, About: ByHost,
 			Message: "on another host it is another, empty cluster; the one on " + before.Host + " stays there, and nobody watches it",
-			Hint:    hint + " If both are one cluster to Argo CD, nothing moves.",
+			Hint:    hint + " If both are one cluster, write " + before.Host + " into sameAs of the host in fleet.yaml.",
 		})
 	}
 	if before.Namespace != after.Namespace {
@@ -189,9 +200,52 @@ func rangeChanges(before, after Side) []Change {
 // credentialChanges: the server is part of what Argo CD knows the cluster by, and
 // the serving certificate has the names of its start.
 func credentialChanges(before, after Side) []Change {
-	if !before.Registered || before.Server == after.Server {
+	switch {
+	case !before.Registered:
+		return nil
+	case before.Server != after.Server:
+		return []Change{serverChange(before, after)}
+	case before.Values == nil || after.Values == nil || exported(before) == exported(after):
 		return nil
 	}
+	return []Change{{
+		Effect: StaleCredential, About: ByValues,
+		Message: "the kubeconfig that vcluster exports becomes another one (exportKubeConfig): Argo CD's credential is of the one before, and works until that ends",
+		Hint:    "Run kasou register once the vcluster has restarted.",
+	}}
+}
+
+// exported returns what decides which credential a vcluster exports, but for the server.
+func exported(s Side) string {
+	parts, _ := manifest.At(s.Values, "exportKubeConfig").(map[string]any)
+	parts = maps.Clone(parts)
+	maps.DeleteFunc(parts, func(key string, value any) bool {
+		// kasou register reads the default Secret alone.
+		return key == "server" || key == "secret" || key == "additionalSecrets" || !set(value)
+	})
+	return fmt.Sprint(parts)
+}
+
+// set reports whether a value says more than a chart's default of nothing: "", false, or a
+// map of such.
+func set(value any) bool {
+	switch v := value.(type) {
+	case string:
+		return v != ""
+	case bool:
+		return v
+	case map[string]any:
+		for _, inner := range v {
+			if set(inner) {
+				return true
+			}
+		}
+		return false
+	}
+	return !empty(value)
+}
+
+func serverChange(before, after Side) Change {
 	c := Change{
 		Effect: StaleCredential, From: before.Server, To: after.Server, About: ByServer,
 		Message: "Argo CD's credential is of " + before.Server + ": its Applications that deploy into the cluster fail until it is registered anew",
@@ -200,5 +254,5 @@ func credentialChanges(before, after Side) []Change {
 	if stillServed(before.Server, after) {
 		c.Message = "Argo CD's credential is of " + before.Server + ", which is served as before: it works until that goes"
 	}
-	return []Change{c}
+	return c
 }

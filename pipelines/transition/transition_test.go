@@ -179,6 +179,8 @@ func TestCompare(t *testing.T) {
 		"and stays, dialled by address":        {all(other, balancer, dialled("https://203.0.113.5")), all(balancer, dialled("https://203.0.113.5")), []string{"objects-left "}},
 		"another host, and one way more":       {ingress("dev.example.com"), all(ingress("b.example.com"), service("LoadBalancer")), []string{"unreachable endpoint", "applied "}},
 		"another host":                         {host("eu-1", "x"), host("https://us-1", "x"), []string{"empty-cluster host", "credential-stale "}},
+		"the same host by another name":        {host("https://eu-1", "x"), all(host("eu-1", "x"), func(s *transition.Side) { s.SameHost = true }), []string{"applied "}},
+		"and another namespace":                {host("https://eu-1", "x"), all(host("eu-1", "y"), func(s *transition.Side) { s.SameHost = true }), []string{"empty-cluster namespace", "credential-stale "}},
 		"another host and namespace":           {host("eu-1", "x"), host("us-1", "y"), []string{"empty-cluster host", "empty-cluster namespace", "credential-stale "}},
 		"an unknown host before":               {host("", "x"), host("us-1", "x"), nil},
 		"a patch":                              {same, chart("vcluster", "0.30.4"), nil},

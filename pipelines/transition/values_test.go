@@ -118,6 +118,9 @@ func TestObjectsOfARunningCluster(t *testing.T) {
 	policy := "{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: a}, spec: {podSelector: {}}}"
 	const plain, etcd = "{controlPlane: {}}", "{controlPlane: {backingStore: {etcd: {deploy: {enabled: true}}}}}"
 	list := func(texts ...string) []string { return texts }
+	role := func(rules string) string {
+		return "{apiVersion: rbac.authorization.k8s.io/v1, kind: Role, metadata: {name: dev}, rules: [" + rules + "]}"
+	}
 	for name, test := range map[string]struct {
 		values        string
 		before, after []string
@@ -145,6 +148,9 @@ func TestObjectsOfARunningCluster(t *testing.T) {
 		"a second family":     {plain, list(service("ipFamilies: [IPv4]")), list(service("ipFamilies: [IPv4, IPv6]")), nil},
 		"a family first":      {plain, list(service("")), list(service("ipFamilies: [IPv4]")), nil},
 		"another balancer":    {plain, list(service("type: LoadBalancer, loadBalancerClass: a")), list(service("type: LoadBalancer, loadBalancerClass: b")), list("refused-by-api-server Service spec.loadBalancerClass: a > b")},
+		"a right less":        {plain, list(role("{apiGroups: ['', apps], resources: [pods], verbs: [get, delete]}")), list(role("{apiGroups: [''], resources: [pods], verbs: [get]}")), list("workloads-affected :  > ")},
+		"the same rights":     {plain, list(role("{apiGroups: [''], resources: [pods, secrets], verbs: [get]}")), list(role("{apiGroups: [''], resources: [secrets], verbs: [get]}, {apiGroups: [''], resources: [pods], verbs: [get, list]}")), nil},
+		"rights of no sense":  {plain, list(role("{apiGroups: a, resources: [1], verbs: {}}, 2")), list(role("")), nil},
 		"its type, too":       {plain, list(service("type: ClusterIP")), list(service("type: LoadBalancer, loadBalancerClass: b")), nil},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -206,5 +212,36 @@ func TestApplications(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A role that loses rights with another version of the chart is the chart's own affair.
+func TestRightsOfAnotherChart(t *testing.T) {
+	role := "{apiVersion: rbac.authorization.k8s.io/v1, kind: Role, metadata: {name: dev}, rules: [{apiGroups: [''], resources: [pods], verbs: [get]}]}"
+	before, after := valued(t, "0.30.0", "{controlPlane: {}}", role), valued(t, "0.31.0", "{controlPlane: {}}", strings.Replace(role, "pods", "nodes", 1))
+	hold(t, transition.Compare(before, after), nil)
+	after.Chart = before.Chart
+	hold(t, transition.Compare(before, after), []string{"workloads-affected :  > "})
+}
+
+// Which credential is exported decides what is registered next time.
+func TestTheExportedCredential(t *testing.T) {
+	const plain = "{controlPlane: {}, exportKubeConfig: {server: a, context: '', insecure: false, serviceAccount: {}}}"
+	for values, stale := range map[string]bool{
+		plain:                false,
+		"{controlPlane: {}}": false,
+		"{controlPlane: {}, exportKubeConfig: {server: b, additionalSecrets: [{name: a}]}}":   false,
+		"{controlPlane: {}, exportKubeConfig: {serviceAccount: {name: '', clusterRole: ''}}}": false,
+		"{controlPlane: {}, exportKubeConfig: {serviceAccount: {name: a}}}":                   true,
+		"{controlPlane: {}, exportKubeConfig: {insecure: true}}":                              true,
+	} {
+		before, after := valued(t, "0.30.0", plain), valued(t, "0.30.0", values)
+		hold(t, transition.Compare(before, after), nil)
+		before.Registered = true
+		var want []string
+		if stale {
+			want = []string{"credential-stale :  > "}
+		}
+		hold(t, transition.Compare(before, after), want)
 	}
 }

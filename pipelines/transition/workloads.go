@@ -3,6 +3,7 @@ package transition
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -12,7 +13,7 @@ import (
 // workloadChanges: what runs in the virtual cluster notices, although the cluster itself
 // goes on.
 func workloadChanges(before, after Side) []Change {
-	return slices.Concat(syncChanges(before, after), domainChanges(before, after), limitChanges(before, after), accountChanges(before, after))
+	return slices.Concat(syncChanges(before, after), domainChanges(before, after), limitChanges(before, after), accountChanges(before, after), rightChanges(before, after))
 }
 
 // syncChanges: what a vcluster no longer syncs it no longer deletes either. The syncer of
@@ -112,6 +113,60 @@ func accountChanges(before, after Side) []Change {
 			all = append(all, Change{Effect: Workloads, To: account, About: ByValues,
 				Message: fmt.Sprintf("the pods of %s run as ServiceAccount %s, which nothing here makes: without it the API server makes no pod, and the cluster stops", o, account),
 				Hint:    "Make sure that the namespace has it, or let the chart make it."})
+		}
+	}
+	return all
+}
+
+// rightChanges: with the same chart, a role that loses rights was meant to, and what the
+// vcluster does by them fails. What another version of the chart no longer needs is not
+// told.
+func rightChanges(before, after Side) []Change {
+	if before.Chart != after.Chart {
+		return nil
+	}
+	var all []Change
+	for _, o := range after.Objects {
+		was, there := same(before, o)
+		if !there || o.kind() != "Role" && o.kind() != "ClusterRole" {
+			continue
+		}
+		has := rights(o)
+		lost := slices.DeleteFunc(slices.Sorted(maps.Keys(rights(was))), func(right string) bool { return has[right] })
+		if len(lost) > 0 {
+			all = append(all, Change{Effect: Workloads, About: ByValues,
+				Message: fmt.Sprintf("%s loses rights: %s. What the vcluster does by them fails from then on, deletions of what it synced among it", o, few(lost)),
+				Hint:    "Make sure that nothing which needs them is left."})
+		}
+	}
+	return all
+}
+
+// rights returns what the rules of a role allow, as VERB RESOURCE.GROUP.
+func rights(role Object) map[string]bool {
+	all := map[string]bool{}
+	for _, rule := range manifest.Maps(role, "rules") {
+		names := ""
+		if only, ok := rule["resourceNames"].([]any); ok && len(only) > 0 {
+			names = " " + short(only)
+		}
+		for _, group := range texts(rule["apiGroups"]) {
+			for _, resource := range texts(rule["resources"]) {
+				for _, verb := range texts(rule["verbs"]) {
+					all[strings.TrimSuffix(verb+" "+resource+"."+group, ".")+names] = true
+				}
+			}
+		}
+	}
+	return all
+}
+
+func texts(list any) []string {
+	var all []string
+	items, _ := list.([]any)
+	for _, item := range items {
+		if text, ok := item.(string); ok {
+			all = append(all, text)
 		}
 	}
 	return all
