@@ -17,6 +17,8 @@ const (
 	RuleBinding finding.Rule = "policy-binding"
 	// RuleArgoCD: an object that tells Argo CD itself what to do.
 	RuleArgoCD finding.Rule = "policy-argocd"
+	// RulePodSecurity: the namespace would refuse the pods of a workload.
+	RulePodSecurity finding.Rule = "policy-pod-security"
 	// RuleUnusedAllow: an entry of spec.allow that allows nothing.
 	RuleUnusedAllow finding.Rule = "policy-unused-allow"
 )
