@@ -2,7 +2,9 @@ package pipelines
 
 import (
 	"context"
+	"slices"
 
+	"kasou/pipelines/baseline"
 	"kasou/pipelines/cluster"
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleetwide"
@@ -32,7 +34,7 @@ func buildBy(ctx context.Context, o Options, begin func(context.Context, *worksp
 	if err := workspace.Sweep(ctx, &o); err != nil {
 		return nil, err
 	}
-	w, err := start(ctx, o, out)
+	w, err := workspace.Start(ctx, o, out)
 	if err != nil || w == nil {
 		return workspace.Sorted(out), err
 	}
@@ -52,7 +54,7 @@ func buildBy(ctx context.Context, o Options, begin func(context.Context, *worksp
 	if fleetwide.FailedOtherwise(out.Findings) {
 		return workspace.Sorted(out), nil
 	}
-	unknown, err := shared.UnknownInRoot(gone.Fleet, out.Findings)
+	unknown, err := shared.Unknown(gone.Fleet, out.Findings)
 	if err != nil {
 		return nil, err
 	}
@@ -77,7 +79,7 @@ func Check(ctx context.Context, o Options) (*report.Report, error) {
 	// What a check says rests on nothing that a run before it left.
 	o.DryRun, o.NoCache = true, true
 	out := &report.Report{Command: "check"}
-	w, err := start(ctx, o, out)
+	w, err := workspace.Start(ctx, o, out)
 	if err != nil || w == nil {
 		return workspace.Sorted(out), err
 	}
@@ -93,7 +95,7 @@ func Check(ctx context.Context, o Options) (*report.Report, error) {
 		return nil, err
 	}
 	out.Findings = append(out.Findings, gone.Findings...)
-	unknown, err := shared.UnknownInRoot(gone.Fleet, out.Findings)
+	unknown, err := shared.Unknown(gone.Fleet, out.Findings)
 	if err != nil {
 		return nil, err
 	}
@@ -122,15 +124,25 @@ func finished(b *cluster.Builder, out *report.Report) *report.Report {
 // cluster, the worst first.
 func Plan(ctx context.Context, o Options) (*report.Report, error) {
 	o.DryRun, o.NoCache, o.Diff = true, true, false
+	if err := baseline.Check(ctx, o); err != nil {
+		return nil, err
+	}
 	out := &report.Report{Command: "plan"}
-	w, err := start(ctx, o, out)
+	w, err := workspace.Start(ctx, o, out)
 	if err != nil || w == nil {
 		return workspace.Sorted(out), err
 	}
 	defer w.Close()
 	w.OnlyLooks = true
-	if err := cluster.New(w, func(tree.Plan) finding.List { return nil }).Build(ctx, out); err != nil {
+	b := cluster.New(w, func(tree.Plan) finding.List { return nil })
+	if err := b.Build(ctx, out); err != nil {
 		return nil, err
+	}
+	known := func(f finding.Finding) bool { return f.Rule == baseline.RuleBaseUnknown }
+	if !b.HasBaseline() && !slices.ContainsFunc(out.Findings, known) {
+		out.Findings = append(out.Findings, w.Fleet.Finding(finding.Warning, baseline.RuleBaseUnknown, nil,
+			"what the change does to clusters that run is not known: nothing is committed here to compare with",
+			"Commit what runs first, or name a checkout of it with --against-folder."))
 	}
 	gone, err := retire.Plan(ctx, w)
 	if err != nil {

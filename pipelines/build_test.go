@@ -12,6 +12,7 @@ import (
 
 	"kasou/internal/fleettest"
 	"kasou/pipelines"
+	"kasou/pipelines/doctor"
 	"kasou/pipelines/report"
 	"kasou/pipelines/tree"
 )
@@ -180,12 +181,12 @@ func TestDoctor(t *testing.T) {
 	r, err := pipelines.Doctor(context.Background(), options)
 	fleettest.MustPass(t, r, err)
 	options.Cache = filepath.Join(repo.Root, "clusters", "fleet.yaml", "not-a-folder")
-	if r, err = pipelines.Doctor(context.Background(), options); err != nil || !has(r, pipelines.RuleDoctor) || len(r.Unfinished) == 0 {
+	if r, err = pipelines.Doctor(context.Background(), options); err != nil || !has(r, doctor.RuleMissing) || len(r.Unfinished) == 0 {
 		t.Errorf("a cache that cannot be: %v, %s", err, rules(r))
 	}
 	repo.Write(t, "clusters/fleet.yaml", []byte("spec: 1\n"))
 	r, err = pipelines.Doctor(context.Background(), repo.Options(t, options.Toolchain))
-	if err != nil || !has(r, pipelines.RuleDoctor) || !r.Failed() {
+	if err != nil || !has(r, doctor.RuleMissing) || !r.Failed() {
 		t.Errorf("a broken fleet: %v, %s", err, rules(r))
 	}
 }

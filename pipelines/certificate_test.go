@@ -14,6 +14,7 @@ import (
 	"kasou/internal/sealtest"
 	"kasou/pipelines"
 	"kasou/pipelines/host"
+	"kasou/pipelines/pin"
 	"kasou/pipelines/report"
 	"kasou/pipelines/seal"
 )
@@ -40,7 +41,7 @@ func TestLockCertificate(t *testing.T) {
 	options.DryRun = true
 	r := lockCertificate(t, options, file)
 	fleettest.MustPass(t, r, nil)
-	if !has(r, pipelines.RuleNewCertificate) || !strings.Contains(r.FleetDiff, "BEGIN CERTIFICATE") || snapshot(t, repo.Root) != before {
+	if !has(r, pin.RuleNewCertificate) || !strings.Contains(r.FleetDiff, "BEGIN CERTIFICATE") || snapshot(t, repo.Root) != before {
 		fleettest.Print(t, r)
 		t.Error("a dry run must show the change and write nothing")
 	}
@@ -137,7 +138,7 @@ func TestLockCertificateRefuses(t *testing.T) {
 		t.Error("without a kubeconfig there is nothing to ask")
 	}
 	repo.Write(t, "clusters/fleet.yaml", []byte(strings.ReplaceAll(string(repo.Read(t, "clusters/fleet.yaml")), "  sealing:", "  # sealing:")))
-	if r := lockCertificate(t, options, "x"); !has(r, pipelines.RuleNoCertificateFile) {
+	if r := lockCertificate(t, options, "x"); !has(r, pin.RuleNoCertificateFile) {
 		t.Errorf("a fleet without a file finds %s", rules(r))
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path"
@@ -14,7 +13,6 @@ import (
 
 	"sigs.k8s.io/yaml"
 
-	"kasou/pipelines/argocd"
 	"kasou/pipelines/chart"
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
@@ -28,14 +26,8 @@ import (
 	"kasou/pipelines/workspace"
 )
 
-const (
-	// RuleImportKnown: a cluster of the tree has a spec.yaml already.
-	RuleImportKnown finding.Rule = "import-known"
-	// RuleImportDiffers: an object of the tree is another one than kasou writes.
-	RuleImportDiffers finding.Rule = "import-differs"
-	// RuleImportRenamed: Argo CD knows something under a name that kasou does not give.
-	RuleImportRenamed finding.Rule = "import-renamed"
-)
+// RuleImportKnown: a cluster of the tree has a spec.yaml already.
+const RuleImportKnown finding.Rule = "import-known"
 
 // Import says which tree is to become specs.
 type Import struct {
@@ -43,19 +35,25 @@ type Import struct {
 	// charts NAME, that are taken in place of the chart's repository: slash-separated, from the repo's root.
 	// ChartArchives may be empty.
 	From, ChartArchives string
+	// Host is the host of the fleet that the clusters are on; empty for that of the fleet's
+	// defaults.
+	Host string
 }
 
 // ImportTree writes a spec.yaml for each virtual cluster in a tree that was made by
 // hand, unless DryRun is set, and reports what the build will write otherwise than it
 // stands there. It removes nothing: the report's steps say what a person has to. What is
 // not in the tree, such as a chart, is fetched, and a cluster whose chart cannot be had
-// is left unfinished.
+// is left unfinished. A Host that the fleet does not have is a *fleet.NewSpecError.
 func ImportTree(ctx context.Context, o Options, i Import) (*report.Report, error) {
 	out := &report.Report{Command: "import", DryRun: o.DryRun}
 	// A folder of the tree is not a cluster's yet.
 	f, found, err := fleet.Load(o.Root, o.Dir, fleet.SharedAlone())
 	if out.Findings = found; err != nil || found.Failed() {
 		return workspace.Sorted(out), err
+	}
+	if err := f.CheckNew(fleet.NewOptions{Host: i.Host}); err != nil {
+		return nil, err
 	}
 	root, err := os.OpenRoot(o.Root)
 	if err != nil {
@@ -96,7 +94,7 @@ func (im *importing) one(ctx context.Context, c handmade.Cluster) error {
 			Message: "the cluster has a spec.yaml, which is left as it is", Hint: "Delete it first to have it imported anew."})
 		return nil
 	}
-	spec := im.spec(c)
+	spec := c.Spec(im.fleet, im.Host, im.chart(c))
 	t, err := im.trial(ctx, c, &spec)
 	if err != nil {
 		workspace.Unfinished(im.out, c.Name, err)
@@ -108,7 +106,7 @@ func (im *importing) one(ctx context.Context, c handmade.Cluster) error {
 		im.out.Clusters = append(im.out.Clusters, report.Cluster{Name: c.Name, Status: report.Failed})
 		return nil
 	}
-	im.compare(c, file, t.documents)
+	im.out.Findings = append(im.out.Findings, c.Differences(im.Dir, t.documents)...)
 	if !im.DryRun {
 		if err := disk.Create(im.Root, file, t.spec); err != nil && !errors.Is(err, fs.ErrExist) {
 			return err
@@ -120,72 +118,16 @@ func (im *importing) one(ctx context.Context, c handmade.Cluster) error {
 	return nil
 }
 
-// spec returns what the tree says of a cluster, without its values and what the fleet
-// says anyway.
-func (im *importing) spec(c handmade.Cluster) fleet.ClusterSpec {
-	s := fleet.ClusterSpec{Chart: im.chart(c)}
-	defaults := fleet.ClusterSpec{}
-	if im.fleet.Spec.Defaults != nil {
-		defaults = *im.fleet.Spec.Defaults
+// chart returns where the cluster's chart comes from.
+func (im *importing) chart(c handmade.Cluster) fleet.Chart {
+	if local := im.local(c); local != (fleet.Chart{}) {
+		return local
 	}
-	if c.Namespace != c.Name {
-		s.Namespace = c.Namespace
-	}
-	if c.ServiceCIDR != "" && c.ServiceCIDR != im.fleet.Spec.HostOf(im.host()).ServiceCIDR {
-		s.ServiceCIDR = c.ServiceCIDR
-	}
-	if c.Host != "" {
-		on := true
-		s.Ingress = &fleet.Ingress{Enabled: &on, Host: c.Host, ClassName: c.ClassName}
-		if defaults.Ingress != nil && defaults.Ingress.ClassName == c.ClassName {
-			s.Ingress.ClassName = ""
-		}
-	}
-	if c.Server != "" && c.Server != "https://"+c.Host {
-		s.Server = c.Server
-	}
-	if len(c.PodSecurity) > 0 {
-		s.PodSecurity = &fleet.PodSecurity{Enforce: c.PodSecurity["enforce"], Audit: c.PodSecurity["audit"], Warn: c.PodSecurity["warn"]}
-	}
-	s.ArgoCD = im.argocd(c)
-	return s
-}
-
-// argocd returns what the Application says otherwise than the fleet; nil for nothing.
-func (im *importing) argocd(c handmade.Cluster) *fleet.ArgoCD {
-	if c.Application == "" {
-		return nil
-	}
-	var a fleet.ArgoCD
-	projects := im.fleet.Spec.ArgoCD.ProjectNames()
-	if slices.Contains(projects, c.Project) && projects[0] != c.Project {
-		a.Project = c.Project
-	}
-	if !c.Automated {
-		off := false
-		a.Automated = &off
-	}
-	if a == (fleet.ArgoCD{}) {
-		return nil
-	}
-	return &a
-}
-
-// chart returns where the cluster's chart comes from; nil where the fleet's defaults say
-// the same.
-func (im *importing) chart(c handmade.Cluster) *fleet.Chart {
-	wanted := im.local(c)
-	defaults := fleet.Chart{}
+	repository := scaffold.Chart.Repository
 	if d := im.fleet.Spec.Defaults; d != nil && d.Chart != nil {
-		defaults = *d.Chart
+		repository = cmp.Or(d.Chart.Repository, repository)
 	}
-	if wanted == (fleet.Chart{}) {
-		wanted = fleet.Chart{Repository: cmp.Or(defaults.Repository, scaffold.Chart.Repository), Name: c.Chart, Version: c.Version}
-	}
-	if wanted == defaults {
-		return nil
-	}
-	return &wanted
+	return fleet.Chart{Repository: repository, Name: c.Chart, Version: c.Version}
 }
 
 // local returns the chart in the folder of archives: NAME-VERSION.tgz, or the folder
@@ -295,14 +237,6 @@ func (im *importing) values(ctx context.Context, o Options, c handmade.Cluster, 
 	return nil, nil
 }
 
-// host returns the name of the host of a spec that names none.
-func (im *importing) host() string {
-	if im.fleet.Spec.Defaults == nil {
-		return ""
-	}
-	return im.fleet.Spec.Defaults.Host
-}
-
 // copyShared copies what a build of one cluster reads beside its spec.
 func (im *importing) copyShared(dir string, local *fleet.Chart) error {
 	files := []string{im.fleet.File}
@@ -358,38 +292,6 @@ func writeSpec(o Options, c handmade.Cluster, spec fleet.ClusterSpec) ([]byte, e
 		return nil, err
 	}
 	return text, os.WriteFile(file, text, 0o644)
-}
-
-// compare reports what the build writes otherwise than it stands in the tree.
-func (im *importing) compare(c handmade.Cluster, file string, documents []manifest.Document) {
-	note := func(severity finding.Severity, rule finding.Rule, at, message, hint string) {
-		im.out.Findings = append(im.out.Findings, finding.Finding{File: at, Cluster: c.Name, Severity: severity, Rule: rule, Message: message, Hint: hint})
-	}
-	for _, d := range handmade.Compare(c.Documents, documents) {
-		message := d.Object + ": " + map[string]string{"added": "kasou adds it", "removed": "kasou does not write it", "changed": "it differs in "}[d.Kind]
-		hint := "Look whether it is meant; what the spec has no field for goes into spec.values, and an object beside the chart into " + layout.Of(im.Dir, c.Name).Extra() + "/."
-		note(finding.Note, RuleImportDiffers, file, message+shortened(d.Fields), hint)
-	}
-	if c.Application != "" && c.ApplicationName != c.Name {
-		note(finding.Warning, RuleImportRenamed, c.Application,
-			fmt.Sprintf("Argo CD knows the cluster as the Application %s, and kasou calls it %s", c.ApplicationName, c.Name),
-			"Delete the old Application without its objects before the new one is synced: kubectl delete application "+c.ApplicationName+" --cascade=orphan.")
-	}
-	secret := argocd.SecretName(fleet.Cluster{Name: c.Name})
-	if c.Registration != "" && c.RegistrationName != secret {
-		note(finding.Warning, RuleImportRenamed, c.Registration,
-			fmt.Sprintf("the cluster Secret is called %s, and kasou registers the cluster as %s", c.RegistrationName, secret),
-			"Take the old one away in the commit that has kasou's: two with one server give Argo CD either credential.")
-	}
-}
-
-// shortened lists the first fields, and how many more there are.
-func shortened(fields []string) string {
-	const most = 5
-	if len(fields) <= most {
-		return strings.Join(fields, ", ")
-	}
-	return fmt.Sprintf("%s and %d more", strings.Join(fields[:most], ", "), len(fields)-most)
 }
 
 // steps says what is left to do.

@@ -15,6 +15,7 @@ import (
 	"kasou/internal/upstream"
 	"kasou/pipelines"
 	"kasou/pipelines/finding"
+	"kasou/pipelines/handmade"
 	"kasou/pipelines/report"
 	"kasou/pipelines/toolchain"
 )
@@ -93,7 +94,7 @@ exportKubeConfig: {server: "https://new.example.com"}
 	fleettest.MustPass(t, built, err)
 	named := map[string]bool{}
 	for _, f := range r.Findings {
-		if f.Rule == pipelines.RuleImportDiffers {
+		if f.Rule == handmade.RuleDiffers {
 			named[f.Cluster+" "+strings.Fields(f.Message)[0]] = true
 		}
 	}
@@ -115,8 +116,71 @@ exportKubeConfig: {server: "https://new.example.com"}
 	if len(again.Clusters) != 0 || string(repo.Read(t, "clusters/old/spec.yaml")) != old || !hasRule(again, pipelines.RuleImportKnown) {
 		t.Errorf("imported twice: %+v", again.Clusters)
 	}
-	if !hasRule(r, pipelines.RuleImportRenamed) {
+	if !hasRule(r, handmade.RuleRenamed) {
 		t.Error("the other names are not told")
+	}
+}
+
+// A TLSRoute becomes spec.endpoint, whether the chart renders it or a person wrote it; what
+// the fleet's defaults say anyway is left out. One that the field cannot say stays in the
+// values.
+func TestImportTakesTheGateway(t *testing.T) {
+	repo := fleettest.New(t, "1.34.1")
+	repo.Write(t, "clusters/fleet.yaml", []byte(strings.Replace(string(repo.Read(t, "clusters/fleet.yaml")), "  host:",
+		"  defaults: {endpoint: {gateway: {host: \"{name}.example.com\", parentRefs: [{name: public, namespace: gateways}]}}}\n  host:", 1)))
+	values := func(name, parents string) string {
+		return fmt.Sprintf(`
+controlPlane:
+  tlsRoute: {enabled: true, host: %[1]s.example.com, parentRefs: %[2]s}
+  proxy: {extraSANs: [%[1]s.example.com]}
+exportKubeConfig: {server: "https://%[1]s.example.com"}
+`, name, parents)
+	}
+	newest := upstream.Chart(t, "vcluster-0.36.1")
+	byHand(t, repo, "same", newest, values("same", "[{name: public, namespace: gateways}]"))
+	byHand(t, repo, "other", newest, values("other", "[{name: private, sectionName: tls}]"))
+	byHand(t, repo, "mesh", newest, values("mesh", "[{kind: Service, group: '', name: mesh}]"))
+	byHand(t, repo, "inner", newest, "{}\n")
+	byHand(t, repo, "older", upstream.Chart(t, "vcluster-0.4.3"), `
+syncer: {extraArgs: ["--tls-san=older.example.org", "--out-kube-config-server=https://older.example.org"]}
+`)
+	repo.Write(t, "old/older/manifests/route.yaml", []byte(`apiVersion: gateway.networking.k8s.io/v1
+kind: TLSRoute
+metadata: {name: older, namespace: vc-older, annotations: {team: a}}
+spec:
+  parentRefs: [{name: public, namespace: gateways}]
+  hostnames: [older.example.org]
+  rules: [{backendRefs: [{name: older, port: 443}]}]
+`))
+	o := repo.Options(t, tools(t))
+	r, err := pipelines.ImportTree(t.Context(), o, pipelines.Import{From: "old", ChartArchives: "charts"})
+	fleettest.MustPass(t, r, err)
+	for name, want := range map[string]struct{ has, lacks []string }{
+		"same":  {nil, []string{"endpoint", "values", "tlsRoute", "\n  server:", "ingress"}},
+		"other": {[]string{"endpoint:\n    gateway:", "host: other.example.com", "name: private", "sectionName: tls"}, []string{"values", "\n  server:"}},
+		"mesh":  {[]string{"tlsRoute", "kind: Service", "gateway:\n      enabled: false"}, []string{"name: public"}},
+		"inner": {[]string{"gateway:\n      enabled: false"}, []string{"host:"}},
+		"older": {[]string{"host: older.example.org", "team: a"}, []string{"parentRefs", "\n  server:", "values"}},
+	} {
+		spec := string(repo.Read(t, "clusters/"+name+"/spec.yaml"))
+		for _, part := range want.has {
+			if !strings.Contains(spec, part) {
+				t.Errorf("%s: no %q in\n%s", name, part, spec)
+			}
+		}
+		for _, part := range want.lacks {
+			if strings.Contains(spec, part) {
+				t.Errorf("%s: %q in\n%s", name, part, spec)
+			}
+		}
+	}
+	for _, f := range r.Findings {
+		if f.Rule == handmade.RuleDiffers && strings.Contains(f.Message, "TLSRoute") && f.Message != "TLSRoute vc-older/older: it differs in metadata.labels" {
+			t.Errorf("%s: %s", f.Cluster, f.Message)
+		}
+	}
+	if !strings.Contains(r.Steps[0].Detail, "old/older/manifests/route.yaml") {
+		t.Errorf("nobody is told to remove the route: %s", r.Steps[0].Detail)
 	}
 }
 

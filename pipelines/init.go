@@ -53,7 +53,7 @@ type NoRemoteError struct {
 
 func (e *NoRemoteError) Error() string {
 	if e.URL != "" {
-		return fmt.Sprintf("the git remote %q is none that Argo CD can read: name the repository, such as --url https://github.com/OWNER/REPOSITORY.git", e.URL)
+		return fmt.Sprintf("the git remote %q is not one that Argo CD can read: name the repository, such as --url https://github.com/OWNER/REPOSITORY.git", e.URL)
 	}
 	return "no git remote says which repository Argo CD reads: run git remote add origin URL first, or name it with --url URL"
 }
@@ -200,6 +200,23 @@ func (i *beginning) ask(ctx context.Context, s *scaffold.Options) error {
 	return err
 }
 
+// certificateFrom reads the certificate, and says in words from where.
+func certificateFrom(ctx context.Context, o Options, source string) (data []byte, from string, err error) {
+	if source != "" {
+		data, err = host.SealingCertificateFrom(ctx, source)
+		return data, "the given source", err
+	}
+	if o.OpenHost == nil {
+		return nil, "", errors.New("there is no host cluster to ask for its sealing certificate")
+	}
+	asked, err := o.OpenHost(o.HostContext)
+	if err != nil {
+		return nil, "", err
+	}
+	data, err = host.SealingCertificate(ctx, asked, "", "")
+	return data, "the host's Sealed Secrets controller", err
+}
+
 // tried returns what is wrong with fleet.yaml as it would be written: what is there, Init
 // does not write again.
 func (i *beginning) tried(files []scaffold.File) (finding.List, error) {
@@ -258,7 +275,7 @@ func (i *beginning) left(f *fleet.Fleet) []report.Step {
 	add("seal key", "run kasou lock --seal-key: publicKey goes into spec.sealing of "+file+", the key into CI's secrets, bound to the branch that builds",
 		f.Spec.Sealing != nil && f.Spec.Sealing.PublicKey != "")
 	add("workflows", "run kasou init --action OWNER/kasou@COMMIT, where kasou's action is", i.Action != "" || i.present(".github/workflows/kasou-build.yaml"))
-	add("cluster", "kasou new NAME --host NAME.example.com", len(f.Clusters) > 0)
+	add("cluster", "kasou new NAME --endpoint NAME.example.com", len(f.Clusters) > 0)
 	add("build", "kasou build, and commit what it writes", false)
 	add("push", "push; in CI, the environment kasou gets the secret "+seal.KeyEnv, false)
 	add("bootstrap", "kubectl apply -f "+path.Join(i.Dir, layout.Bootstrap)+"/, once, where Argo CD runs", false)

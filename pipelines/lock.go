@@ -3,9 +3,8 @@ package pipelines
 import (
 	"context"
 
-	"kasou/pipelines/fleet"
+	"kasou/pipelines/pin"
 	"kasou/pipelines/report"
-	"kasou/pipelines/tree"
 	"kasou/pipelines/upgrade"
 	"kasou/pipelines/workspace"
 )
@@ -19,7 +18,7 @@ func Lock(ctx context.Context, o Options, hop bool) (*report.Report, error) {
 	if err := workspace.Sweep(ctx, &o); err != nil {
 		return nil, err
 	}
-	r, err := open(o, out)
+	r, err := workspace.Open(o, out)
 	if err != nil || r == nil {
 		return workspace.Sorted(out), err
 	}
@@ -29,32 +28,25 @@ func Lock(ctx context.Context, o Options, hop bool) (*report.Report, error) {
 		if err != nil || out.Findings.Failed() || len(out.Unfinished) > 0 || o.DryRun {
 			return workspace.Sorted(out), err
 		}
-		r, err = open(o, out)
+		r, err = workspace.Open(o, out)
 		if err != nil || r == nil {
 			return workspace.Sorted(out), err
 		}
 		defer r.Close()
 	}
-	charts := &chartsInUse{}
-	r.ForAll(ctx, out, o.Jobs, func(ctx context.Context, c fleet.Cluster) workspace.Outcome { return pin(ctx, r, c, charts) })
-	if ctx.Err() != nil {
-		return workspace.Sorted(out), ctx.Err()
-	}
-	err = editorSchemas(ctx, r, out, charts)
+	err = pin.Charts(ctx, r, out)
 	return workspace.Sorted(out), err
 }
 
-// pin writes the chart's digest into one lock, and notes the chart.
-func pin(ctx context.Context, w *workspace.Workspace, c fleet.Cluster, charts *chartsInUse) workspace.Outcome {
-	o := workspace.Outcome{Cluster: c.Name}
-	ch, pin, found, err := w.Charts.Fetch(ctx, c, nil)
-	if !o.Keep(ctx, found, err) {
-		return o
+// LockCertificate pins the sealing certificates of the fleet, as pin.Certificates does.
+// With DryRun it says what it would do.
+func LockCertificate(ctx context.Context, o Options, source, into string) (*report.Report, error) {
+	out := &report.Report{Command: "lock", DryRun: o.DryRun}
+	w, err := workspace.Open(o, out)
+	if err != nil || w == nil {
+		return workspace.Sorted(out), err
 	}
-	charts.put(c.Name, ch)
-	o.Plan, found, err = tree.Repin(ctx, w.Disk, c.Name, pin)
-	if o.Keep(ctx, found, err) && !o.Plan.Empty() {
-		w.Write(ctx, &o)
-	}
-	return o
+	defer w.Close()
+	err = pin.Certificates(ctx, w, out, source, into)
+	return workspace.Sorted(out), err
 }

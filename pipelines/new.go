@@ -5,7 +5,9 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
 
+	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
 	"kasou/pipelines/layout"
 	"kasou/pipelines/report"
@@ -16,11 +18,7 @@ import (
 // editorSchema returns the schema that the spec of a new cluster is to name: that of a
 // cluster with the same chart, or of the chart's name and version; empty where kasou lock
 // has written neither.
-func editorSchema(o Options, wanted fleet.NewOptions) string {
-	f, _, err := fleet.Load(o.Root, o.Dir)
-	if err != nil {
-		return ""
-	}
+func editorSchema(o Options, f *fleet.Fleet, wanted fleet.NewOptions) string {
 	ref := wanted.Chart
 	if d := f.Spec.Defaults; ref == (fleet.Chart{}) && d != nil && d.Chart != nil {
 		ref = *d.Chart
@@ -38,11 +36,29 @@ func editorSchema(o Options, wanted fleet.NewOptions) string {
 	return file
 }
 
+// complete fills in what the fleet says of a new spec, where there is a fleet. The error is
+// a *fleet.NewSpecError.
+func complete(o Options, wanted *fleet.NewOptions) error {
+	f, found, err := fleet.Load(o.Root, o.Dir)
+	if err != nil {
+		return nil // there may be no clusters folder yet
+	}
+	wanted.Schema = editorSchema(o, f, *wanted)
+	wanted.EndpointKind = f.EndpointKind(wanted.Class)
+	if slices.ContainsFunc(found, func(p finding.Finding) bool { return p.File == f.File && p.Severity == finding.Error }) {
+		return nil // New reports it
+	}
+	return f.CheckNew(*wanted)
+}
+
 // New writes the spec.yaml of a new cluster and checks it with the rest of the
-// fleet. It fails where the spec makes no sense by itself, writing nothing, and
-// with fs.ErrExist where the cluster has a spec already.
+// fleet. It fails where the spec makes no sense by itself, or names a host or a class that
+// the fleet does not have, writing nothing, and with fs.ErrExist where the cluster has a
+// spec already.
 func New(ctx context.Context, o Options, wanted fleet.NewOptions) (*report.Report, error) {
-	wanted.Schema = editorSchema(o, wanted)
+	if err := complete(o, &wanted); err != nil {
+		return nil, err
+	}
 	data, err := fleet.NewSpec(wanted)
 	if err != nil {
 		return nil, err

@@ -6,6 +6,7 @@ package pipelines
 import (
 	"context"
 
+	"kasou/pipelines/doctor"
 	"kasou/pipelines/report"
 	"kasou/pipelines/workspace"
 )
@@ -25,19 +26,5 @@ type UnknownClusterError = workspace.UnknownClusterError
 // SettingError is an environment variable that makes no sense.
 type SettingError = workspace.SettingError
 
-// start is workspace.Start for a report, which gets what it finds.
-func start(ctx context.Context, o Options, out *report.Report) (*workspace.Workspace, error) {
-	w, findings, err := workspace.Start(ctx, o)
-	out.Findings = append(out.Findings, findings...)
-	if w != nil {
-		out.Text, out.Tools = w.Fleet.Text, w.Toolchain.Versions(w.Fleet.Spec.Helm)
-	}
-	return w, err
-}
-
-// open is workspace.Open for a report, which gets what it finds.
-func open(o Options, out *report.Report) (*workspace.Workspace, error) {
-	w, findings, err := workspace.Open(o)
-	out.Findings = append(out.Findings, findings...)
-	return w, err
-}
+// Doctor looks at everything that a build needs: see doctor.Run.
+func Doctor(ctx context.Context, o Options) (*report.Report, error) { return doctor.Run(ctx, o) }

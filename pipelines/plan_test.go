@@ -1,6 +1,7 @@
 package pipelines_test
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -140,7 +141,33 @@ func TestPlanComparesWithTheCommit(t *testing.T) {
 		t.Error("against the commit before there is no step")
 	}
 	against.Against = strings.Repeat("1", 40)
-	found(t, pipe(t, pipelines.Plan, against), baseline.RuleBaseUnknown, finding.Warning)
+	found(t, pipe(t, pipelines.Check, against), baseline.RuleBaseUnknown, finding.Warning)
+	// Whoever asks for a plan against a commit means that one.
+	var setting *pipelines.SettingError
+	if _, err := pipelines.Plan(t.Context(), against); !errors.As(err, &setting) {
+		t.Errorf("a plan against a commit that is not there: %v", err)
+	}
+}
+
+// A cluster that the commit does not have comes: by its spec alone, built, and staged; not
+// once it is committed.
+func TestPlanSaysThatAClusterComes(t *testing.T) {
+	repo, options := planned(t, map[string]string{"one": "vcluster-0.30.0"})
+	want := func(effect string) {
+		t.Helper()
+		if r := pipe(t, pipelines.Plan, options); effects(r, "two") != effect || effects(r, "one") != "" {
+			fleettest.Print(t, r)
+			t.Errorf("%q, want %q", effects(r, "two"), effect)
+		}
+	}
+	planSpec(t, repo, "two", "vcluster-0.30.0", "")
+	want("comes")
+	if r := pipe(t, pipelines.Build, options); effects(r, "two") != "comes" || r.Failed() {
+		t.Errorf("the build says %q", effects(r, "two"))
+	}
+	want("comes")
+	repo.Commit(t)
+	want("")
 }
 
 // A chart of another file under the same path is read in the labels.
@@ -224,17 +251,20 @@ func TestAPlanAgainstAFolder(t *testing.T) {
 	if err := os.RemoveAll(filepath.Join(repo.Root, ".git")); err != nil {
 		t.Fatal(err)
 	}
-	if got := effects(pipe(t, pipelines.Plan, options), "one"); got != "" {
+	unknown := pipe(t, pipelines.Plan, options)
+	if got := effects(unknown, "one"); got != "" {
 		t.Errorf("without anything to compare with: %s", got)
 	}
+	found(t, unknown, baseline.RuleBaseUnknown, finding.Warning)
 	options.AgainstFolder = checkout
 	r := pipe(t, pipelines.Plan, options)
 	if got := effects(r, "one"); got != want || want == "" || effects(r, "two") != "" {
 		t.Errorf("%s, by git %s", got, want)
 	}
 	options.AgainstFolder = filepath.Join(checkout, "none")
-	if _, err := pipelines.Plan(t.Context(), options); err == nil {
-		t.Error("a checkout that is not there is no error")
+	var setting *pipelines.SettingError
+	if _, err := pipelines.Plan(t.Context(), options); !errors.As(err, &setting) {
+		t.Errorf("a checkout that is not there: %v", err)
 	}
 }
 
@@ -337,7 +367,7 @@ func TestAPlanOfANewCluster(t *testing.T) {
 	if err := os.Remove(filepath.Join(repo.Root, "clusters/one/spec.yaml")); err != nil {
 		t.Fatal(err)
 	}
-	if r := pipe(t, pipelines.Plan, options); effects(r, "uno") != "new" || effects(r, "one") != "leaves" {
+	if r := pipe(t, pipelines.Plan, options); effects(r, "uno") != "comes" || effects(r, "one") != "leaves" {
 		fleettest.Print(t, r)
 		t.Errorf("uno: %q, one: %q", effects(r, "uno"), effects(r, "one"))
 	}

@@ -24,7 +24,7 @@ func Register(ctx context.Context, o Options, from Registration) (*report.Report
 	if err := workspace.Sweep(ctx, &o); err != nil {
 		return nil, err
 	}
-	w, err := start(ctx, o, out)
+	w, err := workspace.Start(ctx, o, out)
 	if err != nil || w == nil {
 		return workspace.Sorted(out), err
 	}

@@ -7,11 +7,16 @@ import (
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
 	"kasou/pipelines/report"
+	"kasou/pipelines/trust"
 	"kasou/pipelines/workspace"
 )
 
 // RuleUnusedSilence: fleet.yaml silences a rule that found nothing.
 const RuleUnusedSilence finding.Rule = "fleet-unused-silence"
+
+// loud are the rules that nothing silences: they are found in one commit alone, which
+// could bring the silence along.
+var loud = []finding.Rule{trust.RuleNewPublicKey, trust.RuleNewCertificate}
 
 // silenced returns the report, sorted, without the notes and warnings that fleet.yaml silences. A
 // silence that hit nothing is a note, where the run looked at the whole fleet.
@@ -31,7 +36,11 @@ func silenced(w *workspace.Workspace, out *report.Report) *report.Report {
 	})
 	if w.WholeFleet() {
 		for i, s := range w.Fleet.Spec.Silence {
-			if !used[i] {
+			switch {
+			case slices.Contains(loud, finding.Rule(s.Rule)):
+				out.Findings = append(out.Findings, w.Fleet.Finding(finding.Error, RuleUnusedSilence, []string{"spec", "silence", fmt.Sprint(i), "rule"},
+					"the rule "+s.Rule+" is not to be silenced: it is found in the commit that changes what is trusted, and in no other", "Take it out."))
+			case !used[i]:
 				out.Findings = append(out.Findings, w.Fleet.Finding(finding.Note, RuleUnusedSilence, []string{"spec", "silence", fmt.Sprint(i), "rule"},
 					"the rule "+s.Rule+" is silenced, and found nothing", "Take it out: it would hide what comes later."))
 			}
@@ -41,5 +50,5 @@ func silenced(w *workspace.Workspace, out *report.Report) *report.Report {
 }
 
 func hits(s fleet.Silence, f finding.Finding) bool {
-	return s.Rule == string(f.Rule) && (len(s.Clusters) == 0 || slices.Contains(s.Clusters, f.Cluster))
+	return s.Rule == string(f.Rule) && !slices.Contains(loud, f.Rule) && (len(s.Clusters) == 0 || slices.Contains(s.Clusters, f.Cluster))
 }

@@ -9,6 +9,7 @@ import (
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
 	"kasou/pipelines/position"
+	"kasou/pipelines/report"
 	"kasou/pipelines/toolchain"
 	"kasou/pipelines/vcluster"
 	"kasou/pipelines/workspace"
@@ -45,14 +46,15 @@ func Values(ctx context.Context, o Options, v ValuesOptions) ([]byte, finding.Li
 }
 
 func oneChart(ctx context.Context, o Options) (fleet.Cluster, toolchain.Chart, finding.List, error) {
-	w, findings, err := workspace.Open(o)
+	var seen report.Report
+	w, err := workspace.Open(o, &seen)
 	if err != nil || w == nil {
-		return fleet.Cluster{}, toolchain.Chart{}, findings, err
+		return fleet.Cluster{}, toolchain.Chart{}, seen.Findings, err
 	}
 	defer w.Close()
 	if len(w.Clusters) == 0 {
 		return fleet.Cluster{}, toolchain.Chart{}, nil, &UnknownClusterError{Name: o.Names[0], Known: w.Fleet.Names()}
 	}
 	c, ch, found, err := cluster.ForShow(ctx, w, w.Clusters[0])
-	return c, ch, append(findings, found...), err
+	return c, ch, append(seen.Findings, found...), err
 }

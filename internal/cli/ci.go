@@ -44,12 +44,13 @@ each, where a schedule or a person starts the workflow.`,
 		RunE:      func(cmd *cobra.Command, args []string) error { return c.failed(c.run(cmd, args)) },
 	}
 	root.Flags().Var(&c.publish, "publish", "commit: commit and push; fail: fail where anything would change; none: only write")
+	offer(root, "publish", c.publish.allowed...)
 	root.Flags().StringVar(&c.shard, "shard", "", "i/n: only the i-th of n parts of the fleet")
 	root.Flags().StringVar(&c.handOver, "hand-over", "", "build: write what the shard built to this file, for --join")
 	root.Flags().StringVar(&c.join, "join", "", "build: take what shards handed over from this folder, in place of building")
 	root.Flags().StringVar(&c.author, "author", "", "author of the commit, as in \"Name <mail>\"; default: git's configuration")
 	root.Flags().BoolVar(&c.allowPrune, "allow-prune", false, "allow the files of more than one cluster to be removed")
-	c.drift.flags(root)
+	c.drift.flags(root, "drift: ")
 	root.Flags().Lookup("live").Usage = "drift: compare with the host cluster, too; upgrade: ask it whether the ring before is healthy"
 	root.Flags().BoolVar(&c.issue, "issue", false, "drift: keep one GitHub issue that says what was found; takes GITHUB_TOKEN")
 	root.Flags().BoolVar(&c.comments, "comment", false, "check: keep one comment on the pull request that says what was found; takes GITHUB_TOKEN")
@@ -76,6 +77,14 @@ func ciArgs(_ *cobra.Command, args []string) error {
 	return nil
 }
 
+// eventName returns an event by the name that its CI has for it.
+func (c *ciCommand) eventName(event string) string {
+	if c.env.Getenv("GITHUB_EVENT_NAME") == "" && event == "pull_request" {
+		return "a merge request's pipeline"
+	}
+	return "the event " + event
+}
+
 // decide returns the pipeline and the way to publish: as said, else by the event.
 func (c *ciCommand) decide(args []string) (pipeline, publish string, err error) {
 	event := eventOf(c.env.Getenv)
@@ -94,7 +103,7 @@ func (c *ciCommand) decide(args []string) (pipeline, publish string, err error) 
 	}
 	publish = cmp.Or(c.publish.value, publish)
 	if publish == "commit" && beforeMerge(event) {
-		return "", "", usagef("the event %s runs on what nobody has merged yet, so nothing is committed and pushed from it: use --publish none or fail, and commit on push", event)
+		return "", "", usagef("%s runs on what nobody has merged yet, so nothing is committed and pushed from it: use --publish none or fail, and commit on push", c.eventName(event))
 	}
 	return pipeline, publish, c.contradiction(pipeline, publish)
 }
@@ -248,7 +257,7 @@ func publishBuilt(ctx context.Context, s *session, p *publish.Publisher, r *repo
 	case result.Commit == "":
 		fmt.Fprintln(s.env.Stderr, "kasou: nothing has changed, nothing was committed")
 	default:
-		fmt.Fprintf(s.env.Stderr, "kasou: committed and pushed %s (%s)\n", result.Commit, plural(len(r.Clusters), "cluster"))
+		fmt.Fprintf(s.env.Stderr, "kasou: committed and pushed %s to %s of %s\n", result.Commit, result.Branch, result.Remote)
 	}
 	return nil
 }

@@ -38,7 +38,7 @@ unknown, it is 3.`,
 			return f.work(c, names, "looking", func(*session) (pipelines.Pipeline, error) { return with(pipelines.Drift, d.options()), nil })
 		},
 	}
-	d.flags(c)
+	d.flags(c, "")
 	return c
 }
 
@@ -48,11 +48,12 @@ type driftFlags struct {
 	live, repair bool
 }
 
-func (d *driftFlags) flags(c *cobra.Command) {
+// flags adds the flags to a command; what they say begins with of.
+func (d *driftFlags) flags(c *cobra.Command, of string) {
 	d.within = fleet.Duration(drift.DefaultWithin)
-	c.Flags().Var(&d.within, "within", "drift: how long before its end a credential or certificate counts")
-	c.Flags().BoolVar(&d.live, "live", false, "drift: compare with the host cluster, too")
-	c.Flags().BoolVar(&d.repair, "repair", false, "drift: build where that repairs what was found, and with --live register; nothing else is repaired")
+	c.Flags().Var(&d.within, "within", of+"how long before its end a credential or certificate counts")
+	c.Flags().BoolVar(&d.live, "live", false, of+"compare with the host cluster, too")
+	c.Flags().BoolVar(&d.repair, "repair", false, of+"build where that repairs what was found, and with --live register; nothing else is repaired")
 }
 
 func (d *driftFlags) check() error {

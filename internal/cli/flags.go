@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -17,6 +18,7 @@ import (
 	"kasou/pipelines"
 	"kasou/pipelines/chart"
 	"kasou/pipelines/finding"
+	"kasou/pipelines/fleet"
 	"kasou/pipelines/host"
 	"kasou/pipelines/layout"
 	"kasou/pipelines/report"
@@ -63,15 +65,9 @@ func addCommonFlags(root *cobra.Command, env Env) *flags {
 	p.IntVar(&f.jobs, "jobs", runtime.GOMAXPROCS(0), "how many clusters to work on at once")
 	p.StringVar(&f.hostContext, "host-context", "", "kubeconfig context of the fleet's single host; default: that of fleet.yaml, or the current one")
 	p.Float32Var(&f.hostQPS, "host-qps", host.DefaultQPS, "how many requests a second the host cluster gets at most")
-	for name, values := range map[string][]string{
-		"toolchain": f.toolchain.allowed,
-		"output":    report.Formats(),
-		"diff":      f.diff.allowed,
-	} {
-		if err := root.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)); err != nil {
-			panic(err) // the flag is defined three lines above
-		}
-	}
+	offer(root, "toolchain", f.toolchain.allowed...)
+	offer(root, "output", report.Formats()...)
+	offer(root, "diff", f.diff.allowed...)
 	return f
 }
 
@@ -126,6 +122,9 @@ func (f *flags) openAt(c *cobra.Command, where location, names []string) (*sessi
 	cache := chart.CacheDir()
 	if cache == "" {
 		return nil, usagef("no place for the cache: set KASOU_CACHE to a folder")
+	}
+	if err := os.MkdirAll(cache, 0o755); err != nil {
+		return nil, usagef("the cache cannot be made (%w): set KASOU_CACHE to a folder that can be written", err)
 	}
 	tools, err := f.openTools(c.Context(), where, cache)
 	if err != nil {
@@ -340,14 +339,15 @@ func asUsage(err error) error {
 	var setting *pipelines.SettingError
 	var ring *pipelines.UnknownRingError
 	var join *pipelines.JoinError
+	var spec *fleet.NewSpecError
 	switch {
 	case errors.As(err, &ring) && len(ring.Known) == 0:
 		return usagef("there is no ring %q: spec.rings of fleet.yaml has none", ring.Name)
 	case errors.As(err, &ring):
 		return usagef("there is no ring %q; there are %s", ring.Name, quoted(ring.Known))
 	case errors.As(err, &unknown):
-		return usagef("there is no cluster %q%s; there are %s", unknown.Name, meant(unknown.Name, unknown.Known), quotedFew(unknown.Known))
-	case errors.As(err, &setting), errors.As(err, &join):
+		return usagef("there is no cluster %q%s; there are %s", unknown.Name, meant(path.Base(filepath.ToSlash(unknown.Name)), unknown.Known), quotedFew(unknown.Known))
+	case errors.As(err, &setting), errors.As(err, &join), errors.As(err, &spec):
 		return usageError{err}
 	}
 	return err

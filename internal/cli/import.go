@@ -9,7 +9,7 @@ import (
 )
 
 func newImport(f *flags) *cobra.Command {
-	var charts string
+	var charts, host string
 	var dryRun bool
 	c := &cobra.Command{
 		Use:   "import FOLDER",
@@ -17,6 +17,8 @@ func newImport(f *flags) *cobra.Command {
 		Long: `Write a spec.yaml for each virtual cluster in a folder that holds what helm template
 wrote, a values file, an Argo CD Application and a sealed cluster Secret, under whatever
 names. Then report what the build will write otherwise than it stands there.
+
+In a fleet with several hosts, --host is the one that the clusters of the folder are on.
 
 It removes and overwrites nothing, and says what is left to do, in order.`,
 		Example: `  kasou import old/ --dry-run
@@ -27,9 +29,10 @@ It removes and overwrites nothing, and says what is left to do, in order.`,
 			}
 			return nil
 		},
+		ValidArgsFunction: oneFolder,
 		RunE: func(c *cobra.Command, args []string) error {
 			return f.work(c, nil, "importing", func(s *session) (_ pipelines.Pipeline, err error) {
-				i := pipelines.Import{}
+				i := pipelines.Import{Host: host}
 				if i.From, err = s.below(args[0]); err == nil && charts != "" {
 					i.ChartArchives, err = s.below(charts)
 				}
@@ -39,6 +42,8 @@ It removes and overwrites nothing, and says what is left to do, in order.`,
 		},
 	}
 	c.Flags().StringVar(&charts, "charts", "", "folder in the repo with archives NAME-VERSION.tgz or charts NAME, taken in place of the chart's repository")
+	c.Flags().StringVar(&host, "host", "", "host in fleet.yaml that the clusters run on (default: that of the fleet's defaults)")
+	f.completeFlag(c, "host", hostsOf)
 	c.Flags().BoolVar(&dryRun, "dry-run", false, "report and write nothing")
 	return c
 }

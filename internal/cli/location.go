@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 )
 
 // location is where a fleet lives: the repo's root and the clusters folder in
@@ -48,6 +49,9 @@ func locateNew(workDir, clusters string, isDefault bool) (location, error) {
 	if err != nil {
 		return location{}, err
 	}
+	if dir := gitDir(start); dir != "" {
+		return location{}, usagef("%s is git's own folder, or a bare repository, and has no files: go to a clone", dir)
+	}
 	root := cmp.Or(gitTop(start), start)
 	folder := filepath.Join(start, clusters)
 	switch {
@@ -68,7 +72,11 @@ func locateNew(workDir, clusters string, isDefault bool) (location, error) {
 
 func findFolder(start, clusters string, isDefault bool) (string, error) {
 	if filepath.IsAbs(clusters) {
-		return clusters, isFolder(clusters, clusters)
+		err := isFolder(clusters, clusters)
+		if errors.Is(err, fs.ErrNotExist) {
+			err = usagef("there is no folder %q; --clusters takes the folder with fleet.yaml", clusters)
+		}
+		return clusters, err
 	}
 	top := gitTop(start)
 	for at := start; ; at = filepath.Dir(at) {
@@ -92,6 +100,24 @@ func isFolder(path, said string) error {
 		return usagef("%q is not a folder; --clusters takes the folder with fleet.yaml", said)
 	}
 	return nil
+}
+
+// gitDir returns the nearest folder at or above dir, and below the git top level, that holds
+// what git keeps of a repository; "" where there is none.
+func gitDir(dir string) string {
+	for top := gitTop(dir); dir != top; dir = filepath.Dir(dir) {
+		missing := slices.ContainsFunc([]string{"HEAD", "objects", "refs"}, func(name string) bool {
+			_, err := os.Lstat(filepath.Join(dir, name))
+			return err != nil
+		})
+		switch {
+		case !missing:
+			return dir
+		case dir == filepath.Dir(dir):
+			return ""
+		}
+	}
+	return ""
 }
 
 // gitTop returns the nearest folder at or above dir with a .git (a file in

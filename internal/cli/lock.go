@@ -20,7 +20,9 @@ func newLock(f *flags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "lock [NAME...]",
 		Short: "Pin the digests of charts; with --upgrade, move to newer versions",
-		Long: `Pin, in each cluster's lock.yaml, the digest that its chart has now.
+		Long: `Pin, in each cluster's lock.yaml, the digest that its chart has now. For editors, write
+the JSON schema of the chart's values beside fleet.yaml, and its name into the first line
+of the specs that have kasou's own there.
 
 With --upgrade, first make the next hop to newer versions, as kasou upgrade does.
 Run kasou build afterwards.
@@ -44,6 +46,7 @@ several, each is asked of its own host, and --into names one.`,
 	c.Flags().StringVar(&l.certificate, "certificate", "", "pin the sealing certificate of the host, a file or an https URL")
 	c.Flags().Lookup("certificate").NoOptDefVal = fromHost
 	c.Flags().StringVar(&l.into, "into", "", "with --certificate: of the files that fleet.yaml names, pin this one; default: all that the controllers have")
+	f.completeFlag(c, "into", certificatesOf)
 	c.Flags().BoolVar(&l.sealKey, "seal-key", false, "make and show a key to sign what is sealed with")
 	c.Flags().BoolVar(&l.dryRun, "dry-run", false, "show what would change and write nothing")
 	return c
@@ -112,19 +115,22 @@ func (f *flags) showSealKey(c *cobra.Command, names []string, others bool) error
 		return usagef("--seal-key prints text")
 	}
 	value := f.env.Getenv(seal.KeyEnv)
-	out := c.OutOrStdout()
+	var out strings.Builder
 	if value == "" {
 		made, err := seal.NewKey()
 		if err != nil {
 			return err
 		}
 		value = made
-		fmt.Fprintf(out, "# Keep it where CI keeps its secrets, bound to the branch that builds, and\n# nowhere in git. Whoever has it can sign registrations.\n%s=%s\n\n", seal.KeyEnv, value)
+		fmt.Fprintf(&out, "# Keep it where CI keeps its secrets, bound to the branch that builds, and\n# nowhere in git. Whoever has it can sign registrations.\n%s=%s\n\n", seal.KeyEnv, value)
 	}
 	key, err := seal.ParseKey(value)
 	if err != nil {
 		return usageError{err}
 	}
-	fmt.Fprintf(out, "# Into spec.sealing of fleet.yaml.\npublicKey: %s\n", key.Public())
+	fmt.Fprintf(&out, "# Into spec.sealing of fleet.yaml.\npublicKey: %s\n", key.Public())
+	if _, err := c.OutOrStdout().Write([]byte(out.String())); err != nil {
+		return fmt.Errorf("writing the key: %w", err)
+	}
 	return nil
 }

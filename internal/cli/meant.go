@@ -30,16 +30,28 @@ func commands(c *cobra.Command) []string {
 	return names
 }
 
-// flagMeant adds to the error about an unknown flag which one was most likely meant.
+// flagMeant says of an unknown flag which one was most likely meant, and of a value what the
+// flag takes.
 func flagMeant(c *cobra.Command, err error) error {
 	var unknown *pflag.NotExistError
-	if !errors.As(err, &unknown) {
-		return err
-	}
-	var names []string
-	c.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
-	if text := meant(unknown.GetSpecifiedName(), names); text != "" {
-		return fmt.Errorf("%w%s", err, text)
+	var invalid *pflag.InvalidValueError
+	switch {
+	case errors.As(err, &unknown):
+		var names []string
+		c.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+		return fmt.Errorf("%w%s; %s --help lists them", err, meant(unknown.GetSpecifiedName(), names), c.CommandPath())
+	case errors.As(err, &invalid):
+		takes := errors.Unwrap(invalid).Error()
+		if words, known := flagTypes[invalid.GetFlag().Value.Type()]; known {
+			takes = "it takes " + words
+		}
+		return fmt.Errorf("--%s %q: %s", invalid.GetFlag().Name, invalid.GetValue(), takes)
 	}
 	return err
+}
+
+// flagTypes are the values that flags take, by pflag's names, where the parser's own error
+// is of its making.
+var flagTypes = map[string]string{
+	"int": "a whole number", "float32": "a number", "bool": "true or false", "duration": "a duration such as 30d or 12h",
 }

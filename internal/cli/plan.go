@@ -37,5 +37,6 @@ exactly that step. Nothing is written.`,
 	c.Flags().StringVar(&folder, "against-folder", "", "compare with the checkout in this `FOLDER`, for where there is no git")
 	c.MarkFlagsMutuallyExclusive("against", "against-folder")
 	c.Flags().IntVar(&helm, "helm", 0, "render with this `MAJOR` version of Helm, 3 or 4; default: fleet.yaml's")
+	offer(c, "helm", "3", "4")
 	return c
 }

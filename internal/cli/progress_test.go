@@ -10,7 +10,7 @@ import (
 
 func TestProgressIsOneLineThatGoesAway(t *testing.T) {
 	var w bytes.Buffer
-	p := &progress{w: &w, verb: "building", start: time.Now().Add(-time.Second)}
+	p := &progress{w: &w, verb: "building", columns: func() int { return 0 }, start: time.Now().Add(-time.Second)}
 	for i := range 1000 {
 		p.Step(i+1, 1000, "cluster\x1b[2J")
 	}
@@ -36,7 +36,7 @@ func TestProgressTellsFailuresAndTheRest(t *testing.T) {
 		10 * time.Second: "building 25/100, 2 failed, 30s left a", time.Second: "building 25/100, 2 failed a",
 	} {
 		var w bytes.Buffer
-		p := &progress{w: &w, verb: "building", start: time.Now().Add(-passed)}
+		p := &progress{w: &w, verb: "building", columns: func() int { return 0 }, start: time.Now().Add(-passed)}
 		p.Failed()
 		p.Failed()
 		p.Step(25, 100, "a")
@@ -46,9 +46,29 @@ func TestProgressTellsFailuresAndTheRest(t *testing.T) {
 	}
 }
 
+// The first clusters of many tell nothing of the rest.
+func TestProgressWaitsForAPace(t *testing.T) {
+	var w bytes.Buffer
+	p := &progress{w: &w, verb: "building", columns: func() int { return 0 }, start: time.Now().Add(-4 * time.Second)}
+	p.Step(1, 150, "a")
+	if strings.Contains(w.String(), "left") {
+		t.Errorf("%q", w.String())
+	}
+}
+
+// In a narrow terminal the line does not wrap, as it could not be taken away then.
+func TestProgressFitsTheTerminal(t *testing.T) {
+	var w bytes.Buffer
+	p := &progress{w: &w, verb: "building", columns: func() int { return 20 }, start: time.Now().Add(-time.Second)}
+	p.Step(1, 150, "a-cluster-with-a-long-name")
+	if got := strings.TrimSuffix(strings.TrimPrefix(w.String(), "\r"), "\x1b[K"); got != "building 1/150 a-clu"[:19] {
+		t.Errorf("%q", got)
+	}
+}
+
 func TestShortWorkShowsNoProgress(t *testing.T) {
 	var w bytes.Buffer
-	p := &progress{w: &w, verb: "building", start: time.Now()}
+	p := &progress{w: &w, verb: "building", columns: func() int { return 0 }, start: time.Now()}
 	p.Step(1, 2, "a")
 	p.Done()
 	if w.Len() > 0 {

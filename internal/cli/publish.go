@@ -108,12 +108,8 @@ func rebuild(ctx context.Context, s *session, root string, write pipelines.Pipel
 // command's error.
 func unpublished(s *session, err error) error {
 	var findings *publish.FindingsError
-	var fault *publish.Error
-	switch {
-	case errors.As(err, &findings):
+	if errors.As(err, &findings) {
 		return errors.Join(s.print(&report.Report{Command: "build", Findings: findings.Findings}), errNothingPublished)
-	case errors.As(err, &fault) && fault.Hint != "":
-		return fmt.Errorf("%w: %w\n  %s", errNothingPublished, err, fault.Hint)
 	}
 	return fmt.Errorf("%w: %w", errNothingPublished, err)
 }

@@ -46,6 +46,7 @@ while the host says nothing against those. Clusters that are named move in any c
 	}
 	c.Flags().StringVar(&u.To, "to", "", "go no further than this `VERSION`; default: the newest")
 	c.Flags().StringVar(&u.Ring, "ring", "", "move the clusters of this `RING` of fleet.yaml alone")
+	f.completeFlag(c, "ring", ringsOf)
 	c.Flags().BoolVar(&u.Live, "live", false, "ask the host whether the ring before is healthy")
 	c.Flags().BoolVar(&dryRun, "dry-run", false, "show what would change and write nothing")
 	return c

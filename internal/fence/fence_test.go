@@ -40,7 +40,7 @@ var values = []string{"difference", "exposure", "finding", "position", "fleet", 
 var below = map[string][]string{
 	"toolchain": {"render", "seal", "conform"},
 	"trust":     {"argocd", "history", "seal"},
-	"workspace": {"chart", "conform", "host", "report", "seal", "trust"},
+	"workspace": {"chart", "conform", "history", "host", "report", "seal", "trust"},
 	"baseline":  {"argocd", "chart", "history", "report", "transition", "workspace"},
 	"origin":    {"conform", "render", "vcluster"},
 	"register":  {"argocd", "host", "report", "seal", "vcluster", "workspace"},
@@ -50,7 +50,10 @@ var below = map[string][]string{
 		"vcluster", "workspace"},
 	"drift": {"argocd", "chart", "cluster", "credential", "fleetwide", "history", "host", "live", "register", "report", "retire", "seal",
 		"workspace"},
-	"upgrade": {"baseline", "chart", "history", "report", "transition", "workspace"},
+	"handmade": {"argocd"},
+	"doctor":   {"conform", "history", "host", "report", "workspace"},
+	"pin":      {"chart", "host", "report", "seal", "workspace"},
+	"upgrade":  {"baseline", "chart", "history", "report", "transition", "workspace"},
 }
 
 // own begins the paths of kasou's packages, as packages returns them.

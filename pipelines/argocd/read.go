@@ -1,6 +1,7 @@
 package argocd
 
 import (
+	"fmt"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -31,7 +32,7 @@ type Deployed struct {
 	Host, Namespace string
 	// In is the namespace of the Application itself, and Project its AppProject.
 	In, Project string
-	// Source is what it reads: repository, revision and path, with spaces between them.
+	// Source is what it reads: REPOSITORY at REVISION, PATH.
 	Source string
 	// Automated says that Argo CD syncs it without a person.
 	Automated bool
@@ -55,8 +56,15 @@ func Read(file []byte) Deployed {
 	annotations := u.GetAnnotations()
 	return Deployed{
 		In: u.GetNamespace(), Project: manifest.Text(object, "spec", "project"), Automated: automated,
-		Source: strings.TrimSpace(strings.Join([]string{manifest.Text(source, "repoURL"), manifest.Text(source, "targetRevision"), manifest.Text(source, "path")}, " ")),
-		Host:   fleet.Destination{Server: destination["server"], Name: destination["name"]}.String(), Namespace: destination["namespace"], Cascade: len(u.GetFinalizers()) > 0,
+		Source: sourceOf(source), Host: fleet.Destination{Server: destination["server"], Name: destination["name"]}.String(), Namespace: destination["namespace"], Cascade: len(u.GetFinalizers()) > 0,
 		Guarded: Guarded(annotations, PruneGuard) && Guarded(annotations, DeleteGuard),
 	}
+}
+
+// sourceOf returns what an Application reads; empty where it says nothing of it.
+func sourceOf(source map[string]any) string {
+	if len(source) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%s at %s, %s", manifest.Text(source, "repoURL"), manifest.Text(source, "targetRevision"), manifest.Text(source, "path"))
 }

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path"
 	"slices"
 	"strconv"
@@ -54,6 +55,9 @@ type Baseline struct {
 	// part's keys.
 	mu     sync.Mutex
 	shared map[string][]string
+	// defaults are the charts' own values, by the charts' digests: of a fleet that moves
+	// to another chart, each cluster asks for two.
+	defaults sync.Map
 }
 
 // Open returns the commit that a change starts from; nil where the repository has
@@ -68,12 +72,16 @@ func Open(ctx context.Context, w *workspace.Workspace) (b *Baseline, findings fi
 		return compared(ctx, w, folder)
 	}
 	base, err := history.Base(ctx, w.Root, history.Start{Against: w.Against, BeforeMerge: w.BeforeMerge, Into: w.MergesInto})
+	unknown := finding.Warning
+	if w.BeforeMerge {
+		unknown = finding.Error // HEAD has the change already: nothing would be refused
+	}
+	if unread, ok := errors.AsType[*history.UnreadError](err); ok {
+		return nil, finding.List{w.Fleet.Finding(unknown, RuleBaseUnknown, nil,
+			"what the change does to clusters that run is not known: "+unread.Reason, "Run kasou where git reads the repository.")}, nil
+	}
 	if errors.Is(err, history.ErrNoCommit) {
-		severity := finding.Warning
-		if w.BeforeMerge {
-			severity = finding.Error // HEAD has the change already: nothing would be refused
-		}
-		findings = finding.List{w.Fleet.Finding(severity, RuleBaseUnknown, nil,
+		findings = finding.List{w.Fleet.Finding(unknown, RuleBaseUnknown, nil,
 			"what the whole change does to clusters that run is not known: "+err.Error(), "Fetch more of its history (fetch-depth: 0).")}
 		base, err = history.Base(ctx, w.Root, history.Start{})
 	}
@@ -82,6 +90,31 @@ func Open(ctx context.Context, w *workspace.Workspace) (b *Baseline, findings fi
 	}
 	b, found, err := compared(ctx, w, base)
 	return b, append(findings, found...), err
+}
+
+// Check returns why there is nothing that a person can have meant to compare with: a
+// *workspace.SettingError where Options name no commit, and no folder; else nil.
+func Check(ctx context.Context, o workspace.Options) error {
+	if o.AgainstFolder != "" {
+		info, err := os.Stat(o.AgainstFolder)
+		if err == nil && !info.IsDir() {
+			err = errors.New("not a folder")
+		}
+		if err != nil {
+			return &workspace.SettingError{Name: "--against-folder", Err: err}
+		}
+	}
+	if o.Against == "" {
+		return nil
+	}
+	base, err := history.Base(ctx, o.Root, history.Start{Against: o.Against})
+	if _, unread := errors.AsType[*history.UnreadError](err); unread || errors.Is(err, history.ErrNoCommit) {
+		return &workspace.SettingError{Name: "--against", Err: err}
+	}
+	if base != nil {
+		base.Close()
+	}
+	return err
 }
 
 // compared returns the baseline with what differs from it, and what a change of fleet.yaml
@@ -113,17 +146,20 @@ func (b *Baseline) Close() {
 
 // Steps returns what the way from the committed state of a cluster to the wanted files,
 // which p writes, does, and what is to be told of it. Without a commit there is nothing to
-// say.
+// say, and a cluster that the commit does not have comes.
 func (b *Baseline) Steps(ctx context.Context, c fleet.Cluster, ch toolchain.Chart, files manifest.Set, p tree.Plan) ([]report.Transition, finding.List, error) {
-	if b == nil || p.Empty() && !b.moved[c.Name] {
+	comes, err := b.comes(ctx, c, p)
+	switch {
+	case err != nil:
+		return nil, nil, err
+	case comes:
+		return []report.Transition{{Effect: Comes, Message: fmt.Sprintf("a new cluster: %s %s in the namespace %s", ch.Name, ch.Version, c.Spec.Namespace)}}, unusedAccepts(c, nil), nil
+	case b == nil, p.Empty() && !b.moved[c.Name]:
 		return nil, unusedAccepts(c, nil), nil
 	}
 	before, there, err := b.before(ctx, c)
-	if err != nil {
-		return nil, nil, err
-	}
-	if !there {
-		return []report.Transition{{Effect: "new", Message: fmt.Sprintf("a cluster of its own: %s %s in namespace %s", ch.Name, ch.Version, c.Spec.Namespace)}}, unusedAccepts(c, nil), nil
+	if err != nil || !there {
+		return nil, unusedAccepts(c, nil), err
 	}
 	after, err := b.after(c, ch, files)
 	if err != nil {
@@ -143,10 +179,28 @@ func (b *Baseline) Steps(ctx context.Context, c fleet.Cluster, ch toolchain.Char
 			Accepted: change.Refused() && accepted(c, change),
 		})
 		if f, ok := judged(c, change, cause); ok {
+			if at, ofAll := fleetCauses[change.About]; ofAll {
+				f = b.Fleet.Finding(f.Severity, f.Rule, at, f.Message, f.Hint)
+				f.Cluster = c.Name
+			}
 			findings = append(findings, f)
 		}
 	}
 	return steps, append(findings, unusedAccepts(c, changes)...), nil
+}
+
+// Comes is the effect of a cluster that the commit does not have.
+const Comes = "comes"
+
+// comes reports whether the commit has no lock of the cluster. Where p writes nothing, the
+// cluster was built before; only a plan asks the commit then, as for nothing else would it
+// have to be asked about each cluster.
+func (b *Baseline) comes(ctx context.Context, c fleet.Cluster, p tree.Plan) (bool, error) {
+	if b == nil || p.Empty() && !b.OnlyLooks {
+		return false, nil
+	}
+	lock, err := b.tree.File(ctx, b.Paths(c.Name).Lock())
+	return err == nil && lock == nil, err
 }
 
 // judged returns the finding about a change: an error where it is refused and
@@ -226,7 +280,12 @@ func (b *Baseline) firstDifference(ctx context.Context, file string, keys ...str
 var causes = map[transition.Cause][]string{
 	transition.ByChart: {"spec", "chart"}, transition.ByNamespace: {"spec", "namespace"}, transition.ByHost: {"spec", "host"},
 	transition.ByServer: {"spec", "server"}, transition.ByServiceCIDR: {"spec", "serviceCIDR"}, transition.ByValues: {"spec", "values"}, transition.ByEndpoint: {"spec", "endpoint"},
-	transition.ByPodSecurity: {"spec", "podSecurity"}, transition.ByArgoCD: {"spec", "argocd"},
+	transition.ByPodSecurity: {"spec", "podSecurity"}, transition.ByArgoCD: {"spec", "argocd"}, transition.ByRetire: {"spec", "retire"},
+}
+
+// fleetCauses are where in fleet.yaml a change comes from.
+var fleetCauses = map[transition.Cause][]string{
+	transition.ByRepository: {"spec", "repository"}, transition.ByArgoCDNamespace: {"spec", "argocd", "namespace"},
 }
 
 // quoted returns a text as YAML has it in a flow mapping: as it is where that reads as the
@@ -284,7 +343,7 @@ func (b *Baseline) before(ctx context.Context, c fleet.Cluster) (transition.Side
 	if ch.Archive == nil {
 		s.Chart = transition.ChartOf(s.Objects)
 	}
-	s.Values, s.ServiceCIDR = effective(ch, files[b.Paths(c.Name).Values()].Bytes)
+	s.Values, s.ServiceCIDR = b.effective(ch, files[b.Paths(c.Name).Values()].Bytes)
 	// Without a signed statement nobody knows of which server the credential is.
 	s.Server = lock.Sealed[b.Inside(b.Paths(c.Name).Registration())].Server
 	s.Registered = s.Registered && s.Server != ""
@@ -346,7 +405,7 @@ func (b *Baseline) after(c fleet.Cluster, ch toolchain.Chart, files manifest.Set
 	s, err := b.side(c.Name, files)
 	s.Chart = transition.Chart{Name: ch.Name, Version: ch.Version}
 	s.Server = c.Spec.Server
-	s.Values, s.ServiceCIDR = effective(ch, files[b.Paths(c.Name).Values()].Bytes)
+	s.Values, s.ServiceCIDR = b.effective(ch, files[b.Paths(c.Name).Values()].Bytes)
 	return s, err
 }
 
@@ -368,7 +427,7 @@ func (b *Baseline) side(cluster string, files manifest.Set) (transition.Side, er
 					return s, fmt.Errorf("%s: %w", name, d.Err)
 				}
 				if d.Object != nil {
-					s.Objects = append(s.Objects, d.Object)
+					s.Objects = append(s.Objects, transition.Items(d.Object)...)
 				}
 			}
 		}
@@ -379,20 +438,33 @@ func (b *Baseline) side(cluster string, files manifest.Set) (transition.Side, er
 // effective returns the chart's defaults with the cluster's values over them, those alone
 // where the chart is not at hand, and the service range among the values; nil where the
 // values do not parse.
-func effective(ch toolchain.Chart, values []byte) (map[string]any, string) {
+func (b *Baseline) effective(ch toolchain.Chart, values []byte) (map[string]any, string) {
 	var own map[string]any
 	if yaml.Unmarshal(values, &own) != nil {
 		return nil, ""
 	}
-	if ch.Archive == nil {
-		return own, transition.ServiceCIDR(own)
-	}
-	text, err := chart.Defaults(ch)
-	var all map[string]any
-	if err != nil || yaml.Unmarshal(text, &all) != nil {
+	all := b.chartDefaults(ch)
+	if all == nil {
 		return own, transition.ServiceCIDR(own)
 	}
 	return transition.Merge(all, own), transition.ServiceCIDR(own)
+}
+
+// chartDefaults returns the chart's own values, which are not to be changed; nil where
+// there is no chart, and where they do not parse.
+func (b *Baseline) chartDefaults(ch toolchain.Chart) map[string]any {
+	if ch.Archive == nil {
+		return nil
+	}
+	parsed, _ := b.defaults.LoadOrStore(ch.Digest, sync.OnceValue(func() map[string]any {
+		all := map[string]any{}
+		text, err := chart.Defaults(ch)
+		if err != nil || yaml.Unmarshal(text, &all) != nil {
+			return nil
+		}
+		return all
+	}))
+	return parsed.(func() map[string]any)()
 }
 
 // Distro returns the distro that is committed; empty where the cluster does not

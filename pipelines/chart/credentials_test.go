@@ -57,7 +57,7 @@ func TestTLSSettings(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			writeFile(t, os.Getenv("HELM_REPOSITORY_CONFIG"), fmt.Sprintf("repositories:\n- {name: x, url: %q, %s}\n", secure.URL, test.settings))
-			store := newStore(t, WithCache(t.TempDir()), WithRetries(5*time.Second, 2, time.Hour))
+			store := newStore(t, WithCache(t.TempDir()), withRetries(5*time.Second, 2, time.Hour))
 			_, _, findings, err := store.Fetch(context.Background(), cluster(ref), nil)
 			if (err == nil) != test.fine || len(findings) > 0 {
 				t.Errorf("error %v, findings %v", err, findings)

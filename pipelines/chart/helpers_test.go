@@ -36,7 +36,7 @@ func isolate(t *testing.T) {
 
 func newStore(t *testing.T, opts ...Option) *Store {
 	t.Helper()
-	return NewStore(t.TempDir(), append([]Option{WithRetries(5*time.Second, 2, time.Millisecond)}, opts...)...)
+	return NewStore(t.TempDir(), append([]Option{withRetries(5*time.Second, 2, time.Millisecond)}, opts...)...)
 }
 
 // packChart writes an archive as `helm package` does.
@@ -169,4 +169,14 @@ func writeFile(t *testing.T, path, data string) {
 	if err := os.WriteFile(path, []byte(data), 0o644); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// withLimits bounds archives and indexes otherwise than DefaultLimits.
+func withLimits(l Limits) Option { return func(s *Store) { s.limits = l } }
+
+// withRetries sets how long one attempt at the network may take, how often it
+// is repeated after a failure that may pass, and how long the first pause is;
+// each next pause is twice as long.
+func withRetries(timeout time.Duration, count int, pause time.Duration) Option {
+	return func(s *Store) { s.retries = retries{timeout: timeout, count: count, pause: pause} }
 }

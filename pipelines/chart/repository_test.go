@@ -207,7 +207,7 @@ func TestSlowServer(t *testing.T) {
 	defer close(release)
 	ref := remoteRef(server.URL, "demo", "1.2.3")
 	t.Run("times out", func(t *testing.T) {
-		store := newStore(t, WithRetries(30*time.Millisecond, 1, time.Millisecond))
+		store := newStore(t, withRetries(30*time.Millisecond, 1, time.Millisecond))
 		_, _, _, err := store.Fetch(context.Background(), cluster(ref), nil)
 		if !errors.Is(err, context.DeadlineExceeded) || server.requests.Load() != 2 {
 			t.Errorf("error %v after %d requests", err, server.requests.Load())
@@ -240,7 +240,7 @@ func TestLargeIndex(t *testing.T) {
 	fetch(t, newStore(t), remoteRef(server.URL, "demo", "1.2.3"), nil)
 	small := DefaultLimits
 	small.Index = 1 << 20
-	fetchFinding(t, newStore(t, WithLimits(small)), remoteRef(server.URL, "demo", "1.2.3"), nil, RuleArchive, "1048576")
+	fetchFinding(t, newStore(t, withLimits(small)), remoteRef(server.URL, "demo", "1.2.3"), nil, RuleArchive, "1048576")
 }
 
 func TestRepositoryProblems(t *testing.T) {

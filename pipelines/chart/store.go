@@ -68,16 +68,6 @@ type Option func(*Store)
 // cache folder.
 func WithCache(dir string) Option { return func(s *Store) { s.cache.dir = dir } }
 
-// WithLimits bounds archives and indexes otherwise than DefaultLimits.
-func WithLimits(l Limits) Option { return func(s *Store) { s.limits = l } }
-
-// WithRetries sets how long one attempt at the network may take, how often it
-// is repeated after a failure that may pass, and how long the first pause is;
-// each next pause is twice as long.
-func WithRetries(timeout time.Duration, count int, pause time.Duration) Option {
-	return func(s *Store) { s.retries = retries{timeout: timeout, count: count, pause: pause} }
-}
-
 // NewStore returns a Store for the repo at root, an absolute path. Where the
 // cache and Helm's and Docker's configuration are, the environment says: now,
 // not later.

@@ -12,6 +12,7 @@ import (
 	"kasou/pipelines/cache"
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
+	"kasou/pipelines/policy"
 	"kasou/pipelines/report"
 	"kasou/pipelines/tree"
 	"kasou/pipelines/workspace"
@@ -43,6 +44,10 @@ type Builder struct {
 	onHosts map[string]string
 	// kinds are those of the clusters that were built.
 	kinds kinds
+	// doors are the names of the fleet's API servers.
+	doors policy.Doors
+	// outside are the objects, of the clusters that were built, that others could bring, too.
+	outside policy.Fleet
 	// sealed says that something sealed was met.
 	sealed atomic.Bool
 }
@@ -50,11 +55,14 @@ type Builder struct {
 // New returns a builder for a workspace that is prepared. judge says what the changes
 // of a plan mean for the pipeline.
 func New(w *workspace.Workspace, judge func(tree.Plan) finding.List) *Builder {
-	return &Builder{Workspace: w, judge: judge}
+	return &Builder{Workspace: w, judge: judge, doors: policy.DoorsOf(w.Fleet.Clusters)}
 }
 
 // MetSealed reports whether there is something sealed in a cluster that was built.
 func (b *Builder) MetSealed() bool { return b.sealed.Load() }
+
+// HasBaseline reports whether there was a commit, or a folder, to compare with.
+func (b *Builder) HasBaseline() bool { return b.baseline != nil }
 
 // Built is what came of one cluster.
 type Built struct {
@@ -89,6 +97,7 @@ func (b *Builder) Build(ctx context.Context, out *report.Report) error {
 	for i := range built {
 		workspace.AddCluster(out, b.Clusters[i], built[i].Outcome)
 	}
+	out.Findings = append(out.Findings, b.outside.Twice()...)
 	if b.Diff && out.Count(report.Changed) > 0 {
 		if out.FleetDiff, err = before.Difference(ctx, b.Fleet.File); err != nil {
 			return err

@@ -351,11 +351,12 @@ func (b batch) admit(_ context.Context, w *work) (finding.List, error) {
 		}
 		w.files.Add(manifest.Extra, name, data) // with its objects: the plan compares them
 	}
-	request := policy.Request{Cluster: w.cluster, Scopes: scopes, Objects: objects}
+	request := policy.Request{Cluster: w.cluster, Scopes: scopes, Doors: b.doors, Objects: objects}
 	for _, kind := range vcluster.ClusterScoped(w.chart.Name) {
 		request.ClusterScoped = append(request.ClusterScoped, policy.ParseKind(kind))
 	}
 	result := policy.Check(request)
+	b.outside.Put(w.cluster, result.Outside)
 	w.clusterScoped = []string{"Namespace"} // kasou's own, or that of CreateNamespace
 	for _, kind := range result.ClusterScoped {
 		w.clusterScoped = append(w.clusterScoped, kind.String())

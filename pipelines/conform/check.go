@@ -128,11 +128,46 @@ func (c *checker) readObject(o object) {
 			"see what the chart's template renders here")
 		return
 	}
-	if (o.metadata("name") == nil || o.metadata("name") == "") && o.metadata("generateName") == nil {
-		line, column := o.at("metadata")
-		c.add(RuleNoName, o.File, line, column, o.Head.Kind+" without metadata.name", "give the object a name")
+	if o.metadata("name") == nil || o.metadata("name") == "" {
+		c.noName(o)
 	}
+	c.liveFields(o)
 	c.objects = append(c.objects, o)
+}
+
+// noName refuses an object without a name. Argo CD makes one of generateName for
+// hooks alone (getSyncTasks of its sync engine), and the API server applies nothing
+// without a name.
+func (c *checker) noName(o object) {
+	line, column := o.at("metadata")
+	switch {
+	case o.metadata("generateName") == nil:
+		c.add(RuleNoName, o.File, line, column, o.Head.Kind+" without metadata.name", "give the object a name")
+	case !o.hook():
+		line, column = o.at("metadata", "generateName")
+		c.add(RuleNoName, o.File, line, column, o.Head.Kind+" with metadata.generateName and without a name: Argo CD gives one to hooks alone", "give the object a name")
+	}
+}
+
+// liveFields finds what a copy of a live object brings along.
+func (c *checker) liveFields(o object) {
+	for _, f := range liveFields {
+		if o.metadata(f.name) == nil {
+			continue
+		}
+		line, column := o.at("metadata", f.name)
+		c.add(RuleLiveField, o.File, line, column, fmt.Sprintf("%s: metadata.%s is the API server's to write: %s", o.title(), f.name, f.what), "take it out")
+	}
+}
+
+// liveFields are the fields of metadata with which an API server refuses to apply an
+// object, or deletes it (apiserver's PatchHandler and the garbage collector of
+// Kubernetes 1.34).
+var liveFields = []struct{ name, what string }{
+	{"managedFields", "a sync with it fails"},
+	{"ownerReferences", "the object is deleted with an owner that git cannot know"},
+	{"resourceVersion", "a sync with it fails"},
+	{"uid", "a sync with it fails"},
 }
 
 // duplicates finds objects of which only one would be deployed.

@@ -86,6 +86,15 @@ spec:
 			"a.yaml:1:1: not a Kubernetes object: apiVersion is not a group and version, such as apps/v1 [conform-not-an-object]"}},
 		{"no name", "a.yaml", "apiVersion: v1\nkind: ServiceAccount\nmetadata:\n  labels: {}\n", []string{
 			"a.yaml:3:1: ServiceAccount without metadata.name [conform-no-name]"}},
+		{"a name to be made", "a.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {generateName: a-}\n", []string{
+			"a.yaml:3:12: ConfigMap with metadata.generateName and without a name: Argo CD gives one to hooks alone [conform-no-name]"}},
+		{"a name to be made, of a hook", "a.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {generateName: a-, annotations: {argocd.argoproj.io/hook: PreSync}}\n", nil},
+		{"a live object", "a.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\n  creationTimestamp: null\n  resourceVersion: \"1\"\n  uid: x\n" +
+			"  managedFields: [{manager: a}]\n  ownerReferences: [{apiVersion: v1, kind: Pod, name: a, uid: x}]\n", []string{
+			"a.yaml:6:3: ConfigMap a: metadata.resourceVersion is the API server's to write: a sync with it fails [conform-live-field]",
+			"a.yaml:7:3: ConfigMap a: metadata.uid is the API server's to write: a sync with it fails [conform-live-field]",
+			"a.yaml:8:3: ConfigMap a: metadata.managedFields is the API server's to write: a sync with it fails [conform-live-field]",
+			"a.yaml:9:3: ConfigMap a: metadata.ownerReferences is the API server's to write: the object is deleted with an owner that git cannot know [conform-live-field]"}},
 		{"no YAML", "a.yaml", goodService + "---\na: [\n", []string{"a.yaml:13: did not find expected node content [conform-syntax]"}},
 		{"a key twice", "a.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata:\n  a: b\n  a: c\n", []string{
 			"a.yaml:6:3: the key \"a\" stands in line 5 already [conform-syntax]"}},

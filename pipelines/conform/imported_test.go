@@ -120,3 +120,22 @@ func TestOwnSchemasThatCannotBeUsed(t *testing.T) {
 		t.Error("a schema was fetched from the network")
 	}
 }
+
+// A schema of fleet.yaml does not say what Kubernetes' own kinds are; of Argo CD's and
+// others it may.
+func TestOwnSchemasLeaveKubernetesAlone(t *testing.T) {
+	root := t.TempDir()
+	const anything = `{"type": "object"}`
+	write(t, root, map[string]string{"s/configmap-v1.json": anything, "s/configmap.json": anything, "s/application-argoproj-v1alpha1.json": anything})
+	const text = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\nfoo: bar\n---\napiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: a}\nspec: {foo: bar}\n"
+	for version, want := range map[string]int{"1.34.1": 1, "1.99.0": 0} { // the second is not known: what fleet.yaml has may be newer
+		schemas, findings, err := conform.Open(fleetOf(version, root, "s"), cache)
+		if err != nil || findings.Failed() {
+			t.Fatal(findings, err)
+		}
+		found := check(t, schemas, manifest.Files{"a.yaml": []byte(text)})
+		if len(found) != want || want > 0 && found[0].Line != 4 {
+			t.Errorf("%s: %v", version, found)
+		}
+	}
+}

@@ -37,6 +37,12 @@ func (o object) metadata(field string) any {
 	return metadata[field]
 }
 
+// hook reports whether Argo CD takes the object for a hook, Helm's among them.
+func (o object) hook() bool {
+	annotations, _ := o.metadata("annotations").(map[string]any)
+	return annotations["argocd.argoproj.io/hook"] != nil || annotations["helm.sh/hook"] != nil
+}
+
 // title names the object in messages.
 func (o object) title() string {
 	if name := o.metadata("name"); name != nil && name != "" {

@@ -76,8 +76,8 @@ func (s *Set) add(cacheDir string, f folder) string {
 	return folderOf(cacheDir, f.digest)
 }
 
-// Find returns the schemas for each host of a fleet: those of fleet.yaml first, then
-// Kubernetes' of the host's minor version, Argo CD's and Sealed Secrets'. They
+// Find returns the schemas for each host of a fleet: Kubernetes' of the host's minor
+// version first, then those of fleet.yaml, Argo CD's and Sealed Secrets'. They
 // are plain files below cacheDir/schemas, one folder for each content, checked
 // and mended by Ready; several processes may do so at once. Findings are
 // about fleet.yaml. With a finding that is an error, the schemas are not to be
@@ -148,6 +148,11 @@ func (s *Set) builtin(cacheDir, host, version string) (*problem, error) {
 			return b.Files()
 		}})
 		schemas.Locations = append(schemas.Locations, filepath.Join(at, bundle.Location))
+	}
+	if own := len(s.shared); problem == nil && own > 0 {
+		// Kubernetes' own kinds are its own: a schema of fleet.yaml cannot say that anything
+		// is one. Of a version that is newer than its schemas here, it may know more.
+		schemas.Locations = slices.Concat(schemas.Locations[own:own+1], schemas.Locations[:own], schemas.Locations[own+1:])
 	}
 	return problem, nil
 }

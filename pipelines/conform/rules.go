@@ -14,6 +14,9 @@ const (
 	RuleNotAnObject finding.Rule = "conform-not-an-object"
 	// RuleNoName: an object has no metadata.name.
 	RuleNoName finding.Rule = "conform-no-name"
+	// RuleLiveField: an object was copied from a cluster with fields that its API
+	// server wrote.
+	RuleLiveField finding.Rule = "conform-live-field"
 	// RuleDuplicate: the same object stands twice in one cluster's files.
 	RuleDuplicate finding.Rule = "conform-duplicate"
 	// RuleTooLarge: a generated file is larger than any manifest should be.

@@ -66,8 +66,8 @@ func Find(ctx context.Context, o workspace.Options, d Options) (*report.Report, 
 func look(ctx context.Context, o workspace.Options, d Options) (*report.Report, error) {
 	o.DryRun, o.Diff, o.NoCache = true, true, true
 	out := &report.Report{Command: "drift", At: d.Now.UTC().Format(time.RFC3339)}
-	r, findings, err := workspace.Open(o)
-	if out.Findings = findings; err != nil || r == nil {
+	r, err := workspace.Open(o, out)
+	if err != nil || r == nil {
 		return workspace.Sorted(out), err
 	}
 	defer r.Close()
@@ -217,7 +217,7 @@ func (w *watch) fleetWide(ctx context.Context) error {
 		return err
 	}
 	shared := fleetwide.Shared{Workspace: w.Workspace, Kinds: w.builder.Kinds}
-	unknownFiles, err := shared.UnknownInRoot(gone.Fleet, gone.Findings)
+	unknownFiles, err := shared.Unknown(gone.Fleet, gone.Findings)
 	if err != nil {
 		return err
 	}

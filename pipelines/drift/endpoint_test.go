@@ -152,7 +152,7 @@ func resolver(t *testing.T, names map[string][]string) {
 	must(t, err)
 	before := net.DefaultResolver
 	net.DefaultResolver = &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return (&net.Dialer{}).DialContext(ctx, "udp", c.LocalAddr().String())
+		return (&net.Dialer{Resolver: before}).DialContext(ctx, "udp", c.LocalAddr().String())
 	}}
 	t.Cleanup(func() { net.DefaultResolver = before; _ = c.Close() })
 	go func() {

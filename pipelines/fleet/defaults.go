@@ -67,16 +67,21 @@ func sameForm(inherited, own map[string]any) map[string]any {
 // that one default gives every cluster a host of its own.
 const namePlaceholder = "{name}"
 
+// WithName returns a host or a server with the cluster's name in the places of {name}.
+func WithName(text, cluster string) string {
+	return strings.ReplaceAll(text, namePlaceholder, cluster)
+}
+
 // fillName writes the cluster's name into the places of {name}.
 func (s *ClusterSpec) fillName(cluster string) {
-	s.Server = strings.ReplaceAll(s.Server, namePlaceholder, cluster)
+	s.Server = WithName(s.Server, cluster)
 	if s.Ingress != nil && strings.Contains(s.Ingress.Host, namePlaceholder) {
 		own := *s.Ingress
-		own.Host = strings.ReplaceAll(own.Host, namePlaceholder, cluster)
+		own.Host = WithName(own.Host, cluster)
 		s.Ingress = &own
 	}
 	for _, host := range s.Endpoint.hosts() {
-		*host = strings.ReplaceAll(*host, namePlaceholder, cluster)
+		*host = WithName(*host, cluster)
 	}
 }
 

@@ -24,7 +24,7 @@ func ExampleLoad() {
 }
 
 func ExampleNewSpec() {
-	data, err := fleet.NewSpec(fleet.NewOptions{Name: "staging", Host: "staging.example.com"})
+	data, err := fleet.NewSpec(fleet.NewOptions{Name: "staging", Endpoint: "staging.example.com"})
 	if err != nil {
 		panic(err)
 	}

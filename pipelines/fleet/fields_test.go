@@ -22,20 +22,22 @@ type fields struct {
 	Required    []string           `json:"required"`
 	Properties  map[string]*fields `json:"properties"`
 	Items       *fields            `json:"items"`
+	// Additional is false, or the schema of each value of a mapping.
+	Additional json.RawMessage `json:"additionalProperties"`
 }
 
 const fieldsFile = "../../docs/fields.md"
 
-// TestFields holds docs/fields.md to the schemas, and so to the Go types.
+// TestFields holds docs/fields.md to the Go types.
 func TestFields(t *testing.T) {
 	var out bytes.Buffer
-	out.WriteString("# Every field of fleet.yaml and spec.yaml\n\nGenerated from the types by `make golden`; `clusters/*.schema.json` say the same to editors.\n")
+	out.WriteString("# Every field of fleet.yaml and spec.yaml\n\nGenerated from the types by `make golden`; `clusters/*.schema.json` say the same to editors. NAME stands for a key that you choose, `[]` for each item of a list.\n")
 	for _, of := range []struct {
-		name   string
-		schema []byte
-	}{{"fleet.yaml", fleetSchema}, {"spec.yaml", specSchema}} {
+		name string
+		of   any
+	}{{"fleet.yaml", &FleetFile{}}, {"spec.yaml", &ClusterFile{}}} {
 		var root fields
-		if err := json.Unmarshal(of.schema, &root); err != nil {
+		if err := json.Unmarshal(generate(t, of.of, of.name), &root); err != nil {
 			t.Fatal(err)
 		}
 		fmt.Fprintf(&out, "\n## %s\n\n| field | type | meaning |\n|---|---|---|\n", of.name)
@@ -65,13 +67,36 @@ func (f *fields) write(out *bytes.Buffer, path string) {
 		if p.Items != nil {
 			p.Items.write(out, at+"[]")
 		}
+		switch each := p.each(); {
+		case each != nil && at == "spec.classes":
+			// Its fields are those of a spec, which have a table of their own.
+			each.Properties = map[string]*fields{"extends": each.Properties["extends"]}
+			each.write(out, at+".NAME")
+			fmt.Fprintf(out, "| `%s.NAME.…` | | Each field below `spec` of spec.yaml, but for `class`, `%s`. |\n", at, strings.Join(onlyInASpec, "`, `"))
+		case each != nil:
+			each.write(out, at+".NAME")
+		}
 	}
+}
+
+// each returns the schema that a mapping has for each of its values; nil where it has none.
+func (f *fields) each() *fields {
+	if !bytes.HasPrefix(f.Additional, []byte("{")) {
+		return nil
+	}
+	each := new(fields)
+	if err := json.Unmarshal(f.Additional, each); err != nil {
+		panic(err) // the whole of it was parsed before
+	}
+	return each
 }
 
 func (f *fields) typeName() string {
 	switch {
 	case f.Items != nil:
 		return "list of " + f.Items.typeName()
+	case f.each() != nil:
+		return "mapping of names to " + f.each().typeName()
 	case f.Type == nil:
 		return "any"
 	}

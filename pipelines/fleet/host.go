@@ -332,6 +332,12 @@ func (k *check) onHost(fleet FleetSpec) {
 	if _, known := fleet.Hosts[name]; known || name == "" && fleet.HasSingleHost() {
 		return
 	}
+	k.report("spec.host", noHost(fleet, name))
+}
+
+// noHost is the problem of a spec on a host that fleet.yaml does not have; the empty name is
+// that of none.
+func noHost(fleet FleetSpec, name string) *problem {
 	known := slices.Sorted(maps.Keys(fleet.Hosts))
 	hint := "Write the host into spec.hosts of fleet.yaml."
 	if len(known) > 0 {
@@ -341,11 +347,10 @@ func (k *check) onHost(fleet FleetSpec) {
 		hint += " A DNS name belongs below spec.ingress."
 	}
 	if name == "" {
-		k.report("spec.host", fail(RuleHost, "is missing, and fleet.yaml has no single host", hint))
-		return
+		return fail(RuleHost, "is missing, and fleet.yaml has no single host", hint)
 	}
 	if near := Nearest(name, known); near != "" {
 		hint = fmt.Sprintf("did you mean %q?", near)
 	}
-	k.report("spec.host", fail(RuleHost, quoted(name)+" is not a host of the fleet", hint))
+	return fail(RuleHost, quoted(name)+" is not a host of the fleet", hint)
 }

@@ -123,6 +123,7 @@ func TestHostFindings(t *testing.T) {
 		"a path":                {"  hosts: {a: {kubernetesVersion: 1.34.1, sealing: {certificate: ../a.crt}}}\n", "{host: a}", RulePath, "fleet.yaml:5", "clusters folder"},
 		"an age":                {"  argocd: {sealing: {certificate: a.crt, maxAge: soon}}\n  host: {kubernetesVersion: 1.34.1}\n", "{}", RuleDuration, "fleet.yaml:5", "not a duration"},
 		"a field":               {"  hosts: {a: {kubernetesversion: 1.34.1}}\n", "{host: a}", RuleUnknownField, "fleet.yaml:5", `did you mean "kubernetesVersion"?`},
+		"a field too high":      {"  hosts: {a: {kubernetesVersion: 1.34.1, server: \"https://x\"}}\n", "{host: a}", RuleUnknownField, "fleet.yaml:5", "it belongs below spec.hosts.a.destination"},
 		"no version":            {"  hosts: {a: {}}\n", "{host: a}", RuleMissingField, "fleet.yaml:5", "kubernetesVersion is missing"},
 		"nothing":               {"  hosts: {a: }\n", "{host: a}", RuleEmptyValue, "fleet.yaml:5", "is empty"},
 		"no certificate":        {"  host: {kubernetesVersion: 1.34.1}\n  sealing: {maxAge: 3d}\n", "{}", RuleMissingField, "fleet.yaml:6", "sealing.certificate is missing"},

@@ -70,8 +70,26 @@ func Load(root, dir string, options ...Option) (*Fleet, finding.List, error) {
 	if !l.sharedAlone {
 		specs = l.folders(entries)
 	}
-	findings := slices.Concat(l.findings, l.fleet.assemble(shared, specs))
+	findings := slices.Concat(l.findings, l.fleet.assemble(shared, specs), l.fleet.readElsewhere())
 	return l.fleet, tidy(findings), nil
+}
+
+// readElsewhere warns where Argo CD would read another folder of this repository than
+// the one that is checked. The repository that it reads may be another, with another
+// layout, so that it is no error.
+func (f *Fleet) readElsewhere() finding.List {
+	other := path.Clean(f.Spec.Repository.Path)
+	if other == f.Dir || f.Spec.Repository.Path == "" {
+		return nil
+	}
+	// Without a folder root there Argo CD finds no Application.
+	info, err := os.Stat(filepath.Join(f.Root, filepath.FromSlash(other), layout.Root))
+	if err != nil || !info.IsDir() {
+		return nil
+	}
+	return finding.List{f.Finding(finding.Warning, RuleRepository, []string{"spec", "repository", "path"},
+		"spec.repository.path has Argo CD read "+quoted(other)+", and this is "+quoted(f.Dir)+": nothing in "+quoted(other)+" is checked here",
+		"write "+f.Dir+", or leave it out")}
 }
 
 // loader walks the clusters folder.

@@ -121,3 +121,31 @@ func sound(t testing.TB, files map[string]string) *Fleet {
 	}
 	return f
 }
+
+// A fleet that Argo CD reads in another folder is not the one that is checked.
+func TestArgoCDReadsAnotherFolder(t *testing.T) {
+	for name, test := range map[string]struct {
+		path, file string
+		want       int
+	}{
+		"the same":                      {"clusters/", "clusters/root/a.yaml", 0},
+		"another of this repository":    {"other", "other/root/a.yaml", 1},
+		"its parent":                    {".", "root/a.yaml", 1},
+		"one without Applications":      {"other", "other/a.yaml", 0},
+		"one that is not there":         {"deploy/clusters", "other/root/a.yaml", 0},
+		"a link, which Argo CD follows": {"link", "other/root/a.yaml", 1},
+	} {
+		files := map[string]string{
+			layout.Fleet:      "apiVersion: kasou/v1\nkind: Fleet\nspec:\n  repository: {url: \"https://git.example.com/a.git\", path: " + test.path + "}\n  host: {kubernetesVersion: 1.34.1}\n",
+			"../" + test.file: "a: b\n",
+		}
+		root := repo(t, files)
+		if err := os.Symlink("other", filepath.Join(root, "link")); err != nil {
+			t.Fatal(err)
+		}
+		_, found := load(t, root)
+		if len(found) != test.want || test.want > 0 && (found[0].Rule != RuleRepository || found[0].Severity != finding.Warning || found[0].Line != 4) {
+			t.Errorf("%s: %v", name, found)
+		}
+	}
+}

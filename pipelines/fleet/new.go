@@ -15,8 +15,13 @@ import (
 // NewOptions are what a new spec.yaml says. Only Name is required.
 type NewOptions struct {
 	Name string
-	// Host enables an ingress under this DNS name.
-	Host string
+	// Host is one of the fleet's hosts, and Class one of its classes; empty for those of
+	// the fleet's defaults.
+	Host, Class string
+	// Endpoint is the DNS name, or the address, of the cluster's API server; empty for the
+	// endpoint of the fleet's defaults. EndpointKind is the part of spec.endpoint that it
+	// stands in; empty for an ingress.
+	Endpoint, EndpointKind string
 	// Namespace on the host cluster; empty for the cluster's name.
 	Namespace string
 	// Chart by path or by repository, name and version; the zero value leaves
@@ -61,13 +66,74 @@ func (o NewOptions) body() string {
 		line(4, "version", o.Chart.Version)
 		line(4, "path", o.Chart.Path)
 	}
+	line(2, "class", o.Class)
+	line(2, "host", o.Host)
 	line(2, "namespace", o.Namespace)
-	if o.Host != "" {
+	switch {
+	case o.Endpoint == "":
+		return b.String()
+	case o.EndpointKind == "" || o.EndpointKind == ByIngress:
 		b.WriteString("  ingress:\n    enabled: true\n")
-		line(4, "host", o.Host)
-		b.WriteString("  # server is what Argo CD dials; it comes from ingress.host.\n")
+		line(4, "host", o.Endpoint)
+	default:
+		fmt.Fprintf(&b, "  endpoint:\n    %s:\n", o.EndpointKind)
+		line(6, "host", o.Endpoint)
 	}
+	fmt.Fprintf(&b, "  # server is what Argo CD dials; it comes from %s.host.\n", cmp.Or(o.EndpointKind, ByIngress))
 	return b.String()
+}
+
+// below returns what a new spec of a class is laid over, the one that counts first: the
+// class and those that it extends, then the defaults. An empty class is that of the defaults.
+func (f *Fleet) below(class string) []ClusterSpec {
+	shared := ClusterSpec{}
+	if f.Spec.Defaults != nil {
+		shared = *f.Spec.Defaults
+	}
+	var layers []ClusterSpec
+	for _, name := range chain(f.Spec.Classes, cmp.Or(class, shared.Class)) {
+		layers = append(layers, f.Spec.Classes[name].ClusterSpec)
+	}
+	return append(layers, shared)
+}
+
+// EndpointKind returns the kind of way in that a new spec of a class gets: the first of a
+// gateway, a load balancer and a node port that the class, or the fleet's defaults, describe
+// and do not turn off; else an ingress. An empty class is that of the defaults.
+func (f *Fleet) EndpointKind(class string) string {
+	enabled := map[string]*bool{}
+	for _, layer := range f.below(class) {
+		for _, p := range layer.Endpoint.parts() {
+			enabled[p.kind] = cmp.Or(enabled[p.kind], p.enabled)
+		}
+	}
+	for _, kind := range []string{ByGateway, ByLoadBalancer, ByNodePort} {
+		if on, described := enabled[kind]; described && (on == nil || *on) {
+			return kind
+		}
+	}
+	return ByIngress
+}
+
+// CheckNew returns a *NewSpecError where the class or the host that is asked for is not one
+// of the fleet's, and where the fleet has hosts and nothing says which; else nil.
+func (f *Fleet) CheckNew(options NewOptions) error {
+	if _, known := f.Spec.Classes[options.Class]; options.Class != "" && !known {
+		return refused(options, "class", noClass(f.Spec, options.Class))
+	}
+	host := options.Host
+	for _, layer := range f.below(options.Class) {
+		host = cmp.Or(host, layer.Host)
+	}
+	if _, known := f.Spec.Hosts[host]; !known && (host != "" || !f.Spec.HasSingleHost()) {
+		return refused(options, "host", noHost(f.Spec, host))
+	}
+	return nil
+}
+
+// refused returns the error of one field, which kasou new has a flag for.
+func refused(options NewOptions, field string, p *problem) error {
+	return &NewSpecError{Name: options.Name, problems: []error{fmt.Errorf("spec.%s %s (--%s): %s", field, p.message, field, p.hint)}}
 }
 
 // scalar quotes text where YAML 1.1 would read it as something else.
@@ -86,7 +152,7 @@ func checkNew(name string, data []byte) error {
 	var problems []error
 	for _, found := range f.assemble(nil, []*source{src}) {
 		if found.Severity == finding.Error {
-			problems = append(problems, errors.New(found.Message))
+			problems = append(problems, errors.New(found.Message+": "+found.Hint))
 		}
 	}
 	if len(problems) > 0 {
@@ -97,12 +163,17 @@ func checkNew(name string, data []byte) error {
 
 // NewSpecError says why what was asked for makes no spec.
 type NewSpecError struct {
+	// Name of the cluster; empty where it is of several.
 	Name     string
 	problems []error
 }
 
 func (e *NewSpecError) Error() string {
-	return fmt.Sprintf("no cluster %q can be made: %v", e.Name, errors.Join(e.problems...))
+	what := "no cluster"
+	if e.Name != "" {
+		what = fmt.Sprintf("no cluster %q", e.Name)
+	}
+	return what + " can be made: " + errors.Join(e.problems...).Error()
 }
 
 func (e *NewSpecError) Unwrap() []error { return e.problems }

@@ -59,12 +59,24 @@ func checkPublicKey(text string) *problem {
 	return nil
 }
 
-// PublicKeysIn returns the keys that the text of a fleet.yaml names, of another
-// commit; none where it cannot be read.
-func PublicKeysIn(text []byte) []ed25519.PublicKey {
+// Anchors are what a fleet.yaml has others trust.
+type Anchors struct {
+	// PublicKeys are those of which a signature counts.
+	PublicKeys []ed25519.PublicKey
+	// Certificates are the files of the sealing certificates, from the clusters folder.
+	Certificates []string
+}
+
+// AnchorsIn returns those that the text of a fleet.yaml names, of another commit. The
+// error says that it cannot be read.
+func AnchorsIn(text []byte) (Anchors, error) {
 	var file FleetFile
-	if yaml.Unmarshal(text, &file) != nil {
-		return nil
+	if err := yaml.Unmarshal(text, &file); err != nil {
+		return Anchors{}, err
 	}
-	return file.Spec.Sealing.PublicKeys()
+	a := Anchors{PublicKeys: file.Spec.Sealing.PublicKeys()}
+	for _, c := range file.Spec.Certificates() {
+		a.Certificates = append(a.Certificates, c.File)
+	}
+	return a, nil
 }

@@ -85,10 +85,11 @@ func (s *schema) at(path []string) map[string]any {
 	return node
 }
 
-// homes returns the paths of all mappings that have the key, shortest first.
-func (s *schema) homes(key string) [][]string {
+// homes returns the paths of all mappings at and below from that have the key, shortest
+// first.
+func (s *schema) homes(from []string, key string) [][]string {
 	var found [][]string
-	level := [][]string{nil}
+	level := [][]string{from}
 	for len(level) > 0 {
 		var next [][]string
 		for _, path := range level {

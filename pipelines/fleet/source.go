@@ -60,7 +60,11 @@ func parse(file, cluster string, data []byte, s *schema) *source {
 	}
 	src.document = document
 	if content == nil {
-		src.report(1, 1, RuleEmptyValue, "the file is empty", "it needs apiVersion, kind and spec; `kasou new` writes one")
+		writer := "kasou init"
+		if cluster != "" {
+			writer = "kasou new " + cluster
+		}
+		src.report(1, 1, RuleEmptyValue, "the file is empty", "it needs apiVersion, kind and spec: remove it, and `"+writer+"` writes one")
 		return src
 	}
 	src.validate(s, content)

@@ -12,7 +12,7 @@ func (s *schema) hintForUnknown(parent []string, key string) string {
 	if near := Nearest(key, known); near != "" {
 		return fmt.Sprintf("did you mean %q?", near)
 	}
-	for _, home := range s.homes(key) {
+	for _, home := range append(s.homes(parent, key), s.homes(nil, key)...) {
 		if len(home) > 0 && !slices.Contains(home, "defaults") {
 			return fmt.Sprintf("it belongs below %s", strings.Join(home, "."))
 		}

@@ -457,8 +457,8 @@ func (a FleetArgoCD) ProjectNames() []string {
 
 // Host is a cluster that virtual clusters run on.
 type Host struct {
-	// KubernetesVersion of the host: manifests are rendered and validated for
-	// it. After Load it always has three parts and no v, such as 1.34.1.
+	// KubernetesVersion of the host: manifests are rendered and validated for it. 1.34 and
+	// v1.34.0 are 1.34.0, and so it is read.
 	KubernetesVersion string `json:"kubernetesVersion" jsonschema:"pattern=^v?1\\.[0-9]+(\\.[0-9]+)?$,example=1.34.1"`
 	// ServiceCIDR is the host's service range, one for each IP family, joined
 	// by a comma where there are two; auto asks the host.

@@ -14,7 +14,9 @@ import (
 
 	"sigs.k8s.io/yaml"
 
+	"kasou/pipelines/exposure"
 	"kasou/pipelines/finding"
+	"kasou/pipelines/fleet"
 	"kasou/pipelines/manifest"
 )
 
@@ -41,6 +43,9 @@ type Cluster struct {
 	// Host, ClassName and Annotations are of the rendered Ingress; empty where there is
 	// none.
 	Host, ClassName string
+	// Gateway is what spec.endpoint says of the TLSRoute to the API server; nil where there
+	// is none, and where it says more than spec.endpoint can.
+	Gateway *fleet.GatewayEndpoint
 	// Server and ServiceCIDR are of the workload's arguments; empty where it has none.
 	Server, ServiceCIDR string
 	// Values are those of ValuesFile; nil where there is no such file.
@@ -195,6 +200,9 @@ func arguments(object map[string]any, c *Cluster) {
 func (t *tree) owned(c *Cluster) {
 	for _, d := range t.documents {
 		labels := text(d.Object, "metadata", "labels")
+		if d.Head.Kind == "SealedSecret" && labels["release"] == "" { // kubeseal has those of the Secret in the template
+			labels = text(d.Object, "spec", "template", "metadata", "labels")
+		}
 		switch {
 		case d.Head.Kind == "Namespace" && d.Head.Name == c.Namespace:
 			c.PodSecurity = map[string]string{}
@@ -203,6 +211,7 @@ func (t *tree) owned(c *Cluster) {
 					c.PodSecurity[mode] = level
 				}
 			}
+		case d.Head.Namespace == c.Namespace && isRoute(d, c.Name): // charts before 0.34 have none, so people wrote it
 		case labels["release"] != c.Name || chartLabel.FindString(cmp.Or(labels["chart"], labels["helm.sh/chart"])) == "" && d.Head.Namespace != c.Namespace:
 			continue
 		}
@@ -212,6 +221,9 @@ func (t *tree) owned(c *Cluster) {
 		}
 		if d.Head.Kind == "Ingress" {
 			c.ingress(d.Object)
+		}
+		if isRoute(d, c.Name) {
+			c.Gateway = gateway(d, c.Name)
 		}
 		c.Documents = append(c.Documents, d)
 	}
@@ -227,6 +239,28 @@ func (c *Cluster) ingress(object map[string]any) {
 	c.Host, _ = first["host"].(string)
 	c.ClassName, _ = spec["ingressClassName"].(string)
 	c.ClassName = cmp.Or(c.ClassName, text(object, "metadata", "annotations")["kubernetes.io/ingress.class"])
+}
+
+// isRoute reports whether a document is a TLSRoute to the release's API server.
+func isRoute(d manifest.Document, release string) bool {
+	ways := exposure.Of([]map[string]any{d.Object}, release)
+	return len(ways) == 1 && ways[0].Kind == exposure.TLSRoute
+}
+
+// gateway returns a TLSRoute as spec.endpoint has it; nil where that cannot say the same: it
+// has one name, and names Gateways alone.
+func gateway(d manifest.Document, release string) *fleet.GatewayEndpoint {
+	hosts := exposure.Of([]map[string]any{d.Object}, release)[0].Hosts
+	if len(hosts) != 1 || strings.HasPrefix(hosts[0], "*") {
+		return nil
+	}
+	spec, _ := d.Object["spec"].(map[string]any)
+	parents, err := yaml.Marshal(spec["parentRefs"])
+	g := &fleet.GatewayEndpoint{Host: hosts[0], Annotations: text(d.Object, "metadata", "annotations")}
+	if err != nil || yaml.UnmarshalStrict(parents, &g.ParentRefs) != nil || len(g.ParentRefs) == 0 {
+		return nil
+	}
+	return g
 }
 
 // applications assigns to each cluster its Application: the one whose path has the

@@ -128,6 +128,18 @@ func TestFindWhatCannotBePlaced(t *testing.T) {
 	}
 }
 
+// A sealed Secret of the chart's is the cluster's: kubeseal has its labels in the template.
+func TestFindTakesWhatIsSealed(t *testing.T) {
+	clusters, said := find(t, map[string]string{
+		"a.yaml": rendered("dev", "dev", "vcluster-0.30.0"),
+		"b.yaml": "apiVersion: bitnami.com/v1alpha1\nkind: SealedSecret\nmetadata: {name: vc-config-dev, namespace: dev}\n" +
+			"spec: {template: {metadata: {labels: {release: dev, chart: vcluster-0.30.0}}}}\n",
+	})
+	if said != "" || len(clusters) != 1 || strings.Join(clusters[0].Files(), " ") != "a.yaml b.yaml" {
+		t.Errorf("%+v\n%s", clusters, said)
+	}
+}
+
 // Documents of any shape end in no panic.
 func TestFindOddShapes(t *testing.T) {
 	for _, text := range []string{

@@ -19,8 +19,8 @@ type Before struct {
 	repository
 	// commits are names of them, or HEAD.
 	commits []string
-	// Unknown is why some of the commits before are not there; empty where all
-	// are, or where there is no git.
+	// Unknown is why some of the commits before are not there, and what to do; empty where
+	// all are, and where there is no repository.
 	Unknown string
 }
 
@@ -32,7 +32,7 @@ type Before struct {
 func Find(ctx context.Context, root, against string) (Before, error) {
 	b := Before{repository: repository{root}}
 	if !b.isTop(ctx) {
-		return Before{}, nil
+		return Before{Unknown: b.unread(ctx)}, nil
 	}
 	if _, err := b.git(ctx, "rev-parse", "--verify", "--quiet", "HEAD"); err != nil {
 		return b, nil
@@ -61,12 +61,16 @@ func Find(ctx context.Context, root, against string) (Before, error) {
 }
 
 // Changed returns, for each commit before, the contents that the files had there
-// which match the pattern of git's glob and are another today, by path from the root. A file that
+// which match a pattern of git's glob and are another today, by path from the root. A file that
 // was not there has no entry. The error is git's.
-func (b Before) Changed(ctx context.Context, pattern string) ([]map[string][]byte, error) {
+func (b Before) Changed(ctx context.Context, patterns ...string) ([]map[string][]byte, error) {
 	var all []map[string][]byte
 	for _, commit := range b.commits {
-		listed, err := b.git(ctx, "diff", "--name-only", "-z", "--no-renames", "--no-ext-diff", "--diff-filter=MDT", commit, "--", ":(top,glob)"+pattern)
+		args := []string{"diff", "--name-only", "-z", "--no-renames", "--no-ext-diff", "--diff-filter=MDT", commit, "--"}
+		for _, pattern := range patterns {
+			args = append(args, ":(top,glob)"+pattern)
+		}
+		listed, err := b.git(ctx, args...)
 		if err != nil {
 			return nil, fmt.Errorf("git diff: %w", err)
 		}

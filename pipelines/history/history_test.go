@@ -261,3 +261,45 @@ func TestBase(t *testing.T) {
 		t.Errorf("a commit that is not there: %v", err)
 	}
 }
+
+// A repository that is there and that git does not read is not one without a history: in a
+// container it may be another user's, or git is not installed.
+func TestARepositoryThatGitDoesNotRead(t *testing.T) {
+	root := t.TempDir()
+	git(t, root, "init", "-q")
+	write(t, root, "a", "a")
+	git(t, root, "add", "-A")
+	git(t, root, "commit", "-qm", "first")
+	look := func(want string) {
+		t.Helper()
+		before, err := history.Find(t.Context(), root, "")
+		if err != nil || !strings.Contains(before.Unknown, want) || (before.Unknown == "") != (want == "") {
+			t.Errorf("%q, %v, want %q", before.Unknown, err, want)
+		}
+		base, err := history.Base(t.Context(), root, history.Start{})
+		unread, ok := errors.AsType[*history.UnreadError](err)
+		if ok != (want != "") || ok && !strings.Contains(unread.Reason, want) || (base == nil) != ok {
+			t.Errorf("%v, %v, want %q", base, err, want)
+		}
+		if base != nil {
+			base.Close()
+		}
+	}
+	look("")
+	t.Setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1") // git's own switch for this
+	look("run git config --global --add safe.directory " + root)
+	t.Setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "")
+	if err := os.Rename(filepath.Join(root, ".git", "HEAD"), filepath.Join(root, ".git", "tail")); err != nil {
+		t.Fatal(err)
+	}
+	look("not a git repository")
+	t.Setenv("PATH", "")
+	look("install git")
+	if err := os.RemoveAll(filepath.Join(root, ".git")); err != nil {
+		t.Fatal(err)
+	}
+	before, err := history.Find(t.Context(), root, "")
+	if base, errBase := history.Base(t.Context(), root, history.Start{}); err != nil || errBase != nil || base != nil || before.Unknown != "" {
+		t.Errorf("without a repository: %+v, %v, %v, %v", before, err, base, errBase)
+	}
+}

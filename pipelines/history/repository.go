@@ -2,8 +2,10 @@ package history
 
 import (
 	"context"
+	"errors"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 )
 
@@ -15,6 +17,28 @@ type repository struct{ root string }
 func (r repository) isTop(ctx context.Context) bool {
 	top, err := r.git(ctx, "rev-parse", "--show-toplevel")
 	return err == nil && sameFolder(top, r.root)
+}
+
+// unread returns why git says nothing of a repository that is there, and what to do; empty
+// where git reads it, and where root is not the top of a repository at all.
+func (r repository) unread(ctx context.Context) string {
+	if _, err := os.Lstat(filepath.Join(r.root, ".git")); err != nil {
+		return ""
+	}
+	_, err := r.git(ctx, "rev-parse", "--show-toplevel")
+	if errors.Is(err, exec.ErrNotFound) {
+		return "the git command is not there: install git"
+	}
+	var failed *exec.ExitError
+	if !errors.As(err, &failed) {
+		return ""
+	}
+	said, _, _ := strings.Cut(strings.TrimSpace(string(failed.Stderr)), "\n")
+	hint := "look at what git status says"
+	if strings.Contains(said, "dubious ownership") { // git 2.35.2 on: the repository is another user's
+		hint = "run git config --global --add safe.directory " + r.root
+	}
+	return "git does not read the repository (" + said + "): " + hint
 }
 
 func (r repository) command(ctx context.Context, args ...string) *exec.Cmd {

@@ -28,6 +28,11 @@ type Tree struct {
 // ErrNoCommit is a name that is not of a commit in this clone.
 var ErrNoCommit = errors.New("is not a commit of this clone")
 
+// UnreadError says why git says nothing of a repository that is there, and what to do.
+type UnreadError struct{ Reason string }
+
+func (e *UnreadError) Error() string { return e.Reason }
+
 // Start says which commit a change of the working copy starts from.
 type Start struct {
 	// Against names one that a person or a push names; empty where none does.
@@ -43,10 +48,13 @@ type Start struct {
 // the newest that Into and HEAD have in common, or, where the clone does not have Into,
 // the first parent of the host's merge commit; else HEAD. It is nil outside of a
 // repository and before the first commit. The error is ErrNoCommit where the clone does
-// not have the commit.
+// not have the commit, and an *UnreadError where git does not read the repository.
 func Base(ctx context.Context, root string, start Start) (*Tree, error) {
 	t := &Tree{repository: repository{root}, commit: "HEAD"}
 	if !t.isTop(ctx) {
+		if reason := t.unread(ctx); reason != "" {
+			return nil, &UnreadError{reason}
+		}
 		return nil, nil
 	}
 	if !t.has(ctx, "HEAD") {

@@ -23,6 +23,8 @@ type Request struct {
 	// ClusterScoped are the kinds without a namespace that the chart may render.
 	ClusterScoped []Kind
 	Scopes        Scopes
+	// Doors are those of the whole fleet.
+	Doors Doors
 	// Objects are all but kasou's own.
 	Objects []Object
 }
@@ -31,6 +33,8 @@ type Request struct {
 type Result struct {
 	// ClusterScoped are the kinds without a namespace among the objects, sorted.
 	ClusterScoped []Kind
+	// Outside are the objects that another cluster of the host could bring, too.
+	Outside []Outside
 	// Findings name file and line of each breach.
 	Findings finding.List
 }
@@ -50,13 +54,14 @@ func Check(r Request) Result {
 	}
 	slices.SortFunc(c.kinds, func(a, b Kind) int { return cmp.Compare(a.String(), b.String()) })
 	c.findings.Sort()
-	return Result{ClusterScoped: slices.Compact(c.kinds), Findings: c.findings}
+	return Result{ClusterScoped: slices.Compact(c.kinds), Outside: c.outside, Findings: c.findings}
 }
 
 type checker struct {
 	Request
 	used     []bool
 	kinds    []Kind
+	outside  []Outside
 	findings finding.List
 }
 
@@ -65,12 +70,14 @@ func (c *checker) object(o Object) {
 	if c.argoCD(o, kind) {
 		return
 	}
+	c.kubeconfig(o, kind)
 	cluster, known := c.Scopes.scopeOf(kind)
 	namespace := manifest.Text(o.Fields, "metadata", "namespace")
 	if cluster {
 		c.kinds = append(c.kinds, kind)
 		namespace = ""
 	}
+	c.reaches(o, kind, cluster)
 	allowed := c.allowed(kind, namespace, manifest.Text(o.Fields, "metadata", "name"))
 	switch own := c.Cluster.Spec.Namespace; {
 	case allowed:
@@ -79,7 +86,7 @@ func (c *checker) object(o Object) {
 			c.kinds = append(c.kinds, kind)
 		}
 	case !known:
-		c.add(o, RuleUnknownScope, fmt.Sprintf("%s has an unknown scope: kasou does not know whether a %s has a namespace", name(o, kind), kind),
+		c.add(o, RuleUnknownScope, fmt.Sprintf("%s has an unknown scope: kasou does not know whether %s has a namespace", name(o, kind), kind),
 			"name its CustomResourceDefinition in spec.schemas of fleet.yaml, or "+c.word(kind, namespace))
 	case cluster && (o.Extra || !slices.Contains(c.ClusterScoped, kind)):
 		c.add(o, RuleClusterScoped, fmt.Sprintf("%s has no namespace: it would concern the whole host cluster", name(o, kind)),
@@ -88,7 +95,26 @@ func (c *checker) object(o Object) {
 		c.add(o, RuleNamespace, fmt.Sprintf("%s is of the namespace %q, and the cluster's own is %q", name(o, kind), namespace, own),
 			"leave it out; if it is meant, "+c.word(kind, namespace))
 	default:
+		if cluster {
+			c.hostWide(o, kind)
+		}
 		c.binding(o, kind)
+		c.hosts(o, kind)
+	}
+}
+
+// hostWide holds an object without a namespace, of a kind that charts need, to what
+// is the cluster's own.
+func (c *checker) hostWide(o Object, kind Kind) {
+	if !carries(manifest.Text(o.Fields, "metadata", "name"), c.Cluster.Name) {
+		c.add(o, RuleClusterScoped, name(o, kind)+" does not carry the cluster's name: it could be the host's, or another cluster's",
+			"name it after the cluster; if it is meant, "+c.word(kind, ""))
+	}
+	if kind.Kind != "ClusterRole" {
+		return
+	}
+	if unbounded := rights(o.Fields); unbounded != "" {
+		c.add(o, RuleRights, name(o, kind)+" "+unbounded, "name the groups, resources and verbs that are needed; if it is meant, "+c.word(kind, ""))
 	}
 }
 
@@ -111,18 +137,36 @@ func (c *checker) argoCD(o Object, kind Kind) (refused bool) {
 			"leave it out by the chart's values; kasou register makes the cluster's own Secret")
 		return true
 	}
-	if kind.Group == "argoproj.io" && !c.allowed(kind, manifest.Text(o.Fields, "metadata", "namespace"), manifest.Text(o.Fields, "metadata", "name")) {
+	namespace := manifest.Text(o.Fields, "metadata", "namespace")
+	what := told(o.Fields, kind)
+	switch {
+	case what == "" && kind.Group != "argoproj.io", c.allowed(kind, namespace, manifest.Text(o.Fields, "metadata", "name")):
+		return false
+	case what != "":
+		c.add(o, RuleArgoCD, name(o, kind)+" "+what, "take the annotation out; if it is meant, "+c.word(kind, namespace))
+	default:
 		c.add(o, RuleArgoCD, name(o, kind)+" tells Argo CD what to deploy",
-			"put it where your other Applications are; if it is meant, "+c.word(kind, manifest.Text(o.Fields, "metadata", "namespace")))
-		return true
+			"put it where your other Applications are; if it is meant, "+c.word(kind, namespace))
 	}
-	return false
+	return true
+}
+
+// kubeconfig refuses a Secret in the place of one that vcluster writes: kasou register
+// takes the credential that it signs from vc-NAME.
+func (c *checker) kubeconfig(o Object, kind Kind) {
+	secret := manifest.Text(o.Fields, "metadata", "name")
+	own := secret == "vc-"+c.Cluster.Name || o.Extra && strings.HasPrefix(secret, "vc-")
+	if kind.Kind != "Secret" && kind.Kind != sealedSecret || !own {
+		return
+	}
+	c.add(o, RuleKubeconfig, name(o, kind)+" has the name of a Secret that vcluster writes, from which kasou register takes a credential",
+		"give it another name, and refer to that by the chart's values")
 }
 
 // binding wants a role that is the cluster's own, and subjects of its own
 // namespace: nothing that a chart brings may hand the host to it.
 func (c *checker) binding(o Object, kind Kind) {
-	if kind.Group != "rbac.authorization.k8s.io" || kind.Kind != "ClusterRoleBinding" && kind.Kind != "RoleBinding" {
+	if kind.Group != rbacGroup || kind.Kind != "ClusterRoleBinding" && kind.Kind != "RoleBinding" {
 		return
 	}
 	role := Kind{Group: kind.Group, Kind: manifest.Text(o.Fields, "roleRef", "kind")}

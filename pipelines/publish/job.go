@@ -156,11 +156,9 @@ func (j *job) givingUp(last error) error {
 func (j *job) done(ctx context.Context, try int) Result {
 	r := Result{Branch: j.Branch, Remote: j.Remote, Tries: try}
 	if j.ready == nil {
-		j.Log("Nothing to publish: " + j.to.String() + " is as built")
 		return r
 	}
 	r.Commit, r.Inputs = j.ready.id, j.ready.base
-	j.Log(fmt.Sprintf("Published %s to %s", short(r.Commit), j.to.String()))
 	j.follow(context.WithoutCancel(ctx))
 	return r
 }

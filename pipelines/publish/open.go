@@ -85,7 +85,7 @@ func (p *Publisher) findBranch(ctx context.Context) error {
 	if !attached {
 		if p.Branch == "" {
 			return notReady("no branch is checked out (HEAD is detached), so it is open where to push to",
-				"Check out a branch, or name one. A build for a pull request only checks: publish nothing there")
+				"Check out the branch. A build for a pull request only checks: publish nothing there")
 		}
 		return nil
 	}

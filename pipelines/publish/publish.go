@@ -98,9 +98,6 @@ func Open(ctx context.Context, o Options) (*Publisher, error) {
 	return p, nil
 }
 
-// Head returns the commit that was checked out when Open looked.
-func (p *Publisher) Head() string { return p.head }
-
 // Publish makes one commit of the built files and pushes it, with up to ten
 // tries. built is what a build in the working copy gave. It is committed as it
 // is on disk if the rest of the working copy is as committed and the branch has

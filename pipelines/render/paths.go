@@ -6,6 +6,10 @@ import (
 	"path"
 	"strings"
 	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/cases"
+	"golang.org/x/text/unicode/norm"
 
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
@@ -22,21 +26,21 @@ func pathFindings(c fleet.Cluster, files manifest.Files) finding.List {
 			fmt.Sprintf("the chart renders a file %q, %s", name, what),
 			"the chart needs other file names; use another version of it, or a copy with the files renamed"))
 	}
-	folded := map[string]string{} // lower-case path or folder → the file that has it
+	folded := map[string]string{} // folded path → the file that has it
 	for _, name := range files.Paths() {
 		if what := unsafe(name); what != "" {
 			add(name, what)
 			continue
 		}
-		key := strings.ToLower(name)
+		key := fold(name)
 		if other, ok := folded[key]; ok {
-			add(name, fmt.Sprintf("which is the same as %q where case does not count", other))
+			add(name, fmt.Sprintf("which is the same as %q where case, or how an accent is written, does not count", other))
 			continue
 		}
 		folded[key] = name
 	}
 	for _, name := range files.Paths() {
-		for dir := path.Dir(strings.ToLower(name)); dir != "." && dir != "/"; dir = path.Dir(dir) {
+		for dir := path.Dir(fold(name)); dir != "." && dir != "/"; dir = path.Dir(dir) {
 			if other, ok := folded[dir]; ok {
 				add(name, fmt.Sprintf("below %q, which is a file", other))
 				break
@@ -44,6 +48,17 @@ func pathFindings(c fleet.Cluster, files manifest.Files) finding.List {
 		}
 	}
 	return found
+}
+
+// fold returns what two paths have in common that are one to a file system which
+// folds case and normalizes, as those of macOS and Windows do.
+func fold(name string) string {
+	for i := range len(name) {
+		if name[i] >= utf8.RuneSelf {
+			return norm.NFC.String(cases.Fold().String(norm.NFD.String(name)))
+		}
+	}
+	return strings.ToLower(name)
 }
 
 // unsafe says why a path must not be joined to manifests/, or nothing.

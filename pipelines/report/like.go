@@ -29,26 +29,40 @@ func (l Like) String() string {
 
 // Likes puts findings together that say the same of several clusters: with one rule,
 // severity, message and hint, but for the clusters' names. Errors at several places
-// stand alone: each is to be mended.
+// stand alone, and so do those of one cluster: each is to be mended.
 func Likes(all finding.List) []Like {
 	type key struct {
 		rule          finding.Rule
 		severity      finding.Severity
 		message, hint string
-		// at is where an error stands.
-		at string
+		// at is where an error stands, and nth which of its cluster's it is.
+		at  string
+		nth int
+	}
+	type ofCluster struct {
+		key
+		cluster string
 	}
 	var likes []Like
-	at := map[key]int{}
+	at, seen := map[key]int{}, map[ofCluster]int{}
+	told := map[finding.Finding]bool{}
 	for _, f := range all {
 		if f.Cluster == "" {
 			likes = append(likes, Like{Finding: f, first: f})
 			continue
 		}
-		k := key{f.Rule, f.Severity, replaceName(f.Message, f.Cluster), replaceName(f.Hint, f.Cluster), ""}
-		if f.Severity == finding.Error && f.Line > 0 {
+		k := key{f.Rule, f.Severity, replaceName(f.Message, f.Cluster), replaceName(f.Hint, f.Cluster), "", 0}
+		switch {
+		case told[f]:
+			continue
+		case f.Severity == finding.Error && f.Line > 0:
 			k.at = f.Position()
+		case f.Severity == finding.Error:
+			k.at = replaceName(f.File, f.Cluster)
 		}
+		told[f] = true
+		of := ofCluster{k, f.Cluster}
+		k.nth, seen[of] = seen[of], seen[of]+1
 		i, known := at[k]
 		if !known {
 			at[k] = len(likes)
@@ -61,6 +75,12 @@ func Likes(all finding.List) []Like {
 		}
 	}
 	return likes
+}
+
+// sameBut reports whether two say the same of two files, and the second of no line.
+func (l Like) sameBut(next Like) bool {
+	return next.Line == 0 && l.Rule == next.Rule && l.Severity == next.Severity && l.Message == next.Message && l.Hint == next.Hint &&
+		slices.Equal(l.Clusters, next.Clusters)
 }
 
 // asksForNothing reports whether the finding is a note without anything to do.

@@ -25,7 +25,14 @@ func TestLikeIsToldOnce(t *testing.T) {
 		finding.Finding{Cluster: "team-002", Rule: "broken", Severity: finding.Error, Message: "it is broken"},
 		finding.Finding{File: "a.yaml", Line: 1, Cluster: "team-001", Rule: "broken", Severity: finding.Error, Message: "it is broken"},
 		finding.Finding{File: "b.yaml", Line: 1, Cluster: "team-002", Rule: "broken", Severity: finding.Error, Message: "it is broken"},
-		finding.Finding{File: "b.yaml", Line: 1, Cluster: "team-003", Rule: "broken", Severity: finding.Error, Message: "it is broken"})
+		finding.Finding{File: "b.yaml", Line: 1, Cluster: "team-003", Rule: "broken", Severity: finding.Error, Message: "it is broken"},
+		finding.Finding{File: "clusters/team-001/x", Cluster: "team-001", Rule: "stray", Severity: finding.Error, Message: "who wrote it"},
+		finding.Finding{File: "clusters/team-001/y", Cluster: "team-001", Rule: "stray", Severity: finding.Error, Message: "who wrote it"},
+		finding.Finding{File: "clusters/team-002/y", Cluster: "team-002", Rule: "stray", Severity: finding.Error, Message: "who wrote it"},
+		finding.Finding{File: "clusters/team-001/x", Line: 3, Cluster: "team-001", Rule: "old", Severity: finding.Warning, Message: "it is old"},
+		finding.Finding{File: "clusters/team-002/x", Line: 4, Cluster: "team-002", Rule: "old", Severity: finding.Warning, Message: "it is old"},
+		finding.Finding{File: "clusters/team-001/x", Line: 9, Cluster: "team-001", Rule: "old", Severity: finding.Warning, Message: "it is old"},
+		finding.Finding{File: "clusters/team-001/x", Line: 9, Cluster: "team-001", Rule: "old", Severity: finding.Warning, Message: "it is old"})
 	var got bytes.Buffer
 	if err := Write(&got, r, Options{}); err != nil {
 		t.Fatal(err)
@@ -35,6 +42,10 @@ func TestLikeIsToldOnce(t *testing.T) {
 error: it is broken [broken] (2 clusters: team-001, team-002)
 a.yaml:1: error: it is broken [broken]
 b.yaml:1: error: it is broken [broken] (2 clusters: team-002, team-003)
+clusters/team-001/x: error: who wrote it [stray]
+clusters/team-001/y: error: who wrote it [stray] (2 clusters: team-001, team-002)
+clusters/team-001/x:3: warning: it is old [old] (2 clusters: team-001, team-002)
+clusters/team-001/x:9: warning: it is old [old]
 300 notes ask for nothing: -v shows them
 300 clusters: 300 unchanged
 `
@@ -47,6 +58,31 @@ b.yaml:1: error: it is broken [broken] (2 clusters: team-002, team-003)
 	}
 	if n := strings.Count(got.String(), "note: all is well [nothing]\n"); n != 300 {
 		t.Errorf("with -v there are %d of 300:\n%s", n, got.String())
+	}
+}
+
+// What files of one cluster want alike stands once, below the last of them.
+func TestAHintOfSeveralFilesStandsOnce(t *testing.T) {
+	r := &Report{Command: "check"}
+	for _, file := range []string{"a", "b", "c"} {
+		r.Findings = append(r.Findings, finding.Finding{File: file, Cluster: "one", Rule: "gone", Severity: finding.Error, Message: "it is gone", Hint: "Build."})
+	}
+	r.Findings = append(r.Findings, finding.Finding{File: "d", Cluster: "one", Rule: "gone", Severity: finding.Error, Message: "it is gone", Hint: "Look."})
+	for _, verbose := range []bool{false, true} {
+		var got bytes.Buffer
+		if err := Write(&got, r, Options{Verbose: verbose}); err != nil {
+			t.Fatal(err)
+		}
+		want := `a: error: it is gone [gone]
+b: error: it is gone [gone]
+c: error: it is gone [gone]
+  Build.
+d: error: it is gone [gone]
+  Look.
+`
+		if got.String() != want {
+			t.Errorf("got\n%s\nwant\n%s", got.String(), want)
+		}
 	}
 }
 

@@ -43,7 +43,7 @@ func (r *Report) Planned() []Planned {
 		if len(g.Names) == 1 {
 			for _, c := range r.Clusters {
 				if c.Name == g.Names[0] {
-					groups[i].Steps = c.Steps
+					groups[i].Steps = c.planned()
 				}
 			}
 		}
@@ -52,9 +52,21 @@ func (r *Report) Planned() []Planned {
 	return groups
 }
 
+// unjudged is the step of a cluster with errors, for which no step was found: unknown
+// is not nothing.
+var unjudged = Transition{Effect: "unknown", Message: "what the change does is not known: the cluster has errors"}
+
+// planned returns the cluster's steps, as a plan shows them.
+func (c Cluster) planned() []Transition {
+	if c.Status == Failed && len(c.Steps) == 0 {
+		return []Transition{unjudged}
+	}
+	return c.Steps
+}
+
 // likeOthers returns the cluster's steps without its name.
 func (c Cluster) likeOthers() []Transition {
-	steps := slices.Clone(c.Steps)
+	steps := slices.Clone(c.planned())
 	for i := range steps {
 		steps[i].Message = replaceName(steps[i].Message, c.Name)
 		steps[i].From, steps[i].To = replaceName(steps[i].From, c.Name), replaceName(steps[i].To, c.Name)
@@ -90,10 +102,11 @@ func inWord(b byte) bool {
 	return b >= 0x80 || '0' <= b && b <= '9' || 'a' <= b && b <= 'z' || 'A' <= b && b <= 'Z'
 }
 
-// effects have the words of transition.Effect, the worst first.
+// effects have the words of transition.Effect, the worst first, behind that of a cluster
+// of which nothing is known.
 var effects = []string{
-	"data-lost", "empty-cluster", "refused-by-vcluster", "refused-by-api-server", "unreachable", "guard-lifted",
-	"kubernetes-moves", "workloads-affected", "left-running", "objects-left", "ignored", "credential-stale", "restart", "applied", "leaves", "new",
+	"unknown", "data-lost", "empty-cluster", "refused-by-vcluster", "refused-by-api-server", "unreachable", "source-moves", "guard-lifted",
+	"kubernetes-moves", "workloads-affected", "left-running", "objects-left", "ignored", "credential-stale", "restart", "applied", "comes", "leaves",
 }
 
 func severityOf(p Planned) int {
@@ -155,7 +168,7 @@ func stepColor(s Transition) string {
 	switch {
 	case s.Change != "" && !s.Accepted:
 		return red
-	case s.Effect == "applied":
+	case s.Effect == "applied", s.Effect == "comes":
 		return faint
 	}
 	return yellow

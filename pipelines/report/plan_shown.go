@@ -9,9 +9,14 @@ import (
 // planSize is how much of a summary the plan can take.
 const planSize = 128 << 10
 
-// steps returns the groups that a change does something to.
+// steps returns the groups that a change does something to, and of which nothing is
+// known beside them; none where there are no others.
 func (r *Report) steps() []Planned {
-	return slices.DeleteFunc(r.Planned(), func(p Planned) bool { return len(p.Steps) == 0 })
+	groups := slices.DeleteFunc(r.Planned(), func(p Planned) bool { return len(p.Steps) == 0 })
+	if !slices.ContainsFunc(groups, func(p Planned) bool { return p.Steps[0] != unjudged }) {
+		return nil
+	}
+	return groups
 }
 
 // summaryPlan returns what the change does to the clusters that run, in at most room
@@ -67,7 +72,7 @@ func stepClass(s Transition) string {
 	switch {
 	case s.Change != "" && !s.Accepted:
 		return "bad"
-	case s.Effect == "applied":
+	case s.Effect == "applied", s.Effect == "comes":
 		return "faint"
 	}
 	return "odd"

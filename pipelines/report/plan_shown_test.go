@@ -37,3 +37,16 @@ func TestSummaryHasThePlan(t *testing.T) {
 		t.Errorf("%d bytes", len(got))
 	}
 }
+
+// A cluster with errors is not one to which nothing happens.
+func TestAClusterOfWhichNothingIsKnown(t *testing.T) {
+	r := planReport()
+	r.Clusters = append(r.Clusters, Cluster{Name: "e", Status: Failed}, Cluster{Name: "f", Status: Failed})
+	groups := r.Planned()
+	if len(groups) != 4 || groups[0].title() != "2 clusters (e, f)" || groups[0].Steps[0] != unjudged || groups[3].title() != "d" {
+		t.Errorf("%v", groups)
+	}
+	if text := summaryOf(r, Options{}, summarySize); !strings.Contains(text, "2 clusters (e, f):\n  unknown ") {
+		t.Error(text)
+	}
+}

@@ -68,7 +68,8 @@ type Rule struct {
 type Probe struct {
 	Name string `json:"name"`
 	OK   bool   `json:"ok"`
-	// Beside says that what is not ok is nothing that a build needs.
+	// Beside says that it is nothing that a build needs: a warning where it is not ok, and
+	// else something that is good to know.
 	Beside bool   `json:"beside,omitempty"`
 	Detail string `json:"detail,omitempty"`
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"path"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -37,10 +38,15 @@ func writeText(w io.Writer, r *Report, o Options) error {
 	t := &textWriter{Writer: bufio.NewWriter(w), options: o, sources: map[string][]string{}, text: r.Text}
 	t.rows = r.rowsByFinding()
 	shown, hidden := quiet(r.Findings, o.Verbose)
-	for _, l := range t.likes(shown) {
-		if (r.Command != "plan" || l.Rule != PlanRule) && (r.Command != "upgrade" || l.Rule != newerChart) {
-			t.like(l)
+	likes := slices.DeleteFunc(t.likes(shown), func(l Like) bool {
+		return r.Command == "plan" && l.Rule == PlanRule || r.Command == "upgrade" && l.Rule == newerChart
+	})
+	for i, l := range likes {
+		// Files that are wrong in the same way want the same: it stands below the last.
+		if i+1 < len(likes) && l.Line == 0 && l.sameBut(likes[i+1]) {
+			l.Hint = ""
 		}
+		t.like(l)
 	}
 	if line := hiddenLine(hidden); line != "" {
 		fmt.Fprintf(t, "%s\n", t.paint(faint, line))
@@ -83,7 +89,9 @@ func (t *textWriter) probes(probes []Probe) {
 	for _, p := range probes {
 		mark := t.paint(green, "ok  ")
 		switch {
-		case !p.OK && p.Beside:
+		case p.OK && p.Beside:
+			mark = t.paint(faint, "note")
+		case p.Beside:
 			mark = t.paint(yellow, "warn")
 		case !p.OK:
 			mark = t.paint(red, "fail")
@@ -295,6 +303,8 @@ func changedWord(r *Report) string {
 		return "registered"
 	case r.Command == "lock":
 		return "pinned"
+	case r.Command == "import":
+		return "imported"
 	default:
 		return "built"
 	}

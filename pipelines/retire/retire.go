@@ -33,8 +33,7 @@ func Lead(ctx context.Context, o workspace.Options, name string, live bool) (*re
 	if err := workspace.Sweep(ctx, &o); err != nil {
 		return nil, err
 	}
-	r, findings, err := workspace.Open(o)
-	out.Findings = findings
+	r, err := workspace.Open(o, out)
 	if err != nil || r == nil {
 		return workspace.Sorted(out), err
 	}

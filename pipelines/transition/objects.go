@@ -15,6 +15,22 @@ import (
 func (o Object) kind() string { text, _ := o["kind"].(string); return text }
 func (o Object) name() string { return manifest.Text(o, "metadata", "name") }
 
+// Items returns the objects of a List, as Argo CD takes it apart; anything else is the
+// only one itself.
+func Items(o Object) []Object {
+	items, isList := o["items"].([]any)
+	if !isList || !strings.HasSuffix(o.kind(), "List") {
+		return []Object{o}
+	}
+	var all []Object
+	for _, item := range items {
+		if fields, ok := item.(map[string]any); ok {
+			all = append(all, Items(fields)...)
+		}
+	}
+	return all
+}
+
 // key tells objects of a cluster apart: group, kind, namespace and name.
 func (o Object) key(namespace string) string {
 	version, _ := o["apiVersion"].(string)
@@ -86,6 +102,13 @@ func stillRuns(gone Object, before, after Side) (Change, bool) {
 		if c, beside := runsOn(gone, before, after); beside {
 			return c, true
 		}
+		if isControlPlane(gone, before.Name) {
+			return Change{
+				Effect: Empty, Name: "workload", From: gone.String(), To: "none", About: ByAny,
+				Message: fmt.Sprintf("%s, which is the cluster, is no longer rendered: it stays on the host, and nobody watches it", gone),
+				Hint:    "Have the chart render it under its name, which is the release's.",
+			}, true
+		}
 		return Change{Effect: StillRuns, About: ByAny, Message: fmt.Sprintf("%s is no longer rendered, and its pods run on", gone),
 			Hint: "Once nothing needs it, scale it to zero, and delete it " + byOrphan + "."}, true
 	case "NetworkPolicy", "ResourceQuota", "LimitRange":
@@ -117,6 +140,12 @@ func runsOn(gone Object, before, after Side) (Change, bool) {
 	return Change{}, false
 }
 
+// isControlPlane reports whether an object runs a cluster's control plane: in every
+// vcluster chart it is named like the release.
+func isControlPlane(o Object, release string) bool {
+	return (o.kind() == "StatefulSet" || o.kind() == "Deployment") && o.name() == release
+}
+
 // objectChange returns what the change of one object does; none where it is simply
 // applied.
 func objectChange(was, now Object) []Change {
@@ -127,11 +156,10 @@ func objectChange(was, now Object) []Change {
 		}
 	}
 	if was.kind() == "StatefulSet" || was.kind() == "Deployment" {
-		if path := firstDifference(manifest.At(was, "spec", "template"), manifest.At(now, "spec", "template"), "spec.template"); path != "" {
-			all = append(all, Change{Effect: Restart, About: ByAny, Message: fmt.Sprintf("the pods of %s restart: %s changes", now, path)})
-		}
+		all = append(all, podChanges(was, now)...)
 	}
 	if was.kind() == "StatefulSet" {
+		all = append(all, claimChanges(was, now)...)
 		old, wanted := manifest.At(was, "spec", "volumeClaimTemplates"), manifest.At(now, "spec", "volumeClaimTemplates")
 		if path := firstDifference(old, wanted, "spec.volumeClaimTemplates"); path != "" {
 			all = append(all, Change{Effect: Ignored, About: ByValues,

@@ -129,3 +129,33 @@ func ServiceCIDR(values map[string]any) string {
 	}
 	return argument(values, "--service-cidr=", "vcluster", "extraArgs")
 }
+
+// vclusterImage is an image of vcluster itself: the version is its tag.
+var vclusterImage = regexp.MustCompile(`(?:^|/)vcluster(?:-oss|-pro)?:v?([0-9]+\.[0-9]+\.[0-9]+)$`)
+
+// vclusterVersion returns that of the image; empty where the pods do not tell.
+func (s Side) vclusterVersion() string {
+	for _, image := range slices.Sorted(maps.Keys(s.images())) {
+		if found := vclusterImage.FindStringSubmatch(image); found != nil {
+			return found[1]
+		}
+	}
+	return ""
+}
+
+// imageChanges: values can have another vcluster run than the chart's, and the rules of
+// the chart's versions hold for it, too. Where the chart moves, chartChanges has them.
+func imageChanges(before, after Side) []Change {
+	from, to := before.vclusterVersion(), after.vclusterVersion()
+	if from == to || from == "" || to == "" || before.Chart != after.Chart {
+		return nil
+	}
+	c, moved := versionChange(Chart{"vcluster", from}, Chart{"vcluster", to})
+	if !moved {
+		return nil
+	}
+	c.Name, c.From, c.To, c.About = "image", from, to, ByValues
+	c.Message = strings.Replace(c.Message, "the chart", "the vcluster image", 1)
+	c.Hint = "Leave the image's tag to the chart."
+	return []Change{c}
+}

@@ -61,7 +61,9 @@ const (
 	RefusedByAPIServer
 	// Unreachable: the cluster is no longer reached where it was.
 	Unreachable
-	// Unguarded: what kept the data from being deleted along with something else goes.
+	// SourceMoves: Argo CD reads the manifests from somewhere else.
+	SourceMoves
+	// Unguarded: what kept the data, or the host, goes.
 	Unguarded
 	// Kubernetes: the virtual API server moves to another version.
 	Kubernetes
@@ -84,7 +86,7 @@ const (
 // String returns the effect's word, as reports print it.
 func (e Effect) String() string {
 	return [...]string{
-		"data-lost", "empty-cluster", "refused-by-vcluster", "refused-by-api-server", "unreachable", "guard-lifted",
+		"data-lost", "empty-cluster", "refused-by-vcluster", "refused-by-api-server", "unreachable", "source-moves", "guard-lifted",
 		"kubernetes-moves", "workloads-affected", "left-running", "objects-left", "ignored", "credential-stale", "restart", "applied",
 	}[e]
 }
@@ -118,6 +120,9 @@ const (
 	ByEndpoint
 	ByPodSecurity
 	ByArgoCD
+	ByArgoCDNamespace
+	ByRepository
+	ByRetire
 )
 
 // Refused reports whether the change is an error until the spec accepts it.
@@ -131,6 +136,7 @@ func Compare(before, after Side) []Change {
 	}
 	var all []Change
 	all = append(all, chartChanges(before, after)...)
+	all = append(all, imageChanges(before, after)...)
 	all = append(all, storeChanges(before, after)...)
 	all = append(all, kubernetesChanges(before, after)...)
 	all = append(all, rangeChanges(before, after)...)

@@ -44,6 +44,42 @@ func image(image string) func(*transition.Side) {
 	}
 }
 
+func TestItems(t *testing.T) {
+	pod := transition.Object{"kind": "Pod"}
+	list := transition.Object{"kind": "List", "items": []any{map[string]any{"kind": "Pod"}, map[string]any{"kind": "PodList", "items": []any{map[string]any{"kind": "Pod"}}}, 1}}
+	if got := transition.Items(list); len(got) != 2 || got[0]["kind"] != "Pod" || got[1]["kind"] != "Pod" {
+		t.Error(got)
+	}
+	if got := transition.Items(pod); len(got) != 1 {
+		t.Error(got)
+	}
+	config := transition.Object{"kind": "ConfigMap", "items": []any{}}
+	if got := transition.Items(config); len(got) != 1 {
+		t.Error(got)
+	}
+}
+
+func stop(s *transition.Side) { s.Objects[0]["spec"].(map[string]any)["replicas"] = int64(0) }
+
+// mounted has the control plane's volume claim mounted there.
+func mounted(at, folder string) func(*transition.Side) {
+	return func(s *transition.Side) {
+		mount := map[string]any{"name": "data", "mountPath": at, "subPath": folder}
+		container := map[string]any{"name": "syncer", "volumeMounts": []any{mount, map[string]any{"name": "tmp", "mountPath": "/tmp"}}}
+		spec := s.Objects[0]["spec"].(map[string]any)
+		spec["template"] = map[string]any{"spec": map[string]any{"containers": []any{container}}}
+		spec["volumeClaimTemplates"] = []any{map[string]any{"metadata": map[string]any{"name": "data"}}}
+	}
+}
+
+// deleted has the volume claims deleted with their StatefulSet.
+func deleted(also func(*transition.Side)) func(*transition.Side) {
+	return func(s *transition.Side) {
+		also(s)
+		s.Objects[0]["spec"].(map[string]any)["persistentVolumeClaimRetentionPolicy"] = map[string]any{"whenDeleted": "Delete"}
+	}
+}
+
 func store(path ...string) func(*transition.Side) {
 	return func(s *transition.Side) {
 		value := any(true)
@@ -193,7 +229,18 @@ func TestCompare(t *testing.T) {
 		}, func(s *transition.Side) {
 			s.Objects = []transition.Object{pods("a", "volumeClaimTemplates", []any{map[string]any{"spec": "9Gi"}})}
 		}, []string{"ignored "}},
-		"an object less": {same, func(s *transition.Side) { s.Objects = nil }, []string{"left-running "}},
+		"an object less":   {func(s *transition.Side) { s.Objects = append(s.Objects, object("ConfigMap", "a", nil)) }, same, []string{"objects-left "}},
+		"no control plane": {same, func(s *transition.Side) { s.Objects = nil }, []string{"empty-cluster workload", "objects-left "}},
+		"a control plane of another name": {same, func(s *transition.Side) { s.Objects[0]["metadata"] = map[string]any{"name": "other"} },
+			[]string{"empty-cluster workload", "objects-left ", "applied "}},
+		"no pods":              {same, func(s *transition.Side) { s.Objects[0]["spec"].(map[string]any)["replicas"] = int64(0) }, []string{"unreachable replicas", "applied "}},
+		"no pods, as before":   {stop, stop, nil},
+		"an older vcluster":    {image("ghcr.io/loft-sh/vcluster-pro:0.30.0"), image("evil.example.com:5000/x/vcluster:v0.29.0"), []string{"refused-by-vcluster image", "restart "}},
+		"a vcluster too new":   {image("loftsh/vcluster:0.4.3"), image("loftsh/vcluster:0.6.0"), []string{"refused-by-vcluster image", "restart "}},
+		"a patch of vcluster":  {image("loftsh/vcluster:0.4.2"), image("loftsh/vcluster:0.4.3"), []string{"restart "}},
+		"a volume elsewhere":   {mounted("/data", ""), mounted("/other", ""), []string{"data-lost volume", "restart "}},
+		"a folder of a volume": {mounted("/data", ""), mounted("/data", "new"), []string{"data-lost volume", "restart "}},
+		"claims that go":       {mounted("/data", ""), deleted(mounted("/data", "")), []string{"guard-lifted ", "applied "}},
 		"another workload": {same, func(s *transition.Side) { s.Objects = []transition.Object{object("Deployment", "dev", nil)} },
 			[]string{"data-lost workload", "objects-left ", "applied "}},
 		"an object more": {same, func(s *transition.Side) { s.Objects = append(s.Objects, object("ConfigMap", "a", nil)) }, []string{"applied "}},

@@ -179,7 +179,7 @@ func TestWhatOwnsIsNotSimplyDeleted(t *testing.T) {
 }
 
 func TestApplications(t *testing.T) {
-	base := transition.Application{Namespace: "argocd", Project: "default", Source: "git main clusters/dev/manifests", Guarded: true, Automated: true}
+	base := transition.Application{Namespace: "argocd", Project: "default", Source: "a.git at main, clusters/dev/manifests", Guarded: true, Automated: true}
 	for name, test := range map[string]struct {
 		change func(*transition.Application)
 		want   []string
@@ -188,9 +188,10 @@ func TestApplications(t *testing.T) {
 		"cascade":            {func(a *transition.Application) { a.Cascade = true }, []string{"guard-lifted"}},
 		"retire":             {func(a *transition.Application) { a.Guarded = false }, []string{"guard-lifted"}},
 		"both":               {func(a *transition.Application) { a.Guarded, a.Cascade = false, true }, []string{"guard-lifted", "guard-lifted"}},
-		"by hand":            {func(a *transition.Application) { a.Automated = false }, []string{"applied"}},
-		"another project":    {func(a *transition.Application) { a.Project = "x" }, []string{"applied"}},
-		"another repository": {func(a *transition.Application) { a.Source = "other main clusters/dev/manifests" }, []string{"applied"}},
+		"by hand":            {func(a *transition.Application) { a.Automated = false }, []string{"ignored"}},
+		"another project":    {func(a *transition.Application) { a.Project = "x" }, []string{"guard-lifted"}},
+		"another repository": {func(a *transition.Application) { a.Source = "evil.git at main, clusters/dev/manifests" }, []string{"source-moves"}},
+		"no Application":     {func(a *transition.Application) { *a = transition.Application{} }, nil},
 		"another namespace":  {func(a *transition.Application) { a.Namespace = "argo" }, []string{"left-running"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -204,7 +205,7 @@ func TestApplications(t *testing.T) {
 			if !slices.Equal(got, test.want) {
 				t.Errorf("got %q, want %q", got, test.want)
 			}
-			if slices.Contains(test.want, "guard-lifted") {
+			if slices.Contains(test.want, "guard-lifted") && name != "another project" {
 				before.Application, after.Application = after.Application, before.Application
 				if back := transition.Compare(before, after); len(back) > 0 {
 					t.Errorf("back: %+v", back)

@@ -94,7 +94,7 @@ func TestCompareSaysWhy(t *testing.T) {
 func TestNothingIsDeletedThatIsNotAsTheLockHasIt(t *testing.T) {
 	for name, file := range map[string]string{
 		"edited, and no longer generated": "clusters/dev/manifests/namespace.yaml",
-		"claimed by an edited lock":       "clusters/dev/notes.md",
+		"claimed by an edited lock":       "clusters/dev/manifests/notes.md",
 	} {
 		t.Run(name, func(t *testing.T) {
 			root := treetest.Repo(t, nil)
@@ -229,6 +229,7 @@ func TestHostileLocks(t *testing.T) {
 		"../victim", "dev/../../victim", "/etc/passwd", "dev/spec.yaml", "dev/lock.yaml", "fleet.yaml", "other/values.yaml",
 		"root/other.yaml", "root/dev.yaml/../other.yaml", "dev", "dev/", "", ".", "dev//values.yaml", "dev/./values.yaml",
 		`dev\..\victim`, "dev/.git/config", "dev/.kasou-x", "root/dev.cluster.yaml.bak", "spec.schema.json", "./dev/values.yaml",
+		"dev/extra/quota.yaml", "dev/README.md", "dev/manifests", "dev/values.yaml/below.yaml",
 	} {
 		t.Run(p, func(t *testing.T) {
 			lock, err := lockfile.Lock{Files: map[string]string{p: digest, "dev/values.yaml": digest}}.Marshal()

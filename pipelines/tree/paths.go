@@ -12,7 +12,9 @@ import (
 
 // owned reports whether p, a path from the clusters folder, can be a generated
 // file of the cluster. Lock files come from git, so from anyone: what they list
-// is deleted and overwritten, and must not reach further than this.
+// is deleted and overwritten, and must not reach further than this. Whoever can
+// write a lock can write the digest of a person's file into it, too: in the
+// cluster's folder only values.yaml and manifests/ are kasou's.
 func owned(cluster, p string) bool {
 	if name, ok := strings.CutPrefix(p, layout.Root+"/"); ok && layout.InRoot(name, cluster) {
 		return true
@@ -22,7 +24,10 @@ func owned(cluster, p string) bool {
 		return false
 	}
 	parts := strings.Split(inside, "/")
-	return parts[0] != layout.Spec && parts[0] != layout.Lock && !slices.ContainsFunc(parts, func(part string) bool {
+	if inside != layout.Values && (parts[0] != layout.Manifests || len(parts) == 1) {
+		return false
+	}
+	return !slices.ContainsFunc(parts, func(part string) bool {
 		return part == ".git" || strings.HasPrefix(part, disk.TempPrefix)
 	})
 }

@@ -41,6 +41,8 @@ const (
 	RuleLeftover finding.Rule = "tree-leftover"
 	// RuleUnknownFile: a manifest among kasou's that kasou did not write.
 	RuleUnknownFile finding.Rule = "tree-unknown-file"
+	// RuleSubmodule: a git submodule in the clusters folder.
+	RuleSubmodule finding.Rule = "tree-submodule"
 	// RulePrune: more than one cluster would be removed at once.
 	RulePrune finding.Rule = "tree-prune"
 )

@@ -5,10 +5,8 @@ package trust
 import (
 	"bytes"
 	"context"
-	"crypto/ed25519"
 	"fmt"
 	"path"
-	"slices"
 	"strings"
 
 	"kasou/pipelines/argocd"
@@ -34,6 +32,8 @@ const (
 	// RuleNewPublicKey: fleet.yaml names a public key that the commit before does
 	// not.
 	RuleNewPublicKey finding.Rule = "seal-new-public-key"
+	// RuleNewCertificate: a sealing certificate has another key than the commit before.
+	RuleNewCertificate finding.Rule = "seal-new-certificate"
 	// RuleHistoryUnknown: the commit before is not there to compare with.
 	RuleHistoryUnknown finding.Rule = "seal-history-unknown"
 	// RuleRegistrationForeign: what stands in a registration's place is not the
@@ -91,7 +91,7 @@ func Open(ctx context.Context, o Options) (*Book, finding.List, error) {
 	if err != nil {
 		return b, nil, err
 	}
-	findings, err := b.keysBefore(ctx, before)
+	findings, err := b.anchorsBefore(ctx, before)
 	if err != nil || len(b.Keys) == 0 {
 		return b, findings, err
 	}
@@ -100,40 +100,6 @@ func Open(ctx context.Context, o Options) (*Book, finding.List, error) {
 			"whether a sealed file was put back to an older one is not known: "+before.Unknown, ""))
 	}
 	return b, findings, b.statementsBefore(ctx, before)
-}
-
-// keysBefore leaves out the keys that the commits before do not name.
-func (b *Book) keysBefore(ctx context.Context, before history.Before) (finding.List, error) {
-	changed, err := before.Changed(ctx, history.Literal(b.Fleet.File))
-	if err != nil {
-		return nil, err
-	}
-	var findings finding.List
-	for _, files := range changed {
-		text, ok := files[b.Fleet.File]
-		if !ok {
-			continue
-		}
-		old := seal.PublicKeys(fleet.PublicKeysIn(text))
-		if len(old) == 0 {
-			continue // the first key
-		}
-		kept := slices.DeleteFunc(slices.Clone(b.Keys), func(k ed25519.PublicKey) bool {
-			return !slices.ContainsFunc(old, func(o ed25519.PublicKey) bool { return bytes.Equal(o, k) })
-		})
-		switch {
-		case len(kept) == 0:
-			return finding.List{b.Fleet.Finding(finding.Error, RuleNewPublicKey, PublicKeyField,
-				"none of the public keys of the commit before is named any more: nothing that is sealed would be proven",
-				"Add the new key behind a comma, commit, seal and register anew with it, and take the old one out in a later commit.")}, nil
-		case len(kept) < len(b.Keys):
-			findings = finding.List{b.Fleet.Finding(finding.Warning, RuleNewPublicKey, PublicKeyField,
-				"a public key is new: whoever has its other half can sign registrations once this is merged",
-				"Look who made it. Its signatures count from the next commit on.")}
-			b.Keys = kept
-		}
-	}
-	return findings, nil
 }
 
 // statementsBefore reads the locks of the commits before that are not the same

@@ -74,8 +74,7 @@ func (e *UnknownRingError) Error() string { return "there is no ring " + e.Name 
 // nothing.
 func Run(ctx context.Context, o workspace.Options, u Options) (*report.Report, error) {
 	out := &report.Report{Command: "upgrade", DryRun: o.DryRun}
-	r, findings, err := workspace.Open(o)
-	out.Findings = findings
+	r, err := workspace.Open(o, out)
 	if err != nil || r == nil {
 		return workspace.Sorted(out), err
 	}

@@ -16,6 +16,7 @@ import (
 	"kasou/pipelines/layout"
 	"kasou/pipelines/lockfile"
 	"kasou/pipelines/manifest"
+	"kasou/pipelines/report"
 	"kasou/pipelines/seal"
 	"kasou/pipelines/tree/disk"
 	"kasou/pipelines/trust"
@@ -45,45 +46,50 @@ type Workspace struct {
 }
 
 // Open reads the fleet and picks the clusters that Options.Names name; all where it
-// is empty. With a finding that is an error, nothing may be done and the workspace is
-// nil. The caller closes it. A name that no cluster has is an *UnknownClusterError.
-func Open(o Options) (*Workspace, finding.List, error) {
+// is empty. What it finds goes into the report: with an error among that, nothing may be
+// done and the workspace is nil. The caller closes it. A name that no cluster has is an
+// *UnknownClusterError.
+func Open(o Options, out *report.Report) (*Workspace, error) {
 	f, findings, err := fleet.Load(o.Root, o.Dir)
+	out.Findings = append(out.Findings, findings...)
 	if err != nil || findings.Failed() {
-		return nil, findings, err
+		return nil, err
 	}
 	if o.Helm != 0 {
 		f.Spec.Helm = o.Helm
 	}
 	if err := useContext(f, o.HostContext); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	repo, err := os.OpenRoot(o.Root)
 	if err != nil {
-		return nil, nil, fmt.Errorf("open the repo: %w", err)
+		return nil, fmt.Errorf("open the repo: %w", err)
 	}
 	w := &Workspace{Options: o, Fleet: f, repo: repo, Disk: cmp.Or(o.Swept, disk.At(o.Root, o.Dir)), Hosts: openHosts(f, o)}
 	if err := choose(w); err != nil {
 		w.Close()
-		return nil, nil, err
+		return nil, err
 	}
-	return w, findings, nil
+	return w, nil
 }
 
 // Start is Open and Prepare, with the certificates as they are now. One that cannot seal
 // fails the clusters of its host, by Certificates.Refused; all where it is Argo CD's, too, or of the
-// only host.
-func Start(ctx context.Context, o Options) (*Workspace, finding.List, error) {
-	w, findings, err := Open(o)
+// only host. The report gets the texts that findings point into, and the tools' versions.
+func Start(ctx context.Context, o Options, out *report.Report) (*Workspace, error) {
+	w, err := Open(o, out)
 	if err != nil || w == nil {
-		return nil, findings, err
+		return nil, err
 	}
 	found, err := w.Prepare(ctx, time.Now())
-	if findings = append(append(findings, w.Certificates.Shared(w.Fleet.Clusters)...), found...); err != nil || findings.Failed() {
+	found = append(w.Certificates.Shared(w.Fleet.Clusters), found...)
+	out.Findings = append(out.Findings, found...)
+	if err != nil || found.Failed() {
 		w.Close()
-		return nil, findings, err
+		return nil, err
 	}
-	return w, findings, nil
+	out.Text, out.Tools = w.Fleet.Text, w.Toolchain.Versions(w.Fleet.Spec.Helm)
+	return w, nil
 }
 
 // Prepare brings what all clusters need for a build. What is found about the sealing
@@ -91,6 +97,9 @@ func Start(ctx context.Context, o Options) (*Workspace, finding.List, error) {
 func (w *Workspace) Prepare(ctx context.Context, now time.Time) (findings finding.List, err error) {
 	if w.Key, err = sealKey(w.SealKey); err != nil {
 		return nil, err
+	}
+	if findings, err = w.checkedOut(ctx); err != nil || findings.Failed() {
+		return findings, err
 	}
 	w.Certificates = loadCertificates(w.Fleet, now)
 	w.Trust, findings, err = trust.Open(ctx, trust.Options{
@@ -139,7 +148,13 @@ type SettingError struct {
 	Err  error
 }
 
-func (e *SettingError) Error() string { return e.Name + ": " + e.Err.Error() }
+func (e *SettingError) Error() string {
+	if text := e.Err.Error(); strings.HasPrefix(text, e.Name) {
+		return text
+	}
+	return e.Name + ": " + e.Err.Error()
+}
+
 func (e *SettingError) Unwrap() error { return e.Err }
 
 // choose picks the clusters that Options.Names name, each once; all where it is

@@ -167,28 +167,3 @@ func TestCancelledApplyLeavesTheOldFiles(t *testing.T) {
 		t.Errorf("a new folder stays: %v", err)
 	}
 }
-
-// A full disk must leave the old files. It needs a file system of a fixed size.
-func TestFullDisk(t *testing.T) {
-	root := t.TempDir()
-	if err := syscall.Mount("tmpfs", root, "tmpfs", 0, "size=256k"); err != nil {
-		t.Skipf("NOT TESTED, a full disk: mounting a tmpfs needs root: %v", err)
-	}
-	t.Cleanup(func() {
-		if err := syscall.Unmount(root, 0); err != nil {
-			t.Error(err)
-		}
-	})
-	treetest.Put(t, root, "clusters/dev/spec.yaml", "spec: {}\n")
-	treetest.Build(t, root, treetest.Generation("a"))
-	before := treetest.Snapshot(t, root)
-	w := treetest.Generation("b")
-	w.Files["clusters/dev/manifests/large.yaml"] = []byte(strings.Repeat("x", 1<<20))
-	if err := tree.Apply(t.Context(), treetest.At(t, root), treetest.Compare(t, root, w)); !errors.Is(err, syscall.ENOSPC) {
-		t.Errorf("got %v", err)
-	}
-	if diff := cmp.Diff(before, treetest.Snapshot(t, root)); diff != "" {
-		t.Errorf("touched:\n%s", diff)
-	}
-	treetest.Build(t, root, treetest.Generation("b"))
-}

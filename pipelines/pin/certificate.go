@@ -1,9 +1,8 @@
-package pipelines
+package pin
 
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"path"
 	"strings"
@@ -26,38 +25,33 @@ const (
 	RuleNewCertificate finding.Rule = "lock-new-certificate"
 )
 
-// LockCertificate pins the sealing certificate that source has now, in the file
-// that fleet.yaml names. source is a file, an https URL, or empty for the
-// controllers: then each file of the fleet that one serves is pinned anew. into is the
-// one file to pin; empty for all. A certificate that cannot seal is a finding and
-// changes nothing. With DryRun it says what it would do. A source that cannot be read
-// leaves the report unfinished.
-func LockCertificate(ctx context.Context, o Options, source, into string) (*report.Report, error) {
-	out := &report.Report{Command: "lock", DryRun: o.DryRun}
-	r, err := open(o, out)
-	if err != nil || r == nil {
-		return workspace.Sorted(out), err
-	}
-	defer r.Close()
-	named, err := chosen(r.Fleet.Spec.Certificates(), source, into)
+// Certificates pins the sealing certificates that source has now, in the files that
+// fleet.yaml names. source is a file, an https URL, or empty for the controllers: then
+// each file of the fleet that one serves is pinned anew. into is the one file to pin;
+// empty for all. A certificate that cannot seal is a finding in out and changes nothing. A
+// source that cannot be read leaves the report unfinished. The error is a
+// *workspace.SettingError where source and into do not say which file is meant, or the
+// context's.
+func Certificates(ctx context.Context, w *workspace.Workspace, out *report.Report, source, into string) error {
+	named, err := chosen(w.Fleet.Spec.Certificates(), source, into)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if len(named) == 0 {
-		out.Findings = append(out.Findings, r.Fleet.Finding(finding.Error, RuleNoCertificateFile, []string{"spec"},
+		out.Findings = append(out.Findings, w.Fleet.Finding(finding.Error, RuleNoCertificateFile, []string{"spec"},
 			"fleet.yaml names no file for the sealing certificate", "write spec.sealing.certificate: sealed-secrets.crt"))
 	}
 	for _, n := range named {
-		data, from, err := pinnedFrom(ctx, r, n, source)
+		data, from, err := pinnedFrom(ctx, w, n, source)
 		if err == nil {
-			err = pinCertificate(ctx, r, out, n, data, from)
+			err = pinCertificate(ctx, w, out, n, data, from)
 		}
 		if ctx.Err() != nil {
-			return workspace.Sorted(out), ctx.Err()
+			return ctx.Err()
 		}
 		workspace.Unfinished(out, "", err)
 	}
-	return workspace.Sorted(out), nil
+	return nil
 }
 
 // chosen returns the certificate files to pin.
@@ -71,9 +65,9 @@ func chosen(named []fleet.CertificateFile, source, into string) ([]fleet.Certifi
 	}
 	switch {
 	case into != "":
-		return nil, &SettingError{Name: "--into", Err: fmt.Errorf("fleet.yaml does not name %s; it names %s", into, strings.Join(files, ", "))}
+		return nil, &workspace.SettingError{Name: "--into", Err: fmt.Errorf("fleet.yaml does not name %s; it names %s", into, strings.Join(files, ", "))}
 	case source != "" && len(named) > 1:
-		return nil, &SettingError{Name: "--certificate", Err: fmt.Errorf("fleet.yaml names several certificates: say which file is meant with --into, one of %s", strings.Join(files, ", "))}
+		return nil, &workspace.SettingError{Name: "--certificate", Err: fmt.Errorf("fleet.yaml names several certificates: say which file is meant with --into, one of %s", strings.Join(files, ", "))}
 	}
 	return named, nil
 }
@@ -95,23 +89,6 @@ func pinnedFrom(ctx context.Context, r *workspace.Workspace, named fleet.Certifi
 	}
 	data, err := host.SealingCertificate(ctx, h, "", "")
 	return data, "the Sealed Secrets controller of " + asked.Title, r.Hosts.By(asked, err)
-}
-
-// certificateFrom reads the certificate, and says in words from where.
-func certificateFrom(ctx context.Context, o Options, source string) (data []byte, from string, err error) {
-	if source != "" {
-		data, err = host.SealingCertificateFrom(ctx, source)
-		return data, "the given source", err
-	}
-	if o.OpenHost == nil {
-		return nil, "", errors.New("there is no host cluster to ask for its sealing certificate")
-	}
-	asked, err := o.OpenHost(o.HostContext)
-	if err != nil {
-		return nil, "", err
-	}
-	data, err = host.SealingCertificate(ctx, asked, "", "")
-	return data, "the host's Sealed Secrets controller", err
 }
 
 // pinCertificate writes the certificate where it is good, and another one than

@@ -1,4 +1,5 @@
-package pipelines
+// Package doctor looks whether all that kasou needs is here.
+package doctor
 
 import (
 	"context"
@@ -12,6 +13,7 @@ import (
 
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
+	"kasou/pipelines/history"
 	"kasou/pipelines/lockfile"
 	"kasou/pipelines/report"
 	"kasou/pipelines/toolchain"
@@ -19,30 +21,35 @@ import (
 	"kasou/pipelines/workspace"
 )
 
-// RuleDoctor: something that a build needs is not here.
-const RuleDoctor finding.Rule = "doctor-missing"
+// RuleMissing: something that a build needs is not here.
+const RuleMissing finding.Rule = "doctor-missing"
 
-// Doctor looks at everything that a build needs, and changes nothing but the
+// Run looks at everything that a build needs, and changes nothing but the
 // cache. Each probe says what it found; a probe that failed is also a finding.
-func Doctor(ctx context.Context, o Options) (*report.Report, error) {
+func Run(ctx context.Context, o workspace.Options) (*report.Report, error) {
 	d := &doctor{Options: o, out: &report.Report{Command: "doctor"}}
 	d.git(ctx)
 	d.cache()
-	r, err := start(ctx, o, d.out)
+	r, err := workspace.Start(ctx, o, d.out)
 	if err == nil && r != nil {
 		_, err = r.Schemas.Ready(r.Fleet.Spec.HostNames()[0])
 	}
-	if err != nil {
+	var setting *workspace.SettingError
+	switch {
+	case errors.As(err, &setting):
+		d.probe("setting", err, "")
+		return workspace.Sorted(d.out), nil
+	case err != nil:
 		workspace.Unfinished(d.out, "", err)
 		return workspace.Sorted(d.out), ctx.Err()
 	}
 	if r == nil {
-		d.probe("fleet", fmt.Errorf("%d errors in %s", d.out.Findings.Count(finding.Error), o.Dir), "")
+		d.probe("fleet", fmt.Errorf("%s in %s", plural(d.out.Findings.Count(finding.Error), "error"), o.Dir), "")
 		return workspace.Sorted(d.out), nil
 	}
 	defer r.Close()
 	d.tools(r.Fleet.Spec.Helm)
-	d.probe("fleet", nil, fmt.Sprintf("%d clusters in %s, Kubernetes %s", len(r.Fleet.Clusters), o.Dir, strings.Join(slices.Compact(r.Fleet.Spec.KubernetesVersions()), ", ")))
+	d.probe("fleet", nil, fmt.Sprintf("%s in %s, Kubernetes %s", plural(len(r.Fleet.Clusters), "cluster"), o.Dir, strings.Join(slices.Compact(r.Fleet.Spec.KubernetesVersions()), ", ")))
 	d.sealing(r)
 	d.charts(ctx, r)
 	d.around(ctx, r)
@@ -50,8 +57,10 @@ func Doctor(ctx context.Context, o Options) (*report.Report, error) {
 }
 
 type doctor struct {
-	Options
+	workspace.Options
 	out *report.Report
+	// unread says that git does not read the repository.
+	unread bool
 }
 
 func (d *doctor) probe(name string, err error, detail string) {
@@ -59,17 +68,34 @@ func (d *doctor) probe(name string, err error, detail string) {
 	if err != nil {
 		p.Detail = err.Error()
 		d.out.Findings = append(d.out.Findings, finding.Finding{
-			Rule: RuleDoctor, Severity: finding.Error, Message: name + ": " + p.Detail,
+			Rule: RuleMissing, Severity: finding.Error, Message: name + ": " + p.Detail,
 		})
 	}
 	d.out.Probes = append(d.out.Probes, p)
+}
+
+// note adds what is good to know: it is neither here, nor missing.
+func (d *doctor) note(name, detail string) {
+	d.out.Probes = append(d.out.Probes, report.Probe{Name: name, OK: true, Beside: true, Detail: detail})
+}
+
+func plural(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
 }
 
 func (d *doctor) git(ctx context.Context) {
 	out, err := exec.CommandContext(ctx, "git", "version").Output()
 	if err != nil {
 		err = fmt.Errorf("the git command does not run (%w): install git", err)
+	} else if base, errBase := history.Base(ctx, d.Root, history.Start{}); base != nil {
+		base.Close()
+	} else if unread, ok := errors.AsType[*history.UnreadError](errBase); ok {
+		err = unread
 	}
+	d.unread = err != nil
 	d.probe("git", err, strings.TrimSpace(strings.TrimPrefix(string(out), "git version ")))
 }
 
@@ -98,7 +124,7 @@ func (d *doctor) sealing(r *workspace.Workspace) {
 		d.out.Findings = append(d.out.Findings, r.Certificates.Refused(c)...)
 	}
 	if len(named) == 0 {
-		d.probe("sealing", nil, "no certificate: charts that render a Secret will not build")
+		d.note("sealing", "no certificate: charts that render a Secret will not build")
 	}
 	for _, n := range named {
 		what := "certificate "
@@ -131,7 +157,7 @@ func (d *doctor) charts(ctx context.Context, r *workspace.Workspace) {
 		pinned++
 		d.chart(ctx, c, &lock.Chart)
 	}
-	d.probe("charts", nil, fmt.Sprintf("%d of %d clusters have a pinned chart", pinned, len(r.Clusters)))
+	d.probe("charts", nil, fmt.Sprintf("%d of %s with a pinned chart", pinned, plural(len(r.Clusters), "cluster")))
 }
 
 func (d *doctor) chart(ctx context.Context, c fleet.Cluster, pin *lockfile.ChartLock) {

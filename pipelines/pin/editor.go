@@ -1,4 +1,4 @@
-package pipelines
+package pin
 
 import (
 	"bytes"
@@ -24,13 +24,13 @@ import (
 // RuleEditorSchema: a chart says of its values what no schema for editors can be made of.
 const RuleEditorSchema finding.Rule = "lock-editor-schema"
 
-// chartsInUse are the charts of a fleet, by the names of their clusters.
-type chartsInUse struct {
+// inUse are the charts of a fleet, by the names of their clusters.
+type inUse struct {
 	mu sync.Mutex
 	of map[string]toolchain.Chart
 }
 
-func (c *chartsInUse) put(cluster string, ch toolchain.Chart) {
+func (c *inUse) put(cluster string, ch toolchain.Chart) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.of == nil {
@@ -42,7 +42,7 @@ func (c *chartsInUse) put(cluster string, ch toolchain.Chart) {
 // editorSchemas writes a JSON schema for each chart in use beside fleet.yaml, so that an
 // editor knows the values of the pinned chart, and names it in the modelines of the specs
 // that have one. A schema that no cluster needs any more is taken away by a run on all.
-func editorSchemas(ctx context.Context, w *workspace.Workspace, out *report.Report, charts *chartsInUse) error {
+func editorSchemas(ctx context.Context, w *workspace.Workspace, out *report.Report, charts *inUse) error {
 	files := charts.files()
 	wanted := map[string]bool{}
 	done := map[string]bool{}
@@ -77,7 +77,7 @@ func editorSchemas(ctx context.Context, w *workspace.Workspace, out *report.Repo
 
 // files returns the name of the schema's file for each chart, by its digest. Of charts
 // that share a name and a version, those after the first have the digest in theirs.
-func (c *chartsInUse) files() map[string]string {
+func (c *inUse) files() map[string]string {
 	byDigest := map[string]toolchain.Chart{}
 	for _, ch := range c.of {
 		byDigest[ch.Digest] = ch
@@ -142,7 +142,7 @@ func dropSchemas(ctx context.Context, w *workspace.Workspace, out *report.Report
 
 // modelines names each cluster's schema in its spec.yaml, where kasou's modeline stands,
 // and enters the change among the cluster's own.
-func modelines(ctx context.Context, w *workspace.Workspace, out *report.Report, charts *chartsInUse, files map[string]string) error {
+func modelines(ctx context.Context, w *workspace.Workspace, out *report.Report, charts *inUse, files map[string]string) error {
 	for i := range out.Clusters {
 		entry := &out.Clusters[i]
 		c, known := w.Fleet.Cluster(entry.Name)

@@ -1,4 +1,4 @@
-package pipelines
+package doctor
 
 import (
 	"cmp"
@@ -40,7 +40,7 @@ func (d *doctor) around(ctx context.Context, r *workspace.Workspace) {
 // warn adds a probe that failed, and a warning at its place.
 func (d *doctor) warn(name string, at finding.Finding) {
 	d.out.Probes = append(d.out.Probes, report.Probe{Name: name, Beside: true, Detail: at.Message})
-	at.Rule, at.Severity, at.Message = RuleDoctor, finding.Warning, name+": "+at.Message
+	at.Rule, at.Severity, at.Message = RuleMissing, finding.Warning, name+": "+at.Message
 	d.out.Findings = append(d.out.Findings, at)
 }
 
@@ -64,8 +64,11 @@ func (d *doctor) permissions(r *workspace.Workspace) {
 
 // remote compares the remotes of the repository with what Argo CD is told to read.
 func (d *doctor) remote(ctx context.Context, r *workspace.Workspace) {
+	if d.unread {
+		return // which is said already
+	}
 	wanted := r.Fleet.Spec.Repository.URL
-	at := r.Fleet.Finding(finding.Warning, RuleDoctor, []string{"spec", "repository", "url"}, "", "")
+	at := r.Fleet.Finding(finding.Warning, RuleMissing, []string{"spec", "repository", "url"}, "", "")
 	out, err := exec.CommandContext(ctx, "git", "-C", d.Root, "config", "--get-regexp", `^remote\..*\.url$`).Output()
 	if err != nil {
 		at.Message = "the repository has no remote, and Argo CD reads " + wanted
@@ -107,13 +110,51 @@ func plainRemote(remote string) string {
 
 // workflow is what doctor reads of a workflow of GitHub Actions.
 type workflow struct {
+	Permissions any                    `json:"permissions"`
+	Jobs        map[string]workflowJob `json:"jobs"`
+}
+
+type workflowJob struct {
 	Permissions any `json:"permissions"`
-	Jobs        map[string]struct {
-		Permissions any `json:"permissions"`
-		Steps       []struct {
-			Run string `json:"run"`
-		} `json:"steps"`
-	} `json:"jobs"`
+	// Uses is a reusable workflow, in place of steps.
+	Uses  string `json:"uses"`
+	Steps []struct {
+		Run  string `json:"run"`
+		Uses string `json:"uses"`
+		With struct {
+			Command string `json:"command"`
+			Publish string `json:"publish"`
+		} `json:"with"`
+	} `json:"steps"`
+}
+
+// workflowRun is one of kasou's pipelines in a job.
+type workflowRun struct {
+	pipeline string
+	// pushes says that it is told to commit.
+	pushes bool
+}
+
+// ownAction is kasou's action, of whatever owner and under whatever name with kasou in it,
+// or that of the repository itself.
+var ownAction = regexp.MustCompile(`^(?:\./|[^/@]+/[^/@]*kasou[^/@]*@.+)$`)
+
+// runs returns what a job runs of kasou: by its action, by its reusable workflow
+// (fleet-build.yaml), or by a command.
+func (j workflowJob) runs() []workflowRun {
+	var all []workflowRun
+	if strings.Contains(j.Uses, "/fleet-build.yaml@") {
+		all = append(all, workflowRun{"build", true})
+	}
+	for _, step := range j.Steps {
+		if with := step.With; ownAction.MatchString(step.Uses) && with.Command != "none" {
+			all = append(all, workflowRun{cmp.Or(with.Command, "ci"), with.Publish == "commit"})
+		}
+		for _, m := range runsKasou.FindAllStringSubmatch(step.Run, -1) {
+			all = append(all, workflowRun{m[1], strings.Contains(m[2], "--publish commit")})
+		}
+	}
+	return all
 }
 
 // runsKasou finds kasou's pipelines in a step; the first group is which.
@@ -140,7 +181,7 @@ func (d *doctor) workflows() {
 		}
 	}
 	if len(found) == 0 {
-		d.probe("workflows", nil, "none runs kasou: docs/github.md has them")
+		d.note("workflows", "none runs kasou: kasou init --action OWNER/kasou@COMMIT writes them")
 		return
 	}
 	var parts []string
@@ -157,20 +198,17 @@ func (d *doctor) job(file string, data []byte, w workflow, name string, found ma
 	if job.Permissions != nil {
 		at, granted = []string{"jobs", name, "permissions"}, job.Permissions
 	}
-	for _, step := range job.Steps {
-		for _, m := range runsKasou.FindAllStringSubmatch(step.Run, -1) {
-			found[m[1]] = path.Base(file)
-			pushes := strings.Contains(m[2], "--publish commit")
-			if !pushes || granted == nil || mayWrite(granted) {
-				continue
-			}
-			f := finding.Finding{File: file, Message: fmt.Sprintf("the job %s runs kasou %s --publish commit, and its token may not push", name, m[1]),
-				Hint: "Write permissions: {contents: write} for the job."}
-			if document, err := position.Parse(data, 0); err == nil {
-				f.Line, f.Column = document.KeyAt(at...)
-			}
-			d.warn("workflows", f)
+	for _, run := range job.runs() {
+		found[run.pipeline] = path.Base(file)
+		if !run.pushes || granted == nil || mayWrite(granted) {
+			continue
 		}
+		f := finding.Finding{File: file, Message: fmt.Sprintf("the job %s runs kasou %s and publishes by commit, and its token may not push", name, run.pipeline),
+			Hint: "Write permissions: {contents: write} for the job."}
+		if document, err := position.Parse(data, 0); err == nil {
+			f.Line, f.Column = document.KeyAt(at...)
+		}
+		d.warn("workflows", f)
 	}
 }
 
@@ -189,36 +227,43 @@ func (d *doctor) hosts(ctx context.Context, r *workspace.Workspace) {
 	if d.OpenHost == nil {
 		return
 	}
-	type probe struct {
-		name   string
-		detail string
-		wrong  *finding.Finding
-	}
 	names := r.Fleet.Spec.HostNames()
-	probes := workspace.Each(ctx, len(names), names, func(ctx context.Context, name string) probe {
-		detail, wrong := answers(ctx, r, name)
-		return probe{strings.TrimPrefix(fleet.HostTitle(name), "the "), detail, wrong}
+	probes := workspace.Each(ctx, len(names), names, func(ctx context.Context, name string) hostProbe {
+		p := answers(ctx, r, name)
+		p.name = strings.TrimPrefix(fleet.HostTitle(name), "the ")
+		return p
 	}, nil)
 	argocd, err := r.Hosts.ArgoCD()
 	switch own := r.Hosts.Of(fleet.Cluster{Spec: fleet.ClusterSpec{Host: names[0]}}); {
 	case err != nil:
-		at := r.Fleet.Finding(finding.Warning, RuleDoctor, []string{"spec", "argocd"}, err.Error(), "Write spec.argocd.context; without it kasou drift --live and retire --live do not see Argo CD.")
-		probes = append(probes, probe{name: "argocd", wrong: &at})
+		at := r.Fleet.Finding(finding.Warning, RuleMissing, []string{"spec", "argocd"}, err.Error(), "Write spec.argocd.context; without it kasou drift --live and retire --live do not see Argo CD.")
+		probes = append(probes, hostProbe{name: "argocd", wrong: &at})
 	case len(names) > 1 || argocd != own:
 		version, err := versionOf(ctx, argocd)
-		p := probe{name: "argocd", detail: "Argo CD's cluster answers, Kubernetes " + version}
+		p := hostProbe{name: "argocd", detail: "Argo CD's cluster answers, Kubernetes " + version}
 		if err != nil {
 			p.wrong = &finding.Finding{Message: err.Error(), Hint: "Correct spec.argocd.context; without it kasou drift --live and retire --live do not see Argo CD."}
 		}
 		probes = append(probes, p)
 	}
 	for _, p := range probes {
-		if p.wrong != nil {
+		switch {
+		case p.wrong != nil:
 			d.warn(p.name, *p.wrong)
-			continue
+		case p.unasked:
+			d.note(p.name, p.detail)
+		default:
+			d.probe(p.name, nil, p.detail)
 		}
-		d.probe(p.name, nil, p.detail)
 	}
+}
+
+// hostProbe is what one cluster answers.
+type hostProbe struct {
+	name, detail string
+	// unasked says that there is no kubeconfig for it.
+	unasked bool
+	wrong   *finding.Finding
 }
 
 // versionOf asks a cluster for its version. The error says that it does not answer.
@@ -245,7 +290,7 @@ func shown(asked *host.Host) string {
 }
 
 // answers asks the host of a name whether it is the one that fleet.yaml describes.
-func answers(ctx context.Context, r *workspace.Workspace, name string) (detail string, wrong *finding.Finding) {
+func answers(ctx context.Context, r *workspace.Workspace, name string) hostProbe {
 	a := r.Hosts.Of(fleet.Cluster{Spec: fleet.ClusterSpec{Host: name}})
 	field, choose := fleet.HostField(name, "kubernetesVersion"), "--host-context"
 	if name != "" {
@@ -253,19 +298,19 @@ func answers(ctx context.Context, r *workspace.Workspace, name string) (detail s
 	}
 	asked, err := a.Open()
 	if err != nil {
-		return "kasou register and drift --live will not run: " + err.Error(), nil
+		return hostProbe{unasked: true, detail: "kasou register and drift --live will not run here: " + err.Error()}
 	}
 	version, err := versionOf(ctx, a)
 	if err != nil {
-		return "", &finding.Finding{Message: err.Error(), Hint: "Choose the host with " + choose + "; without it only kasou register and drift --live fail."}
+		return hostProbe{wrong: &finding.Finding{Message: err.Error(), Hint: "Choose the host with " + choose + "; without it only kasou register and drift --live fail."}}
 	}
 	if wanted := r.Fleet.Spec.HostOf(name).KubernetesVersion; minor(version) != minor(wanted) {
-		at := r.Fleet.Finding(finding.Warning, RuleDoctor, field,
+		at := r.Fleet.Finding(finding.Warning, RuleMissing, field,
 			fmt.Sprintf("%s has Kubernetes %s, and fleet.yaml says %s", shown(asked), version, wanted),
 			"Correct "+strings.Join(field, ".")+", or choose the host with "+choose+".")
-		return "", &at
+		return hostProbe{wrong: &at}
 	}
-	return shown(asked) + " answers, Kubernetes " + version, nil
+	return hostProbe{detail: shown(asked) + " answers, Kubernetes " + version}
 }
 
 // minor returns a Kubernetes version up to its minor one, such as 1.34.

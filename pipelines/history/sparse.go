@@ -1,0 +1,35 @@
+package history
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// NotCheckedOut returns a file below dir, from root, that git has and a sparse checkout
+// leaves out; empty where there is none, and where root is not the top of a git
+// repository. The error is git's.
+func NotCheckedOut(ctx context.Context, root, dir string) (string, error) {
+	r := repository{root}
+	if sparse, err := r.git(ctx, "config", "--type=bool", "--get", "core.sparseCheckout"); err != nil || sparse != "true" || !r.isTop(ctx) {
+		return "", nil
+	}
+	listed, err := r.git(ctx, "ls-files", "-v", "-z", "--", ":(top,literal)"+dir)
+	if err != nil {
+		return "", fmt.Errorf("git ls-files: %w", err)
+	}
+	for entry := range strings.SplitSeq(listed, "\x00") {
+		// S is a file that git leaves out of the working copy, s one that it is also told not
+		// to look at (git-ls-files, -v).
+		tag, name, found := strings.Cut(entry, " ")
+		if !found || !strings.EqualFold(tag, "S") {
+			continue
+		}
+		if _, err := os.Lstat(filepath.Join(root, filepath.FromSlash(name))); err != nil {
+			return name, nil
+		}
+	}
+	return "", nil
+}

@@ -1,0 +1,135 @@
+package pipelines_test
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"kasou/internal/fleettest"
+	"kasou/internal/sealtest"
+	"kasou/pipelines"
+	"kasou/pipelines/finding"
+	"kasou/pipelines/policy"
+	"kasou/pipelines/report"
+	"kasou/pipelines/tree"
+	"kasou/pipelines/trust"
+	"kasou/pipelines/workspace"
+)
+
+// Argo CD fetches submodules, and a checkout in CI does not: an empty folder hides
+// whatever they hold.
+func TestASubmoduleInTheClustersFolder(t *testing.T) {
+	repo, builder, checker, _ := signed(t)
+	evil := fleettest.Repo{Root: t.TempDir()}
+	evil.Write(t, "pod.yaml", []byte("apiVersion: v1\nkind: Pod\nmetadata: {name: evil}\n"))
+	evil.Commit(t)
+	const at = "clusters/one/manifests/debug"
+	repo.Git(t, "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", evil.Root, at)
+	repo.Git(t, "submodule", "--quiet", "deinit", "--force", "--all")
+	repo.Commit(t)
+	if entries, err := os.ReadDir(filepath.Join(repo.Root, at)); err != nil || len(entries) > 0 {
+		t.Fatalf("the working copy has the submodule: %v, %v", entries, err)
+	}
+	found(t, pipe(t, pipelines.Check, checker), tree.RuleSubmodule, finding.Error)
+	found(t, pipe(t, pipelines.Build, builder), tree.RuleSubmodule, finding.Error)
+}
+
+func TestSubmodules(t *testing.T) {
+	repo, _, checker, _ := signed(t)
+	for name, test := range map[string]struct {
+		modules string
+		fails   bool
+	}{
+		"beside the clusters folder": {"[submodule \"a\"]\n\tpath = charts/vcluster\n\turl = x\n", false},
+		"in a folder left alone":     {"[submodule \"a\"]\n\tpath = clusters/_charts\n\turl = x\n", false},
+		"a name that begins alike":   {"[submodule \"a\"]\n\tpath = clusters-of-others\n", false},
+		"no path":                    {"[submodule \"a\"]\n\turl = clusters/one\n", false},
+		"in quotes, over two lines":  {"[submodule \"a\"] path = \"clus\\\nters/root/a\"\n", true},
+		"a way around":               {"[submodule \"a\"]\n\tpath = charts/../clusters//one/manifests\n", true},
+		"the second":                 {"[submodule \"a\"]\npath = b\n[submodule \"c\"]\npath = clusters/one\n", true},
+		"behind a remark":            {"# path = clusters/one\n[submodule \"a\"]\r\n\tPath = \"clusters/one\" ; path\r\n", true},
+		"in a remark":                {"# path = clusters/one\n", false},
+	} {
+		repo.Write(t, ".gitmodules", []byte(test.modules))
+		r := pipe(t, pipelines.Check, checker)
+		if r.Failed() != test.fails || has(r, tree.RuleSubmodule) != test.fails {
+			fleettest.Print(t, r)
+			t.Errorf("%s: failed %v", name, r.Failed())
+		}
+	}
+}
+
+// Whoever replaces the sealing certificate by one of their own reads all that CI seals
+// from then on.
+func TestANewSealingCertificate(t *testing.T) {
+	repo, _, checker, _ := signed(t)
+	warned := func(name string, want bool) {
+		t.Helper()
+		r := pipe(t, pipelines.Check, checker)
+		if has(r, trust.RuleNewCertificate) != want {
+			fleettest.Print(t, r)
+			t.Errorf("%s: warned %v", name, !want)
+		}
+	}
+	warned("nothing changed", false)
+	mine, fleetFile := repo.Read(t, "clusters/sealed-secrets.crt"), repo.Read(t, "clusters/fleet.yaml")
+	repo.Write(t, "clusters/sealed-secrets.crt", sealtest.NewKeyPair(t).Certificate)
+	warned("another key", true)
+	repo.Write(t, "clusters/fleet.yaml", append(bytes.Clone(fleetFile), "  silence: [{rule: seal-new-certificate, reason: noise}]\n"...))
+	warned("silenced by the same commit", true)
+	found(t, pipe(t, pipelines.Check, checker), pipelines.RuleUnusedSilence, finding.Error)
+	repo.Write(t, "clusters/fleet.yaml", fleetFile)
+	repo.Commit(t)
+	warned("against the commit before HEAD", true)
+	repo.Git(t, "commit", "-qm", "later", "--allow-empty")
+	warned("two commits later", false)
+	repo.Write(t, "clusters/other.crt", mine)
+	repo.Write(t, "clusters/fleet.yaml", bytes.Replace(fleetFile, []byte("sealed-secrets.crt"), []byte("other.crt"), 1))
+	warned("another file with another key", true)
+	repo.Write(t, "clusters/other.crt", repo.Read(t, "clusters/sealed-secrets.crt"))
+	if err := os.Remove(filepath.Join(repo.Root, "clusters/sealed-secrets.crt")); err != nil {
+		t.Fatal(err)
+	}
+	warned("the file renamed", false)
+}
+
+// An extra that was copied to another cluster of a shared namespace is one object to the
+// API server.
+func TestAnExtraOfTwoClustersInOneNamespace(t *testing.T) {
+	repo, builder, checker, _ := signed(t)
+	const quota = "apiVersion: v1\nkind: ResourceQuota\nmetadata: {name: quota}\nspec: {hard: {pods: \"9\"}}\n"
+	for _, cluster := range []string{"three", "two"} {
+		repo.Write(t, "charts/"+cluster+"/Chart.yaml", []byte("apiVersion: v2\nname: "+cluster+"\nversion: 1.0.0\n"))
+		repo.Write(t, "charts/"+cluster+"/templates/a.yaml", []byte("apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: \"{{ .Release.Name }}\"}\n"))
+		repo.Cluster(t, cluster, "  chart: {path: charts/"+cluster+"}\n  namespace: shared\n  shareNamespace: true\n")
+		repo.Write(t, "clusters/"+cluster+"/extra/quota.yaml", []byte(quota))
+	}
+	for _, r := range []*report.Report{pipe(t, pipelines.Build, builder), pipe(t, pipelines.Check, checker)} {
+		found(t, r, policy.RuleTwice, finding.Error)
+	}
+	repo.Write(t, "clusters/two/extra/quota.yaml", bytes.Replace([]byte(quota), []byte("name: quota"), []byte("name: own"), 1))
+	fleettest.MustPass(t, pipe(t, pipelines.Build, builder), nil)
+}
+
+// A sparse checkout without a cluster is no order to remove it.
+func TestASparseCheckout(t *testing.T) {
+	repo, builder, checker, _ := signed(t)
+	repo.Cluster(t, "two", "  chart: {path: charts/c}\n")
+	fleettest.MustPass(t, pipe(t, pipelines.Build, builder), nil)
+	repo.Commit(t)
+	repo.Git(t, "sparse-checkout", "set", "--no-cone", "/*", "!/other/")
+	fleettest.MustPass(t, pipe(t, pipelines.Check, checker), nil)
+	repo.Git(t, "sparse-checkout", "set", "--no-cone", "/*", "!/clusters/two/")
+	before := snapshot(t, repo.Root)
+	for _, p := range []pipelines.Pipeline{pipelines.Check, pipelines.Build, pipelines.Plan} {
+		found(t, pipe(t, p, builder), workspace.RuleNotCheckedOut, finding.Error)
+	}
+	if diff := cmp.Diff(before, snapshot(t, repo.Root)); diff != "" {
+		t.Errorf("written:\n%s", diff)
+	}
+	repo.Git(t, "sparse-checkout", "disable")
+	fleettest.MustPass(t, pipe(t, pipelines.Check, checker), nil)
+}

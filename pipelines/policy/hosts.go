@@ -1,0 +1,65 @@
+package policy
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"kasou/pipelines/exposure"
+	"kasou/pipelines/fleet"
+	"kasou/pipelines/manifest"
+)
+
+// Doors are the DNS names at which API servers are reached, with the names of their
+// clusters.
+type Doors map[string]string
+
+// DoorsOf returns those of a fleet. Nodes are many clusters' at once.
+func DoorsOf(clusters []fleet.Cluster) Doors {
+	doors := Doors{}
+	for _, c := range clusters {
+		for _, way := range c.Spec.Ways() {
+			if way.Kind != fleet.ByNodePort {
+				doors[strings.ToLower(way.Host)] = c.Name
+			}
+		}
+	}
+	return doors
+}
+
+// hosts refuses an object that claims the name of another cluster's API server: which of
+// the two a client reaches, the controller decides. A wildcard comes behind the name itself.
+func (c *checker) hosts(o Object, kind Kind) {
+	for _, host := range claimed(o.Fields, kind) {
+		other, taken := c.Doors[strings.ToLower(strings.TrimSuffix(host, "."))]
+		if !taken || other == c.Cluster.Name {
+			continue
+		}
+		c.add(o, RuleHost, fmt.Sprintf("%s claims the name %s, at which the API server of cluster %s is reached", name(o, kind), host, other),
+			"take another name; if it is meant, "+c.word(kind, ""))
+	}
+}
+
+// claimed returns the DNS names that an object has routed or published.
+func claimed(o map[string]any, kind Kind) []string {
+	var hosts []string
+	each := func(list []map[string]any, field string) {
+		for _, element := range list {
+			hosts = append(hosts, manifest.Text(element, field))
+		}
+	}
+	switch {
+	case kind == Kind{"networking.k8s.io", exposure.Ingress}:
+		each(manifest.Maps(o, "spec", "rules"), "host")
+	case kind.Group == exposure.GatewayGroup && strings.HasSuffix(kind.Kind, "Route"):
+		hosts, _, _ = unstructured.NestedStringSlice(o, "spec", "hostnames")
+	case kind == Kind{"externaldns.k8s.io", "DNSEndpoint"}:
+		each(manifest.Maps(o, "spec", "endpoints"), "dnsName")
+	case kind == Kind{"", "Service"}:
+		hosts = strings.FieldsFunc(manifest.Text(o, "metadata", "annotations", exposure.HostnameAnnotation), func(r rune) bool { return r == ',' || r == ' ' })
+	}
+	slices.Sort(hosts)
+	return slices.Compact(hosts)
+}

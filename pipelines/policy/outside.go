@@ -1,0 +1,89 @@
+package policy
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"kasou/pipelines/finding"
+	"kasou/pipelines/fleet"
+	"kasou/pipelines/manifest"
+)
+
+// Outside is an object that is not in a namespace of the cluster's alone.
+type Outside struct {
+	// Key is the same for two that are one to the API server.
+	Key string
+	// Name is how a finding calls it, and File and Line are where it stands.
+	Name, File string
+	Line       int
+}
+
+// reaches keeps an object that another cluster of the host could bring, too: one without a
+// namespace, of another namespace, or of a shared one.
+func (c *checker) reaches(o Object, kind Kind, clusterScoped bool) {
+	namespace := cmp.Or(manifest.Text(o.Fields, "metadata", "namespace"), c.Cluster.Spec.Namespace)
+	object := manifest.Text(o.Fields, "metadata", "name")
+	switch {
+	case object == "": // a hook to which Argo CD gives a name
+		return
+	case clusterScoped:
+		namespace = ""
+	case namespace == c.Cluster.Spec.Namespace && !c.Cluster.Spec.ShareNamespace:
+		return
+	}
+	c.outside = append(c.outside, Outside{
+		Key:  strings.Join([]string{c.Cluster.Spec.Host, kind.String(), namespace, object}, "\x00"),
+		Name: name(o, kind), File: o.File, Line: o.Line,
+	})
+}
+
+// Fleet gathers the objects of several clusters. The zero value has none, and any
+// number of goroutines may put some.
+type Fleet struct {
+	mu sync.Mutex
+	by map[string][]owned
+}
+
+type owned struct {
+	cluster string
+	Outside
+}
+
+// Put enters what a cluster brings.
+func (f *Fleet) Put(c fleet.Cluster, objects []Outside) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.by == nil {
+		f.by = map[string][]owned{}
+	}
+	for _, o := range objects {
+		f.by[o.Key] = append(f.by[o.Key], owned{c.Name, o})
+	}
+}
+
+// Twice returns an error for each object that more than one cluster brings, at all but the
+// first by name: each Application would undo what the other does, and take the object along
+// when it goes. Sorted.
+func (f *Fleet) Twice() finding.List {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var findings finding.List
+	for _, all := range f.by {
+		slices.SortFunc(all, func(a, b owned) int { return cmp.Or(cmp.Compare(a.cluster, b.cluster), cmp.Compare(a.File, b.File)) })
+		for _, o := range all[1:] {
+			if o.cluster == all[0].cluster {
+				continue // conform-duplicate says so
+			}
+			findings = append(findings, finding.Finding{
+				File: o.File, Line: o.Line, Cluster: o.cluster, Rule: RuleTwice, Severity: finding.Error,
+				Message: fmt.Sprintf("%s is also of cluster %s (%s:%d): their Applications would undo each other's", o.Name, all[0].cluster, all[0].File, all[0].Line),
+				Hint:    "Leave it to one of the two, or give each a name of its own.",
+			})
+		}
+	}
+	findings.Sort()
+	return findings
+}

@@ -1,0 +1,25 @@
+package workspace
+
+import (
+	"context"
+
+	"kasou/pipelines/finding"
+	"kasou/pipelines/history"
+)
+
+// RuleNotCheckedOut: a sparse checkout leaves out a part of the clusters folder.
+const RuleNotCheckedOut finding.Rule = "fleet-not-checked-out"
+
+// checkedOut returns an error where git has files of the clusters folder that the working
+// copy does not: a build would take their clusters for ones that were removed.
+func (w *Workspace) checkedOut(ctx context.Context) (finding.List, error) {
+	missing, err := history.NotCheckedOut(ctx, w.Root, w.Dir)
+	if err != nil || missing == "" {
+		return nil, err
+	}
+	return finding.List{{
+		File: missing, Rule: RuleNotCheckedOut, Severity: finding.Error,
+		Message: "git has this file, and the sparse checkout leaves it out: the fleet is not whole",
+		Hint:    "Run git sparse-checkout add " + w.Dir + ".",
+	}}, nil
+}
