@@ -106,6 +106,9 @@ func TestGitLab(t *testing.T) {
 		"CI_COMMIT_BEFORE_SHA": commit, "CI_PROJECT_URL": strings.TrimSuffix("file://"+h.origin, ".git"), "CI_SERVER_HOST": "gitlab.example.com", "KASOU_PUSH_TOKEN": "glpat-canary"}
 	clone := func() string {
 		dir := h.checkout("main", true)
+		if h.git(dir, "rev-parse", "--is-shallow-repository") == "true" {
+			h.git(dir, "fetch", "-q", "--unshallow") // GIT_DEPTH of the jobs is 0
+		}
 		variables["CI_PROJECT_DIR"] = dir
 		return dir
 	}

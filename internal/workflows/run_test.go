@@ -72,13 +72,18 @@ func (h *hub) git(dir string, args ...string) string {
 }
 
 // checkout returns a fresh shallow clone of the branch, as actions/checkout does
-// for a push; for a pull request it leaves HEAD detached.
+// for a push; for a pull request it leaves HEAD detached, and has the commit before, as
+// check.yaml asks for.
 func (h *hub) checkout(branch string, detached bool) string {
 	h.t.Helper()
 	if err := os.RemoveAll(h.clone); err != nil {
 		h.t.Fatal(err)
 	}
-	h.git(filepath.Dir(h.clone), "clone", "-q", "--depth", "1", "--branch", branch, "file://"+h.origin, h.clone)
+	depth := "1"
+	if detached {
+		depth = "2"
+	}
+	h.git(filepath.Dir(h.clone), "clone", "-q", "--depth", depth, "--branch", branch, "file://"+h.origin, h.clone)
 	if detached {
 		h.git(h.clone, "checkout", "-q", "--detach")
 	}
