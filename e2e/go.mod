@@ -14,7 +14,11 @@ require (
 	sigs.k8s.io/yaml v1.6.0
 )
 
-require helm.sh/helm/v4 v4.3.2 // indirect
+require (
+	helm.sh/helm/v4 v4.3.2 // indirect
+	k8s.io/component-base v0.37.2 // indirect
+	k8s.io/pod-security-admission v0.37.2 // indirect
+)
 
 require (
 	dario.cat/mergo v1.0.1 // indirect

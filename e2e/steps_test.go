@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -9,18 +10,23 @@ import (
 	"net/http"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 
 	"kasou/e2e/internal/build"
 	"kasou/e2e/internal/process"
 	"kasou/internal/fleettest"
 	"kasou/internal/upstream"
 	"kasou/pipelines"
+	"kasou/pipelines/policy"
 )
 
 // deployedEtcd are the lines of a spec whose chart deploys an etcd with so many members.
@@ -222,4 +228,79 @@ func TestTheStoreOfAClusterIsForgotten(t *testing.T) {
 		}
 		return
 	}
+}
+
+// The API server's own admission refuses the pods that the build warns of, and takes the
+// others: each chart on each level.
+func TestPodSecurityIsWhatTheAPIServerSays(t *testing.T) {
+	env := hostOf(t, newest)
+	repo, options := newFleet(t, env)
+	refused, taken := 0, 0
+	for i, archive := range upstream.All(t) {
+		chart := strings.TrimSuffix(filepath.Base(archive), ".tgz")
+		repo.Copy(t, "charts/"+chart+".tgz", archive)
+		for _, level := range []string{"baseline", "restricted"} {
+			name := fmt.Sprintf("level-%d-%s", i, level)
+			repo.Cluster(t, name, "  chart: {path: charts/"+chart+".tgz}\n  server: https://"+name+".example.com\n  podSecurity: {enforce: "+level+"}\n")
+			r, err := pipelines.Build(t.Context(), options)
+			fleettest.MustPass(t, r, err)
+			warned := map[string]bool{}
+			for _, f := range r.Findings {
+				if _, of, ok := strings.Cut(f.Message, "refuses the pods of "); ok && f.Rule == policy.RulePodSecurity && f.Cluster == name {
+					workload, _, _ := strings.Cut(of, ":")
+					warned[workload] = true
+				}
+			}
+			for _, o := range generatedOf(t, repo, name) {
+				template, there, err := unstructured.NestedMap(o.Object, "spec", "template")
+				must(t, err)
+				if !there || o.GetKind() != "StatefulSet" && o.GetKind() != "Deployment" {
+					continue
+				}
+				no := podRefused(t, env, name, level, template)
+				if workload := o.GetKind() + " " + o.GetName(); no != warned[workload] {
+					t.Errorf("%s, %s: the API server refuses the pods of %s: %t", chart, level, workload, no)
+				}
+				if no {
+					refused++
+				} else {
+					taken++
+				}
+			}
+		}
+	}
+	t.Logf("%d workloads refused, %d taken", refused, taken)
+	if refused == 0 || taken == 0 {
+		t.Error("this shows nothing")
+	}
+}
+
+// podRefused reports whether the API server refuses a pod of the template in a namespace
+// that enforces the level.
+func podRefused(t *testing.T, env *environment, name, level string, template map[string]any) bool {
+	t.Helper()
+	client := clientOf(t, env.host).CoreV1()
+	labelled := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{"pod-security.kubernetes.io/enforce": level}}}
+	if _, err := client.Namespaces().Create(t.Context(), labelled, metav1.CreateOptions{}); err != nil && !apierrors.IsAlreadyExists(err) {
+		t.Fatal(err)
+	}
+	var pod corev1.Pod
+	must(t, runtime.DefaultUnstructuredConverter.FromUnstructured(template, &pod))
+	pod.Name = "tried"
+	for _, c := range slices.Concat(pod.Spec.Containers, pod.Spec.InitContainers) {
+		for _, m := range c.VolumeMounts { // the StatefulSet's controller adds those of its claims
+			if !slices.ContainsFunc(pod.Spec.Volumes, func(v corev1.Volume) bool { return v.Name == m.Name }) {
+				pod.Spec.Volumes = append(pod.Spec.Volumes, corev1.Volume{Name: m.Name, VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}})
+			}
+		}
+	}
+	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Name: cmp.Or(pod.Spec.ServiceAccountName, "default")}}
+	if _, err := client.ServiceAccounts(name).Create(t.Context(), account, metav1.CreateOptions{}); err != nil && !apierrors.IsAlreadyExists(err) {
+		t.Fatal(err)
+	}
+	_, err := client.Pods(name).Create(t.Context(), &pod, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
+	if err != nil && !strings.Contains(err.Error(), "violates PodSecurity") {
+		t.Fatal(err)
+	}
+	return err != nil
 }

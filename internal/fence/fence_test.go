@@ -20,6 +20,7 @@ var heavy = map[string][]string{
 	"go.opentelemetry.io":                    {"pipelines/toolchain/dagger"},
 	"github.com/bitnami-labs":                {"pipelines/seal", "pipelines/toolchain", "internal/sealtest"},
 	"github.com/yannh/kubeconform":           {"pipelines/conform", "pipelines/toolchain"},
+	"k8s.io/pod-security-admission":          {"pipelines/policy"},
 	"k8s.io/client-go":                       {"pipelines/host"},
 	"github.com/sethvargo":                   {"pipelines/report"},
 	"github.com/spf13/cobra":                 {"internal/cli"},

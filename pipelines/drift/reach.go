@@ -89,7 +89,7 @@ func (r *reach) skips(server, at string) error {
 	if err := r.lost[server]; err != nil {
 		return err
 	}
-	reason := ""
+	var reason string
 	switch {
 	case r.silent[at] >= silentAtOne:
 		reason = fmt.Sprintf("%d endpoints in a row at %s did not answer, and no more are asked there", silentAtOne, at)

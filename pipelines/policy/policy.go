@@ -45,6 +45,7 @@ func Check(r Request) Result {
 	for _, o := range r.Objects {
 		c.object(o)
 	}
+	c.podSecurity()
 	for i, used := range c.used {
 		if !used {
 			c.findings = append(c.findings, r.Cluster.Finding(finding.Warning, RuleUnusedAllow, []string{"spec", "allow", strconv.Itoa(i)},

@@ -22,6 +22,8 @@ const (
 	RuleKubeconfig finding.Rule = "policy-kubeconfig"
 	// RuleArgoCD: an object that tells Argo CD itself what to do.
 	RuleArgoCD finding.Rule = "policy-argocd"
+	// RulePodSecurity: the namespace would refuse the pods of a workload.
+	RulePodSecurity finding.Rule = "policy-pod-security"
 	// RuleHost: an object claims the name of another cluster's API server.
 	RuleHost finding.Rule = "policy-host"
 	// RuleTwice: two clusters bring one object.

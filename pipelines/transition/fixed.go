@@ -49,7 +49,8 @@ func birthChanges(before, after Side) []Change {
 	var all []Change
 	for _, v := range birthValues {
 		from, to := v.of(before), v.of(after)
-		if from != to && !(v.private && before.on("privateNodes", "enabled") != after.on("privateNodes", "enabled")) {
+		comesOrGoes := before.on("privateNodes", "enabled") != after.on("privateNodes", "enabled")
+		if from != to && (!v.private || !comesOrGoes) {
 			all = append(all, Change{Effect: RefusedByVCluster, Name: v.name, From: from, To: to, About: ByValues,
 				Message: v.message, Hint: v.hint})
 		}

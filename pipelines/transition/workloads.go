@@ -26,7 +26,7 @@ func syncChanges(before, after Side) []Change {
 		for kind := range kinds {
 			resource := slices.Concat(at, []string{kind})
 			_, there := manifest.At(after.Values, resource...).(map[string]any)
-			enabled := append(resource, "enabled")
+			enabled := slices.Concat(resource, []string{"enabled"})
 			if there && before.on(enabled...) && !after.on(enabled...) {
 				off = append(off, strings.Join(resource, "."))
 			}
