@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -132,4 +134,31 @@ func TestASparseCheckout(t *testing.T) {
 	}
 	repo.Git(t, "sparse-checkout", "disable")
 	fleettest.MustPass(t, pipe(t, pipelines.Check, checker), nil)
+}
+
+// A named pipe in the place of a registration is not waited for.
+func TestAPipeInTheRegistrationsPlace(t *testing.T) {
+	repo, builder, _, _ := signed(t)
+	if err := os.Remove(filepath.Join(repo.Root, registration)); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Mkfifo(filepath.Join(repo.Root, registration), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan *report.Report, 1)
+	go func() {
+		r, err := pipelines.Check(t.Context(), builder)
+		if err != nil {
+			t.Error(err)
+		}
+		ended <- r
+	}()
+	select {
+	case r := <-ended:
+		if r == nil || !r.Failed() {
+			t.Errorf("it passes: %v", r)
+		}
+	case <-time.After(time.Minute):
+		t.Fatal("it waits for the pipe")
+	}
 }

@@ -207,6 +207,10 @@ func (w *Workspace) Inside(file string) string { return strings.TrimPrefix(file,
 // Committed returns a file of the repo as it stands on disk; nil where it cannot be
 // read. Its path is from the repo's root.
 func (w *Workspace) Committed(file string) []byte {
+	// Before opening: a named pipe would block the open.
+	if info, err := w.repo.Stat(path.Clean(file)); err != nil || !info.Mode().IsRegular() {
+		return nil
+	}
 	data, err := w.repo.ReadFile(path.Clean(file))
 	if err != nil {
 		return nil
