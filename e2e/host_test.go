@@ -65,14 +65,14 @@ func TestSealingCertificate(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, name := range []string{"", host.DefaultController} {
-			got, err := host.SealingCertificate(t.Context(), asked(t, env.host), "", name)
+		for _, name := range []string{"", host.DefaultControllerNamespace + "/" + host.DefaultController} {
+			got, err := host.SealingCertificate(t.Context(), asked(t, env.host), name)
 			if err != nil || string(got) != string(want) {
 				t.Errorf("by the name %q: %v, and %d bytes of %d", name, err, len(got), len(want))
 			}
 		}
 		var missing *host.NoControllerError
-		if _, err := host.SealingCertificate(t.Context(), asked(t, env.host), "default", ""); !errors.As(err, &missing) {
+		if _, err := host.SealingCertificate(t.Context(), asked(t, env.host), "default/sealed-secrets"); !errors.As(err, &missing) {
 			t.Errorf("in a namespace without a controller: %v", err)
 		}
 	})
@@ -100,7 +100,7 @@ func TestARefusalNamesTheMissingRule(t *testing.T) {
 				return kubeconfigError(host.ReadKubeconfig(ctx, h, devInRights))
 			},
 			"certificate": func(ctx context.Context, h *host.Host) error {
-				_, err := host.SealingCertificate(ctx, h, "", "")
+				_, err := host.SealingCertificate(ctx, h, "")
 				return err
 			},
 		} {

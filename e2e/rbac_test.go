@@ -39,7 +39,7 @@ func TestTheDocumentedRolesAreEnough(t *testing.T) {
 		if found, err := host.ServiceCIDRs(t.Context(), h); err != nil || found.CIDR != "10.96.0.0/16" {
 			t.Errorf("service range: %+v, %v", found, err)
 		}
-		if _, err := host.SealingCertificate(t.Context(), h, "", ""); err != nil {
+		if _, err := host.SealingCertificate(t.Context(), h, ""); err != nil {
 			t.Errorf("certificate: %v", err)
 		}
 		nodes := clientOf(t, env.host).CoreV1().Nodes()

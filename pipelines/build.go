@@ -151,5 +151,6 @@ func Plan(ctx context.Context, o Options) (*report.Report, error) {
 	for _, one := range gone.Own {
 		out.Clusters = append(out.Clusters, report.Cluster{Name: one.Cluster, Status: report.Removed, Steps: retire.Steps(w.Dir, one.Plan)})
 	}
+	silence(w, out)
 	return workspace.Sorted(out), ctx.Err()
 }

@@ -76,6 +76,23 @@ func TestLockCertificate(t *testing.T) {
 	}
 }
 
+// The controller is asked where fleet.yaml says that it is.
+func TestLockCertificateOfANamedController(t *testing.T) {
+	repo := example(t)
+	options := repo.Options(t, nil)
+	fresh := sealtest.NewKeyPair(t).Certificate
+	options.OpenHost = hostOf(t, repo, map[string]string{"/api/v1/namespaces/sealing/services/http:mine:/proxy/v1/cert.pem": string(fresh)})
+	if r := lockCertificate(t, options, ""); len(r.Unfinished) != 1 || !strings.Contains(r.Unfinished[0].Message, "sealing.controller") {
+		t.Errorf("%+v", r.Unfinished)
+	}
+	file := string(repo.Read(t, "clusters/fleet.yaml"))
+	repo.Write(t, "clusters/fleet.yaml", []byte(strings.Replace(file, "sealing: {", "sealing: {controller: sealing/mine, ", 1)))
+	fleettest.MustPass(t, lockCertificate(t, options, ""), nil)
+	if string(repo.Read(t, pinned)) != string(fresh) {
+		t.Error("the certificate was not written")
+	}
+}
+
 func TestLockCertificateFromAURL(t *testing.T) {
 	repo := example(t)
 	options := repo.Options(t, nil)

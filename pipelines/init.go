@@ -53,7 +53,7 @@ type NoRemoteError struct {
 
 func (e *NoRemoteError) Error() string {
 	if e.URL != "" {
-		return fmt.Sprintf("the git remote %q is not one that Argo CD can read: name the repository, such as --url https://github.com/OWNER/REPOSITORY.git", e.URL)
+		return fmt.Sprintf("the repository %q is not one that Argo CD can read: name the repository, such as --url https://github.com/OWNER/REPOSITORY.git", e.URL)
 	}
 	return "no git remote says which repository Argo CD reads: run git remote add origin URL first, or name it with --url URL"
 }
@@ -213,7 +213,7 @@ func certificateFrom(ctx context.Context, o Options, source string) (data []byte
 	if err != nil {
 		return nil, "", err
 	}
-	data, err = host.SealingCertificate(ctx, asked, "", "")
+	data, err = host.SealingCertificate(ctx, asked, "")
 	return data, "the host's Sealed Secrets controller", err
 }
 
@@ -269,6 +269,10 @@ func (i *beginning) left(f *fleet.Fleet) []report.Step {
 	file := path.Join(i.Dir, layout.Fleet)
 	add("host", fmt.Sprintf("look whether the host runs Kubernetes %s, which %s says: kubectl version", f.Spec.Host.KubernetesVersion, file),
 		i.Live || i.KubernetesVersion != "" || !i.created(file))
+	unheeded := i.unheeded(f)
+	add("flags", file+" was there, and stays as it is: write into it what you said by "+strings.Join(unheeded, ", "), len(unheeded) == 0)
+	certificate := path.Join(i.Dir, scaffold.Certificate)
+	add("certificate", "kasou lock --certificate FILE: "+certificate+" was there, and stays as it is", i.Certificate == "" || i.created(certificate))
 	add("attributes", scaffold.GitAttributes+" is yours: add to it\n"+strings.Join(i.missingAttributes(), "\n"), len(i.missingAttributes()) == 0)
 	add("certificate", "write into spec of "+file+"\nsealing: {certificate: "+scaffold.Certificate+"}\n"+
 		"and run kasou lock --certificate, with kubectl at the host, or with a file behind it", f.Spec.Sealing != nil)
@@ -281,6 +285,23 @@ func (i *beginning) left(f *fleet.Fleet) []report.Step {
 	add("bootstrap", "kubectl apply -f "+path.Join(i.Dir, layout.Bootstrap)+"/, once, where Argo CD runs", false)
 	add("register", "kasou register, once the clusters run", false)
 	return steps
+}
+
+// unheeded returns the flags that say something else than the fleet.yaml that was there.
+func (i *beginning) unheeded(f *fleet.Fleet) []string {
+	if i.created(f.File) {
+		return nil
+	}
+	var flags []string
+	for _, flag := range []struct{ name, said, has string }{
+		{"--url", i.URL, f.Spec.Repository.URL}, {"--branch", i.Branch, f.Spec.Repository.Revision},
+		{"--kubernetes-version", i.KubernetesVersion, f.Spec.Host.KubernetesVersion}, {"--service-cidr", i.ServiceCIDR, f.Spec.Host.ServiceCIDR},
+	} {
+		if flag.said != "" && flag.said != flag.has {
+			flags = append(flags, flag.name)
+		}
+	}
+	return flags
 }
 
 func (i *beginning) created(file string) bool {

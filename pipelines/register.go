@@ -41,6 +41,7 @@ func Register(ctx context.Context, o Options, from Registration) (*report.Report
 	}
 	r := register.Registrar{Workspace: w}
 	w.ForAll(ctx, out, o.Jobs, func(ctx context.Context, c fleet.Cluster) workspace.Outcome { return r.Cluster(ctx, c, from) })
+	silence(w, out)
 	return workspace.Sorted(out), ctx.Err()
 }
 

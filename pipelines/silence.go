@@ -21,19 +21,7 @@ var loud = []finding.Rule{trust.RuleNewPublicKey, trust.RuleNewCertificate}
 // silenced returns the report, sorted, without the notes and warnings that fleet.yaml silences. A
 // silence that hit nothing is a note, where the run looked at the whole fleet.
 func silenced(w *workspace.Workspace, out *report.Report) *report.Report {
-	used := make([]bool, len(w.Fleet.Spec.Silence))
-	out.Findings = slices.DeleteFunc(out.Findings, func(f finding.Finding) bool {
-		if f.Severity == finding.Error {
-			return false
-		}
-		for i, s := range w.Fleet.Spec.Silence {
-			if hits(s, f) {
-				used[i] = true
-				return true
-			}
-		}
-		return false
-	})
+	used := silence(w, out)
 	if w.WholeFleet() {
 		for i, s := range w.Fleet.Spec.Silence {
 			switch {
@@ -47,6 +35,26 @@ func silenced(w *workspace.Workspace, out *report.Report) *report.Report {
 		}
 	}
 	return workspace.Sorted(out)
+}
+
+// silence takes the notes and warnings out of the report that fleet.yaml silences, and
+// returns which of its silences hit any. Runs that do not look for all that a check finds
+// stop at that.
+func silence(w *workspace.Workspace, out *report.Report) []bool {
+	used := make([]bool, len(w.Fleet.Spec.Silence))
+	out.Findings = slices.DeleteFunc(out.Findings, func(f finding.Finding) bool {
+		if f.Severity == finding.Error {
+			return false
+		}
+		for i, s := range w.Fleet.Spec.Silence {
+			if hits(s, f) {
+				used[i] = true
+				return true
+			}
+		}
+		return false
+	})
+	return used
 }
 
 func hits(s fleet.Silence, f finding.Finding) bool {

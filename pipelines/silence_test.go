@@ -42,6 +42,16 @@ func TestSilence(t *testing.T) {
 			t.Error("another cluster's silence hides it")
 		}
 	}
+	// A plan says no more than the build that it stands for, and calls no silence unused: it
+	// does not look for all.
+	repo.Commit(t)
+	if !has(pipelines.Plan, baseline.RuleUnusedAccept) {
+		t.Error("a plan has no warning to silence")
+	}
+	silence("[{rule: plan-unused-accept, reason: it is merged on Monday}, {rule: render-lookup, reason: a}]")
+	if has(pipelines.Plan, baseline.RuleUnusedAccept) || has(pipelines.Plan, pipelines.RuleUnusedSilence) {
+		t.Error("a plan is not silenced")
+	}
 	silence("[{rule: tree-stale, reason: a}]")
 	repo.Write(t, "clusters/one/values.yaml", []byte("a: b\n"))
 	if r := pipe(t, pipelines.Check, options); !r.Failed() {

@@ -3,6 +3,7 @@ package pipelines_test
 import (
 	"context"
 	"encoding/base64"
+	"encoding/pem"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -13,6 +14,7 @@ import (
 
 	"kasou/internal/fleettest"
 	"kasou/pipelines"
+	"kasou/pipelines/credential"
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
 	"kasou/pipelines/host"
@@ -476,6 +478,21 @@ func TestTheHostIsNoVirtualCluster(t *testing.T) {
 			t.Fatal(err)
 		}
 		found(t, r, register.RuleHostServer, finding.Error)
+	}
+	// Nor is it registered by its own kubeconfig, which is at hand as ~/.kube/config.
+	repo.Cluster(t, "one", "  chart: {path: charts/c}\n  server: https://one.example.com\n")
+	ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
+	own := strings.Replace(string(k.At(t, server.URL).Data), base64.StdEncoding.EncodeToString(k.CA), base64.StdEncoding.EncodeToString(ca), 1)
+	r, err := pipelines.Register(t.Context(), withNames(builder), pipelines.Registration{Kubeconfig: []byte(own), From: "k"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if hasRule(r, credential.RuleRefused) || !hasRule(r, register.RuleHostServer) {
+		fleettest.Print(t, r)
+		t.Error("the host's own kubeconfig was taken")
+	}
+	if asked.HasAsOwn(server.URL, k.CA) || asked.HasAsOwn("https://127.0.0.1:1", ca) || !asked.HasAsOwn(server.URL, ca) {
+		t.Error("what is the host's own is not told")
 	}
 	if asked.IsItself(t.Context(), "https://example.com:1") || asked.IsItself(t.Context(), "https://other.example.org:"+port) {
 		t.Error("another server is taken for the host")

@@ -172,3 +172,28 @@ func TestExtraMustStayInTheManifestsFolder(t *testing.T) {
 		}
 	}
 }
+
+// What a spec allows into another namespace, Argo CD has to let through, too.
+func TestTheProjectLetsThroughWhatASpecAllows(t *testing.T) {
+	f := exampleFleet(
+		cluster("a", func(s *fleet.ClusterSpec) {
+			s.ArgoCD.Project = "own"
+			s.Allow = []fleet.Allowed{{Kind: "ConfigMap", Namespace: "monitoring"}, {Group: "scheduling.k8s.io", Kind: "PriorityClass"}}
+		}),
+		cluster("b", func(s *fleet.ClusterSpec) {
+			s.ArgoCD.Project = "other"
+			s.Allow = []fleet.Allowed{{Kind: "ConfigMap", Namespace: "kept"}}
+		}),
+	)
+	f.Spec.ArgoCD.Projects = []fleet.Project{{Name: "own", Generated: true}}
+	files, err := Bootstrap(f, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	project := string(files[f.Dir+"/bootstrap/project-own.yaml"])
+	for text, want := range map[string]int{"namespace: a\n": 1, "namespace: monitoring\n": 1, "namespace: kept\n": 0} {
+		if got := strings.Count(project, text); got != want {
+			t.Errorf("%q stands there %d times:\n%s", text, got, project)
+		}
+	}
+}

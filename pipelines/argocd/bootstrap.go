@@ -97,7 +97,7 @@ func ownProject(f *fleet.Fleet) map[string]any {
 }
 
 // clusterProject returns the AppProject of that name: this repository alone, the
-// namespaces of its clusters, each on its host, and of the kinds without a namespace exactly those
+// namespaces of its clusters and those that their specs allow, each on its host, and of the kinds without a namespace exactly those
 // that they deploy.
 func clusterProject(f *fleet.Fleet, name string, kinds map[string][]string) map[string]any {
 	type place struct{ namespace, host string }
@@ -107,6 +107,9 @@ func clusterProject(f *fleet.Fleet, name string, kinds map[string][]string) map[
 			continue
 		}
 		places[place{c.Spec.Namespace, c.Spec.Host}] = true
+		for _, a := range c.Spec.Allow {
+			places[place{cmp.Or(a.Namespace, c.Spec.Namespace), c.Spec.Host}] = true
+		}
 		for _, kind := range kinds[c.Name] {
 			scoped[kind] = true
 		}

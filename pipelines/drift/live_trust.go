@@ -51,7 +51,7 @@ func (l *liveWatch) controllerRow(ctx context.Context, a *workspace.Asked, named
 	if asked == nil {
 		return nil
 	}
-	data, err := host.SealingCertificate(ctx, asked, "", "")
+	data, err := host.SealingCertificate(ctx, asked, named.Controller)
 	if err != nil {
 		return l.unknownRow(ctx, a, "", err)
 	}

@@ -43,6 +43,9 @@ type CertificateFile struct {
 	File string
 	// MaxAge is how old a value sealed with it may grow; 0 where nothing says so.
 	MaxAge time.Duration
+	// Controller is the Service of the controller that it is of, NAMESPACE/NAME; empty where
+	// nothing says so.
+	Controller string
 	// Field is where fleet.yaml names it. Without a File it is the part of fleet.yaml
 	// that lacks sealing.
 	Field []string
@@ -223,12 +226,12 @@ func (s *Sealing) named() bool { return s != nil && s.Certificate != "" }
 // its own, or, where own is nil, the shared one.
 func (s FleetSpec) certificate(own *HostSealing, at ...string) CertificateFile {
 	shared := cmp.Or(s.Sealing, &Sealing{})
-	file, maxAge := shared.Certificate, shared.MaxAge
+	file, maxAge, controller := shared.Certificate, shared.MaxAge, shared.Controller
 	if own != nil {
-		file, maxAge = own.Certificate, cmp.Or(own.MaxAge, maxAge)
+		file, maxAge, controller = own.Certificate, cmp.Or(own.MaxAge, maxAge), cmp.Or(own.Controller, controller)
 	}
 	age, _ := ParseDuration(maxAge) // it was checked
-	return CertificateFile{File: file, MaxAge: age, Field: append(at, "sealing", "certificate")}
+	return CertificateFile{File: file, MaxAge: age, Controller: controller, Field: append(at, "sealing", "certificate")}
 }
 
 // checkHosts checks each host by itself, and the hosts against each other.

@@ -19,10 +19,10 @@ spec:
 }
 
 const threeHosts = `  argocd: {context: mgmt, sealing: {certificate: mgmt.crt}}
-  sealing: {certificate: shared.crt, maxAge: 10d}
+  sealing: {certificate: shared.crt, maxAge: 10d, controller: sealing/shared}
   host: {kubernetesVersion: 1.34.1, serviceCIDR: 10.96.0.0/16}
   hosts:
-    eu-1: {kubernetesVersion: "1.30", serviceCIDR: 10.97.0.0/16, destination: {name: eu-1}, sealing: {certificate: eu-1.crt, maxAge: 3d}, context: eu}
+    eu-1: {kubernetesVersion: "1.30", serviceCIDR: 10.97.0.0/16, destination: {name: eu-1}, sealing: {certificate: eu-1.crt, maxAge: 3d, controller: sealing/eu}, context: eu}
     us-1: {kubernetesVersion: v1.33.2, serviceCIDR: auto, destination: {server: "https://us-1.example.com:443/"}, sealing: {certificate: us-1.crt}}
     bare: {kubernetesVersion: 1.33.2, destination: {name: bare}}
 `
@@ -52,6 +52,11 @@ func TestHosts(t *testing.T) {
 	}
 	if age := s.CertificateOf("us-1").MaxAge; age != 10*24*time.Hour {
 		t.Errorf("the fleet's age is %s", age)
+	}
+	for host, want := range map[string]string{"": "sealing/shared", "eu-1": "sealing/eu", "us-1": "sealing/shared"} {
+		if got := s.CertificateOf(host).Controller; got != want {
+			t.Errorf("host %q: its controller is %q, want %q", host, got, want)
+		}
 	}
 	if c := s.ArgoCDCertificate(); c.File != "mgmt.crt" || strings.Join(c.Field, ".") != "spec.argocd.sealing.certificate" {
 		t.Errorf("Argo CD's certificate is %+v", c)

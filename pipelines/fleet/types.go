@@ -494,6 +494,9 @@ type HostSealing struct {
 	// MaxAge is how old a value sealed with it may grow before it is sealed anew with a
 	// renewed certificate. Default: the fleet's sealing.maxAge.
 	MaxAge string `json:"maxAge,omitempty" jsonschema:"minLength=1,example=30d"`
+	// Controller is the Service of the Sealed Secrets controller, NAMESPACE/NAME. Default:
+	// the fleet's sealing.controller.
+	Controller string `json:"controller,omitempty" jsonschema:"pattern=^[a-z0-9]([a-z0-9-]*[a-z0-9])?/[a-z0-9]([a-z0-9-]*[a-z0-9])?$,example=sealed-secrets/sealed-secrets"`
 }
 
 // Sealing says with which certificate secrets are sealed, and which signatures count.
@@ -505,6 +508,10 @@ type Sealing struct {
 	// MaxAge is how old a sealed value may grow before it is sealed anew with a
 	// renewed certificate, as a Go duration, with days: 30d. Default: 720h.
 	MaxAge string `json:"maxAge,omitempty" jsonschema:"minLength=1,default=720h"`
+	// Controller is the Service of the Sealed Secrets controller, NAMESPACE/NAME, which
+	// `kasou lock --certificate` and `kasou drift --live` ask for its certificate. Default:
+	// sealed-secrets-controller or sealed-secrets in the namespace kube-system.
+	Controller string `json:"controller,omitempty" jsonschema:"pattern=^[a-z0-9]([a-z0-9-]*[a-z0-9])?/[a-z0-9]([a-z0-9-]*[a-z0-9])?$,example=sealed-secrets/sealed-secrets"`
 	// PublicKey is the public half of KASOU_SEAL_KEY, as `kasou lock --seal-key`
 	// shows it: what is sealed counts only with a signature of that key. While
 	// one key replaces another there are two, joined by a comma.

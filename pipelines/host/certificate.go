@@ -29,16 +29,17 @@ type NoControllerError struct {
 }
 
 func (e *NoControllerError) Error() string {
-	return fmt.Sprintf("there is no Sealed Secrets controller at the Service %s in namespace %s: name its Service, or give its certificate as a file or an https URL",
+	return fmt.Sprintf("there is no Sealed Secrets controller at the Service %s in namespace %s: write its Service into sealing.controller of fleet.yaml, NAMESPACE/NAME, or give its certificate as a file or an https URL",
 		strings.Join(e.Names, " or "), e.Namespace)
 }
 
 // SealingCertificate returns what the Sealed Secrets controller serves as its
 // certificate, through the API server's proxy, as kubeseal --fetch-cert does.
-// It is not checked: that is seal's to do. Where name is empty both usual names
-// are tried; an empty namespace means kube-system. The errors are a
+// It is not checked: that is seal's to do. controller is its Service, NAMESPACE/NAME; where
+// it is empty both usual names are tried in kube-system. The errors are a
 // *NoControllerError, and those of a host that cannot be asked.
-func SealingCertificate(ctx context.Context, h *Host, namespace, name string) ([]byte, error) {
+func SealingCertificate(ctx context.Context, h *Host, controller string) ([]byte, error) {
+	namespace, name, _ := strings.Cut(controller, "/")
 	namespace = cmp.Or(namespace, DefaultControllerNamespace)
 	names := []string{name}
 	if name == "" {

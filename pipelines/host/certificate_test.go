@@ -32,15 +32,17 @@ func TestSealingCertificate(t *testing.T) {
 		{"a port without a name", map[string]http.HandlerFunc{proxied("http:sealed-secrets-controller:"): good}, "", "", "", 1},
 		{"a port called http", map[string]http.HandlerFunc{proxied("http:sealed-secrets-controller:"): noPort, proxied("http:sealed-secrets-controller:http"): good}, "", "", "", 2},
 		{"the chart's name", map[string]http.HandlerFunc{proxied("http:sealed-secrets:"): noPort, proxied("http:sealed-secrets:http"): good}, "", "", "", 3},
-		{"a name of one's own", map[string]http.HandlerFunc{proxied("http:mine:"): good}, "mine", "", "", 1},
+		{"a name of one's own", map[string]http.HandlerFunc{proxied("http:mine:"): good}, "kube-system/mine", "", "", 1},
+		{"a namespace of its own", map[string]http.HandlerFunc{"GET /api/v1/namespaces/sealing/services/http:mine:/proxy/v1/cert.pem": good}, "sealing/mine", "", "", 1},
+		{"none there", nil, "sealing/mine", "no controller", "at the Service mine in namespace sealing: write its Service into sealing.controller of fleet.yaml", 1},
 		{"none", nil, "", "no controller", "sealed-secrets-controller or sealed-secrets in namespace kube-system", 2},
-		{"no pod runs", map[string]http.HandlerFunc{proxied("http:mine:"): noPort, proxied("http:mine:http"): noPort}, "mine", "unreachable", "no endpoints", 2},
+		{"no pod runs", map[string]http.HandlerFunc{proxied("http:mine:"): noPort, proxied("http:mine:http"): noPort}, "kube-system/mine", "unreachable", "no endpoints", 2},
 		{"forbidden", map[string]http.HandlerFunc{proxied("http:sealed-secrets-controller:"): forbidden("services")}, "", "forbidden", `["http:sealed-secrets-controller:", "http:sealed-secrets-controller:http"]`, 1},
-		{"without end", map[string]http.HandlerFunc{proxied("http:mine:"): text(http.StatusOK, strings.Repeat("x", maximumCertificate+1))}, "mine", "unreachable", "too long", 1},
+		{"without end", map[string]http.HandlerFunc{proxied("http:mine:"): text(http.StatusOK, strings.Repeat("x", maximumCertificate+1))}, "kube-system/mine", "unreachable", "too long", 1},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s := serve(t, test.answers)
-			got, err := SealingCertificate(background(t), opened(t, s, Options{}), "", test.controller)
+			got, err := SealingCertificate(background(t), opened(t, s, Options{}), test.controller)
 			if kindOf(err) != test.kind || err == nil && string(got) != certificate {
 				t.Fatalf("%q, error %v", got, err)
 			}

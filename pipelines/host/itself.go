@@ -1,6 +1,7 @@
 package host
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"crypto/x509"
@@ -16,6 +17,22 @@ import (
 // httpsPort is the one that the Service kubernetes listens at, whatever the API
 // server's own is.
 const httpsPort = "443"
+
+// HasAsOwn reports whether a kubeconfig with the server and the certificate authority, in
+// PEM, is of the host itself: both are those by which kasou asks it. An empty server is one
+// that Argo CD cannot dial, such as a loopback address. It makes no request.
+func (h *Host) HasAsOwn(server string, ca []byte) bool {
+	config := *h.config
+	if rest.LoadTLSFiles(&config) != nil || len(config.CAData) == 0 {
+		return false
+	}
+	asked, err := url.Parse(server)
+	own, errOwn := url.Parse(config.Host)
+	if err != nil || errOwn != nil || !bytes.Equal(bytes.TrimSpace(config.CAData), bytes.TrimSpace(ca)) {
+		return false
+	}
+	return server == "" || strings.EqualFold(asked.Hostname(), own.Hostname()) && cmp.Or(asked.Port(), httpsPort) == cmp.Or(own.Port(), httpsPort)
+}
 
 // IsItself reports whether an https URL leads to the host's own API server: to the
 // address that the kubeconfig has, or to a name or an address in the certificate

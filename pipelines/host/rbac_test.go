@@ -115,7 +115,7 @@ func hostOf(t *testing.T, grants []grant, used map[int]bool) *Host {
 func everything(t *testing.T, h *Host) (State, []error) {
 	_, first := ServiceCIDRs(background(t), h)
 	kubeconfig, second := ReadKubeconfig(background(t), h, KubeconfigRequest{Namespace: "development", Name: "development", Exec: true})
-	_, third := SealingCertificate(background(t), h, "", "")
+	_, third := SealingCertificate(background(t), h, "")
 	var forbidden []error
 	for _, err := range []error{first, second, kubeconfig.Exec, third} {
 		if kindOf(err) == "forbidden" {

@@ -87,7 +87,7 @@ func pinnedFrom(ctx context.Context, r *workspace.Workspace, named fleet.Certifi
 	if err != nil {
 		return nil, "", r.Hosts.By(asked, err)
 	}
-	data, err := host.SealingCertificate(ctx, h, "", "")
+	data, err := host.SealingCertificate(ctx, h, named.Controller)
 	return data, "the Sealed Secrets controller of " + asked.Title, r.Hosts.By(asked, err)
 }
 

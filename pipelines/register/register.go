@@ -76,6 +76,12 @@ func (r Registrar) Cluster(ctx context.Context, c fleet.Cluster, from Source) (o
 	if !keep(found, r.Hosts.By(at, at.Note(err))) || cred == nil {
 		return o
 	}
+	if h, err := at.Open(); err == nil && h.HasAsOwn(cred.Server, cred.CAData) {
+		keep(finding.List{c.Finding(finding.Error, RuleHostServer, []string{"metadata", "name"},
+			"the kubeconfig is the host cluster's own: Argo CD would get the rights on the host that are in it",
+			"Give that of the virtual cluster: vcluster connect "+c.Name+" --print.")}, nil)
+		return o
+	}
 	lock, found, err := tree.ReadLock(r.Disk, c.Name)
 	if !keep(found, err) {
 		return o

@@ -86,6 +86,23 @@ d: error: it is gone [gone]
 	}
 }
 
+// A line that the build has mended is not shown as the one at fault; in a dry run it is.
+func TestAMendedLineIsNotShown(t *testing.T) {
+	for _, dry := range []bool{false, true} {
+		r := &Report{Command: "build", DryRun: dry,
+			Clusters: []Cluster{{Name: "one", Status: Changed, Changes: []Change{{Path: "a.yaml", Kind: "update"}}}},
+			Findings: finding.List{{File: "a.yaml", Line: 1, Column: 1, Cluster: "one", Rule: "edited", Severity: finding.Warning, Message: "it was edited"}},
+		}
+		var got bytes.Buffer
+		if err := Write(&got, r, Options{Source: func(string) ([]byte, error) { return []byte("the line"), nil }}); err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(got.String(), "the line") != dry {
+			t.Errorf("dry run %v:\n%s", dry, got.String())
+		}
+	}
+}
+
 // What changes alike is shown once, with three names; with -v, and byte for byte, each
 // cluster stands alone.
 func TestChangedAlikeIsShownOnce(t *testing.T) {

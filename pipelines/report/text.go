@@ -32,11 +32,27 @@ type textWriter struct {
 	text func(file string) []byte
 	// rows of drift, by the findings that they say more about.
 	rows map[finding.Finding]Row
+	// written are the files that the run has changed since it found anything in them.
+	written map[string]bool
+}
+
+// written returns the paths of the files that the run wrote.
+func (r *Report) written() map[string]bool {
+	files := map[string]bool{}
+	if r.DryRun || r.Command != "build" {
+		return files
+	}
+	for _, c := range r.Clusters {
+		for _, change := range c.Changes {
+			files[change.Path] = true
+		}
+	}
+	return files
 }
 
 func writeText(w io.Writer, r *Report, o Options) error {
 	t := &textWriter{Writer: bufio.NewWriter(w), options: o, sources: map[string][]string{}, text: r.Text}
-	t.rows = r.rowsByFinding()
+	t.rows, t.written = r.rowsByFinding(), r.written()
 	shown, hidden := quiet(r.Findings, o.Verbose)
 	likes := slices.DeleteFunc(t.likes(shown), func(l Like) bool {
 		return r.Command == "plan" && l.Rule == PlanRule || r.Command == "upgrade" && l.Rule == newerChart
@@ -162,10 +178,11 @@ func (t *textWriter) unfinished(all []Unfinished) {
 }
 
 // sourceLine shows the line at fault with a caret below it, where the file can
-// be read and the line is short enough to help. A note is of no fault.
+// be read and the line is short enough to help. A note is of no fault, and in a file that
+// the run has written meanwhile the line is no longer at fault.
 func (t *textWriter) sourceLine(f finding.Finding) {
 	line, ok := t.line(f.File, f.Line)
-	if !ok || f.Severity == finding.Note || f.Column < 1 || f.Column > len(line)+1 || len(line) > 160 {
+	if !ok || t.written[f.File] || f.Severity == finding.Note || f.Column < 1 || f.Column > len(line)+1 || len(line) > 160 {
 		return
 	}
 	number := fmt.Sprintf("%5d | ", f.Line)

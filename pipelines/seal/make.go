@@ -26,7 +26,7 @@ func missing(j *job) *finding.Finding {
 			of, where = fleet.HostTitle(j.request.Cluster.Spec.Host), strings.Join(at, ".")
 		}
 		f.Message = fmt.Sprintf("Secret %s/%s would be written unsealed: %s has no sealing certificate", j.want.namespace, j.want.name, of)
-		f.Hint = "Write `sealing: {certificate: sealed-secrets.crt}` under " + where + " in fleet.yaml, and run `kasou lock --certificate`, which asks the host's controller."
+		f.Hint = "Write `sealing: {certificate: sealed-secrets.crt}` under " + where + " in fleet.yaml, and run `kasou lock --certificate`, which asks the host's controller, or `kasou lock --certificate FILE` with one that you have."
 	case j.request.Entropy == Guessable && j.sealer.options.Key == nil:
 		f.Rule = RuleKeyNeeded
 		f.Message = fmt.Sprintf("Secret %s/%s holds values that can be guessed, and there is no %s", j.want.namespace, j.want.name, KeyEnv)

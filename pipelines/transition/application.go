@@ -21,7 +21,7 @@ type Application struct {
 
 // applicationChanges: how Argo CD deploys the cluster becomes another way. A side without
 // an Application, as of a commit that lacks the file, says nothing.
-func applicationChanges(was, now Application) []Change {
+func applicationChanges(cluster string, was, now Application) []Change {
 	if was.Source == "" || now.Source == "" {
 		return nil
 	}
@@ -48,7 +48,7 @@ func applicationChanges(was, now Application) []Change {
 		if now.Cascade {
 			message = "it retires: once its spec is gone, Argo CD prunes the Application, and deletes the virtual cluster with its data"
 		}
-		add(Unguarded, ByRetire, "", "", message, "Run kasou retire NAME to see what is left to do.")
+		add(Unguarded, ByRetire, "", "", message, "Run kasou retire "+cluster+" to see what is left to do.")
 	}
 	if was.Automated && !now.Automated {
 		add(Ignored, ByArgoCD, "", "", "Argo CD no longer syncs it without a person, this change included", "")

@@ -132,7 +132,7 @@ func (c Change) Refused() bool { return c.Name != "" }
 // where nothing that is deployed changes.
 func Compare(before, after Side) []Change {
 	if all := elsewhere(before, after); len(all) > 0 {
-		return append(all, applicationChanges(before.Application, after.Application)...)
+		return append(all, applicationChanges(after.Name, before.Application, after.Application)...)
 	}
 	var all []Change
 	all = append(all, chartChanges(before, after)...)
@@ -147,7 +147,7 @@ func Compare(before, after Side) []Change {
 	all = append(all, objectChanges(before, after)...)
 	all = append(all, endpointChanges(before, after)...)
 	all = append(all, credentialChanges(before, after)...)
-	all = append(all, applicationChanges(before.Application, after.Application)...)
+	all = append(all, applicationChanges(after.Name, before.Application, after.Application)...)
 	if before.Host != after.Host && before.Host != "" && after.SameHost {
 		all = append(all, Change{Effect: Applied, From: before.Host, To: after.Host, About: ByHost,
 			Message: fmt.Sprintf("Argo CD deploys it to %s in place of %s, which is the same cluster", after.Host, before.Host)})
