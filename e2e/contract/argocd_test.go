@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -50,7 +51,9 @@ type host struct {
 	// unsealing is what the Sealed Secrets controller does of itself, after each
 	// apply of a SealedSecret; nil where it is down.
 	unsealing func(*unstructured.Unstructured)
-	config    *rest.Config
+	// refusing has the kinds whose updates the API server does not take.
+	refusing map[string]bool
+	config   *rest.Config
 }
 
 func newHost(t *testing.T) *host {
@@ -115,6 +118,9 @@ func (p operations) ApplyResource(_ context.Context, o *unstructured.Unstructure
 	defer h.mu.Unlock()
 	key := keyOf(o)
 	before := h.objects[key]
+	if before != nil && h.refusing[o.GetKind()] {
+		return "", errors.New("is invalid: updates to this field are forbidden")
+	}
 	after := o.DeepCopy()
 	after.SetUID(types.UID(key.String()))
 	after.SetGeneration(1)

@@ -273,6 +273,40 @@ func TestAChangedConfiguration(t *testing.T) {
 	}
 }
 
+// Where the API server refuses the StatefulSet, the new configuration is on the host
+// already; a revert, or the next step, brings both together.
+func TestAStepThatStopsHalfWay(t *testing.T) {
+	const chart = "vcluster-0.24.1.tgz"
+	if _, err := os.Stat(filepath.Join(upstreamCharts(), chart)); err != nil {
+		t.Skipf("SKIPPED: %v", err)
+	}
+	r, h := newRepository(t), newHost(t)
+	r.cluster(t, "one", chart, "")
+	r.run(t, "build")
+	mustSucceed(t, h.sync(t, r.app(t, "one")))
+	configuration := func() string { return fmt.Sprint(h.find("SealedSecret", "vc-config-one").Object["spec"]) }
+	sealed, hash := configuration(), configHash(h)
+	h.done()
+
+	h.refusing = map[string]bool{"StatefulSet": true}
+	r.cluster(t, "one", chart, "  values: {controlPlane: {statefulSet: {scheduling: {podManagementPolicy: OrderedReady}}}}\n")
+	r.run(t, "build")
+	if o := h.sync(t, r.app(t, "one")); o.phase != common.OperationFailed {
+		t.Errorf("the sync is %s: %s", o.phase, o.message)
+	}
+	if configuration() == sealed || configHash(h) != hash {
+		t.Errorf("not half-way: %v", h.log)
+	}
+
+	h.refusing = nil // a person deleted it, or the next commit takes the change back
+	r.cluster(t, "one", chart, "")
+	r.run(t, "build")
+	mustSucceed(t, h.sync(t, r.app(t, "one")))
+	if configHash(h) != hash {
+		t.Error("the StatefulSet is not what it was")
+	}
+}
+
 // configHash returns the pod's annotations in the StatefulSet, a hash of the
 // configuration among them.
 func configHash(h *host) string {
