@@ -116,6 +116,30 @@ func TestAnExtraOfTwoClustersInOneNamespace(t *testing.T) {
 	fleettest.MustPass(t, pipe(t, pipelines.Build, builder), nil)
 }
 
+// What a cluster claims counts where it is not built again, because only another one changed.
+func TestClaimsOfAClusterThatDoesNotChange(t *testing.T) {
+	repo, builder, _, _ := signed(t)
+	const settings = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, namespace: monitoring}\n"
+	const allowed = "  allow: [{kind: ConfigMap, namespace: monitoring}]\n"
+	const route = "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: web}\nspec: {defaultBackend: {service: {name: web, port: {number: 80}}}, rules: [{host: two.example.com}]}\n"
+	for _, cluster := range []string{"three", "two"} {
+		repo.Write(t, "charts/"+cluster+"/Chart.yaml", []byte("apiVersion: v2\nname: "+cluster+"\nversion: 1.0.0\n"))
+		repo.Write(t, "charts/"+cluster+"/templates/a.yaml", []byte("apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: \"{{ .Release.Name }}\"}\n"))
+		repo.Cluster(t, cluster, "  chart: {path: charts/"+cluster+"}\n"+allowed)
+	}
+	repo.Write(t, "clusters/three/extra/settings.yaml", []byte(settings))
+	repo.Write(t, "clusters/three/extra/web.yaml", []byte(route))
+	repo.Write(t, "clusters/two/extra/settings.yaml", bytes.Replace([]byte(settings), []byte("name: a"), []byte("name: b"), 1))
+	for range 2 { // the second build skips what the first has built
+		fleettest.MustPass(t, pipe(t, pipelines.Build, builder), nil)
+	}
+	repo.Write(t, "clusters/two/extra/settings.yaml", []byte(settings))
+	r := pipe(t, pipelines.Build, builder)
+	found(t, r, policy.RuleTwice, finding.Error)
+	repo.Cluster(t, "two", "  chart: {path: charts/two}\n  server: https://two.example.com\n  ingress: {enabled: true, host: two.example.com}\n"+allowed)
+	found(t, pipe(t, pipelines.Build, builder), policy.RuleHost, finding.Error)
+}
+
 // A sparse checkout without a cluster is no order to remove it.
 func TestASparseCheckout(t *testing.T) {
 	repo, builder, checker, _ := signed(t)

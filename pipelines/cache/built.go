@@ -41,6 +41,10 @@ type Entry struct {
 	Digest string `json:"digest"`
 	// Sealed says that there is something sealed among its files.
 	Sealed bool `json:"sealed,omitempty"`
+	// Outside are its objects that other clusters could bring, too, and Hosts the DNS
+	// names that they have routed.
+	Outside []manifest.Claim `json:"outside,omitempty"`
+	Hosts   []string         `json:"hosts,omitempty"`
 	// Findings are what the stages said of it, and Text the digest of the files
 	// that they point into; empty where they said nothing.
 	Findings finding.List `json:"findings,omitempty"`

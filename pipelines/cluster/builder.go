@@ -12,6 +12,7 @@ import (
 	"kasou/pipelines/cache"
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
+	"kasou/pipelines/manifest"
 	"kasou/pipelines/policy"
 	"kasou/pipelines/report"
 	"kasou/pipelines/tree"
@@ -72,6 +73,9 @@ type Built struct {
 	source, inputs string
 	// sealed says that there is something sealed among the files.
 	sealed bool
+	// outside and hosts are what policy says that others could have, too.
+	outside []manifest.Claim
+	hosts   []string
 	// lasting says that the files stay as they are until an input changes.
 	lasting bool
 }

@@ -356,6 +356,7 @@ func (b batch) admit(_ context.Context, w *work) (finding.List, error) {
 		request.ClusterScoped = append(request.ClusterScoped, policy.ParseKind(kind))
 	}
 	result := policy.Check(request)
+	w.outside, w.hosts = result.Outside, result.Hosts
 	b.outside.Put(w.cluster, result.Outside)
 	w.clusterScoped = []string{"Namespace"} // kasou's own, or that of CreateNamespace
 	for _, kind := range result.ClusterScoped {

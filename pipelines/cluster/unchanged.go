@@ -79,6 +79,9 @@ func (b *Builder) unchanged(w *work) (finding.List, bool) {
 	if !ok || known.Digest != b.built.Digest(w.lock, b.onHosts[w.cluster.Spec.Host]) || len(known.Findings) > 0 && known.Text != w.cluster.TextDigest() {
 		return nil, false
 	}
+	if slices.ContainsFunc(known.Hosts, func(host string) bool { return b.doors.Of(host, w.cluster.Name) != "" }) {
+		return nil, false // by now another cluster is reached there
+	}
 	source := w.sourceDigest()
 	if source != known.Source {
 		// Other texts may mean the same.
@@ -97,6 +100,7 @@ func (b *Builder) unchanged(w *work) (finding.List, bool) {
 	if known.Sealed {
 		b.sealed.Store(true)
 	}
+	b.outside.Put(w.cluster, known.Outside)
 	return known.Findings, true
 }
 
@@ -111,7 +115,7 @@ func (b *Builder) keepBuilt(c fleet.Cluster, w *Built) {
 	if err != nil || lock == nil || len(findings) > 0 || lock.Inputs != w.inputs {
 		return
 	}
-	e := cache.Entry{Source: w.source, Digest: b.built.Digest(lock, b.onHosts[c.Spec.Host]), Findings: w.Findings, Sealed: w.sealed}
+	e := cache.Entry{Source: w.source, Digest: b.built.Digest(lock, b.onHosts[c.Spec.Host]), Findings: w.Findings, Sealed: w.sealed, Outside: w.outside, Hosts: w.hosts}
 	if len(e.Findings) > 0 {
 		e.Text = c.TextDigest()
 	}

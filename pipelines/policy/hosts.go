@@ -29,12 +29,22 @@ func DoorsOf(clusters []fleet.Cluster) Doors {
 	return doors
 }
 
+// Of returns the cluster whose API server is reached at a name, where that is another than
+// the given one; else empty.
+func (d Doors) Of(host, cluster string) string {
+	if other := d[strings.ToLower(strings.TrimSuffix(host, "."))]; other != cluster {
+		return other
+	}
+	return ""
+}
+
 // hosts refuses an object that claims the name of another cluster's API server: which of
 // the two a client reaches, the controller decides. A wildcard comes behind the name itself.
 func (c *checker) hosts(o Object, kind Kind) {
 	for _, host := range claimed(o.Fields, kind) {
-		other, taken := c.Doors[strings.ToLower(strings.TrimSuffix(host, "."))]
-		if !taken || other == c.Cluster.Name {
+		c.claims = append(c.claims, host)
+		other := c.Doors.Of(host, c.Cluster.Name)
+		if other == "" {
 			continue
 		}
 		c.add(o, RuleHost, fmt.Sprintf("%s claims the name %s, at which the API server of cluster %s is reached", name(o, kind), host, other),
@@ -60,6 +70,10 @@ func claimed(o map[string]any, kind Kind) []string {
 	case kind == Kind{"", "Service"}:
 		hosts = strings.FieldsFunc(manifest.Text(o, "metadata", "annotations", exposure.HostnameAnnotation), func(r rune) bool { return r == ',' || r == ' ' })
 	}
-	slices.Sort(hosts)
-	return slices.Compact(hosts)
+	return sortedOnce(hosts)
+}
+
+func sortedOnce(names []string) []string {
+	slices.Sort(names)
+	return slices.Compact(names)
 }

@@ -12,15 +12,6 @@ import (
 	"kasou/pipelines/manifest"
 )
 
-// Outside is an object that is not in a namespace of the cluster's alone.
-type Outside struct {
-	// Key is the same for two that are one to the API server.
-	Key string
-	// Name is how a finding calls it, and File and Line are where it stands.
-	Name, File string
-	Line       int
-}
-
 // reaches keeps an object that another cluster of the host could bring, too: one without a
 // namespace, of another namespace, or of a shared one.
 func (c *checker) reaches(o Object, kind Kind, clusterScoped bool) {
@@ -34,9 +25,9 @@ func (c *checker) reaches(o Object, kind Kind, clusterScoped bool) {
 	case namespace == c.Cluster.Spec.Namespace && !c.Cluster.Spec.ShareNamespace:
 		return
 	}
-	c.outside = append(c.outside, Outside{
-		Key:  strings.Join([]string{c.Cluster.Spec.Host, kind.String(), namespace, object}, "\x00"),
-		Name: name(o, kind), File: o.File, Line: o.Line,
+	c.outside = append(c.outside, manifest.Claim{
+		Key:   strings.Join([]string{c.Cluster.Spec.Host, kind.String(), namespace, object}, "\x00"),
+		Title: name(o, kind), File: o.File, Line: o.Line,
 	})
 }
 
@@ -49,11 +40,11 @@ type Fleet struct {
 
 type owned struct {
 	cluster string
-	Outside
+	manifest.Claim
 }
 
 // Put enters what a cluster brings.
-func (f *Fleet) Put(c fleet.Cluster, objects []Outside) {
+func (f *Fleet) Put(c fleet.Cluster, objects []manifest.Claim) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.by == nil {
@@ -79,7 +70,7 @@ func (f *Fleet) Twice() finding.List {
 			}
 			findings = append(findings, finding.Finding{
 				File: o.File, Line: o.Line, Cluster: o.cluster, Rule: RuleTwice, Severity: finding.Error,
-				Message: fmt.Sprintf("%s is also of cluster %s (%s:%d): their Applications would undo each other's", o.Name, all[0].cluster, all[0].File, all[0].Line),
+				Message: fmt.Sprintf("%s is also of cluster %s (%s:%d): their Applications would undo each other's", o.Title, all[0].cluster, all[0].File, all[0].Line),
 				Hint:    "Leave it to one of the two, or give each a name of its own.",
 			})
 		}

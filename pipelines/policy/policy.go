@@ -34,7 +34,9 @@ type Result struct {
 	// ClusterScoped are the kinds without a namespace among the objects, sorted.
 	ClusterScoped []Kind
 	// Outside are the objects that another cluster of the host could bring, too.
-	Outside []Outside
+	Outside []manifest.Claim
+	// Hosts are the DNS names that the objects have routed or published, sorted.
+	Hosts []string
 	// Findings name file and line of each breach.
 	Findings finding.List
 }
@@ -54,14 +56,15 @@ func Check(r Request) Result {
 	}
 	slices.SortFunc(c.kinds, func(a, b Kind) int { return cmp.Compare(a.String(), b.String()) })
 	c.findings.Sort()
-	return Result{ClusterScoped: slices.Compact(c.kinds), Outside: c.outside, Findings: c.findings}
+	return Result{ClusterScoped: slices.Compact(c.kinds), Outside: c.outside, Hosts: sortedOnce(c.claims), Findings: c.findings}
 }
 
 type checker struct {
 	Request
 	used     []bool
 	kinds    []Kind
-	outside  []Outside
+	outside  []manifest.Claim
+	claims   []string
 	findings finding.List
 }
 
