@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"kasou/pipelines/history"
 )
 
 // A push is held against the commit that it started from.
@@ -37,25 +39,26 @@ func TestTheCommitBeforeAPush(t *testing.T) {
 func TestTheCommitThatAChangeGoesTo(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "event.json")
 	commit := strings.Repeat("ab", 20)
-	for event, test := range map[string]struct{ content, want string }{
-		"pull_request":        {`{"before": "x", "pull_request": {"base": {"sha": "` + commit + `"}, "head": {"sha": "y"}}}`, commit},
-		"pull_request_target": {`{"pull_request": {"base": {"sha": "` + commit + `"}}}`, commit},
-		"merge_group":         {`{"merge_group": {"head_sha": "y", "base_sha": "` + commit + `"}}`, commit},
-		"push":                {`{"before": "` + commit + `"}`, ""},
-		"schedule":            {`{}`, ""},
+	tip := strings.Repeat("cd", 20)
+	for event, test := range map[string]struct{ content, into, tip string }{
+		"pull_request":        {`{"before": "x", "pull_request": {"base": {"sha": "` + commit + `"}, "head": {"sha": "` + tip + `"}}}`, commit, tip},
+		"pull_request_target": {`{"pull_request": {"base": {"sha": "` + commit + `"}}}`, commit, ""},
+		"merge_group":         {`{"merge_group": {"head_sha": "y", "base_sha": "` + commit + `"}}`, commit, ""},
+		"push":                {`{"before": "` + commit + `"}`, "", ""},
+		"schedule":            {`{}`, "", ""},
 	} {
 		if err := os.WriteFile(file, []byte(test.content), 0o644); err != nil {
 			t.Fatal(err)
 		}
 		env := map[string]string{"GITHUB_EVENT_NAME": event, "GITHUB_EVENT_PATH": file}
 		getenv := func(name string) string { return env[name] }
-		if got, err := mergesInto(getenv); got != test.want || err != nil {
-			t.Errorf("%s: %q, %v", event, got, err)
+		if got, err := merge(getenv); got != (history.Merge{Into: test.into, Tip: test.tip}) || err != nil {
+			t.Errorf("%s: %+v, %v", event, got, err)
 		}
 		if err := os.WriteFile(file, []byte("{"), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := mergesInto(getenv); beforeMerge(event) != (err != nil) {
+		if _, err := merge(getenv); beforeMerge(event) != (err != nil) {
 			t.Errorf("%s without JSON: %v", event, err)
 		}
 	}

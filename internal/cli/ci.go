@@ -162,7 +162,7 @@ func (c *ciCommand) run(cmd *cobra.Command, args []string) error {
 	if s.options.Against, err = before(c.env.Getenv); err != nil {
 		return err
 	}
-	if s.options.MergesInto, err = mergesInto(c.env.Getenv); err != nil {
+	if s.options.Merge, err = merge(c.env.Getenv); err != nil {
 		return err
 	}
 	switch pipeline {

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"strings"
+
+	"kasou/pipelines/history"
 )
 
 // eventOf returns what started the run, by GitHub's names; empty outside of GitHub's
@@ -60,24 +62,28 @@ func before(getenv func(string) string) (string, error) {
 	return commitOrNone(event.Before), err
 }
 
-// mergesInto returns the commit that a pull request, or a group in a merge queue, goes to,
-// as GitHub tells it; empty where it does not, and for another event.
-func mergesInto(getenv func(string) string) (string, error) {
+// merge returns from where to where a pull request, or a group in a merge queue, goes, as
+// GitHub tells it; nothing where it does not, and for another event.
+func merge(getenv func(string) string) (history.Merge, error) {
+	type commit struct {
+		SHA string `json:"sha"`
+	}
 	var event struct {
 		PullRequest struct {
-			Base struct {
-				SHA string `json:"sha"`
-			} `json:"base"`
+			Base commit `json:"base"`
+			Head commit `json:"head"`
 		} `json:"pull_request"`
 		MergeGroup struct {
 			BaseSHA string `json:"base_sha"`
 		} `json:"merge_group"`
 	}
 	if !beforeMerge(getenv("GITHUB_EVENT_NAME")) {
-		return "", nil
+		return history.Merge{}, nil
 	}
 	err := readEvent(getenv, &event)
-	return commitOrNone(cmp.Or(event.PullRequest.Base.SHA, event.MergeGroup.BaseSHA)), err
+	return history.Merge{
+		Into: commitOrNone(cmp.Or(event.PullRequest.Base.SHA, event.MergeGroup.BaseSHA)), Tip: commitOrNone(event.PullRequest.Head.SHA),
+	}, err
 }
 
 // readEvent reads what GitHub tells of the event; nothing where it does not.

@@ -71,7 +71,7 @@ func Open(ctx context.Context, w *workspace.Workspace) (b *Baseline, findings fi
 		}
 		return compared(ctx, w, folder)
 	}
-	base, err := history.Base(ctx, w.Root, history.Start{Against: w.Against, BeforeMerge: w.BeforeMerge, Into: w.MergesInto})
+	base, err := history.Base(ctx, w.Root, history.Start{Against: w.Against, BeforeMerge: w.BeforeMerge, Merge: w.Merge})
 	unknown := finding.Warning
 	if w.BeforeMerge {
 		unknown = finding.Error // HEAD has the change already: nothing would be refused

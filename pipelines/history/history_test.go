@@ -152,6 +152,7 @@ func TestBaseBeforeAMerge(t *testing.T) {
 		return git(t, root, "rev-parse", "HEAD")
 	}
 	into := commit("main")
+	git(t, root, "branch", "moved")
 	git(t, root, "checkout", "-q", "-b", "side")
 	git(t, root, "commit", "-qm", "beside", "--allow-empty")
 	git(t, root, "checkout", "-q", "-b", "change", into)
@@ -160,22 +161,28 @@ func TestBaseBeforeAMerge(t *testing.T) {
 	git(t, root, "branch", "head")
 	git(t, root, "checkout", "-q", "-b", "merged", "main")
 	git(t, root, "merge", "-q", "--no-ff", "-m", "the host's merge", "head")
+	tip := git(t, root, "rev-parse", "head")
+	git(t, root, "checkout", "-q", "moved")
+	commit("of another change")
+	git(t, root, "merge", "-q", "--no-ff", "-s", "ours", "-m", "the host's merge into a branch that has moved", "head")
 	git(t, root, "checkout", "-q", "-b", "squashed", "main")
 	git(t, root, "merge", "-q", "--squash", "head")
 	git(t, root, "commit", "-qm", "the queue's commit")
 	git(t, root, "config", "uploadpack.allowAnySHA1InWant", "true")
 	for _, test := range []struct {
-		name, branch, depth, into, want string
+		name, branch, depth, into, tip, want string
 	}{
-		{"the host's merge", "merged", "", into, "main"},
-		{"two commits of it", "merged", "2", into, "main"},
-		{"and the event tells nothing", "merged", "2", "", "main"},
-		{"one commit of it", "merged", "1", into, ""},
-		{"and no event", "merged", "1", "", ""},
-		{"the branch itself, which ends in a merge", "head", "", into, "main"},
-		{"a squash", "squashed", "", into, "main"},
-		{"one commit of it, squashed", "squashed", "1", into, ""},
-		{"a branch without an event", "squashed", "", "", "changed"},
+		{name: "the host's merge", branch: "merged", into: into, want: "main", tip: tip},
+		{name: "into a branch that has moved", branch: "moved", into: into, want: "of another change", tip: tip},
+		{name: "and the clone ends there", branch: "moved", depth: "2", into: into, want: "of another change", tip: tip},
+		{name: "two commits of it", branch: "merged", depth: "2", into: into, want: "main"},
+		{name: "and the event tells nothing", branch: "merged", depth: "2", want: "main"},
+		{name: "one commit of it", branch: "merged", depth: "1", into: into},
+		{name: "and no event", branch: "merged", depth: "1"},
+		{name: "the branch itself, which ends in a merge", branch: "head", into: into, want: "main", tip: tip},
+		{name: "a squash", branch: "squashed", into: into, want: "main"},
+		{name: "one commit of it, squashed", branch: "squashed", depth: "1", into: into},
+		{name: "a branch without an event", branch: "squashed", want: "changed"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			clone := filepath.Join(t.TempDir(), "clone")
@@ -184,7 +191,7 @@ func TestBaseBeforeAMerge(t *testing.T) {
 				arguments = append(arguments, "--depth", test.depth)
 			}
 			git(t, root, arguments...)
-			base, err := history.Base(t.Context(), clone, history.Start{BeforeMerge: true, Into: test.into})
+			base, err := history.Base(t.Context(), clone, history.Start{BeforeMerge: true, Merge: history.Merge{Into: test.into, Tip: test.tip}})
 			if test.want == "" {
 				if !errors.Is(err, history.ErrNoCommit) {
 					t.Errorf("the error is %v", err)

@@ -38,15 +38,23 @@ type Start struct {
 	// Against names one that a person or a push names; empty where none does.
 	Against string
 	// BeforeMerge says that HEAD is a change that nobody has merged, or the host's own
-	// merge of one, and Into the commit that it goes to, where the event tells.
+	// merge of one, and Merge what the event tells of it.
 	BeforeMerge bool
-	Into        string
+	Merge       Merge
+}
+
+// Merge is one that a person asks for. Either commit is empty where the event does not tell.
+type Merge struct {
+	// Into is the commit that the change goes to, as it was when the event was made: the
+	// branch may have moved since. Tip is the newest commit of the change.
+	Into, Tip string
 }
 
 // Base returns the commit that a change of the working copy at root starts from:
 // where Against names one, the newest that it has in common with HEAD; before a merge,
-// the newest that Into and HEAD have in common, or, where the clone does not have Into,
-// the first parent of the host's merge commit; else HEAD. It is nil outside of a
+// the first parent of the host's merge commit where HEAD is that, and else the newest that
+// Into and HEAD have in common, or the first parent of a merge commit where the clone does
+// not have Into; else HEAD. It is nil outside of a
 // repository and before the first commit. The error is ErrNoCommit where the clone does
 // not have the commit, and an *UnreadError where git does not read the repository.
 func Base(ctx context.Context, root string, start Start) (*Tree, error) {
@@ -65,24 +73,32 @@ func Base(ctx context.Context, root string, start Start) (*Tree, error) {
 		return t, t.since(ctx, start.Against)
 	case !start.BeforeMerge:
 		return t, nil
-	case start.Into != "" && t.has(ctx, start.Into):
-		return t, t.since(ctx, start.Into)
+	case start.Merge.Tip != "" && t.commitOf(ctx, "HEAD^2") == start.Merge.Tip:
+		t.commit = "HEAD^1" // which is newer than Into, where the branch has moved
+		return t, nil
+	case start.Merge.Into != "" && t.has(ctx, start.Merge.Into):
+		return t, t.since(ctx, start.Merge.Into)
 	case t.has(ctx, "HEAD^2"):
 		t.commit = "HEAD^1"
 		return t, nil
-	case start.Into != "":
-		return nil, fmt.Errorf("%s, which the change goes to, %w: fetch more of its history", start.Into, ErrNoCommit)
+	case start.Merge.Into != "":
+		return nil, fmt.Errorf("%s, which the change goes to, %w: fetch more of its history", start.Merge.Into, ErrNoCommit)
 	case t.isCut(ctx):
 		return nil, fmt.Errorf("what HEAD is a merge of %w: fetch more of its history", ErrNoCommit)
 	}
 	return t, nil
 }
 
-// has reports whether the clone has the commit of a name.
-func (t *Tree) has(ctx context.Context, name string) bool {
+// commitOf returns the commit of a name; empty where the clone does not have it.
+func (t *Tree) commitOf(ctx context.Context, name string) string {
 	commit, err := t.git(ctx, "rev-parse", "--verify", "--quiet", "--end-of-options", name+"^{commit}")
-	return err == nil && commit != ""
+	if err != nil {
+		return ""
+	}
+	return commit
 }
+
+func (t *Tree) has(ctx context.Context, name string) bool { return t.commitOf(ctx, name) != "" }
 
 // isCut reports whether the clone ends at HEAD.
 func (t *Tree) isCut(ctx context.Context) bool {
@@ -93,8 +109,8 @@ func (t *Tree) isCut(ctx context.Context) bool {
 // since takes the newest commit that a named one has in common with HEAD, or, in a
 // shallow clone without one, the named one.
 func (t *Tree) since(ctx context.Context, name string) error {
-	commit, err := t.git(ctx, "rev-parse", "--verify", "--quiet", "--end-of-options", name+"^{commit}")
-	if err != nil {
+	commit := t.commitOf(ctx, name)
+	if commit == "" {
 		return fmt.Errorf("%s %w: fetch more of its history", name, ErrNoCommit)
 	}
 	t.commit = commit

@@ -8,6 +8,7 @@ import (
 
 	"kasou/pipelines/chart"
 	"kasou/pipelines/fleet"
+	"kasou/pipelines/history"
 	"kasou/pipelines/host"
 	"kasou/pipelines/report"
 	"kasou/pipelines/toolchain"
@@ -54,9 +55,8 @@ type Options struct {
 	// a rendered Secret without a signature is then a warning, as the build after
 	// the merge signs it.
 	BeforeMerge bool
-	// MergesInto is the commit that such a change goes to; empty where the event does not
-	// tell.
-	MergesInto string
+	// Merge is what the event tells of such a change.
+	Merge history.Merge
 	// Helm renders with another major version of Helm than fleet.yaml names; 0 for
 	// that one.
 	Helm toolchain.HelmMajor
