@@ -61,7 +61,7 @@ func ClusterSecret(f *fleet.Fleet, c fleet.Cluster, cred credential.Credential) 
 	config, err := configOf(cred)
 	if err != nil {
 		// Nothing that it is made of can fail.
-		return nil, append(found, c.Finding(finding.Error, RuleClusterCredential, inName, "its credential cannot be written as JSON", "register it again"))
+		return nil, append(found, c.Finding(finding.Error, RuleClusterCredential, inName, "its credential cannot be written as JSON", "Register it again."))
 	}
 	secret := openSecret(f, c, server)
 	secret.Data["config"] = config

@@ -21,9 +21,9 @@ var (
 // takes any string, dials one without https:// over plain HTTP, and knows two
 // spellings of one server as two clusters.
 func checkServer(c fleet.Cluster) (string, finding.List) {
-	const hint = "write the https URL at which Argo CD reaches the virtual cluster's API server, such as https://dev.k8s.example.com"
+	const hint = "Write the https URL at which Argo CD reaches the virtual cluster's API server, such as https://dev.k8s.example.com."
 	if c.Spec.Server == "" {
-		return "", finding.List{c.Finding(finding.Error, RuleClusterServer, inServer, "it has no server: Argo CD would not know what to dial", hint+", or enable the ingress with a host")}
+		return "", finding.List{c.Finding(finding.Error, RuleClusterServer, inServer, "it has no server: Argo CD would not know what to dial", hint+" Or enable the ingress with a host.")}
 	}
 	server, err := ClusterServer(c)
 	if err != nil {
@@ -32,7 +32,7 @@ func checkServer(c fleet.Cluster) (string, finding.List) {
 	if server != c.Spec.Server {
 		return server, finding.List{c.Finding(finding.Warning, RuleServerSpelling, inServer,
 			fmt.Sprintf("server is written into the cluster Secret as %s", server),
-			"write it so here, and as destination.server of every Application that deploys into the cluster: Argo CD compares the strings")}
+			"Write it so here, and as destination.server of every Application that deploys into the cluster: Argo CD compares the strings.")}
 	}
 	return server, nil
 }
@@ -42,7 +42,7 @@ func checkServer(c fleet.Cluster) (string, finding.List) {
 func checkUnique(f *fleet.Fleet, c fleet.Cluster, server string) finding.List {
 	var found finding.List
 	clash := func(path []string, message string) {
-		found = append(found, c.Finding(finding.Error, RuleClusterDuplicate, path, message+": Argo CD would use the credentials of either", "give each cluster a name and a server of its own"))
+		found = append(found, c.Finding(finding.Error, RuleClusterDuplicate, path, message+": Argo CD would use the credentials of either", "Give each cluster a name and a server of its own."))
 	}
 	if c.Name == inCluster {
 		clash(inName, "in-cluster is Argo CD's name of the cluster that it runs in")
@@ -90,5 +90,5 @@ func checkCredential(c fleet.Cluster, cred credential.Credential) finding.List {
 	if problem == "" {
 		return nil
 	}
-	return finding.List{c.Finding(finding.Error, RuleClusterCredential, inName, "the credential "+problem, "register it with the kubeconfig that vcluster wrote")}
+	return finding.List{c.Finding(finding.Error, RuleClusterCredential, inName, "the credential "+problem, "Register it with the kubeconfig that vcluster wrote.")}
 }

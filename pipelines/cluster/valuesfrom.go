@@ -100,7 +100,7 @@ func (r valueSource) unknown(c fleet.Cluster, i int, found finding.List, err err
 	}
 	return c.Finding(finding.Note, RuleValuesUnknown, valueField(i),
 		"checked without a value of valuesFrom, so the sealed Secrets that it goes into are not compared: "+why,
-		"to have them compared, check where the value and "+seal.KeyEnv+" are")
+		"To have them compared, check where the value and "+seal.KeyEnv+" are.")
 }
 
 // valueOf gets the value of one entry; a finding says what a person can mend.
@@ -113,17 +113,17 @@ func (r valueSource) valueOf(ctx context.Context, c fleet.Cluster, i int) (strin
 	var none *host.NoSecretError
 	switch {
 	case errors.As(err, &none):
-		return refuse(RuleValueMissing, none.Error(), "make the Secret, or correct valuesFrom")
+		return refuse(RuleValueMissing, none.Error(), "Make the Secret, or correct valuesFrom.")
 	case err != nil:
 		return "", nil, err
 	case value == "":
-		return refuse(RuleValueMissing, v.Source()+" is not set, or empty", "set it where kasou runs; in CI, from a secret of the repository")
+		return refuse(RuleValueMissing, v.Source()+" is not set, or empty", "Set it where kasou runs; in CI, from a secret of the repository.")
 	case len(value) < seal.MinimumValue:
-		return refuse(RuleValueUnfit, fmt.Sprintf("%s has fewer than %d bytes: too short to be sure that it stands nowhere else", v.Source(), seal.MinimumValue), "use a longer value")
+		return refuse(RuleValueUnfit, fmt.Sprintf("%s has fewer than %d bytes: too short to be sure that it stands nowhere else", v.Source(), seal.MinimumValue), "Use a longer value.")
 	case !utf8.ValidString(value) || strings.ContainsRune(value, 0):
-		return refuse(RuleValueUnfit, v.Source()+" is not text, which a chart value must be", "encode it, such as in base64, if the chart takes that")
+		return refuse(RuleValueUnfit, v.Source()+" is not text, which a chart value must be", "Encode it, such as in base64, if the chart takes that.")
 	case r.Key == nil:
-		return refuse(seal.RuleKeyNeeded, "valuesFrom needs "+seal.KeyEnv+", which is not set", "make a key with `openssl rand -hex 32`, keep it where CI keeps its secrets, and set it as "+seal.KeyEnv)
+		return refuse(seal.RuleKeyNeeded, "valuesFrom needs "+seal.KeyEnv+", which is not set", "Make a key with `openssl rand -hex 32`, keep it where CI keeps its secrets, and set it as "+seal.KeyEnv+".")
 	}
 	return value, nil, nil
 }
@@ -198,7 +198,7 @@ func (r valueSource) variants(ctx context.Context, h secretValues, release toolc
 	if found.Failed() {
 		return nil, finding.List{h.cluster.Finding(finding.Error, seal.RuleUnsealedValue, []string{"spec", "valuesFrom"},
 			"the chart renders with the values of valuesFrom and not with others of the same form and length: it depends on what they say",
-			"leave the value out of what the chart branches on")}, nil
+			"Leave the value out of what the chart branches on.")}, nil
 	}
 	in := func(rendered manifest.Files) manifest.Set {
 		all := maps.Clone(files)
@@ -272,7 +272,7 @@ func (h secretValues) plain(files manifest.Set) finding.List {
 			if line, stands := search.Line(files[file].Bytes); stands {
 				findings = append(findings, h.cluster.Finding(finding.Error, RuleValuePlain, valueField(i),
 					fmt.Sprintf("the value of %s would stand in %s:%d, where it does not come from valuesFrom", v.Source(), file, line),
-					"git has the value in another place, such as values or the chart: take it out there, and change it, as git's history keeps it"))
+					"Git has the value in another place, such as values or the chart: take it out there, and change it, as git's history keeps it."))
 			}
 		}
 	}

@@ -71,12 +71,12 @@ func (c *checker) add(rule finding.Rule, file string, line, column int, message,
 func (c *checker) read(f manifest.File) {
 	if !slices.Contains([]string{".yaml", ".yml", ".json"}, path.Ext(f.Path)) {
 		c.add(RuleIgnoredFile, f.Path, 1, 1, "Argo CD reads .yaml, .yml and .json files only, so this file would not be deployed",
-			"rename the chart's template so that it ends in .yaml")
+			"Rename the chart's template so that it ends in .yaml.")
 		return
 	}
 	if len(f.Bytes) > maxFile {
 		c.add(RuleTooLarge, f.Path, 1, 1, fmt.Sprintf("the file has %d bytes; %d is the limit", len(f.Bytes), maxFile),
-			"see what the chart or its values put into this file")
+			"See what the chart or its values put into this file.")
 		return
 	}
 	for i := range f.Documents {
@@ -84,7 +84,7 @@ func (c *checker) read(f manifest.File) {
 	}
 }
 
-const syntaxHint = "mend the chart's template, or the values that make it render this"
+const syntaxHint = "Mend the chart's template, or the values that make it render this."
 
 func (c *checker) readDocument(d *manifest.Document) {
 	if d.Divided != nil {
@@ -125,7 +125,7 @@ func (c *checker) readObject(o object) {
 	if field, message := o.malformed(); message != "" {
 		line, column := o.at(field...)
 		c.add(RuleNotAnObject, o.File, line, column, "not a Kubernetes object: "+message,
-			"see what the chart's template renders here")
+			"See what the chart's template renders here.")
 		return
 	}
 	if o.metadata("name") == nil || o.metadata("name") == "" {
@@ -142,10 +142,10 @@ func (c *checker) noName(o object) {
 	line, column := o.at("metadata")
 	switch {
 	case o.metadata("generateName") == nil:
-		c.add(RuleNoName, o.File, line, column, o.Head.Kind+" without metadata.name", "give the object a name")
+		c.add(RuleNoName, o.File, line, column, o.Head.Kind+" without metadata.name", "Give the object a name.")
 	case !o.hook():
 		line, column = o.at("metadata", "generateName")
-		c.add(RuleNoName, o.File, line, column, o.Head.Kind+" with metadata.generateName and without a name: Argo CD gives one to hooks alone", "give the object a name")
+		c.add(RuleNoName, o.File, line, column, o.Head.Kind+" with metadata.generateName and without a name: Argo CD gives one to hooks alone", "Give the object a name.")
 	}
 }
 
@@ -156,7 +156,7 @@ func (c *checker) liveFields(o object) {
 			continue
 		}
 		line, column := o.at("metadata", f.name)
-		c.add(RuleLiveField, o.File, line, column, fmt.Sprintf("%s: metadata.%s is the API server's to write: %s", o.title(), f.name, f.what), "take it out")
+		c.add(RuleLiveField, o.File, line, column, fmt.Sprintf("%s: metadata.%s is the API server's to write: %s", o.title(), f.name, f.what), "Take it out.")
 	}
 }
 
@@ -187,7 +187,7 @@ func (c *checker) duplicates() {
 		firstLine, _ := earlier.at("metadata", "name")
 		c.add(RuleDuplicate, o.File, line, column,
 			fmt.Sprintf("%s is in %s:%d already", o.title(), earlier.File, firstLine),
-			"keep one of the two: Argo CD would apply them in turn")
+			"Keep one of the two: Argo CD would apply them in turn.")
 	}
 }
 
@@ -248,6 +248,6 @@ func (c *checker) problems(o object, result toolchain.Validation) {
 			message = o.title() + ": " + field(p.Path) + ": " + p.Message
 		}
 		c.add(rule, o.File, line, column, message, fmt.Sprintf(
-			"the schema is that of %s %s in Kubernetes %s", o.Head.APIVersion, o.Head.Kind, c.version))
+			"The schema is that of %s %s in Kubernetes %s.", o.Head.APIVersion, o.Head.Kind, c.version))
 	}
 }

@@ -75,8 +75,8 @@ type importer struct {
 
 func (in *importer) reject(message string) {
 	in.problems = append(in.problems, problem{finding.Error, message,
-		"name a JSON schema file, a CustomResourceDefinition in YAML, or a folder of either, from the repo's root; " +
-			"schemas may refer to each other within the folder, and to nothing else"})
+		"Name a JSON schema file, a CustomResourceDefinition in YAML, or a folder of either, from the repo's root; " +
+			"schemas may refer to each other within the folder, and to nothing else."})
 }
 
 var errEnough = errors.New("too much")

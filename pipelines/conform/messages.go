@@ -38,11 +38,11 @@ func unknownKind(o object, version string) (message, hint string) {
 	apiVersion, kind := o.Head.APIVersion, o.Head.Kind
 	if ownGroup(apiVersion, version) {
 		return fmt.Sprintf("Kubernetes %s has no %s %s", version, apiVersion, kind),
-			"take a chart version made for this Kubernetes, or correct spec.host.kubernetesVersion in fleet.yaml"
+			"Take a chart version made for this Kubernetes, or correct spec.host.kubernetesVersion in fleet.yaml."
 	}
 	return fmt.Sprintf("no schema for %s %s", apiVersion, kind),
-		"add it to spec.schemas in fleet.yaml: its CustomResourceDefinition in YAML, a JSON schema file named " +
-			"kind-group-version.json, or a folder of either"
+		"Add it to spec.schemas in fleet.yaml: its CustomResourceDefinition in YAML, a JSON schema file named " +
+			"kind-group-version.json, or a folder of either."
 }
 
 // ownGroup reports whether an API group is Kubernetes' own.

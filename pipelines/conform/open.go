@@ -167,7 +167,7 @@ func choose(version string) (name string, p *problem, err error) {
 		return "", nil, err
 	}
 	oldest, newest := minors[0], minors[len(minors)-1]
-	remedy := fmt.Sprintf("write a version from 1.%d to 1.%d", oldest, newest)
+	remedy := fmt.Sprintf("Write a version from 1.%d to 1.%d.", oldest, newest)
 	m := minorVersion.FindStringSubmatch(version)
 	if m == nil {
 		return "", &problem{finding.Error, fmt.Sprintf("%q is not a Kubernetes version", version), remedy}, nil
@@ -178,7 +178,7 @@ func choose(version string) (name string, p *problem, err error) {
 		return "", nil, fmt.Errorf("the Kubernetes version %q: %w", version, err)
 	case minor > newest:
 		message := fmt.Sprintf("Kubernetes %s is newer than this kasou: its manifests are held against the schemas of 1.%d", version, newest)
-		return "1." + strconv.Itoa(newest), &problem{finding.Note, message, "take a newer kasou when there is one"}, nil
+		return "1." + strconv.Itoa(newest), &problem{finding.Note, message, "Take a newer kasou when there is one."}, nil
 	case !slices.Contains(minors, minor):
 		return "", &problem{finding.Error, fmt.Sprintf("kasou has no schemas for Kubernetes %s", version), remedy}, nil
 	}

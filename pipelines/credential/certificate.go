@@ -32,7 +32,7 @@ func (p *parser) user(u userEntry, into *Credential) {
 	pair := u.CertData != "" || u.KeyData != ""
 	switch {
 	case pair && u.Token != "":
-		p.fail(RuleRefused, "it has a client certificate and a token: which of the two users counts is up to the server", "leave one of them in it")
+		p.fail(RuleRefused, "it has a client certificate and a token: which of the two users counts is up to the server", "Leave one of them in it.")
 	case pair:
 		p.clientPair(u, into)
 	case u.Token != "":
@@ -77,7 +77,7 @@ func (p *parser) validity(what string, notBefore, notAfter time.Time) {
 	case p.now.After(notAfter):
 		p.fail(RuleValidity, what+" expired on "+day(notAfter), freshHint)
 	case p.now.Before(notBefore):
-		p.fail(RuleValidity, what+" is not valid before "+day(notBefore), "check this machine's clock")
+		p.fail(RuleValidity, what+" is not valid before "+day(notBefore), "Check this machine's clock.")
 	case notAfter.Sub(p.now) < expiringSoon:
 		p.warn(RuleExpiring, what+" expires on "+day(notAfter), freshHint)
 	}

@@ -13,7 +13,7 @@ import (
 const (
 	// expiringSoon leaves a month to register again.
 	expiringSoon = 30 * 24 * time.Hour
-	kubeHint     = "give the kubeconfig that vcluster wrote: the key config of the Secret vc-NAME"
+	kubeHint     = "Give the kubeconfig that vcluster wrote: the key config of the Secret vc-NAME."
 	freshHint    = "restart the virtual cluster, which renews its certificates, and register it again"
 )
 
@@ -37,7 +37,7 @@ func Parse(data []byte, now time.Time) (Credential, finding.List) {
 	}
 	c, u, err := k.current()
 	if err != nil {
-		p.fail(RuleContext, err.Error(), "leave one context in it, and name it as current-context: `kubectl config view --minify --flatten` does")
+		p.fail(RuleContext, err.Error(), "Leave one context in it, and name it as current-context: `kubectl config view --minify --flatten` does.")
 		return Credential{}, p.found
 	}
 	p.refuse(c, u)
@@ -72,7 +72,7 @@ func (p *parser) warn(rule finding.Rule, message, hint string) {
 
 // refuse names every field that is there and must not be.
 func (p *parser) refuse(c clusterEntry, u userEntry) {
-	const embed = "embed it: `kubectl config view --minify --flatten` writes the same with the file's content"
+	const embed = "Embed it: `kubectl config view --minify --flatten` writes the same with the file's content."
 	for _, f := range []struct {
 		there              bool
 		field, why, remedy string
@@ -97,7 +97,7 @@ func (p *parser) refuse(c clusterEntry, u userEntry) {
 func (p *parser) serverName(c clusterEntry, into *Credential) {
 	name := strings.ToLower(c.TLSServerName)
 	if name != "" && len(validation.IsDNS1123Subdomain(name)) > 0 && len(validation.IsValidIP(nil, name)) > 0 {
-		p.fail(RuleServerName, "tls-server-name is neither a DNS name nor an IP address", "write the name that stands in the API server's certificate, or take it out")
+		p.fail(RuleServerName, "tls-server-name is neither a DNS name nor an IP address", "Write the name that stands in the API server's certificate, or take it out.")
 		return
 	}
 	into.ServerName = name

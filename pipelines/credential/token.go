@@ -15,7 +15,7 @@ const shortestToken = 22
 func (p *parser) token(token string, into *Credential) {
 	switch {
 	case strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r >= 0x7f }):
-		p.fail(RuleToken, "its token has spaces, line ends or other characters that no token has", "give the token as it is, decoded, on one line")
+		p.fail(RuleToken, "its token has spaces, line ends or other characters that no token has", "Give the token as it is, decoded, on one line.")
 		return
 	case len(token) < shortestToken:
 		p.fail(RuleToken, "its token is too short to be one", kubeHint)

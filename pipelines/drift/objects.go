@@ -246,7 +246,7 @@ func (l *objects) missing(o live.Object, why string) *report.Row {
 	if o.GetKind() == "Namespace" {
 		message += ", nor is what should be in it"
 	}
-	return objectRow(l.cluster.Name, o, RuleLiveMissing, message+why, "argocd app get "+l.cluster.Name+" says why it was not synced, argocd app sync "+l.cluster.Name+" syncs it.")
+	return objectRow(l.cluster.Name, o, RuleLiveMissing, message+why, "See by argocd app get "+l.cluster.Name+" why it was not synced, and sync it by argocd app sync "+l.cluster.Name+".")
 }
 
 // objectError makes rows of what the host said instead of an answer.

@@ -64,7 +64,7 @@ func Read(repo *os.Root, dir string, c fleet.Cluster) (Extras, finding.List, err
 	case err != nil:
 		return Extras{}, nil, fmt.Errorf("read %s: %w", r.folder, err)
 	case !info.IsDir():
-		r.report(r.folder, 0, 0, RuleFile, "it is not a folder", "the cluster's own manifests are files in a folder "+layout.Extra)
+		r.report(r.folder, 0, 0, RuleFile, "it is not a folder", "The cluster's own manifests are files in a folder "+layout.Extra+".")
 		return Extras{}, r.findings, nil
 	}
 	entries, err := fs.ReadDir(repo.FS(), r.folder)
@@ -97,16 +97,16 @@ func (r *reader) entry(e fs.DirEntry) error {
 	name := path.Join(r.folder, e.Name())
 	switch {
 	case e.IsDir():
-		r.report(name, 0, 0, RuleFile, "it is a folder, and kasou reads none below "+layout.Extra, "move its files up")
+		r.report(name, 0, 0, RuleFile, "it is a folder, and kasou reads none below "+layout.Extra, "Move its files up.")
 		return nil
 	case !e.Type().IsRegular():
-		r.report(name, 0, 0, RuleFile, "it is not a regular file", "put a plain file in its place")
+		r.report(name, 0, 0, RuleFile, "it is not a regular file", "Put a plain file in its place.")
 		return nil
 	case !fileName.MatchString(e.Name()):
 		// A note beside the manifests is nobody's mistake.
 		if path.Ext(e.Name()) != ".md" {
 			r.report(name, 0, 0, RuleFile, "kasou does not read a file of this name",
-				"name it in lower case with .yaml at its end, such as network-policy.yaml, or take it out of the folder")
+				"Name it in lower case with .yaml at its end, such as network-policy.yaml, or take it out of the folder.")
 		}
 		return nil
 	}
@@ -115,7 +115,7 @@ func (r *reader) entry(e fs.DirEntry) error {
 		return fmt.Errorf("read %s: %w", name, err)
 	}
 	if info.Size() > maxFile {
-		r.report(name, 0, 0, RuleFile, fmt.Sprintf("it has %d bytes, and %d is the limit", info.Size(), maxFile), "an API server takes no object of that size")
+		r.report(name, 0, 0, RuleFile, fmt.Sprintf("it has %d bytes, and %d is the limit", info.Size(), maxFile), "An API server takes no object of that size.")
 		return nil
 	}
 	data, err := r.repo.ReadFile(filepath.FromSlash(name))
@@ -131,7 +131,7 @@ func (r *reader) entry(e fs.DirEntry) error {
 func (r *reader) read(name string, data []byte) {
 	f := manifest.Parse(manifest.Extra, name, data)
 	if len(f.Documents) == 0 {
-		r.report(name, 1, 1, RuleSyntax, "there is no object in it", "write one, or remove the file")
+		r.report(name, 1, 1, RuleSyntax, "there is no object in it", "Write one, or remove the file.")
 	}
 	for _, d := range f.Documents {
 		r.document(d)
@@ -148,7 +148,7 @@ func (r *reader) document(d manifest.Document) {
 	at, err := position.Parse(d.Bytes, d.Line-1)
 	var syntax *position.SyntaxError
 	if errors.As(err, &syntax) {
-		r.report(name, syntax.Line, 1, RuleSyntax, "not valid YAML: "+syntax.Message, "look at the indentation, quotes and colons of this line and of the one above")
+		r.report(name, syntax.Line, 1, RuleSyntax, "not valid YAML: "+syntax.Message, "Look at the indentation, quotes and colons of this line and of the one above.")
 		return
 	}
 	if err != nil {
@@ -157,24 +157,24 @@ func (r *reader) document(d manifest.Document) {
 	}
 	if twice := at.Duplicates(); len(twice) > 0 {
 		for _, key := range twice {
-			r.report(name, key.Line, key.Column, RuleSyntax, fmt.Sprintf("duplicate key %q", key.Key), fmt.Sprintf("it stands in line %d already: keep one of the two", key.FirstLine))
+			r.report(name, key.Line, key.Column, RuleSyntax, fmt.Sprintf("duplicate key %q", key.Key), fmt.Sprintf("It stands in line %d already: keep one of the two.", key.FirstLine))
 		}
 		return
 	}
 	if d.Object == nil {
-		r.report(name, d.Line, 1, RuleSyntax, "it is not a Kubernetes object", "write apiVersion, kind and metadata.name")
+		r.report(name, d.Line, 1, RuleSyntax, "it is not a Kubernetes object", "Write apiVersion, kind and metadata.name.")
 		return
 	}
 	kind := d.Head.Kind
 	kindLine, column := at.KeyAt("kind")
 	switch {
 	case kind == "" || d.Object["apiVersion"] == nil:
-		r.report(name, d.Line, 1, RuleSyntax, "it has no apiVersion or no kind", "write both")
+		r.report(name, d.Line, 1, RuleSyntax, "it has no apiVersion or no kind", "Write both.")
 	case strings.HasSuffix(kind, "List"):
-		r.report(name, kindLine, column, RuleSyntax, "it is a list of objects", "write each object into a document of its own, with a --- line between them")
+		r.report(name, kindLine, column, RuleSyntax, "it is a list of objects", "Write each object into a document of its own, with a --- line between them.")
 	case kind == "Secret":
 		r.report(name, kindLine, column, RuleSecret, "it holds a Secret in plain text",
-			"seal it with kubeseal for this namespace, and put the SealedSecret here; if it was ever pushed, change what is in it")
+			"Seal it with kubeseal for this namespace, and put the SealedSecret here; if it was ever pushed, change what is in it.")
 	default:
 		d.Line = kindLine
 		r.extras.Objects = append(r.extras.Objects, d)

@@ -19,7 +19,7 @@ func (c claim) place() string { return c.owner.place(c.path) }
 // the later cluster and names the place of the earlier one.
 func checkAcross(f *Fleet, all []*check) {
 	unique(all, "metadata.name", func(k *check) string { return k.name }, func(k *check, other claim) *problem {
-		return fail(RuleDuplicateName, fmt.Sprintf("%s is also the name of the cluster at %s", quoted(k.name), other.place()), "give each cluster a name of its own")
+		return fail(RuleDuplicateName, fmt.Sprintf("%s is also the name of the cluster at %s", quoted(k.name), other.place()), "Give each cluster a name of its own.")
 	})
 	checkHostNames(all)
 	checkServers(f, all)
@@ -68,7 +68,7 @@ func checkServers(f *Fleet, all []*check) {
 		path := k.serverPath()
 		for _, host := range hosts {
 			if host.has(server) {
-				k.report(path, fail(RuleDuplicateServer, verb(path)+server+", which is that of "+HostTitle(host.name)+" itself", "write the virtual cluster's own URL"))
+				k.report(path, fail(RuleDuplicateServer, verb(path)+server+", which is that of "+HostTitle(host.name)+" itself", "Write the virtual cluster's own URL."))
 				break
 			}
 		}
@@ -79,7 +79,7 @@ func checkServers(f *Fleet, all []*check) {
 		}
 		if path == "spec.server" || other.serverPath() == "spec.server" {
 			k.report(path, fail(RuleDuplicateServer, fmt.Sprintf("%s%s, which is also the server of %s (%s)", verb(path), server, other.cluster.Name, other.place(other.serverPath())),
-				"give each cluster a server of its own: Argo CD would use the credentials of either"))
+				"Give each cluster a server of its own: Argo CD would use the credentials of either."))
 		}
 	}
 }
@@ -95,7 +95,7 @@ func checkNamesOfHosts(f *Fleet, all []*check) {
 	}
 	for _, k := range all {
 		if host, taken := hosts[k.name]; taken {
-			k.report("metadata.name", fail(RuleDuplicateName, quoted(k.name)+" is also what Argo CD calls "+HostTitle(host)+" (destination.name in fleet.yaml)", "give the cluster another name"))
+			k.report("metadata.name", fail(RuleDuplicateName, quoted(k.name)+" is also what Argo CD calls "+HostTitle(host)+" (destination.name in fleet.yaml)", "Give the cluster another name."))
 		}
 	}
 }
@@ -140,10 +140,10 @@ func checkNamespaces(all []*check) {
 		switch {
 		case !k.cluster.Spec.ShareNamespace:
 			k.report("spec.namespace", fail(RuleDuplicateNamespace, fmt.Sprintf("%s is also the namespace of %s", quoted(k.cluster.Spec.Namespace), where),
-				"give each cluster a namespace of its own, or write shareNamespace: true in all that share it"))
+				"Give each cluster a namespace of its own, or write shareNamespace: true in all that share it."))
 		case k == group[0]:
 		case !reflect.DeepEqual(k.cluster.Spec.PodSecurity, group[0].cluster.Spec.PodSecurity):
-			k.report("spec.podSecurity", fail(RuleSharedNamespace, "differs from that of "+where+", and they share a namespace", "write the same podSecurity in all that share it"))
+			k.report("spec.podSecurity", fail(RuleSharedNamespace, "differs from that of "+where+", and they share a namespace", "Write the same podSecurity in all that share it."))
 		}
 	}
 }
@@ -173,7 +173,7 @@ func checkSecrets(f *Fleet, all []*check) {
 				continue
 			}
 			k.report("metadata.name", fail(RuleDuplicateSecret, fmt.Sprintf("makes the Secret %s/%s, which %s (%s) makes too", made.namespace, made.name, other.cluster.Name, other.place("metadata.name")),
-				"rename one of the two clusters, or give it a namespace of its own"))
+				"Rename one of the two clusters, or give it a namespace of its own."))
 		}
 	}
 }

@@ -17,7 +17,7 @@ func checkChart(c Chart, report func(string, *problem)) {
 	remote := c.Repository != "" || c.Name != "" || c.Version != ""
 	switch {
 	case c.Path != "" && remote:
-		report("spec.chart", fail(RuleChart, "has a path and a repository, name or version", "keep path, or the other three"))
+		report("spec.chart", fail(RuleChart, "has a path and a repository, name or version", "Keep path, or the other three."))
 	case c.Path != "":
 		report("spec.chart.path", checkPath(c.Path, "the repo's root"))
 	default:
@@ -30,14 +30,14 @@ func checkRemoteChart(c Chart, report func(string, *problem)) {
 		{"repository", c.Repository, "https://charts.loft.sh"}, {"name", c.Name, "vcluster"}, {"version", c.Version, "0.4.3"},
 	} {
 		if field.value == "" {
-			report("spec.chart."+field.name, fail(RuleChart, "is missing", fmt.Sprintf("a chart has repository, name and version, or path: add %s, such as %s", field.name, field.example)))
+			report("spec.chart."+field.name, fail(RuleChart, "is missing", fmt.Sprintf("A chart has repository, name and version, or path: add %s, such as %s.", field.name, field.example)))
 		}
 	}
 	if c.Repository != "" {
 		report("spec.chart.repository", checkChartRepository(c.Repository))
 	}
 	if c.Name != "" && !chartName.MatchString(c.Name) {
-		report("spec.chart.name", fail(RuleChart, quoted(c.Name)+" is not a chart's name", "write the last part alone; what stands before it belongs into repository"))
+		report("spec.chart.name", fail(RuleChart, quoted(c.Name)+" is not a chart's name", "Write the last part alone; what stands before it belongs into repository."))
 	}
 	if c.Version != "" {
 		report("spec.chart.version", checkChartVersion(c.Version))
@@ -48,18 +48,18 @@ func checkChartRepository(repository string) *problem {
 	u, err := url.Parse(repository)
 	switch {
 	case err != nil || u.Host == "":
-		return fail(RuleChart, "is not a URL with a host", "write it as `helm repo add` takes it, or as oci://registry/repository")
+		return fail(RuleChart, "is not a URL with a host", "Write it as `helm repo add` takes it, or as oci://registry/repository.")
 	case u.User != nil:
-		return fail(RuleCredentials, "has credentials in it", "take them out, and change them, as git remembers; kasou reads Helm's and Docker's own configuration (`helm registry login`)")
+		return fail(RuleCredentials, "has credentials in it", "Take them out, and change them, as git remembers; kasou reads Helm's and Docker's own configuration (`helm registry login`).")
 	case u.RawQuery != "" || u.Fragment != "":
-		return fail(RuleChart, "has a query or a fragment", "write the repository's plain URL")
+		return fail(RuleChart, "has a query or a fragment", "Write the repository's plain URL.")
 	}
 	return nil
 }
 
 func checkChartVersion(version string) *problem {
 	if _, err := semver.StrictNewVersion(strings.TrimPrefix(version, "v")); err != nil {
-		return fail(RuleChartVersion, quoted(version)+" is not an exact version", "write all three parts and no range, such as 0.4.3; `kasou lock --upgrade` shows newer ones")
+		return fail(RuleChartVersion, quoted(version)+" is not an exact version", "Write all three parts and no range, such as 0.4.3; `kasou lock --upgrade` shows newer ones.")
 	}
 	return nil
 }
@@ -78,15 +78,15 @@ func checkGitURL(raw string) *problem {
 		return nil
 	}
 	if err != nil || u.Host == "" || strings.ContainsAny(raw, " \t\n") {
-		return fail(RuleRepository, "is not the URL of a git repository", "write it as Argo CD knows it: https://host/path.git, ssh://git@host/path.git or git@host:path.git")
+		return fail(RuleRepository, "is not the URL of a git repository", "Write it as Argo CD knows it: https://host/path.git, ssh://git@host/path.git or git@host:path.git.")
 	}
 	switch u.Scheme {
 	case "https", "http", "ssh":
 	default:
-		return fail(RuleRepository, "begins with "+quoted(u.Scheme)+", which Argo CD does not read", "use https or ssh")
+		return fail(RuleRepository, "begins with "+quoted(u.Scheme)+", which Argo CD does not read", "Use https or ssh.")
 	}
 	if hasSecret(u) {
-		return fail(RuleCredentials, "has credentials in it", "take them out, and change them, as git remembers; give them to Argo CD with `argocd repo add`")
+		return fail(RuleCredentials, "has credentials in it", "Take them out, and change them, as git remembers; give them to Argo CD with `argocd repo add`.")
 	}
 	return nil
 }

@@ -116,9 +116,9 @@ func (k *check) one(fleet FleetSpec) {
 func checkGenerated(project, own string) *problem {
 	switch project {
 	case own:
-		return fail(RuleProject, quoted(project)+" is the project of the app of apps (spec.argocd.name)", "take another name")
+		return fail(RuleProject, quoted(project)+" is the project of the app of apps (spec.argocd.name)", "Take another name.")
 	case DefaultProject:
-		return fail(RuleProject, quoted(project)+" is Argo CD's own project, which its other Applications use", "take another name, such as virtual-clusters")
+		return fail(RuleProject, quoted(project)+" is Argo CD's own project, which its other Applications use", "Take another name, such as virtual-clusters.")
 	}
 	return nil
 }
@@ -127,9 +127,9 @@ func checkProject(project string, allowed []string) *problem {
 	if slices.Contains(allowed, project) {
 		return nil
 	}
-	hint := "use one of " + strings.Join(allowed, ", ") + ", or add it to spec.argocd.projects of fleet.yaml"
+	hint := "Use one of " + strings.Join(allowed, ", ") + ", or add it to spec.argocd.projects of fleet.yaml."
 	if near := Nearest(project, allowed); near != "" {
-		hint = fmt.Sprintf("did you mean %q? Else add it to spec.argocd.projects of fleet.yaml", near)
+		hint = fmt.Sprintf("Did you mean %q? Else add it to spec.argocd.projects of fleet.yaml.", near)
 	}
 	return fail(RuleProject, fmt.Sprintf("%s is not a project that the fleet allows", quoted(project)), hint)
 }
@@ -163,7 +163,7 @@ func checkFleet(spec FleetSpec, report reporter) {
 		case s.Certificate != "":
 			report("spec.sealing.certificate", checkPath(s.Certificate, "the clusters folder"))
 		case spec.ArgoCD.Sealing == nil:
-			report("spec.sealing.certificate", fail(RuleMissingField, "is missing", "add it, such as certificate: sealed-secrets.crt"))
+			report("spec.sealing.certificate", fail(RuleMissingField, "is missing", "Add it, such as certificate: sealed-secrets.crt."))
 		}
 		report("spec.sealing.publicKey", checkPublicKey(s.PublicKey))
 		if s.MaxAge != "" {
@@ -185,9 +185,9 @@ func checkDuration(text string) *problem {
 	d, err := ParseDuration(text)
 	switch {
 	case err != nil:
-		return fail(RuleDuration, quoted(text)+" is not a duration", "write a number with d, h, m or s, such as 30d for thirty days")
+		return fail(RuleDuration, quoted(text)+" is not a duration", "Write a number with d, h, m or s, such as 30d for thirty days.")
 	case d <= 0:
-		return fail(RuleDuration, quoted(text)+" is not above zero", "write how old a sealed value may grow, such as 30d")
+		return fail(RuleDuration, quoted(text)+" is not above zero", "Write how old a sealed value may grow, such as 30d.")
 	}
 	return nil
 }
@@ -200,5 +200,5 @@ func checkImage(image string) *problem {
 	if pinnedImage.MatchString(image) {
 		return nil
 	}
-	return fail(RuleImage, quoted(image)+" is not pinned by a digest", "write NAME@sha256: and the 64 hex digits of the image's digest")
+	return fail(RuleImage, quoted(image)+" is not pinned by a digest", "Write NAME@sha256: and the 64 hex digits of the image's digest.")
 }

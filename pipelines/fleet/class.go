@@ -124,7 +124,7 @@ func checkExtends(spec FleetSpec, name, extended string) *problem {
 	seen := []string{name}
 	for at := extended; at != ""; at = spec.Classes[at].Extends {
 		if slices.Contains(seen, at) {
-			return fail(RuleClass, "leads back to "+quoted(at)+": "+strings.Join(append(seen, at), ", "), "let one of them extend nothing")
+			return fail(RuleClass, "leads back to "+quoted(at)+": "+strings.Join(append(seen, at), ", "), "Let one of them extend nothing.")
 		}
 		seen = append(seen, at)
 	}
@@ -134,9 +134,9 @@ func checkExtends(spec FleetSpec, name, extended string) *problem {
 // noClass is the problem of a class that fleet.yaml does not have.
 func noClass(spec FleetSpec, name string) *problem {
 	known := slices.Sorted(maps.Keys(spec.Classes))
-	hint := "fleet.yaml has no classes: write spec.classes." + name
+	hint := "Write spec.classes." + name + " into fleet.yaml, which has no classes."
 	if len(known) > 0 {
-		hint = "fleet.yaml has " + strings.Join(known, ", ")
+		hint = "Write one of " + choices(known) + "."
 	}
 	return fail(RuleClass, quoted(name)+" is not a class of the fleet", hint)
 }

@@ -38,7 +38,7 @@ func (k *check) argoCDCluster(projects []string) {
 	}
 	k.report(at+"namespaces", checkBoundNamespaces(c.Namespaces))
 	if c.ClusterResources != nil && len(c.Namespaces) == 0 {
-		k.report(at+"clusterResources", warn(RuleClusterNamespaces, "means nothing without namespaces", "remove it, or bind Argo CD to namespaces"))
+		k.report(at+"clusterResources", warn(RuleClusterNamespaces, "means nothing without namespaces", "Remove it, or bind Argo CD to namespaces."))
 	}
 }
 
@@ -47,22 +47,22 @@ func checkLabelPair(name, value string) *problem {
 		return p
 	}
 	if slices.Contains(ownLabels, name) {
-		return fail(RuleClusterMetadata, "is a label that kasou or Argo CD sets", "take another name")
+		return fail(RuleClusterMetadata, "is a label that kasou or Argo CD sets", "Take another name.")
 	}
 	if len(validation.IsValidLabelValue(value)) > 0 {
 		return fail(RuleClusterMetadata, "has the value "+quoted(value)+", which is not that of a label",
-			"use at most 63 letters, digits, hyphens, underscores and dots, with a letter or digit at both ends; anything else can be an annotation")
+			"Use at most 63 letters, digits, hyphens, underscores and dots, with a letter or digit at both ends; anything else can be an annotation.")
 	}
 	return nil
 }
 
 func checkMetadataKey(name string) *problem {
 	if len(validation.IsQualifiedName(name)) > 0 {
-		return fail(RuleClusterMetadata, "is not the name of a label or annotation", "write name or example.com/name, of letters, digits, hyphens, underscores and dots")
+		return fail(RuleClusterMetadata, "is not the name of a label or annotation", "Write name or example.com/name, of letters, digits, hyphens, underscores and dots.")
 	}
 	reserved := func(prefix string) bool { return strings.HasPrefix(name, prefix) }
 	if slices.ContainsFunc(reservedMetadata, reserved) && !slices.Contains(allowedMetadata, name) {
-		return fail(RuleClusterMetadata, "is not for a spec to set: it steers what becomes of the object", "take it out")
+		return fail(RuleClusterMetadata, "is not for a spec to set: it steers what becomes of the object", "Take it out.")
 	}
 	return nil
 }
@@ -71,9 +71,9 @@ func checkBoundNamespaces(namespaces []string) *problem {
 	for i, namespace := range namespaces {
 		switch {
 		case len(validation.IsDNS1123Label(namespace)) > 0:
-			return fail(RuleClusterNamespaces, "has "+quoted(namespace)+", which is not the name of a namespace", "name each namespace in full; there are no patterns")
+			return fail(RuleClusterNamespaces, "has "+quoted(namespace)+", which is not the name of a namespace", "Name each namespace in full; there are no patterns.")
 		case slices.Contains(namespaces[:i], namespace):
-			return fail(RuleClusterNamespaces, "has "+quoted(namespace)+" twice", "leave one of them")
+			return fail(RuleClusterNamespaces, "has "+quoted(namespace)+" twice", "Leave one of them.")
 		}
 	}
 	return nil

@@ -173,18 +173,18 @@ func (k *check) endpoint() {
 		return
 	}
 	if k.own.document.Has("spec", "ingress") && k.own.document.Has("spec", "endpoint", "ingress") {
-		k.report("spec.endpoint.ingress", fail(RuleEndpoint, "stands beside spec.ingress, which is the same", "write all of it into one of the two"))
+		k.report("spec.endpoint.ingress", fail(RuleEndpoint, "stands beside spec.ingress, which is the same", "Write all of it into one of the two."))
 	}
 	for _, p := range e.parts() {
 		k.part(p)
 	}
 	ways := k.cluster.Spec.Ways()
 	if _, on := k.cluster.Spec.Way(ByGateway); on && len(e.Gateway.ParentRefs) == 0 {
-		k.report("spec.endpoint.gateway.parentRefs", fail(RuleEndpoint, "is missing: no Gateway takes the route", "name the Gateway: parentRefs: [{name: NAME, namespace: NAMESPACE}]"))
+		k.report("spec.endpoint.gateway.parentRefs", fail(RuleEndpoint, "is missing: no Gateway takes the route", "Name the Gateway: parentRefs: [{name: NAME, namespace: NAMESPACE}]."))
 	}
 	_, balanced := k.cluster.Spec.Way(ByLoadBalancer)
 	if _, on := k.cluster.Spec.Way(ByNodePort); on && balanced {
-		k.report("spec.endpoint.nodePort", fail(RuleEndpoint, "stands beside loadBalancer: the one Service has one type", "take one of them out, or write enabled: false into it"))
+		k.report("spec.endpoint.nodePort", fail(RuleEndpoint, "stands beside loadBalancer: the one Service has one type", "Take one of them out, or write enabled: false into it."))
 	}
 	if e.Gateway != nil {
 		k.annotations("spec.endpoint.gateway.annotations", e.Gateway.Annotations)
@@ -212,7 +212,7 @@ func (k *check) part(p part) {
 	case p.enabled != nil && !*p.enabled:
 		return
 	case p.host == "" && (p.enabled != nil || k.own.document.Has("spec", "endpoint", p.kind)):
-		k.report(at, fail(RuleEndpoint, "has no host", "add the name under which the API server is to be reached: host: "+k.cluster.Name+".example.com"))
+		k.report(at, fail(RuleEndpoint, "has no host", "Add the name under which the API server is to be reached: host: "+k.cluster.Name+".example.com."))
 		return
 	case p.host == "":
 		return
@@ -226,15 +226,15 @@ func (k *check) part(p part) {
 	}
 	switch {
 	case p.port == 0:
-		k.report(at+".port", fail(RuleEndpoint, "is missing: Argo CD dials one port, and the host would choose any", "write one between 30000 and 32767 that no other Service has: port: 30443"))
+		k.report(at+".port", fail(RuleEndpoint, "is missing: Argo CD dials one port, and the host would choose any", "Write one between 30000 and 32767 that no other Service has: port: 30443."))
 	case p.port < 30000 || p.port > 32767:
-		k.report(at+".port", warn(RuleNodePort, fmt.Sprintf("%d is outside of 30000 to 32767, which API servers take by default (--service-node-port-range)", p.port), "is it in the host's range?"))
+		k.report(at+".port", warn(RuleNodePort, fmt.Sprintf("%d is outside of 30000 to 32767, which API servers take by default (--service-node-port-range)", p.port), "Is it in the host's range?"))
 	}
 }
 
 func (k *check) dns(ways []Way) {
 	if len(ways) == 0 {
-		k.report("spec.endpoint.dns", fail(RuleEndpoint, "has no host to publish: no way in is in use", "write a host beside it, or take it out"))
+		k.report("spec.endpoint.dns", fail(RuleEndpoint, "has no host to publish: no way in is in use", "Write a host beside it, or take it out."))
 	}
 	var addresses, names int
 	for i, target := range k.cluster.Spec.Endpoint.DNS.Targets {
@@ -246,7 +246,7 @@ func (k *check) dns(ways []Way) {
 		k.report(fmt.Sprintf("spec.endpoint.dns.targets.%d", i), checkSubdomain(RuleEndpoint, target))
 	}
 	if names > 1 || names > 0 && addresses > 0 {
-		k.report("spec.endpoint.dns.targets", fail(RuleEndpoint, "has a name beside other targets: a CNAME record has one", "write addresses alone, or one name"))
+		k.report("spec.endpoint.dns.targets", fail(RuleEndpoint, "has a name beside other targets: a CNAME record has one", "Write addresses alone, or one name."))
 	}
 }
 
@@ -259,10 +259,10 @@ func (k *check) ingress() {
 		p := checkDNSName(RuleIngressHost, "an Ingress", in.Host)
 		k.report("spec.ingress.host", p)
 		if p == nil && !*in.Enabled && !stated {
-			k.report("spec.ingress.host", warn(RuleIngressDisabled, "is set, and no Ingress will be made: ingress.enabled is not set", "write enabled: true, or enabled: false to say that this is meant"))
+			k.report("spec.ingress.host", warn(RuleIngressDisabled, "is set, and no Ingress will be made: ingress.enabled is not set", "Write enabled: true, or enabled: false to say that this is meant."))
 		}
 	case *in.Enabled:
-		k.report("spec.ingress.host", fail(RuleIngressHost, "is missing, and ingress.enabled is true", "add the DNS name under which the API server is to be reached: host: "+k.cluster.Name+".example.com"))
+		k.report("spec.ingress.host", fail(RuleIngressHost, "is missing, and ingress.enabled is true", "Add the DNS name under which the API server is to be reached: host: "+k.cluster.Name+".example.com."))
 	}
 }
 
@@ -272,7 +272,7 @@ func checkAddressOrName(host string) *problem {
 		return checkDNSName(RuleEndpoint, "", host)
 	}
 	if _, err := NormalizeServer(Way{Host: host, Port: 443}.URL()); err != nil {
-		return fail(RuleEndpoint, quoted(host)+" makes a server that "+err.Error(), "write the address at which Argo CD reaches the cluster")
+		return fail(RuleEndpoint, quoted(host)+" makes a server that "+err.Error(), "Write the address at which Argo CD reaches the cluster.")
 	}
 	return nil
 }
@@ -292,7 +292,7 @@ func checkHostNames(all []*check) {
 			if w.Kind == ByNodePort {
 				path, at := "spec.endpoint.nodePort.port", nodePort{k.cluster.Spec.Host, w.Port}
 				if other, taken := ports[at]; taken && w.Port != 0 {
-					k.report(path, fail(RuleDuplicateNodePort, fmt.Sprintf("%d is also the node port of %s (%s)", w.Port, other.owner.cluster.Name, other.owner.place(path)), "give each cluster a port of its own: the host's API server refuses the second"))
+					k.report(path, fail(RuleDuplicateNodePort, fmt.Sprintf("%d is also the node port of %s (%s)", w.Port, other.owner.cluster.Name, other.owner.place(path)), "Give each cluster a port of its own: the host's API server refuses the second."))
 				} else {
 					ports[at] = own
 				}
@@ -302,7 +302,7 @@ func checkHostNames(all []*check) {
 			if other, taken := hosts[host]; !taken {
 				hosts[host] = own
 			} else if other.owner != k {
-				k.report(own.path, fail(RuleDuplicateHost, fmt.Sprintf("%s is also the %s host of %s (%s)", quoted(w.Host), kindOf(other.path), other.owner.cluster.Name, other.place()), "give each cluster a host of its own"))
+				k.report(own.path, fail(RuleDuplicateHost, fmt.Sprintf("%s is also the %s host of %s (%s)", quoted(w.Host), kindOf(other.path), other.owner.cluster.Name, other.place()), "Give each cluster a host of its own."))
 			}
 		}
 	}

@@ -20,7 +20,7 @@ func ExampleLoad() {
 	fmt.Println("hint:", findings[0].Hint)
 	// Output:
 	// clusters/a/spec.yaml:6:3: error: unknown field "ingres" [fleet-unknown-field]
-	// hint: did you mean "ingress"?
+	// hint: Did you mean "ingress"?
 }
 
 func ExampleNewSpec() {

@@ -50,10 +50,10 @@ func checkManagers(drift *FleetDrift, report reporter) {
 	for i, m := range drift.Managers {
 		at := fmt.Sprintf("spec.drift.managers.%d", i)
 		if slices.Contains(argoCDManagers, m.Name) {
-			report(at+".name", fail(RuleFieldManager, quoted(m.Name)+" is Argo CD itself", "remove the entry: what Argo CD writes is compared with git"))
+			report(at+".name", fail(RuleFieldManager, quoted(m.Name)+" is Argo CD itself", "Remove the entry: what Argo CD writes is compared with git."))
 		}
 		if len(m.Name) > 128 {
-			report(at+".name", fail(RuleFieldManager, quoted(m.Name)+" is longer than the 128 characters of a field manager's name", "copy it from the drift report, or from metadata.managedFields"))
+			report(at+".name", fail(RuleFieldManager, quoted(m.Name)+" is longer than the 128 characters of a field manager's name", "Copy it from the drift report, or from metadata.managedFields."))
 		}
 		for j, field := range m.Fields {
 			report(fmt.Sprintf("%s.fields.%d", at, j), checkField(field))
@@ -62,13 +62,13 @@ func checkManagers(drift *FleetDrift, report reporter) {
 }
 
 func checkField(field string) *problem {
-	const hint = "write it as a drift report does, such as spec.replicas or metadata.annotations.\"example.com/owner\""
+	const hint = "Write it as a drift report does, such as spec.replicas or metadata.annotations.\"example.com/owner\"."
 	top := strings.FieldsFunc(field, func(r rune) bool { return r == '.' || r == '[' })
 	switch {
 	case !comparedField.MatchString(field):
 		return fail(RuleFieldManager, quoted(field)+" is not the path of a field", hint)
 	case top[0] == "status":
-		return fail(RuleFieldManager, quoted(field)+" is not compared: status is the host's own", "remove the entry")
+		return fail(RuleFieldManager, quoted(field)+" is not compared: status is the host's own", "Remove the entry.")
 	case top[0] == "metadata" && (len(top) < 2 || top[1] != "labels" && top[1] != "annotations"):
 		return fail(RuleFieldManager, quoted(field)+" is not compared: of metadata labels and annotations are", hint)
 	}

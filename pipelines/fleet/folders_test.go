@@ -37,8 +37,8 @@ func TestLoadFolders(t *testing.T) {
 		part  string
 	}{
 		{"nothing in it", map[string]string{"a/README.md": ""}, nil, "clusters/a/spec.yaml: error [fleet-missing-spec]", "kasou new a"},
-		{"ending yml", map[string]string{"a/spec.yml": "", "a/lock.yaml": ""}, nil, "clusters/a/spec.yaml: error [fleet-missing-spec]", "rename spec.yml"},
-		{"other case", map[string]string{"a/Spec.yaml": ""}, nil, "clusters/a/spec.yaml: error [fleet-missing-spec]", "rename Spec.yaml"},
+		{"ending yml", map[string]string{"a/spec.yml": "", "a/lock.yaml": ""}, nil, "clusters/a/spec.yaml: error [fleet-missing-spec]", "Rename spec.yml"},
+		{"other case", map[string]string{"a/Spec.yaml": ""}, nil, "clusters/a/spec.yaml: error [fleet-missing-spec]", "Rename Spec.yaml"},
 		{"two specs", map[string]string{"a/spec.yaml": specOf("a", "{}"), "a/spec.yml": ""}, nil, "clusters/a/spec.yml: warning [fleet-file-name]", "is not read"},
 		{"two fleet files", map[string]string{"fleet.yml": ""}, nil, "clusters/fleet.yml: warning [fleet-file-name]", "is not read"},
 		{"spec in root", map[string]string{"root/spec.yaml": ""}, nil, "clusters/root/spec.yaml: error [fleet-reserved-folder]", "another name"},

@@ -353,7 +353,7 @@ func noHost(fleet FleetSpec, name string) *problem {
 		return fail(RuleHost, "is missing, and fleet.yaml has no single host", hint)
 	}
 	if near := Nearest(name, known); near != "" {
-		hint = fmt.Sprintf("did you mean %q?", near)
+		hint = fmt.Sprintf("Did you mean %q?", near)
 	}
 	return fail(RuleHost, quoted(name)+" is not a host of the fleet", hint)
 }

@@ -104,10 +104,10 @@ func TestHostFindings(t *testing.T) {
 		file, text  string
 	}{
 		"none chosen":           {two, "{}", RuleHost, "a/spec.yaml:5", "Write one of eu-1 or us-1."},
-		"a near name":           {two, "{host: eu1}", RuleHost, "a/spec.yaml:5", `did you mean "eu-1"?`},
+		"a near name":           {two, "{host: eu1}", RuleHost, "a/spec.yaml:5", `Did you mean "eu-1"?`},
 		"a far name":            {two, "{host: asia}", RuleHost, "a/spec.yaml:5", "Write one of eu-1 or us-1."},
 		"a DNS name":            {two, "{host: a.example.com}", RuleHost, "a/spec.yaml:5", "below spec.ingress"},
-		"by defaults":           {two + "  defaults: {host: eu1}\n", "{}", RuleHost, "fleet.yaml:6", `did you mean "eu-1"?`},
+		"by defaults":           {two + "  defaults: {host: eu1}\n", "{}", RuleHost, "fleet.yaml:6", `Did you mean "eu-1"?`},
 		"neither":               {"", "{}", RuleMissingField, "fleet.yaml:", "spec.host is missing"},
 		"no hosts at all":       {"  host: {kubernetesVersion: 1.34.1}\n", "{host: eu-1}", RuleHost, "a/spec.yaml:5", "Write the host into spec.hosts"},
 		"a bad name":            {"  hosts: {EU_1: {kubernetesVersion: 1.34.1}}\n", "{host: EU_1}", RuleHosts, "fleet.yaml:5", "not a DNS label"},
@@ -127,8 +127,8 @@ func TestHostFindings(t *testing.T) {
 		"a range":               {"  hosts: {a: {kubernetesVersion: 1.34.1, serviceCIDR: 10.96.0.0}}\n", "{host: a}", RuleCIDR, "fleet.yaml:5", "not a service range"},
 		"a path":                {"  hosts: {a: {kubernetesVersion: 1.34.1, sealing: {certificate: ../a.crt}}}\n", "{host: a}", RulePath, "fleet.yaml:5", "clusters folder"},
 		"an age":                {"  argocd: {sealing: {certificate: a.crt, maxAge: soon}}\n  host: {kubernetesVersion: 1.34.1}\n", "{}", RuleDuration, "fleet.yaml:5", "not a duration"},
-		"a field":               {"  hosts: {a: {kubernetesversion: 1.34.1}}\n", "{host: a}", RuleUnknownField, "fleet.yaml:5", `did you mean "kubernetesVersion"?`},
-		"a field too high":      {"  hosts: {a: {kubernetesVersion: 1.34.1, server: \"https://x\"}}\n", "{host: a}", RuleUnknownField, "fleet.yaml:5", "it belongs below spec.hosts.a.destination"},
+		"a field":               {"  hosts: {a: {kubernetesversion: 1.34.1}}\n", "{host: a}", RuleUnknownField, "fleet.yaml:5", `Did you mean "kubernetesVersion"?`},
+		"a field too high":      {"  hosts: {a: {kubernetesVersion: 1.34.1, server: \"https://x\"}}\n", "{host: a}", RuleUnknownField, "fleet.yaml:5", "It belongs below spec.hosts.a.destination"},
 		"no version":            {"  hosts: {a: {}}\n", "{host: a}", RuleMissingField, "fleet.yaml:5", "kubernetesVersion is missing"},
 		"nothing":               {"  hosts: {a: }\n", "{host: a}", RuleEmptyValue, "fleet.yaml:5", "is empty"},
 		"no certificate":        {"  host: {kubernetesVersion: 1.34.1}\n  sealing: {maxAge: 3d}\n", "{}", RuleMissingField, "fleet.yaml:6", "sealing.certificate is missing"},

@@ -89,7 +89,7 @@ func (f *Fleet) readElsewhere() finding.List {
 	}
 	return finding.List{f.Finding(finding.Warning, RuleRepository, []string{"spec", "repository", "path"},
 		"spec.repository.path has Argo CD read "+quoted(other)+", and this is "+quoted(f.Dir)+": nothing in "+quoted(other)+" is checked here",
-		"write "+f.Dir+", or leave it out")}
+		"Write "+f.Dir+", or leave it out.")}
 }
 
 // loader walks the clusters folder.
@@ -118,13 +118,13 @@ func (l *loader) fleetFile(entries []fs.DirEntry) *source {
 	if !has(entries, layout.Fleet) {
 		hint := "Run kasou init."
 		if similar != "" {
-			hint = fmt.Sprintf("rename %s to %s", similar, layout.Fleet)
+			hint = fmt.Sprintf("Rename %s to %s.", similar, layout.Fleet)
 		}
 		l.report(finding.Error, RuleMissingFile, layout.Fleet, "there is no "+layout.Fleet, hint)
 		return nil
 	}
 	if similar != "" {
-		l.report(finding.Warning, RuleFileName, similar, fmt.Sprintf("%s is not read: %s is", similar, layout.Fleet), "remove it, or merge it into "+layout.Fleet)
+		l.report(finding.Warning, RuleFileName, similar, fmt.Sprintf("%s is not read: %s is", similar, layout.Fleet), "Remove it, or merge it into "+layout.Fleet+".")
 	}
 	data, ok := l.read(layout.Fleet)
 	if !ok {
@@ -149,7 +149,7 @@ func (l *loader) folders(entries []fs.DirEntry) []*source {
 		lower := strings.ToLower(name)
 		if other, taken := first[lower]; taken {
 			l.report(finding.Error, RuleFolderCase, name, fmt.Sprintf("the folders %s and %s differ in letter case alone", other, name),
-				"rename one: on many machines they are the same folder")
+				"Rename one: on many machines they are the same folder.")
 		}
 		first[lower] = name
 		names = append(names, name)
@@ -183,9 +183,9 @@ func (l *loader) isFolder(e fs.DirEntry) bool {
 		if info, err := l.folder.Stat(e.Name()); err == nil && info.Mode().IsRegular() {
 			return false
 		}
-		l.report(finding.Error, RuleNotRegular, e.Name(), "it is a symbolic link", "put the folder itself here: links differ between machines")
+		l.report(finding.Error, RuleNotRegular, e.Name(), "it is a symbolic link", "Put the folder itself here: links differ between machines.")
 	default:
-		l.report(finding.Error, RuleNotRegular, e.Name(), "it is neither a file nor a folder", "remove it")
+		l.report(finding.Error, RuleNotRegular, e.Name(), "it is neither a file nor a folder", "Remove it.")
 	}
 	return false
 }
@@ -194,7 +194,7 @@ func (l *loader) reservedFolder(folder string) {
 	name := path.Join(folder, layout.Spec)
 	if _, err := l.folder.Lstat(name); err == nil {
 		l.report(finding.Error, RuleReservedFolder, name, folder+"/ holds what kasou writes for Argo CD: no cluster can have that name",
-			"give the cluster another name, and move its folder")
+			"Give the cluster another name, and move its folder.")
 	}
 }
 
@@ -217,14 +217,14 @@ func (l *loader) cluster(name string) *source {
 	file := path.Join(name, layout.Spec)
 	entries, err := l.list(name)
 	if err != nil {
-		l.report(finding.Error, RuleUnreadable, name, "the folder cannot be listed: "+cause(err), "look at its permissions")
+		l.report(finding.Error, RuleUnreadable, name, "the folder cannot be listed: "+cause(err), "Look at its permissions.")
 		return nil
 	}
 	similar := lookalike(entries, layout.Spec)
 	switch {
 	case has(entries, layout.Spec):
 		if similar != "" {
-			l.report(finding.Warning, RuleFileName, path.Join(name, similar), fmt.Sprintf("%s is not read: %s is", similar, layout.Spec), "remove it, or merge it into "+layout.Spec)
+			l.report(finding.Warning, RuleFileName, path.Join(name, similar), fmt.Sprintf("%s is not read: %s is", similar, layout.Spec), "Remove it, or merge it into "+layout.Spec+".")
 		}
 		data, ok := l.read(file)
 		if !ok {
@@ -232,14 +232,14 @@ func (l *loader) cluster(name string) *source {
 		}
 		return parse(path.Join(l.dir, file), name, data, schemaOfSpec())
 	case similar != "":
-		l.report(finding.Error, RuleMissingSpec, file, "there is no "+layout.Spec, fmt.Sprintf("rename %s to %s", similar, layout.Spec))
+		l.report(finding.Error, RuleMissingSpec, file, "there is no "+layout.Spec, fmt.Sprintf("Rename %s to %s.", similar, layout.Spec))
 	case len(entries) == 0:
 		// Git knows no empty folder; one stays where a run was killed.
 	case has(entries, layout.Lock):
 		l.fleet.Retired = append(l.fleet.Retired, name)
 	default:
 		l.report(finding.Error, RuleMissingSpec, file, "there is no "+layout.Spec,
-			fmt.Sprintf("write it with `kasou new %s`, remove the folder, or begin its name with _ if it is not a cluster", name))
+			fmt.Sprintf("Write it with `kasou new %s`, remove the folder, or begin its name with _ if it is not a cluster.", name))
 	}
 	return nil
 }
@@ -264,7 +264,7 @@ func (l *loader) read(name string) ([]byte, bool) {
 	}
 	info, err := l.folder.Lstat(name)
 	if err == nil && !info.Mode().IsRegular() {
-		l.report(finding.Error, RuleNotRegular, name, "it is "+describe(info.Mode()), "put a plain file in its place")
+		l.report(finding.Error, RuleNotRegular, name, "it is "+describe(info.Mode()), "Put a plain file in its place.")
 		return nil, false
 	}
 	var file *os.File
@@ -272,17 +272,17 @@ func (l *loader) read(name string) ([]byte, bool) {
 		file, err = l.folder.Open(name)
 	}
 	if err != nil {
-		l.report(finding.Error, RuleUnreadable, name, "it cannot be read: "+cause(err), "look at its permissions")
+		l.report(finding.Error, RuleUnreadable, name, "it cannot be read: "+cause(err), "Look at its permissions.")
 		return nil, false
 	}
 	defer file.Close()
 	data, err := io.ReadAll(io.LimitReader(file, MaxFileSize+1))
 	switch {
 	case err != nil:
-		l.report(finding.Error, RuleUnreadable, name, "it cannot be read: "+cause(err), "try again, or restore it from git")
+		l.report(finding.Error, RuleUnreadable, name, "it cannot be read: "+cause(err), "Try again, or restore it from git.")
 		return nil, false
 	case len(data) > MaxFileSize:
-		l.report(finding.Error, RuleTooLarge, name, fmt.Sprintf("it is larger than %d bytes", MaxFileSize), "a cluster needs a few lines: is this the right file?")
+		l.report(finding.Error, RuleTooLarge, name, fmt.Sprintf("it is larger than %d bytes", MaxFileSize), "A cluster needs a few lines: is this the right file?")
 		return nil, false
 	}
 	return data, true

@@ -32,25 +32,25 @@ var deviceName = regexp.MustCompile(`^(?i:con|prn|aux|nul|com[1-9]|lpt[1-9])$`)
 // reservedNamespaces belong to Kubernetes.
 var reservedNamespaces = []string{"kube-system", "kube-public", "kube-node-lease", "default"}
 
-const labelHint = "use lower-case letters, digits and hyphens, with a letter or digit at both ends"
+const labelHint = "Use lower-case letters, digits and hyphens, with a letter or digit at both ends."
 
 // checkName checks metadata.name against its folder and against what
 // Kubernetes makes of it.
 func checkName(name, folder, appOfApps string) *problem {
 	switch {
 	case name != folder:
-		return fail(RuleNameMismatch, fmt.Sprintf("is %s, and the folder is %s", quoted(name), quoted(folder)), "make both the same")
+		return fail(RuleNameMismatch, fmt.Sprintf("is %s, and the folder is %s", quoted(name), quoted(folder)), "Make both the same.")
 	case name == layout.Root, name == layout.Bootstrap, name == appOfApps, name == appOfApps+BootstrapEnd:
-		return fail(RuleName, quoted(name)+" is a name that kasou needs for itself", "take another one")
+		return fail(RuleName, quoted(name)+" is a name that kasou needs for itself", "Take another one.")
 	case deviceName.MatchString(name):
-		return fail(RuleName, quoted(name)+" is a device on Windows, where no file or folder can have that name", "take another one: nobody could check the repository out there")
+		return fail(RuleName, quoted(name)+" is a device on Windows, where no file or folder can have that name", "Take another one: nobody could check the repository out there.")
 	case len(name) > MaxNameLength:
 		return fail(RuleNameLength, fmt.Sprintf("has %d characters, and there is room for %d", len(name), MaxNameLength),
-			"shorten it: the pods of a StatefulSet NAME-etcd carry it in a label of 63 characters, with a hash")
+			"Shorten it: the pods of a StatefulSet NAME-etcd carry it in a label of 63 characters, with a hash.")
 	case len(validation.IsDNS1123Label(name)) > 0:
 		return fail(RuleName, quoted(name)+" is not a DNS label", labelHint)
 	case name[0] >= '0' && name[0] <= '9':
-		return warn(RuleName, quoted(name)+" begins with a digit, which many Kubernetes versions refuse in the name of a Service", "begin it with a letter")
+		return warn(RuleName, quoted(name)+" begins with a digit, which many Kubernetes versions refuse in the name of a Service", "Begin it with a letter.")
 	}
 	return nil
 }
@@ -59,16 +59,16 @@ func checkName(name, folder, appOfApps string) *problem {
 func checkReserved(namespace, argocd string) *problem {
 	switch {
 	case slices.Contains(reservedNamespaces, namespace):
-		return fail(RuleReservedNamespace, quoted(namespace)+" belongs to Kubernetes", "take a namespace of the cluster's own: kasou labels it, and deleting the cluster may delete it")
+		return fail(RuleReservedNamespace, quoted(namespace)+" belongs to Kubernetes", "Take a namespace of the cluster's own: kasou labels it, and deleting the cluster may delete it.")
 	case namespace == argocd:
-		return fail(RuleReservedNamespace, quoted(namespace)+" is Argo CD's: whoever runs in it can read every cluster's credentials", "take a namespace of the cluster's own")
+		return fail(RuleReservedNamespace, quoted(namespace)+" is Argo CD's: whoever runs in it can read every cluster's credentials", "Take a namespace of the cluster's own.")
 	}
 	return nil
 }
 
 func checkLabel(rule finding.Rule, value string) *problem {
 	if len(value) > 63 {
-		return fail(rule, fmt.Sprintf("has %d characters, and there is room for 63", len(value)), "shorten it")
+		return fail(rule, fmt.Sprintf("has %d characters, and there is room for 63", len(value)), "Shorten it.")
 	}
 	if len(validation.IsDNS1123Label(value)) > 0 {
 		return fail(rule, quoted(value)+" is not a DNS label", labelHint)
@@ -78,7 +78,7 @@ func checkLabel(rule finding.Rule, value string) *problem {
 
 func checkSubdomain(rule finding.Rule, value string) *problem {
 	if len(validation.IsDNS1123Subdomain(value)) > 0 {
-		return fail(rule, quoted(value)+" is not a name that Kubernetes takes", "use lower-case letters, digits, hyphens and dots")
+		return fail(rule, quoted(value)+" is not a name that Kubernetes takes", "Use lower-case letters, digits, hyphens and dots.")
 	}
 	return nil
 }
@@ -91,11 +91,11 @@ func checkDNSName(rule finding.Rule, what, host string) *problem {
 	switch {
 	case strings.Contains(host, "://"):
 		if strings.Contains(host, "@") {
-			return fail(rule, "is a URL", "write the DNS name alone")
+			return fail(rule, "is a URL", "Write the DNS name alone.")
 		}
-		return refuse("is a URL", "write the DNS name alone, without https://")
+		return refuse("is a URL", "Write the DNS name alone, without https://.")
 	case addressErr == nil:
-		return refuse("is an IP address", what+" needs a DNS name; without one, use another endpoint, or set server")
+		return refuse("is an IP address", "Write a DNS name, which "+what+" needs; without one, use another endpoint, or set server.")
 	case strings.Contains(host, "*"):
 		return refuse("is a wildcard", "write the one name under which this cluster is reached")
 	case strings.Contains(host, ":"):
@@ -103,7 +103,7 @@ func checkDNSName(rule finding.Rule, what, host string) *problem {
 	case strings.HasSuffix(host, "."):
 		return refuse("ends with a dot", "leave the last dot out")
 	case len(validation.IsDNS1123Subdomain(host)) > 0:
-		return refuse("is not a DNS name", "use lower-case letters, digits, hyphens and dots, such as dev.k8s.example.com")
+		return refuse("is not a DNS name", "Use lower-case letters, digits, hyphens and dots, such as dev.k8s.example.com.")
 	}
 	if _, err := NormalizeServer("https://" + host); err != nil {
 		return refuse("makes a server that "+err.Error(), "write the name under which Argo CD reaches the cluster")
@@ -118,13 +118,13 @@ func checkPath(value, base string) *problem {
 	case value == "":
 		return nil
 	case strings.Contains(value, `\`):
-		return fail(RulePath, quoted(value)+" has backslashes", "write it with slashes, on any system")
+		return fail(RulePath, quoted(value)+" has backslashes", "Write it with slashes, on any system.")
 	case path.IsAbs(value) || len(value) > 1 && value[1] == ':':
-		return fail(RulePath, quoted(value)+" is absolute", "write it as seen from "+base)
+		return fail(RulePath, quoted(value)+" is absolute", "Write it as seen from "+base+".")
 	case clean == ".." || strings.HasPrefix(clean, "../"):
-		return fail(RulePath, quoted(value)+" leads out of "+base, "name something below "+base)
+		return fail(RulePath, quoted(value)+" leads out of "+base, "Name something below "+base+".")
 	case strings.Contains(value, "://"):
-		return fail(RulePath, quoted(value)+" is a URL", "write a path as seen from "+base)
+		return fail(RulePath, quoted(value)+" is a URL", "Write a path as seen from "+base+".")
 	}
 	return nil
 }

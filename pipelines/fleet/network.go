@@ -27,24 +27,24 @@ func checkCIDR(value string) *problem {
 	refuse := func(reason, hint string) *problem { return fail(RuleCIDR, quoted(value)+" "+reason, hint) }
 	parts := strings.Split(value, ",")
 	if len(parts) > 2 {
-		return refuse("has more than two ranges", "write at most one for IPv4 and one for IPv6")
+		return refuse("has more than two ranges", "Write at most one for IPv4 and one for IPv6.")
 	}
 	var ranges []netip.Prefix
 	for _, part := range parts {
 		if part != strings.TrimSpace(part) {
-			return refuse("has spaces", "write "+strings.ReplaceAll(value, " ", ""))
+			return refuse("has spaces", "Write "+strings.ReplaceAll(value, " ", "")+".")
 		}
 		prefix, err := netip.ParsePrefix(part)
 		switch {
 		case err != nil || prefix.Addr().Is4In6():
-			return refuse("is not a service range", "write it as 10.96.0.0/16, fd00:10:96::/112 or both joined by a comma, or auto to ask the host")
+			return refuse("is not a service range", "Write it as 10.96.0.0/16, fd00:10:96::/112 or both joined by a comma, or auto to ask the host.")
 		case prefix != prefix.Masked():
-			return refuse("has bits set after its prefix", "write "+prefix.Masked().String())
+			return refuse("has bits set after its prefix", "Write "+prefix.Masked().String()+".")
 		}
 		ranges = append(ranges, prefix)
 	}
 	if len(ranges) == 2 && ranges[0].Addr().Is4() == ranges[1].Addr().Is4() {
-		return refuse("has two ranges of one IP family", "write at most one for IPv4 and one for IPv6")
+		return refuse("has two ranges of one IP family", "Write at most one for IPv4 and one for IPv6.")
 	}
 	for _, r := range ranges {
 		if p := checkCIDRSize(r); p != nil {
@@ -59,16 +59,16 @@ func checkCIDRSize(r netip.Prefix) *problem {
 	all := r.Addr().BitLen()
 	switch bits := all - r.Bits(); {
 	case bits > maxServiceBits:
-		return warn(RuleCIDRSize, fmt.Sprintf("%s is larger than most API servers take", r), fmt.Sprintf("is it the host's real service range? Theirs ends at /%d", all-maxServiceBits))
+		return warn(RuleCIDRSize, fmt.Sprintf("%s is larger than most API servers take", r), fmt.Sprintf("Is it the host's real service range? Theirs ends at /%d.", all-maxServiceBits))
 	case bits < minServiceBits:
-		return warn(RuleCIDRSize, fmt.Sprintf("%s is smaller than an API server takes", r), fmt.Sprintf("is it the host's real service range? Theirs begins at /%d", all-minServiceBits))
+		return warn(RuleCIDRSize, fmt.Sprintf("%s is smaller than an API server takes", r), fmt.Sprintf("Is it the host's real service range? Theirs begins at /%d.", all-minServiceBits))
 	}
 	return nil
 }
 
 func checkServer(server string) *problem {
 	if _, err := NormalizeServer(server); err != nil {
-		return fail(RuleServer, err.Error(), "write the https URL at which Argo CD reaches the API server, such as https://dev.k8s.example.com")
+		return fail(RuleServer, err.Error(), "Write the https URL at which Argo CD reaches the API server, such as https://dev.k8s.example.com.")
 	}
 	return nil
 }
@@ -197,9 +197,9 @@ func checkDestination(destination string) *problem {
 	u, err := url.Parse(destination)
 	switch {
 	case err != nil || u.Scheme != "https" || u.Host == "":
-		return fail(RuleServer, "is not an https:// URL", "write the server as `argocd cluster list` shows it; "+DefaultDestination+" is the cluster that Argo CD runs in")
+		return fail(RuleServer, "is not an https:// URL", "Write the server as `argocd cluster list` shows it; "+DefaultDestination+" is the cluster that Argo CD runs in.")
 	case u.User != nil:
-		return fail(RuleCredentials, "has credentials in it", "take them out: Argo CD keeps them in its cluster Secret")
+		return fail(RuleCredentials, "has credentials in it", "Take them out: Argo CD keeps them in its cluster Secret.")
 	}
 	return nil
 }

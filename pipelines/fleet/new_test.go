@@ -114,12 +114,12 @@ func TestCheckNew(t *testing.T) {
 	}{
 		{single, NewOptions{}, ""},
 		{single, NewOptions{Host: "eu-1"}, `"eu-1" is not a host of the fleet`},
-		{single, NewOptions{Class: "small"}, "fleet.yaml has no classes"},
+		{single, NewOptions{Class: "small"}, "into fleet.yaml, which has no classes"},
 		{several, NewOptions{Host: "eu-1"}, ""},
 		{several, NewOptions{Class: "balanced"}, ""},
 		{several, NewOptions{}, "spec.host is missing, and fleet.yaml has no single host (--host): Write one of eu-1 or us-1."},
 		{several, NewOptions{Class: "port"}, "--host"},
-		{several, NewOptions{Host: "eu-2"}, `did you mean "eu-1"?`},
+		{several, NewOptions{Host: "eu-2"}, `Did you mean "eu-1"?`},
 		{several, NewOptions{Host: "eu-1", Class: "pot"}, `"pot" is not a class`},
 	} {
 		err := tt.fleet.CheckNew(tt.options)

@@ -54,7 +54,7 @@ func (s *Sealing) PublicKeys() []ed25519.PublicKey {
 
 func checkPublicKey(text string) *problem {
 	if _, err := ParsePublicKeys(text); err != nil {
-		return fail(RulePublicKey, err.Error(), "write what `kasou lock --seal-key` shows; several keys are joined by commas, without spaces")
+		return fail(RulePublicKey, err.Error(), "Write what `kasou lock --seal-key` shows; several keys are joined by commas, without spaces.")
 	}
 	return nil
 }

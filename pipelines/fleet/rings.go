@@ -63,14 +63,14 @@ func checkRings(rings []Ring, report reporter) {
 		at := fmt.Sprintf("spec.rings.%d", i)
 		report(at+".name", checkLabel(RuleRing, r.Name))
 		if slices.ContainsFunc(rings[:i], func(other Ring) bool { return other.Name == r.Name }) {
-			report(at+".name", fail(RuleRing, quoted(r.Name)+" is also the name of a ring before it", "give each ring a name of its own"))
+			report(at+".name", fail(RuleRing, quoted(r.Name)+" is also the name of a ring before it", "Give each ring a name of its own."))
 		}
 		if len(r.Clusters) == 0 && i < len(rings)-1 {
-			report(at, fail(RuleRing, "takes all clusters that are left, and is not the last ring", "name its clusters, or move it to the end"))
+			report(at, fail(RuleRing, "takes all clusters that are left, and is not the last ring", "Name its clusters, or move it to the end."))
 		}
 		for j, pattern := range r.Clusters {
 			if _, err := path.Match(pattern, ""); err != nil {
-				report(fmt.Sprintf("%s.clusters.%d", at, j), fail(RuleRing, quoted(pattern)+" is not a pattern", "write names, with * for any characters and ? for one"))
+				report(fmt.Sprintf("%s.clusters.%d", at, j), fail(RuleRing, quoted(pattern)+" is not a pattern", "Write names, with * for any characters and ? for one."))
 			}
 		}
 		if r.Soak != "" {
@@ -83,9 +83,9 @@ func checkSoak(text string, ring int) *problem {
 	d, err := ParseDuration(text)
 	switch {
 	case err != nil || d < 0:
-		return fail(RuleRing, quoted(text)+" is not how long something lasts", "write a number with d, h or m, such as 3d")
+		return fail(RuleRing, quoted(text)+" is not how long something lasts", "Write a number with d, h or m, such as 3d.")
 	case ring == 0 && d > 0:
-		return fail(RuleRing, "is how long the ring before has to be on a version, and there is none before the first", "write it at the ring that is to wait")
+		return fail(RuleRing, "is how long the ring before has to be on a version, and there is none before the first", "Write it at the ring that is to wait.")
 	}
 	return nil
 }
@@ -109,5 +109,5 @@ func (f *Fleet) checkInRings(report reporter) {
 		left, more = left[:3], fmt.Sprintf(" and %d more", n)
 	}
 	report("spec.rings", warn(RuleRing, "take no cluster of the name "+strings.Join(left, ", ")+more+", so kasou upgrade passes over it",
-		"end the list with a ring that has no clusters: it takes all that are left"))
+		"End the list with a ring that has no clusters: it takes all that are left."))
 }

@@ -51,7 +51,7 @@ func parse(file, cluster string, data []byte, s *schema) *source {
 	for _, d := range document.Duplicates() {
 		src.report(d.Line, d.Column, RuleDuplicateKey,
 			fmt.Sprintf("duplicate key %q", d.Key),
-			fmt.Sprintf("it stands in line %d already: keep one of the two", d.FirstLine))
+			fmt.Sprintf("It stands in line %d already: keep one of the two.", d.FirstLine))
 	}
 	content, err := decode(data)
 	if err != nil {
@@ -64,7 +64,7 @@ func parse(file, cluster string, data []byte, s *schema) *source {
 		if cluster != "" {
 			writer = "kasou new " + cluster
 		}
-		src.report(1, 1, RuleEmptyValue, "the file is empty", "it needs apiVersion, kind and spec: remove it, and `"+writer+"` writes one")
+		src.report(1, 1, RuleEmptyValue, "the file is empty", "It needs apiVersion, kind and spec: remove it, and `"+writer+"` writes one.")
 		return src
 	}
 	src.validate(s, content)
@@ -79,7 +79,7 @@ var byteOrderMark = []byte("\ufeff")
 func (src *source) plain(data []byte) ([]byte, bool) {
 	data = bytes.TrimPrefix(data, byteOrderMark)
 	if bytes.HasPrefix(data, []byte("\xff\xfe")) || bytes.HasPrefix(data, []byte("\xfe\xff")) {
-		src.report(1, 1, RuleEncoding, "the file is UTF-16", "save it as UTF-8")
+		src.report(1, 1, RuleEncoding, "the file is UTF-16", "Save it as UTF-8.")
 		return nil, false
 	}
 	for offset := 0; offset < len(data); {
@@ -87,11 +87,11 @@ func (src *source) plain(data []byte) ([]byte, bool) {
 		switch {
 		case r == utf8.RuneError && size == 1:
 			line, column := placeOf(data, offset)
-			src.report(line, column, RuleEncoding, fmt.Sprintf("byte 0x%02x is not UTF-8", data[offset]), "save the file as UTF-8")
+			src.report(line, column, RuleEncoding, fmt.Sprintf("byte 0x%02x is not UTF-8", data[offset]), "Save the file as UTF-8.")
 			return nil, false
 		case unicode.IsControl(r) && !strings.ContainsRune("\t\n\r\u0085", r), r == '\ufeff', r == '\ufffe', r == '\uffff':
 			line, column := placeOf(data, offset)
-			src.report(line, column, RuleEncoding, fmt.Sprintf("the character %U is not allowed in YAML", r), "remove it, or write it as an escape in double quotes")
+			src.report(line, column, RuleEncoding, fmt.Sprintf("the character %U is not allowed in YAML", r), "Remove it, or write it as an escape in double quotes.")
 			return nil, false
 		}
 		offset += size
@@ -128,15 +128,15 @@ func (src *source) syntaxError(err error, data []byte) {
 		// not repeated.
 		name, _, _ = strings.Cut(name, "'")
 		line, column := placeOf(data, max(0, bytes.Index(data, []byte("*"+name))))
-		src.report(line, column, RuleSyntax, "not valid YAML: an alias of an anchor that is not there", "quote text that begins with *")
+		src.report(line, column, RuleSyntax, "not valid YAML: an alias of an anchor that is not there", "Quote text that begins with *.")
 		return
 	}
-	hint := "look at the indentation, quotes and colons of this line and of the one above"
+	hint := "Look at the indentation, quotes and colons of this line and of the one above."
 	if strings.Contains(message, "tab character") || strings.Contains(message, "cannot start any token") {
-		hint = "indent with spaces, and quote text that begins with one of @ ` % or a tab"
+		hint = "Indent with spaces, and quote text that begins with one of @ ` % or a tab."
 	}
 	if strings.Contains(message, "second YAML document") {
-		hint = "remove the --- line and what follows it: each cluster has a file of its own"
+		hint = "Remove the --- line and what follows it: each cluster has a file of its own."
 	}
 	line, column := textOf(data, line)
 	src.report(line, column, RuleSyntax, "not valid YAML: "+message, hint)
@@ -147,18 +147,18 @@ var errorLine = regexp.MustCompile(`\bline (\d+): `)
 // conversionError reports YAML that parses and still cannot be read as plain
 // data. The library's text can quote values, so it is not passed on.
 func (src *source) conversionError(err error, data []byte) {
-	message, hint := "this YAML cannot be read as plain data", "use only mappings with plain keys, lists, text, numbers, true, false and null"
+	message, hint := "this YAML cannot be read as plain data", "Use only mappings with plain keys, lists, text, numbers, true, false and null."
 	switch text := err.Error(); {
 	case strings.Contains(text, "excessive aliasing"):
-		message, hint = "the file's aliases expand to too much", "write the values out instead of repeating them by aliases"
+		message, hint = "the file's aliases expand to too much", "Write the values out instead of repeating them by aliases."
 	case strings.Contains(text, "contains itself"):
-		message, hint = "an anchor's value contains an alias of itself", "write the value out"
+		message, hint = "an anchor's value contains an alias of itself", "Write the value out."
 	case strings.Contains(text, "map key"):
-		message, hint = "a key of a mapping is null, a list or a mapping", "keys are plain text; quote text such as null or ~"
+		message, hint = "a key of a mapping is null, a list or a mapping", "Keys are plain text; quote text such as null or ~."
 	case strings.Contains(text, "map merge"):
-		message, hint = "<< merges something that is not a mapping", "give << an alias of a mapping, or a list of such aliases"
+		message, hint = "<< merges something that is not a mapping", "Give << an alias of a mapping, or a list of such aliases."
 	case strings.Contains(text, "unsupported value"):
-		message, hint = ".inf and .nan cannot be passed to a chart", "write a number, or quote it as text"
+		message, hint = ".inf and .nan cannot be passed to a chart", "Write a number, or quote it as text."
 	}
 	line := 1
 	if m := errorLine.FindStringSubmatch(err.Error()); m != nil {

@@ -10,17 +10,17 @@ import (
 func (s *schema) hintForUnknown(parent []string, key string) string {
 	known := s.keys(parent)
 	if near := Nearest(key, known); near != "" {
-		return fmt.Sprintf("did you mean %q?", near)
+		return fmt.Sprintf("Did you mean %q?", near)
 	}
 	for _, home := range append(s.homes(parent, key), s.homes(nil, key)...) {
 		if len(home) > 0 && !slices.Contains(home, "defaults") {
-			return fmt.Sprintf("it belongs below %s", strings.Join(home, "."))
+			return fmt.Sprintf("It belongs below %s.", strings.Join(home, "."))
 		}
 	}
 	if len(known) == 0 {
-		return "remove it"
+		return "Remove it."
 	}
-	return "known here: " + strings.Join(known, ", ")
+	return "Known here: " + strings.Join(known, ", ") + "."
 }
 
 // Nearest returns the candidate that word was most likely meant to be; "" where

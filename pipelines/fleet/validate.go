@@ -77,15 +77,15 @@ func (src *source) problem(s *schema, p *jsonschema.ValidationError) {
 		src.wrongType(path, k)
 	case *kind.Enum:
 		src.at(path, RuleWrongValue, fmt.Sprintf("%s %s is not known", dotted(path), quoted(k.Got)),
-			"write "+choices(k.Want))
+			"Write "+choices(k.Want)+".")
 	case *kind.Pattern:
 		src.pattern(path)
 	case *kind.MinLength, *kind.MinItems:
-		src.at(path, RuleEmptyValue, dotted(path)+" is empty", "give it a value, or remove the key")
+		src.at(path, RuleEmptyValue, dotted(path)+" is empty", "Give it a value, or remove the key.")
 	case *kind.MaxLength:
 		// The check of names says why, and what the limit is made of.
 	default:
-		src.at(path, RuleWrongValue, dotted(path)+" has a value that is not allowed", "see its description in the JSON schema")
+		src.at(path, RuleWrongValue, dotted(path)+" has a value that is not allowed", "See its description in the JSON schema.")
 	}
 }
 
@@ -99,9 +99,9 @@ func (src *source) at(path []string, rule finding.Rule, message, hint string) {
 func (src *source) missing(s *schema, parent []string, key string) {
 	line, column := src.document.KeyAt(parent...)
 	path := append(slices.Clone(parent), key)
-	hint := "add it"
+	hint := "Add it."
 	if example := example(s.at(path)); example != "" {
-		hint = fmt.Sprintf("add it, such as %s: %s", key, example)
+		hint = fmt.Sprintf("Add it, such as %s: %s.", key, example)
 	}
 	src.report(line, column, RuleMissingField, dotted(path)+" is missing", hint)
 	src.refused = append(src.refused, path)
@@ -129,23 +129,23 @@ func (src *source) wrongType(path []string, k *kind.Type) {
 		name = "the file"
 	}
 	if k.Got == "null" {
-		hint := "give it a value, or remove the key"
+		hint := "Give it a value, or remove the key."
 		if want == "object" {
-			hint = "write {} where nothing is to be in it, or remove the key; what belongs below it is indented"
+			hint = "Write {} where nothing is to be in it, or remove the key; what belongs below it is indented."
 		}
 		src.at(path, RuleEmptyValue, name+" is empty", hint)
 		return
 	}
-	hint := fmt.Sprintf("write %s", typeWords[want])
+	hint := fmt.Sprintf("Write %s.", typeWords[want])
 	switch {
 	case want == "string" && k.Got != "object" && k.Got != "array":
-		hint = "put the value in quotes: YAML reads it as " + typeWords[k.Got] + " otherwise"
+		hint = "Put the value in quotes: YAML reads it as " + typeWords[k.Got] + " otherwise."
 	case want == "boolean" && k.Got == "string":
-		hint = "write true or false, without quotes"
+		hint = "Write true or false, without quotes."
 	case want == "object":
-		hint = "write keys and values below it, indented"
+		hint = "Write keys and values below it, indented."
 	case want == "array":
-		hint = "write a list: [one, two]"
+		hint = "Write a list: [one, two]."
 	}
 	src.at(path, RuleWrongType, fmt.Sprintf("%s must be %s, and is %s", name, typeWords[want], typeWords[k.Got]), hint)
 }
@@ -153,12 +153,12 @@ func (src *source) wrongType(path []string, k *kind.Type) {
 // pattern says what the schema's regular expression means. The value stays
 // out of the message: a URL can hold a password.
 func (src *source) pattern(path []string) {
-	message, hint := "has a form that is not allowed", "see its description in the JSON schema"
+	message, hint := "has a form that is not allowed", "See its description in the JSON schema."
 	switch path[len(path)-1] {
 	case "repository":
-		message, hint = "is not the URL of a chart repository", "it begins with https://, http:// or oci://; a chart in this repo is named by chart.path"
+		message, hint = "is not the URL of a chart repository", "It begins with https://, http:// or oci://; a chart in this repo is named by chart.path."
 	case "kubernetesVersion":
-		message, hint = "is not a Kubernetes version", "write it as `kubectl version` shows the server's, such as 1.34.1"
+		message, hint = "is not a Kubernetes version", "Write it as `kubectl version` shows the server's, such as 1.34.1."
 	}
 	src.at(path, RuleWrongValue, dotted(path)+" "+message, hint)
 }

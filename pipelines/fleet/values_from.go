@@ -57,7 +57,7 @@ func (k *check) valuesFrom(fleet FleetSpec) {
 		}
 		switch {
 		case (v.Env == "") == (v.Secret == nil):
-			k.report(at, fail(RuleValuesFrom, "needs either env or secret", "name the one place where the value comes from"))
+			k.report(at, fail(RuleValuesFrom, "needs either env or secret", "Name the one place where the value comes from."))
 		case v.Env != "":
 			k.report(at+".env", cmp.Or(checkEnv(v.Env), deniedEnv(fleet, k.cluster.Name, v.Env)))
 		default:
@@ -71,7 +71,7 @@ func deniedEnv(fleet FleetSpec, cluster, name string) *problem {
 		return nil
 	}
 	return fail(RuleValuesDenied, quoted(name)+" is not a variable that specs may take",
-		"name it "+ValueEnvPrefix+"…, or have it allowed in fleet.yaml: spec.valuesFrom.allow: [{env: "+name+"}]")
+		"Name it "+ValueEnvPrefix+"…, or have it allowed in fleet.yaml: spec.valuesFrom.allow: [{env: "+name+"}].")
 }
 
 // valueSecret keeps a spec to Secrets of its own namespace, and to those that the
@@ -95,7 +95,7 @@ func (k *check) valueSecret(fleet FleetSpec, at string, s SecretKey) {
 		return
 	}
 	k.report(at+".namespace", fail(RuleValuesDenied, fmt.Sprintf("%s is another namespace than the cluster's, %s", quoted(s.Namespace), quoted(k.cluster.Spec.Namespace)),
-		fmt.Sprintf("put the Secret into the cluster's namespace, or have it allowed in fleet.yaml: spec.valuesFrom.allow: [{secret: {namespace: %s, name: %s}}]", s.Namespace, s.Name)))
+		fmt.Sprintf("Put the Secret into the cluster's namespace, or have it allowed in fleet.yaml: spec.valuesFrom.allow: [{secret: {namespace: %s, name: %s}}].", s.Namespace, s.Name)))
 }
 
 // allowed reports whether the fleet allows the cluster a source that matches.
@@ -111,7 +111,7 @@ func allowed(fleet FleetSpec, cluster string, matches func(AllowedSource) bool) 
 func credentialName(name string) *problem {
 	for _, prefix := range credentialPrefixes {
 		if strings.HasPrefix(name, prefix) {
-			return fail(RuleValuesDenied, quoted(name)+" is a credential of a virtual cluster or of Argo CD by its name", "take another Secret: no value comes from vc-* and cluster-*, and nothing allows it")
+			return fail(RuleValuesDenied, quoted(name)+" is a credential of a virtual cluster or of Argo CD by its name", "Take another Secret: no value comes from vc-* and cluster-*, and nothing allows it.")
 		}
 	}
 	return nil
@@ -119,7 +119,7 @@ func credentialName(name string) *problem {
 
 func credentialNamespace(namespace string, fleet FleetSpec) *problem {
 	if argocd := cmp.Or(fleet.ArgoCD.Namespace, DefaultArgoCDNamespace); namespace == argocd {
-		return fail(RuleValuesDenied, quoted(namespace)+" is Argo CD's namespace", "take another Secret: no value comes from there, and nothing allows it")
+		return fail(RuleValuesDenied, quoted(namespace)+" is Argo CD's namespace", "Take another Secret: no value comes from there, and nothing allows it.")
 	}
 	return nil
 }
@@ -133,7 +133,7 @@ func checkAllowed(spec FleetSpec, report reporter) {
 		at := fmt.Sprintf("spec.valuesFrom.allow.%d", i)
 		switch {
 		case (a.Env == "") == (a.Secret == nil):
-			report(at, fail(RuleValuesFrom, "needs either env or secret", "name one place in each entry"))
+			report(at, fail(RuleValuesFrom, "needs either env or secret", "Name one place in each entry."))
 		case a.Env != "":
 			report(at+".env", checkEnv(a.Env))
 		default:
@@ -146,16 +146,16 @@ func checkAllowed(spec FleetSpec, report reporter) {
 func checkValuePath(v ValueFrom, values map[string]any, others []ValueFrom) *problem {
 	keys := v.Keys()
 	if slices.Contains(keys, "") {
-		return fail(RuleValuesFrom, quoted(v.Path)+" has an empty key", "write the keys from the chart's values, joined by dots; a key with a dot in it needs a JSON pointer: /a.b/c")
+		return fail(RuleValuesFrom, quoted(v.Path)+" has an empty key", "Write the keys from the chart's values, joined by dots; a key with a dot in it needs a JSON pointer: /a.b/c.")
 	}
 	for _, other := range others {
 		theirs := other.Keys()
 		if n := min(len(keys), len(theirs)); slices.Equal(keys[:n], theirs[:n]) {
-			return fail(RuleValuesFrom, quoted(v.Path)+" and "+quoted(other.Path)+" are in each other's place", "keep one of the two")
+			return fail(RuleValuesFrom, quoted(v.Path)+" and "+quoted(other.Path)+" are in each other's place", "Keep one of the two.")
 		}
 	}
 	if taken(values, keys) {
-		return fail(RuleValuesFrom, quoted(v.Path)+" stands in values, too", "take it out of values: what stands in git is not secret")
+		return fail(RuleValuesFrom, quoted(v.Path)+" stands in values, too", "Take it out of values: what stands in git is not secret.")
 	}
 	return nil
 }
@@ -179,14 +179,14 @@ func taken(values map[string]any, keys []string) bool {
 
 func checkEnv(name string) *problem {
 	if !envName.MatchString(name) {
-		return fail(RuleValuesFrom, quoted(name)+" is not a name of an environment variable", "use letters, digits and underscores")
+		return fail(RuleValuesFrom, quoted(name)+" is not a name of an environment variable", "Use letters, digits and underscores.")
 	}
 	if strings.HasPrefix(name, ValueEnvPrefix) {
 		return nil
 	}
 	for _, prefix := range ownEnv {
 		if strings.HasPrefix(strings.ToUpper(name), prefix) {
-			return fail(RuleValuesFrom, quoted(name)+" belongs to the run itself", "give the value a variable of its own")
+			return fail(RuleValuesFrom, quoted(name)+" belongs to the run itself", "Give the value a variable of its own.")
 		}
 	}
 	return nil
@@ -200,7 +200,7 @@ func checkSecretKey(s SecretKey) *problem {
 		return p
 	}
 	if len(validation.IsConfigMapKey(s.Key)) > 0 {
-		return fail(RuleValuesFrom, quoted(s.Key)+" is not a key of a Secret", "use letters, digits, hyphens, underscores and dots")
+		return fail(RuleValuesFrom, quoted(s.Key)+" is not a key of a Secret", "Use letters, digits, hyphens, underscores and dots.")
 	}
 	return nil
 }

@@ -34,11 +34,11 @@ func (r repository) unread(ctx context.Context) string {
 		return ""
 	}
 	said, _, _ := strings.Cut(strings.TrimSpace(string(failed.Stderr)), "\n")
-	hint := "look at what git status says"
+	remedy := "look at what git status says"
 	if strings.Contains(said, "dubious ownership") { // git 2.35.2 on: the repository is another user's
-		hint = "run git config --global --add safe.directory " + r.root
+		remedy = "run git config --global --add safe.directory " + r.root
 	}
-	return "git does not read the repository (" + said + "): " + hint
+	return "git does not read the repository (" + said + "): " + remedy
 }
 
 func (r repository) command(ctx context.Context, args ...string) *exec.Cmd {

@@ -15,7 +15,7 @@ var serviceCIDR = []string{"spec", "serviceCIDR"}
 func (e *UnknownRangeError) Finding(f *fleet.Fleet, c fleet.Cluster) finding.Finding {
 	message := "serviceCIDR is auto, and " + e.Error()
 	at := fleet.HostField(c.Spec.Host, "serviceCIDR")
-	hint := "write the host's service range into fleet.yaml, as " + strings.Join(at, ".") + ": 10.96.0.0/16 or 10.96.0.0/16,fd00:10:96::/112; it is --service-cluster-ip-range of its API server"
+	hint := "Write the host's service range into fleet.yaml, as " + strings.Join(at, ".") + ": 10.96.0.0/16 or 10.96.0.0/16,fd00:10:96::/112; it is --service-cluster-ip-range of its API server."
 	if f.Spec.HostOf(c.Spec.Host).ServiceCIDR == fleet.AutoCIDR {
 		found := f.Finding(finding.Error, RuleServiceCIDRUnknown, at, message, hint)
 		found.Cluster = c.Name
@@ -31,7 +31,7 @@ func (r ServiceRange) Findings(c fleet.Cluster) finding.List {
 	}
 	return finding.List{c.Finding(finding.Warning, RuleServiceCIDROthers, serviceCIDR,
 		fmt.Sprintf("the host's Services can have addresses of %s, too, and the virtual cluster is told %s alone", strings.Join(r.Others, ", "), r.CIDR),
-		"a vcluster chart takes one range for each IP family: keep the added ServiceCIDR objects for other uses, or write the range that holds all of them as serviceCIDR")}
+		"A vcluster chart takes one range for each IP family: keep the added ServiceCIDR objects for other uses, or write the range that holds all of them as serviceCIDR.")}
 }
 
 // Findings says of a cluster why it has no kubeconfig; none where it has one.
@@ -41,15 +41,15 @@ func (k Kubeconfig) Findings(c fleet.Cluster) finding.List {
 	case NoNamespace:
 		return finding.List{c.Finding(finding.Warning, RuleNoNamespace, namespace,
 			fmt.Sprintf("nothing of it is on the host: there is no namespace %s", c.Spec.Namespace),
-			"has Argo CD synced its Application? Register it when it runs")}
+			"Has Argo CD synced its Application? Register it when it runs.")}
 	case Pending:
 		return finding.List{c.Finding(finding.Note, RulePending, namespace,
 			fmt.Sprintf("it has not booted: the host has no Secret %s", k.Source),
-			"register it again when its pods are ready"+k.execHint())}
+			"Register it again when its pods are ready"+k.execHint()+".")}
 	case EmptySecret:
 		return finding.List{c.Finding(finding.Warning, RuleEmptySecret, namespace,
 			fmt.Sprintf("the Secret %s has nothing at the key %s, where vcluster writes the kubeconfig", k.Source, configKey),
-			"look at the syncer's log; delete the Secret and restart the syncer to have it written again"+k.execHint())}
+			"Look at the syncer's log; delete the Secret and restart the syncer to have it written again"+k.execHint()+".")}
 	}
 	return nil
 }

@@ -86,7 +86,7 @@ func (p *pointer) moved(f finding.Finding, cause []string) finding.Finding {
 	}
 	hint := do + " " + f.Hint
 	if f.Rule != render.RuleChart {
-		hint = fmt.Sprintf("%s It is rendered to %s, and %s", do, f.Position(), f.Hint)
+		hint = do + " It is rendered to " + f.Position() + ". " + f.Hint
 	}
 	return p.Cluster.Finding(f.Severity, f.Rule, at, f.Message, hint)
 }

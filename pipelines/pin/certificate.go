@@ -39,7 +39,7 @@ func Certificates(ctx context.Context, w *workspace.Workspace, out *report.Repor
 	}
 	if len(named) == 0 {
 		out.Findings = append(out.Findings, w.Fleet.Finding(finding.Error, RuleNoCertificateFile, []string{"spec"},
-			"fleet.yaml names no file for the sealing certificate", "write spec.sealing.certificate: sealed-secrets.crt"))
+			"fleet.yaml names no file for the sealing certificate", "Write spec.sealing.certificate: sealed-secrets.crt."))
 	}
 	for _, n := range named {
 		data, from, err := pinnedFrom(ctx, w, n, source)
@@ -105,7 +105,7 @@ func pinCertificate(ctx context.Context, r *workspace.Workspace, out *report.Rep
 	}
 	out.Findings = append(out.Findings, r.Fleet.Finding(finding.Note, RuleNewCertificate, named.Field,
 		fmt.Sprintf("%s: %s replaces %s", file, fresh, described(old)),
-		"look whether the controller's log names this certificate; kasou build then seals what is older than sealing.maxAge anew"))
+		"Look whether the controller's log names this certificate; kasou build then seals what is older than sealing.maxAge anew."))
 	return r.WriteFleet(ctx, out, tree.Rewrite(file, old, data), r.Diff)
 }
 

@@ -48,7 +48,7 @@ func (c *checker) hosts(o Object, kind Kind) {
 			continue
 		}
 		c.add(o, RuleHost, fmt.Sprintf("%s claims the name %s, at which the API server of cluster %s is reached", name(o, kind), host, other),
-			"take another name; if it is meant, "+c.word(kind, ""))
+			"Take another name; if it is meant, "+c.word(kind, "")+".")
 	}
 }
 

@@ -51,7 +51,7 @@ func Check(r Request) Result {
 	for i, used := range c.used {
 		if !used {
 			c.findings = append(c.findings, r.Cluster.Finding(finding.Warning, RuleUnusedAllow, []string{"spec", "allow", strconv.Itoa(i)},
-				"allows an object that neither the chart nor an extra brings", "remove the entry"))
+				"allows an object that neither the chart nor an extra brings", "Remove the entry."))
 		}
 	}
 	slices.SortFunc(c.kinds, func(a, b Kind) int { return cmp.Compare(a.String(), b.String()) })
@@ -90,13 +90,13 @@ func (c *checker) object(o Object) {
 		}
 	case !known:
 		c.add(o, RuleUnknownScope, fmt.Sprintf("%s has an unknown scope: kasou does not know whether %s has a namespace", name(o, kind), kind),
-			"name its CustomResourceDefinition in spec.schemas of fleet.yaml, or "+c.word(kind, namespace))
+			"Name its CustomResourceDefinition in spec.schemas of fleet.yaml, or "+c.word(kind, namespace)+".")
 	case cluster && (o.Extra || !slices.Contains(c.ClusterScoped, kind)):
 		c.add(o, RuleClusterScoped, fmt.Sprintf("%s has no namespace: it would concern the whole host cluster", name(o, kind)),
-			"leave it out; if it is meant, "+c.word(kind, ""))
+			"Leave it out; if it is meant, "+c.word(kind, "")+".")
 	case !cluster && namespace != "" && namespace != own:
 		c.add(o, RuleNamespace, fmt.Sprintf("%s is of the namespace %q, and the cluster's own is %q", name(o, kind), namespace, own),
-			"leave it out; if it is meant, "+c.word(kind, namespace))
+			"Leave it out; if it is meant, "+c.word(kind, namespace)+".")
 	default:
 		if cluster {
 			c.hostWide(o, kind)
@@ -111,13 +111,13 @@ func (c *checker) object(o Object) {
 func (c *checker) hostWide(o Object, kind Kind) {
 	if !carries(manifest.Text(o.Fields, "metadata", "name"), c.Cluster.Name) {
 		c.add(o, RuleClusterScoped, name(o, kind)+" does not carry the cluster's name: it could be the host's, or another cluster's",
-			"name it after the cluster; if it is meant, "+c.word(kind, ""))
+			"Name it after the cluster; if it is meant, "+c.word(kind, "")+".")
 	}
 	if kind.Kind != "ClusterRole" {
 		return
 	}
 	if unbounded := rights(o.Fields); unbounded != "" {
-		c.add(o, RuleRights, name(o, kind)+" "+unbounded, "name the groups, resources and verbs that are needed; if it is meant, "+c.word(kind, ""))
+		c.add(o, RuleRights, name(o, kind)+" "+unbounded, "Name the groups, resources and verbs that are needed; if it is meant, "+c.word(kind, "")+".")
 	}
 }
 
@@ -137,7 +137,7 @@ func (c *checker) argoCD(o Object, kind Kind) (refused bool) {
 	}
 	if has(o.Fields, labels...) || has(o.Fields, "metadata", "labels", secretType) {
 		c.add(o, RuleArgoCD, name(o, kind)+" has the label "+secretType+": Argo CD would take it for a cluster or a repository of its own",
-			"leave it out by the chart's values; kasou register makes the cluster's own Secret")
+			"Leave it out by the chart's values; kasou register makes the cluster's own Secret.")
 		return true
 	}
 	namespace := manifest.Text(o.Fields, "metadata", "namespace")
@@ -146,10 +146,10 @@ func (c *checker) argoCD(o Object, kind Kind) (refused bool) {
 	case what == "" && kind.Group != "argoproj.io", c.allowed(kind, namespace, manifest.Text(o.Fields, "metadata", "name")):
 		return false
 	case what != "":
-		c.add(o, RuleArgoCD, name(o, kind)+" "+what, "take the annotation out; if it is meant, "+c.word(kind, namespace))
+		c.add(o, RuleArgoCD, name(o, kind)+" "+what, "Take the annotation out; if it is meant, "+c.word(kind, namespace)+".")
 	default:
 		c.add(o, RuleArgoCD, name(o, kind)+" tells Argo CD what to deploy",
-			"put it where your other Applications are; if it is meant, "+c.word(kind, namespace))
+			"Put it where your other Applications are; if it is meant, "+c.word(kind, namespace)+".")
 	}
 	return true
 }
@@ -163,7 +163,7 @@ func (c *checker) kubeconfig(o Object, kind Kind) {
 		return
 	}
 	c.add(o, RuleKubeconfig, name(o, kind)+" has the name of a Secret that vcluster writes, from which kasou register takes a credential",
-		"give it another name, and refer to that by the chart's values")
+		"Give it another name, and refer to that by the chart's values.")
 }
 
 // binding wants a role that is the cluster's own, and subjects of its own
@@ -178,7 +178,7 @@ func (c *checker) binding(o Object, kind Kind) {
 		return KindOf(other.Fields) == role && manifest.Text(other.Fields, "metadata", "name") == wanted
 	}) {
 		c.add(o, RuleBinding, fmt.Sprintf("%s binds the %s %q, which is not among the cluster's own objects", name(o, kind), role.Kind, wanted),
-			"bind a role that stands beside it; if it is meant, "+c.word(kind, ""))
+			"Bind a role that stands beside it; if it is meant, "+c.word(kind, "")+".")
 	}
 	subjects, _, _ := unstructured.NestedSlice(o.Fields, "subjects")
 	for _, s := range subjects {
@@ -188,7 +188,7 @@ func (c *checker) binding(o Object, kind Kind) {
 			continue
 		}
 		c.add(o, RuleBinding, fmt.Sprintf("%s gives a role to %s %q, which is not a ServiceAccount of the cluster's namespace",
-			name(o, kind), manifest.Text(subject, "kind"), manifest.Text(subject, "name")), "give it to the cluster's own; if it is meant, "+c.word(kind, ""))
+			name(o, kind), manifest.Text(subject, "kind"), manifest.Text(subject, "name")), "Give it to the cluster's own; if it is meant, "+c.word(kind, "")+".")
 	}
 }
 

@@ -24,7 +24,7 @@ func pathFindings(c fleet.Cluster, files manifest.Files) finding.List {
 	add := func(name, what string) {
 		found = append(found, c.Finding(finding.Error, RulePath, []string{"spec", "chart"},
 			fmt.Sprintf("the chart renders a file %q, %s", name, what),
-			"the chart needs other file names; use another version of it, or a copy with the files renamed"))
+			"The chart needs other file names; use another version of it, or a copy with the files renamed."))
 	}
 	folded := map[string]string{} // folded path → the file that has it
 	for _, name := range files.Paths() {

@@ -80,7 +80,7 @@ func chartFindings(c fleet.Cluster, ch toolchain.Chart, e *toolchain.ChartError)
 		path := append([]string{"spec", "values"}, p.Path...)
 		found = append(found, c.Finding(finding.Error, RuleValues, path,
 			fmt.Sprintf("chart %s refuses the value %s: %s", name, dotted(p.Path), p.Message),
-			"change the value, or choose a chart version that has it; `kasou values "+c.Name+" --defaults` shows what the chart knows"))
+			"Change the value, or choose a chart version that has it; `kasou values "+c.Name+" --defaults` shows what the chart knows."))
 	}
 	if len(found) > 0 {
 		return found
@@ -90,7 +90,7 @@ func chartFindings(c fleet.Cluster, ch toolchain.Chart, e *toolchain.ChartError)
 		message = fmt.Sprintf("chart %s does not render, at %s: %s", name, at, e.Message)
 	}
 	return finding.List{c.Finding(finding.Error, RuleChart, []string{"spec", "chart"}, message,
-		"`kasou values "+c.Name+"` shows the values it was rendered with")}
+		"Look at the values it was rendered with: kasou values "+c.Name+".")}
 }
 
 func determinismFindings(c fleet.Cluster, e *toolchain.DeterminismError) finding.List {
@@ -98,7 +98,7 @@ func determinismFindings(c fleet.Cluster, e *toolchain.DeterminismError) finding
 	for _, cause := range e.Causes {
 		found = append(found, c.Finding(finding.Error, RuleImpure, []string{"spec", "chart"},
 			"the chart renders differently every time: "+cause.String(),
-			"set the value that the template falls back from, such as a token or a password, or use a chart version that does not do this"))
+			"Set the value that the template falls back from, such as a token or a password, or use a chart version that does not do this."))
 	}
 	return found
 }

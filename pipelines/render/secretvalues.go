@@ -26,7 +26,7 @@ func WithSecretValues(ctx context.Context, helm toolchain.Helm, c fleet.Cluster,
 	case errors.As(err, &wrong):
 		return nil, finding.List{c.Finding(finding.Error, RuleSecretValues, []string{"spec", "valuesFrom"},
 			fmt.Sprintf("chart %s %s renders with placeholders, and not with the values of valuesFrom", ch.Name, ch.Version),
-			"look whether the values have the form that the chart wants; Helm's own message may quote them, and is not shown")}, nil
+			"Look whether the values have the form that the chart wants; Helm's own message may quote them, and is not shown.")}, nil
 	case ctx.Err() != nil:
 		return nil, nil, ctx.Err()
 	}

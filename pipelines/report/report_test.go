@@ -31,7 +31,7 @@ func example() *Report {
 			{File: "clusters/beta/values.yaml", Line: 1, Column: 4, Cluster: "beta", Rule: "tree-hand-edit",
 				Severity: finding.Error, Message: "edited by hand", Hint: "kasou build beta writes it anew"},
 			{File: "clusters/gamma/spec.yaml", Line: 2, Column: 3, Cluster: "gamma", Rule: "fleet-unknown-field",
-				Severity: finding.Error, Message: "unknown field \"in\x1b[2Jgres\"", Hint: "did you mean \"ingress\"?"},
+				Severity: finding.Error, Message: "unknown field \"in\x1b[2Jgres\"", Hint: "Did you mean \"ingress\"?"},
 			{File: "clusters/a b.yaml", Line: 9, Rule: "x-note", Severity: finding.Note, Message: "100% fine\n::warning::not a command"},
 			{Rule: "x-warning", Severity: finding.Warning, Message: "no file"},
 		},

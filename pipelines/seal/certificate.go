@@ -159,5 +159,5 @@ func broken(message string) *finding.Finding {
 func privateKey() *finding.Finding {
 	return &finding.Finding{Rule: RuleCertificatePrivateKey, Severity: finding.Error,
 		Message: "the sealing certificate's file holds a private key",
-		Hint:    "whoever has that key can open every sealed value: take it out, give the controller a new key, and seal everything again"}
+		Hint:    "Whoever has that key can open every sealed value: take it out, give the controller a new key, and seal everything again."}
 }

@@ -16,22 +16,22 @@ func (j *job) explain(d Decision, sealedAnew bool) finding.List {
 	case d.Outcome == Tampered && sealedAnew:
 		found = append(found, j.finding(finding.Warning, RuleTampered,
 			fmt.Sprintf("the committed SealedSecret %s is not as kasou sealed it: %s", name, d.Tampering),
-			"it is sealed anew here; find out who changed it, and commit what kasou writes"))
+			"Find out who changed it, and commit what kasou writes: it is sealed anew here."))
 	case d.Outcome == Tampered:
 		found = append(found, j.finding(finding.Error, RuleTampered,
 			fmt.Sprintf("the committed SealedSecret %s is not as kasou sealed it: %s", name, d.Tampering),
-			"find out who changed it, then put it back from git's history, or seal it anew"))
+			"Find out who changed it, then put it back from git's history, or seal it anew."))
 	case d.Outcome == Unverifiable && d.SamePlaintext:
 		found = append(found, j.finding(finding.Note, RuleUnverifiable,
 			fmt.Sprintf("the ciphertext of SealedSecret %s is kept, but not proved: its tag was made with a %s that this run does not have", name, KeyEnv),
-			"set "+KeyEnv+" to have it proved"))
+			"Set "+KeyEnv+" to have it proved."))
 	case d.Outcome == Unverifiable && j.have == nil:
 		found = append(found, j.finding(finding.Warning, RuleUnverifiable,
-			"there is no SealedSecret here, and no plaintext to make one from", "run kasou register"))
+			"there is no SealedSecret here, and no plaintext to make one from", "Run kasou register."))
 	case d.Outcome == Unverifiable:
 		found = append(found, j.finding(finding.Warning, RuleUnverifiable,
 			fmt.Sprintf("SealedSecret %s is kept, but nothing here can tell whether it is still right", name),
-			"set "+KeyEnv+" to the key it was sealed with, or run kasou register (for a rendered Secret: kasou build) where its plaintext is"))
+			"Set "+KeyEnv+" to the key it was sealed with, or run kasou register (for a rendered Secret: kasou build) where its plaintext is."))
 	case j.retags(d):
 		found = append(found, j.finding(finding.Note, RuleResealed,
 			fmt.Sprintf("SealedSecret %s keeps its ciphertext, and gets tags by %s: those it had were a test for guesses at its plaintext", name, KeyEnv), ""))
@@ -49,7 +49,7 @@ func aboutType(j *job, name string) finding.List {
 	}
 	return finding.List{j.finding(finding.Warning, RuleTokenSecret,
 		fmt.Sprintf("Secret %s is of type %s: the host cluster fills it, and the Sealed Secrets controller empties it again", name, j.secret.Type),
-		"switch this token off in the chart's values, or annotate the Secret with sealedsecrets.bitnami.com/patch: \"true\" there")}
+		"Switch this token off in the chart's values, or annotate the Secret with sealedsecrets.bitnami.com/patch: \"true\" there.")}
 }
 
 func (j *job) name() string {

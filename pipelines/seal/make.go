@@ -30,7 +30,7 @@ func missing(j *job) *finding.Finding {
 	case j.request.Entropy == Guessable && j.sealer.options.Key == nil:
 		f.Rule = RuleKeyNeeded
 		f.Message = fmt.Sprintf("Secret %s/%s holds values that can be guessed, and there is no %s", j.want.namespace, j.want.name, KeyEnv)
-		f.Hint = "make a key with `openssl rand -hex 32`, keep it where CI keeps its secrets, and set it as " + KeyEnv
+		f.Hint = "Make a key with `openssl rand -hex 32`, keep it where CI keeps its secrets, and set it as " + KeyEnv + "."
 	default:
 		return nil
 	}

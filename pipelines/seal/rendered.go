@@ -128,7 +128,7 @@ func (m *renderedFile) part(ctx context.Context, d manifest.Document) ([]byte, e
 func (m *renderedFile) unreadable(line int, why error) {
 	m.add(line, RuleUnreadableDocument,
 		fmt.Sprintf("this document may hold a Secret, and cannot be taken apart: %v", why),
-		"the chart's template renders it; change the values that lead to it, or the chart")
+		"The chart's template renders it; change the values that lead to it, or the chart.")
 }
 
 // document returns what stands in a document's place: a SealedSecret, or the
@@ -174,18 +174,18 @@ func (m *renderedFile) secret(ctx context.Context, object map[string]any, line i
 	m.load()
 	if manifest.Text(object, "apiVersion") != "v1" {
 		m.add(line, RuleInvalidSecret, "an object of kind Secret whose apiVersion is not v1: kasou cannot seal it",
-			"leave it out by the chart's values")
+			"Leave it out by the chart's values.")
 		return nil, nil
 	}
 	secret, problem := readSecret(object, m.cluster.Spec.Namespace)
 	if problem != "" {
 		m.add(line, RuleInvalidSecret, "the chart renders a Secret that the API server would reject: "+problem,
-			"change the values that lead to it")
+			"Change the values that lead to it.")
 		return nil, nil
 	}
 	name := secret.Namespace + "/" + secret.Name
 	if m.seen[name] {
-		m.add(line, RuleInvalidSecret, "the chart renders Secret "+name+" twice into this file", "change the values that lead to it")
+		m.add(line, RuleInvalidSecret, "the chart renders Secret "+name+" twice into this file", "Change the values that lead to it.")
 		return nil, nil
 	}
 	m.seen[name] = true
@@ -193,7 +193,7 @@ func (m *renderedFile) secret(ctx context.Context, object map[string]any, line i
 		m.found = append(m.found, finding.Finding{
 			File: m.path, Line: line, Cluster: m.cluster.Name, Rule: RuleCommittedPlain, Severity: finding.Warning,
 			Message: fmt.Sprintf("the file on disk holds Secret %s/%s unsealed", secret.Namespace, secret.Name),
-			Hint:    "sealing it now does not take it out of git's history: if it was ever pushed, change what is in it",
+			Hint:    "Sealing it now does not take it out of git's history: if it was ever pushed, change what is in it.",
 		})
 	}
 	result, found, err := m.sealer.Secret(ctx, Request{

@@ -55,7 +55,7 @@ func (v *SecretValues) sameFiles(c fleet.Cluster, files manifest.Set) finding.Li
 
 var inValuesFrom = []string{"spec", "valuesFrom"}
 
-const unsealedHint = "leave the value out of what the chart does not render into a Secret, or write it into spec.values if it is not a secret"
+const unsealedHint = "Leave the value out of what the chart does not render into a Secret, or write it into spec.values if it is not a secret."
 
 // leak says that a value reaches the field of an unsealed document.
 func (m *renderedFile) leak(line int, what string, placeholder any) {
@@ -250,11 +250,11 @@ func (m *renderedFile) unknown(ctx context.Context, object map[string]any, line 
 	switch {
 	case sealedNamed(m.previous, secret.Namespace, secret.Name) == nil:
 		m.add(line, RuleUnverifiable, "there is no SealedSecret "+name+" here, and no value to make it with",
-			"run kasou build where the values of spec.valuesFrom and "+KeyEnv+" are, and commit what it writes")
+			"Run kasou build where the values of spec.valuesFrom and "+KeyEnv+" are, and commit what it writes.")
 		return nil, nil
 	case m.recorded != "" && manifest.Digest(m.previous) != m.recorded:
 		m.add(line, RuleTampered, "the file of SealedSecret "+name+" is not the one that the lock records",
-			"put it back from git's history, or run kasou build where the values of spec.valuesFrom are")
+			"Put it back from git's history, or run kasou build where the values of spec.valuesFrom are.")
 		return nil, nil
 	}
 	result, found, err := m.sealer.Secret(ctx, Request{

@@ -44,7 +44,7 @@ func (p Plan) HandEdits(severity finding.Severity) finding.List {
 		}
 		f := p.finding(severity, RuleHandEdit, c.Path, editedMessage)
 		f.Line, f.Column = firstDifference(c.Old, c.New)
-		f.Hint = "kasou build undoes the edit."
+		f.Hint = "Run kasou build to undo the edit."
 		if p.Cluster != "" {
 			f.Hint = "Change spec.yaml instead (spec.values reaches every value of the chart). kasou build undoes the edit."
 		}

@@ -60,7 +60,7 @@ func (c *comparison) leftover() error {
 		c.findings = append(c.findings, finding.Finding{
 			File: others[0], Cluster: c.plan.Cluster, Rule: RuleLeftover, Severity: finding.Note,
 			Message: fmt.Sprintf("stays in the folder of the removed cluster %s: %s", c.plan.Cluster, some(others)),
-			Hint:    "kasou did not write it. Delete it yourself if you don't need it.",
+			Hint:    "Delete it yourself if you don't need it: kasou did not write it.",
 		})
 	}
 	return err

@@ -84,7 +84,7 @@ func Open(ctx context.Context, o Options) (*Book, finding.List, error) {
 	if b.Key != nil && len(named) > 0 && !named.Has(b.Key) {
 		return b, finding.List{b.Fleet.Finding(finding.Error, RuleWrongKey, PublicKeyField,
 			"the public half of "+seal.KeyEnv+" is not among the keys that fleet.yaml names: "+b.Key.Public(),
-			"set "+seal.KeyEnv+" to the fleet's key; if this one is to replace it, add its public half behind a comma")}, nil
+			"Set "+seal.KeyEnv+" to the fleet's key; if this one is to replace it, add its public half behind a comma.")}, nil
 	}
 	b.Keys = named
 	before, err := history.Find(ctx, b.Fleet.Root, b.Against)
