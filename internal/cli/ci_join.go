@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"kasou/pipelines"
+	"kasou/pipelines/finding"
 	"kasou/pipelines/handover"
 	"kasou/pipelines/report"
 )
@@ -76,7 +77,7 @@ func (c *ciCommand) joining(s *session) (pipelines.Pipeline, error) {
 		}
 		parts = append(parts, part)
 	}
-	fmt.Fprintf(c.env.Stderr, "kasou: joining %s\n", plural(len(parts), "shard"))
+	fmt.Fprintf(c.env.Stderr, "kasou: joining %s\n", finding.Plural(len(parts), "shard"))
 	return func(ctx context.Context, o pipelines.Options) (*report.Report, error) {
 		return pipelines.Join(ctx, o, parts, thisBuild().id())
 	}, nil

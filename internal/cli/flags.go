@@ -196,7 +196,7 @@ func (s *session) print(r *report.Report) error {
 	case r.Failed():
 		return errFindings
 	case len(r.Unfinished) > 0:
-		return fmt.Errorf("%s could not be finished", plural(len(r.Unfinished), "part"))
+		return fmt.Errorf("%s could not be finished", finding.Plural(len(r.Unfinished), "part"))
 	}
 	return nil
 }
@@ -258,13 +258,6 @@ func readBelow(dir, path string) ([]byte, error) {
 	}
 	defer root.Close()
 	return root.ReadFile(filepath.FromSlash(path))
-}
-
-func plural(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
 }
 
 // completeClusters offers the names of the clusters in the folder.

@@ -426,8 +426,8 @@ func (b *Baseline) side(cluster string, files manifest.Set) (transition.Side, er
 				if d.Err != nil {
 					return s, fmt.Errorf("%s: %w", name, d.Err)
 				}
-				if d.Object != nil {
-					s.Objects = append(s.Objects, transition.Items(d.Object)...)
+				for _, o := range manifest.Items(d.Object) {
+					s.Objects = append(s.Objects, o)
 				}
 			}
 		}

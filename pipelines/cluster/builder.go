@@ -45,8 +45,8 @@ type Builder struct {
 	onHosts map[string]string
 	// kinds are those of the clusters that were built.
 	kinds kinds
-	// doors are the names of the fleet's API servers.
-	doors policy.Doors
+	// endpoints are the names of the fleet's API servers.
+	endpoints policy.Endpoints
 	// outside are the objects, of the clusters that were built, that others could bring, too.
 	outside policy.Fleet
 	// sealed says that something sealed was met.
@@ -56,7 +56,7 @@ type Builder struct {
 // New returns a builder for a workspace that is prepared. judge says what the changes
 // of a plan mean for the pipeline.
 func New(w *workspace.Workspace, judge func(tree.Plan) finding.List) *Builder {
-	return &Builder{Workspace: w, judge: judge, doors: policy.DoorsOf(w.Fleet.Clusters)}
+	return &Builder{Workspace: w, judge: judge, endpoints: policy.EndpointsOf(w.Fleet.Clusters)}
 }
 
 // MetSealed reports whether there is something sealed in a cluster that was built.

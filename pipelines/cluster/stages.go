@@ -351,7 +351,7 @@ func (b batch) admit(_ context.Context, w *work) (finding.List, error) {
 		}
 		w.files.Add(manifest.Extra, name, data) // with its objects: the plan compares them
 	}
-	request := policy.Request{Cluster: w.cluster, Scopes: scopes, Doors: b.doors, Objects: objects}
+	request := policy.Request{Cluster: w.cluster, Scopes: scopes, Endpoints: b.endpoints, Objects: objects}
 	for _, kind := range vcluster.ClusterScoped(w.chart.Name) {
 		request.ClusterScoped = append(request.ClusterScoped, policy.ParseKind(kind))
 	}

@@ -79,7 +79,7 @@ func (b *Builder) unchanged(w *work) (finding.List, bool) {
 	if !ok || known.Digest != b.built.Digest(w.lock, b.onHosts[w.cluster.Spec.Host]) || len(known.Findings) > 0 && known.Text != w.cluster.TextDigest() {
 		return nil, false
 	}
-	if slices.ContainsFunc(known.Hosts, func(host string) bool { return b.doors.Of(host, w.cluster.Name) != "" }) {
+	if slices.ContainsFunc(known.Hosts, func(host string) bool { return b.endpoints.Of(host, w.cluster.Name) != "" }) {
 		return nil, false // by now another cluster is reached there
 	}
 	source := w.sourceDigest()

@@ -44,12 +44,12 @@ func Run(ctx context.Context, o workspace.Options) (*report.Report, error) {
 		return workspace.Sorted(d.out), ctx.Err()
 	}
 	if r == nil {
-		d.probe("fleet", fmt.Errorf("%s in %s", plural(d.out.Findings.Count(finding.Error), "error"), o.Dir), "")
+		d.probe("fleet", fmt.Errorf("%s in %s", finding.Plural(d.out.Findings.Count(finding.Error), "error"), o.Dir), "")
 		return workspace.Sorted(d.out), nil
 	}
 	defer r.Close()
 	d.tools(r.Fleet.Spec.Helm)
-	d.probe("fleet", nil, fmt.Sprintf("%s in %s, Kubernetes %s", plural(len(r.Fleet.Clusters), "cluster"), o.Dir, strings.Join(slices.Compact(r.Fleet.Spec.KubernetesVersions()), ", ")))
+	d.probe("fleet", nil, fmt.Sprintf("%s in %s, Kubernetes %s", finding.Plural(len(r.Fleet.Clusters), "cluster"), o.Dir, strings.Join(slices.Compact(r.Fleet.Spec.KubernetesVersions()), ", ")))
 	d.sealing(r)
 	d.charts(ctx, r)
 	d.around(ctx, r)
@@ -77,13 +77,6 @@ func (d *doctor) probe(name string, err error, detail string) {
 // note adds what is good to know: it is neither here, nor missing.
 func (d *doctor) note(name, detail string) {
 	d.out.Probes = append(d.out.Probes, report.Probe{Name: name, OK: true, Beside: true, Detail: detail})
-}
-
-func plural(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
 }
 
 func (d *doctor) git(ctx context.Context) {
@@ -157,7 +150,7 @@ func (d *doctor) charts(ctx context.Context, r *workspace.Workspace) {
 		pinned++
 		d.chart(ctx, c, &lock.Chart)
 	}
-	d.probe("charts", nil, fmt.Sprintf("%d of %s with a pinned chart", pinned, plural(len(r.Clusters), "cluster")))
+	d.probe("charts", nil, fmt.Sprintf("%d of %s with a pinned chart", pinned, finding.Plural(len(r.Clusters), "cluster")))
 }
 
 func (d *doctor) chart(ctx context.Context, c fleet.Cluster, pin *lockfile.ChartLock) {

@@ -135,7 +135,7 @@ func TestNodesBehindAName(t *testing.T) {
 	}
 }
 
-// An address is no name that could lead elsewhere, but of a node port it is one of a node.
+// An address cannot lead elsewhere as a name can, but that of a node port has to be of a node.
 func TestAnAddressOfANodePort(t *testing.T) {
 	e := endpointAt(t, "https://203.0.113.9:30443", nil)
 	e.asked, e.shared = asking(t, map[string]string{"/api/v1/nodes": `{"items": [{"status": {"addresses": [{"type": "ExternalIP", "address": "203.0.113.1"}]}}]}`}), &sharedObjects{}

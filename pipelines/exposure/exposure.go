@@ -41,6 +41,11 @@ func MayLead(object map[string]any) bool {
 	return kind == serviceKind || kind == ingressKind || kind == routeKind
 }
 
+// Annotated returns the names that an object's HostnameAnnotation gives it.
+func Annotated(object map[string]any) []string {
+	return strings.FieldsFunc(manifest.Text(object, "metadata", "annotations", HostnameAnnotation), func(r rune) bool { return r == ',' || r == ' ' })
+}
+
 // Way is an object by which clients reach the API server.
 type Way struct {
 	// Kind is one of the kinds above.
@@ -63,7 +68,7 @@ func Of[O ~map[string]any](objects []O, release string) []Way {
 		switch kindOf(o) {
 		case serviceKind:
 			w.Kind = manifest.Text(o, "spec", "type")
-			w.Hosts = strings.FieldsFunc(manifest.Text(o, "metadata", "annotations", HostnameAnnotation), func(r rune) bool { return r == ',' || r == ' ' })
+			w.Hosts = Annotated(o)
 			leads = backends[manifest.Text(o, "metadata", "name")] && (w.Kind == LoadBalancer || w.Kind == NodePort)
 		case ingressKind:
 			w.Kind = Ingress

@@ -90,6 +90,14 @@ func (f Finding) String() string {
 	return b.String()
 }
 
+// Plural returns a number with its noun, to which an s makes the plural.
+func Plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
 // List is any number of findings.
 type List []Finding
 

@@ -31,3 +31,16 @@ func Maps(object map[string]any, path ...string) []map[string]any {
 	}
 	return all
 }
+
+// Texts returns the strings in the list at a path of keys in an object, without what else
+// is in it.
+func Texts(object map[string]any, path ...string) []string {
+	list, _ := At(object, path...).([]any)
+	var all []string
+	for _, item := range list {
+		if text, ok := item.(string); ok {
+			all = append(all, text)
+		}
+	}
+	return all
+}

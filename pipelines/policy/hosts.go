@@ -12,27 +12,27 @@ import (
 	"kasou/pipelines/manifest"
 )
 
-// Doors are the DNS names at which API servers are reached, with the names of their
+// Endpoints are the DNS names at which API servers are reached, with the names of their
 // clusters.
-type Doors map[string]string
+type Endpoints map[string]string
 
-// DoorsOf returns those of a fleet. Nodes are many clusters' at once.
-func DoorsOf(clusters []fleet.Cluster) Doors {
-	doors := Doors{}
+// EndpointsOf returns those of a fleet. Nodes are many clusters' at once.
+func EndpointsOf(clusters []fleet.Cluster) Endpoints {
+	endpoints := Endpoints{}
 	for _, c := range clusters {
 		for _, way := range c.Spec.Ways() {
 			if way.Kind != fleet.ByNodePort {
-				doors[strings.ToLower(way.Host)] = c.Name
+				endpoints[strings.ToLower(way.Host)] = c.Name
 			}
 		}
 	}
-	return doors
+	return endpoints
 }
 
 // Of returns the cluster whose API server is reached at a name, where that is another than
 // the given one; else empty.
-func (d Doors) Of(host, cluster string) string {
-	if other := d[strings.ToLower(strings.TrimSuffix(host, "."))]; other != cluster {
+func (e Endpoints) Of(host, cluster string) string {
+	if other := e[strings.ToLower(strings.TrimSuffix(host, "."))]; other != cluster {
 		return other
 	}
 	return ""
@@ -43,7 +43,7 @@ func (d Doors) Of(host, cluster string) string {
 func (c *checker) hosts(o Object, kind Kind) {
 	for _, host := range claimed(o.Fields, kind) {
 		c.claims = append(c.claims, host)
-		other := c.Doors.Of(host, c.Cluster.Name)
+		other := c.Endpoints.Of(host, c.Cluster.Name)
 		if other == "" {
 			continue
 		}
@@ -68,7 +68,7 @@ func claimed(o map[string]any, kind Kind) []string {
 	case kind == Kind{"externaldns.k8s.io", "DNSEndpoint"}:
 		each(manifest.Maps(o, "spec", "endpoints"), "dnsName")
 	case kind == Kind{"", "Service"}:
-		hosts = strings.FieldsFunc(manifest.Text(o, "metadata", "annotations", exposure.HostnameAnnotation), func(r rune) bool { return r == ',' || r == ' ' })
+		hosts = exposure.Annotated(o)
 	}
 	return sortedOnce(hosts)
 }

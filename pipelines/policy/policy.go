@@ -23,8 +23,8 @@ type Request struct {
 	// ClusterScoped are the kinds without a namespace that the chart may render.
 	ClusterScoped []Kind
 	Scopes        Scopes
-	// Doors are those of the whole fleet.
-	Doors Doors
+	// Endpoints are those of the whole fleet.
+	Endpoints Endpoints
 	// Objects are all but kasou's own.
 	Objects []Object
 }

@@ -248,7 +248,7 @@ func TestANameOfAnotherClustersAPIServer(t *testing.T) {
 		"apiVersion: v1\nkind: Service\nmetadata: {name: a, annotations: {external-dns.alpha.kubernetes.io/hostname: 'a.example.com, other.example.com'}}\n": 1,
 		"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {host: other.example.com}\n":                                                            0,
 	} {
-		r := policy.Request{Cluster: dev, Doors: policy.DoorsOf([]fleet.Cluster{dev, other}), Objects: objects(t, text)}
+		r := policy.Request{Cluster: dev, Endpoints: policy.EndpointsOf([]fleet.Cluster{dev, other}), Objects: objects(t, text)}
 		found := policy.Check(r).Findings
 		if len(found) != want || want > 0 && (found[0].Rule != policy.RuleHost || !strings.Contains(found[0].Message, "cluster other")) {
 			t.Errorf("%s: %v", text, found)

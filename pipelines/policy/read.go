@@ -2,7 +2,6 @@ package policy
 
 import (
 	"fmt"
-	"strings"
 
 	"kasou/pipelines/manifest"
 )
@@ -27,35 +26,9 @@ func Objects(documents []manifest.Document) ([]Object, error) {
 		if d.Err != nil {
 			return nil, fmt.Errorf("%s:%d: it is not a Kubernetes object", d.File, d.Line)
 		}
-		all = appendObjects(all, Object{File: d.File, Line: d.Line, Extra: d.Role == manifest.Extra, Fields: d.Object}, "", "")
+		for _, fields := range manifest.Items(d.Object) {
+			all = append(all, Object{File: d.File, Line: d.Line, Extra: d.Role == manifest.Extra, Fields: fields})
+		}
 	}
 	return all, nil
-}
-
-// appendObjects appends an object, or the items of a List. Those of a typed list have
-// its kind and version where they have none, as the API server fills them in.
-func appendObjects(all []Object, o Object, apiVersion, kind string) []Object {
-	if o.Fields == nil {
-		return all
-	}
-	if kind != "" && manifest.Text(o.Fields, "kind") == "" {
-		fields := map[string]any{"apiVersion": apiVersion, "kind": kind}
-		for key, value := range o.Fields {
-			if key != "apiVersion" && key != "kind" {
-				fields[key] = value
-			}
-		}
-		o.Fields = fields
-	}
-	items, isList := o.Fields["items"].([]any)
-	of, named := strings.CutSuffix(manifest.Text(o.Fields, "kind"), "List")
-	if !isList || !named {
-		return append(all, o)
-	}
-	for _, item := range items {
-		inner := o
-		inner.Fields, _ = item.(map[string]any)
-		all = appendObjects(all, inner, manifest.Text(o.Fields, "apiVersion"), of)
-	}
-	return all
 }

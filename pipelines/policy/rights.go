@@ -30,9 +30,7 @@ func rights(role map[string]any) string {
 			return "adds its rules to a role of the host's (label " + label + ")"
 		}
 	}
-	rules, _ := role["rules"].([]any)
-	for _, r := range rules {
-		rule, _ := r.(map[string]any)
+	for _, rule := range manifest.Maps(role, "rules") {
 		if unbounded := ruleRights(rule); unbounded != "" {
 			return "has " + unbounded + " on the whole host"
 		}
@@ -42,7 +40,7 @@ func rights(role map[string]any) string {
 
 // ruleRights returns the unbounded right that one rule gives.
 func ruleRights(rule map[string]any) string {
-	groups, resources, verbs := texts(rule, "apiGroups"), texts(rule, "resources"), texts(rule, "verbs")
+	groups, resources, verbs := manifest.Texts(rule, "apiGroups"), manifest.Texts(rule, "resources"), manifest.Texts(rule, "verbs")
 	for _, verb := range verbs {
 		if slices.Contains(anyVerb, verb) {
 			return "the verb " + verb
@@ -58,17 +56,6 @@ func ruleRights(rule map[string]any) string {
 		return "the right to be any ServiceAccount (create serviceaccounts/token)"
 	}
 	return ""
-}
-
-func texts(rule map[string]any, key string) []string {
-	list, _ := rule[key].([]any)
-	all := make([]string, 0, len(list))
-	for _, v := range list {
-		if text, ok := v.(string); ok {
-			all = append(all, text)
-		}
-	}
-	return all
 }
 
 // carries reports whether an object's name has the cluster's in it as a part of its

@@ -122,7 +122,7 @@ func writeGitHub(w io.Writer, r *Report, o Options) error {
 		}
 	}
 	fmt.Fprintf(&out, "%s: %d %s, %d failed, %d unchanged\n",
-		plural(len(r.Clusters), "cluster"), r.Count(Changed)+r.Count(Removed), changedWord(r), r.Count(Failed), r.Count(Unchanged))
+		finding.Plural(len(r.Clusters), "cluster"), r.Count(Changed)+r.Count(Removed), changedWord(r), r.Count(Failed), r.Count(Unchanged))
 	_, err := out.WriteTo(w)
 	return err
 }

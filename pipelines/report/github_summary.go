@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"os"
 	"strings"
+
+	"kasou/pipelines/finding"
 )
 
 // The runner drops a step's summary that is larger than 1 MiB. What is shown of
@@ -68,14 +70,14 @@ func summaryHead(r *Report) string {
 }
 
 func summaryCounts(r *Report) string {
-	parts := []string{plural(len(r.Clusters), "cluster")}
+	parts := []string{finding.Plural(len(r.Clusters), "cluster")}
 	for _, s := range []Status{Failed, Drifted, Unknown, Changed, Removed, Unchanged} {
 		if n := r.Count(s); n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", n, statusWord(r, s)))
 		}
 	}
 	if n := len(r.Findings); n > 0 {
-		parts = append(parts, plural(n, "finding"))
+		parts = append(parts, finding.Plural(n, "finding"))
 	}
 	return strings.Join(parts, " · ")
 }
@@ -117,7 +119,7 @@ func summaryTable(r *Report) string {
 	}
 	more := ""
 	if n := len(rows) - summaryRows; n > 0 {
-		rows, more = rows[:summaryRows], fmt.Sprintf("and %s more in the log\n\n", plural(n, "row"))
+		rows, more = rows[:summaryRows], fmt.Sprintf("and %s more in the log\n\n", finding.Plural(n, "row"))
 	}
 	return "| cluster | status | files |\n|---|---|---|\n" + strings.Join(rows, "") + "\n" + more
 }
@@ -212,7 +214,7 @@ func summaryDiffs(r *Report, o Options, room int) string {
 		add(codeNames(g.Names, "<code>", "</code>")+": "+countChanges(g.changes), g.changes, g.Diff)
 	}
 	if left > 0 {
-		fmt.Fprintf(&b, "%s did not fit here: this step's log has all.\n", plural(left, "difference"))
+		fmt.Fprintf(&b, "%s did not fit here: this step's log has all.\n", finding.Plural(left, "difference"))
 	}
 	return b.String()
 }

@@ -156,13 +156,13 @@ func withoutName(rows []pageRow, name string) []pageRow {
 func verdict(r *Report) string {
 	switch n := r.Count(Drifted) + r.Count(Failed); {
 	case n > 0:
-		return fmt.Sprintf("%d of %s not as they should be", n, plural(len(r.Clusters), "cluster"))
+		return fmt.Sprintf("%d of %s not as they should be", n, finding.Plural(len(r.Clusters), "cluster"))
 	case r.Failed():
 		return "not all is as it should be"
 	case len(r.Unfinished) > 0 || r.Count(Unknown) > 0:
 		return "not everything could be found out"
 	case r.Count(Changed)+r.Count(Removed) > 0:
-		return fmt.Sprintf("%d of %s %s", r.Count(Changed)+r.Count(Removed), plural(len(r.Clusters), "cluster"), changedWord(r))
+		return fmt.Sprintf("%d of %s %s", r.Count(Changed)+r.Count(Removed), finding.Plural(len(r.Clusters), "cluster"), changedWord(r))
 	}
 	return "all is as it should be"
 }

@@ -60,7 +60,7 @@ func ProposalTitle(r *Report, ring string) string {
 	if len(steps) == 1 {
 		return what + ": " + step
 	}
-	return what + ": " + plural(n, "cluster")
+	return what + ": " + finding.Plural(n, "cluster")
 }
 
 // Stale returns why there is no hop any more, as a comment.

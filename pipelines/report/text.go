@@ -278,7 +278,7 @@ func countChanges(changes []Change) string {
 	var parts []string
 	for _, kind := range []string{"create", "update", "delete"} {
 		if n := kinds[kind]; n > 0 {
-			parts = append(parts, fmt.Sprintf("%s %sd", plural(n, "file"), kind))
+			parts = append(parts, fmt.Sprintf("%s %sd", finding.Plural(n, "file"), kind))
 		}
 	}
 	return strings.Join(parts, ", ")
@@ -306,7 +306,7 @@ func (t *textWriter) summary(r *Report) {
 	if len(parts) == 0 {
 		return
 	}
-	fmt.Fprintf(t, "%s: %s\n", plural(len(r.Clusters), "cluster"), strings.Join(parts, ", "))
+	fmt.Fprintf(t, "%s: %s\n", finding.Plural(len(r.Clusters), "cluster"), strings.Join(parts, ", "))
 }
 
 // changedWord says what Changed means for the command.
@@ -325,13 +325,6 @@ func changedWord(r *Report) string {
 	default:
 		return "built"
 	}
-}
-
-func plural(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
 }
 
 // indented makes text inert line by line, and indents all lines but the first.

@@ -1,10 +1,6 @@
 package transition
 
-import (
-	"fmt"
-
-	"kasou/pipelines/manifest"
-)
+import "fmt"
 
 // Application is what Argo CD is told of a cluster beside its objects.
 type Application struct {
@@ -55,25 +51,6 @@ func applicationChanges(cluster string, was, now Application) []Change {
 	}
 	if !was.Automated && now.Automated {
 		add(Applied, ByArgoCD, "", "", "Argo CD syncs it without a person from now on, and undoes what is changed by hand", "")
-	}
-	return all
-}
-
-// volumeChanges: a StatefulSet that takes its volumes along when it goes.
-func volumeChanges(before, after Side) []Change {
-	var all []Change
-	for _, o := range after.Objects {
-		was, there := same(before, o)
-		if !there || o.kind() != "StatefulSet" {
-			continue
-		}
-		for _, when := range []string{"whenDeleted", "whenScaled"} {
-			path := []string{"spec", "persistentVolumeClaimRetentionPolicy", when}
-			if manifest.Text(o, path...) == "Delete" && manifest.Text(was, path...) != "Delete" {
-				all = append(all, Change{Effect: Unguarded, From: "Retain", To: "Delete", About: ByValues,
-					Message: fmt.Sprintf("%s: %s becomes Delete: from now on its volumes, and the data in them, are deleted with it", o, "persistentVolumeClaimRetentionPolicy."+when)})
-			}
-		}
 	}
 	return all
 }

@@ -15,22 +15,6 @@ import (
 func (o Object) kind() string { text, _ := o["kind"].(string); return text }
 func (o Object) name() string { return manifest.Text(o, "metadata", "name") }
 
-// Items returns the objects of a List, as Argo CD takes it apart; anything else is the
-// only one itself.
-func Items(o Object) []Object {
-	items, isList := o["items"].([]any)
-	if !isList || !strings.HasSuffix(o.kind(), "List") {
-		return []Object{o}
-	}
-	var all []Object
-	for _, item := range items {
-		if fields, ok := item.(map[string]any); ok {
-			all = append(all, Items(fields)...)
-		}
-	}
-	return all
-}
-
 // key tells objects of a cluster apart: group, kind, namespace and name.
 func (o Object) key(namespace string) string {
 	version, _ := o["apiVersion"].(string)

@@ -41,30 +41,44 @@ func claimChanges(was, now Object) []Change {
 	return all
 }
 
+// volumeChanges: a StatefulSet that takes its volumes along when it goes.
+func volumeChanges(before, after Side) []Change {
+	var all []Change
+	for _, o := range after.Objects {
+		was, there := same(before, o)
+		if !there || o.kind() != "StatefulSet" {
+			continue
+		}
+		for _, when := range []string{"whenDeleted", "whenScaled"} {
+			path := []string{"spec", "persistentVolumeClaimRetentionPolicy", when}
+			if manifest.Text(o, path...) == "Delete" && manifest.Text(was, path...) != "Delete" {
+				all = append(all, Change{Effect: Unguarded, From: "Retain", To: "Delete", About: ByValues,
+					Message: fmt.Sprintf("%s: %s becomes Delete: from now on its volumes, and the data in them, are deleted with it", o, "persistentVolumeClaimRetentionPolicy."+when)})
+			}
+		}
+	}
+	return all
+}
+
 // mountPaths returns where the containers of now mount a volume claim of was, with the
 // folder in it where they mount one: its templates stay on the host, whatever the new
 // ones are.
 func mountPaths(was, now Object) map[string]bool {
 	claims := map[string]bool{}
-	templates, _ := manifest.At(was, "spec", "volumeClaimTemplates").([]any)
-	for _, t := range templates {
-		template, _ := t.(map[string]any)
+	for _, template := range manifest.Maps(was, "spec", "volumeClaimTemplates") {
 		claims[manifest.Text(template, "metadata", "name")] = true
 	}
 	paths := map[string]bool{}
-	containers, _ := manifest.At(now, "spec", "template", "spec", "containers").([]any)
-	for _, c := range containers {
-		container, _ := c.(map[string]any)
-		mounts, _ := container["volumeMounts"].([]any)
-		for _, m := range mounts {
-			mount, _ := m.(map[string]any)
-			if claims[manifest.Text(mount, "name")] {
-				p := manifest.Text(mount, "mountPath")
-				if sub := manifest.Text(mount, "subPath") + manifest.Text(mount, "subPathExpr"); sub != "" {
-					p += " (" + sub + ")"
-				}
-				paths[p] = true
+	for _, container := range manifest.Maps(now, "spec", "template", "spec", "containers") {
+		for _, mount := range manifest.Maps(container, "volumeMounts") {
+			if !claims[manifest.Text(mount, "name")] {
+				continue
 			}
+			p := manifest.Text(mount, "mountPath")
+			if sub := manifest.Text(mount, "subPath") + manifest.Text(mount, "subPathExpr"); sub != "" {
+				p += " (" + sub + ")"
+			}
+			paths[p] = true
 		}
 	}
 	return paths

@@ -85,9 +85,7 @@ func (s Side) images() map[string]bool {
 			continue
 		}
 		for _, list := range []string{"containers", "initContainers"} {
-			containers, _ := manifest.At(o, "spec", "template", "spec", list).([]any)
-			for _, c := range containers {
-				container, _ := c.(map[string]any)
+			for _, container := range manifest.Maps(o, "spec", "template", "spec", list) {
 				if image, ok := container["image"].(string); ok {
 					images[image] = true
 				}

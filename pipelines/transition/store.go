@@ -87,10 +87,9 @@ func oldDatabase(s Side) string {
 // argument returns what a list of arguments gives a flag, which ends with its equals
 // sign; empty where the flag is not there.
 func argument(values map[string]any, flag string, path ...string) string {
-	list, _ := manifest.At(values, path...).([]any)
-	for _, a := range list {
-		if text, ok := a.(string); ok && strings.HasPrefix(text, flag) {
-			return strings.TrimPrefix(text, flag)
+	for _, text := range manifest.Texts(values, path...) {
+		if value, found := strings.CutPrefix(text, flag); found {
+			return value
 		}
 	}
 	return ""

@@ -44,21 +44,6 @@ func image(image string) func(*transition.Side) {
 	}
 }
 
-func TestItems(t *testing.T) {
-	pod := transition.Object{"kind": "Pod"}
-	list := transition.Object{"kind": "List", "items": []any{map[string]any{"kind": "Pod"}, map[string]any{"kind": "PodList", "items": []any{map[string]any{"kind": "Pod"}}}, 1}}
-	if got := transition.Items(list); len(got) != 2 || got[0]["kind"] != "Pod" || got[1]["kind"] != "Pod" {
-		t.Error(got)
-	}
-	if got := transition.Items(pod); len(got) != 1 {
-		t.Error(got)
-	}
-	config := transition.Object{"kind": "ConfigMap", "items": []any{}}
-	if got := transition.Items(config); len(got) != 1 {
-		t.Error(got)
-	}
-}
-
 func stop(s *transition.Side) { s.Objects[0]["spec"].(map[string]any)["replicas"] = int64(0) }
 
 // mounted has the control plane's volume claim mounted there.

@@ -150,9 +150,9 @@ func rights(role Object) map[string]bool {
 		if only, ok := rule["resourceNames"].([]any); ok && len(only) > 0 {
 			names = " " + short(only)
 		}
-		for _, group := range texts(rule["apiGroups"]) {
-			for _, resource := range texts(rule["resources"]) {
-				for _, verb := range texts(rule["verbs"]) {
+		for _, group := range manifest.Texts(rule, "apiGroups") {
+			for _, resource := range manifest.Texts(rule, "resources") {
+				for _, verb := range manifest.Texts(rule, "verbs") {
 					all[strings.TrimSuffix(verb+" "+resource+"."+group, ".")+names] = true
 				}
 			}
@@ -161,22 +161,10 @@ func rights(role Object) map[string]bool {
 	return all
 }
 
-func texts(list any) []string {
-	var all []string
-	items, _ := list.([]any)
-	for _, item := range items {
-		if text, ok := item.(string); ok {
-			all = append(all, text)
-		}
-	}
-	return all
-}
-
-// same returns the object of the same kind and name.
+// same returns the object that is the same one to the API server.
 func same(s Side, like Object) (Object, bool) {
-	i := slices.IndexFunc(s.Objects, func(o Object) bool {
-		return o.kind() == like.kind() && o.name() == like.name() && o["apiVersion"] == like["apiVersion"]
-	})
+	key := like.key(s.Namespace)
+	i := slices.IndexFunc(s.Objects, func(o Object) bool { return o.key(s.Namespace) == key })
 	if i < 0 {
 		return nil, false
 	}

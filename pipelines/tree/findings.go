@@ -69,7 +69,7 @@ func (p Plan) finding(severity finding.Severity, rule finding.Rule, file, messag
 // bulk returns one finding for all the files of a cause.
 func (p Plan) bulk(cause Cause, paths []string) finding.Finding {
 	spec := layout.Of(p.dir, p.Cluster).Spec()
-	n := plural(len(paths), "generated file")
+	n := finding.Plural(len(paths), "generated file")
 	if p.Cluster == "" {
 		message := "is not what this kasou writes"
 		if len(paths) > 1 {

@@ -51,7 +51,7 @@ func OneCheckout(list finding.List) finding.List {
 		}
 	}
 	if more > 0 {
-		kept[first].Message += fmt.Sprintf(" (here, and in %s)", plural(more, "other file"))
+		kept[first].Message += fmt.Sprintf(" (here, and in %s)", finding.Plural(more, "other file"))
 	}
 	return kept
 }

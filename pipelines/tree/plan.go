@@ -5,7 +5,6 @@ package tree
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"path"
 	"slices"
 
@@ -72,13 +71,6 @@ func (p Plan) Empty() bool { return len(p.Changes) == 0 }
 // Removes reports whether the plan takes a whole cluster away.
 func (p Plan) Removes() bool {
 	return slices.ContainsFunc(p.Changes, func(c Change) bool { return c.Cause == Retired || c.Cause == Orphaned })
-}
-
-func plural(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
 }
 
 func (p *Plan) add(c Change) {
