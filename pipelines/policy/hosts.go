@@ -5,8 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-
 	"kasou/pipelines/exposure"
 	"kasou/pipelines/fleet"
 	"kasou/pipelines/manifest"
@@ -54,7 +52,7 @@ func (c *checker) hosts(o Object, kind Kind) {
 
 // claimed returns the DNS names that an object has routed or published.
 func claimed(o map[string]any, kind Kind) []string {
-	var hosts []string
+	hosts := exposure.Annotated(o) // ExternalDNS reads it of Services, Ingresses and routes
 	each := func(list []map[string]any, field string) {
 		for _, element := range list {
 			hosts = append(hosts, manifest.Text(element, field))
@@ -63,12 +61,13 @@ func claimed(o map[string]any, kind Kind) []string {
 	switch {
 	case kind == Kind{"networking.k8s.io", exposure.Ingress}:
 		each(manifest.Maps(o, "spec", "rules"), "host")
+		for _, tls := range manifest.Maps(o, "spec", "tls") {
+			hosts = append(hosts, manifest.Texts(tls, "hosts")...)
+		}
 	case kind.Group == exposure.GatewayGroup && strings.HasSuffix(kind.Kind, "Route"):
-		hosts, _, _ = unstructured.NestedStringSlice(o, "spec", "hostnames")
+		hosts = append(hosts, manifest.Texts(o, "spec", "hostnames")...)
 	case kind == Kind{"externaldns.k8s.io", "DNSEndpoint"}:
 		each(manifest.Maps(o, "spec", "endpoints"), "dnsName")
-	case kind == Kind{"", "Service"}:
-		hosts = exposure.Annotated(o)
 	}
 	return sortedOnce(hosts)
 }

@@ -243,10 +243,13 @@ func TestANameOfAnotherClustersAPIServer(t *testing.T) {
 		ingress("nodes.example.com"):     0,
 		ingress("'*.example.com'"):       0,
 		ingress("app.other.example.com"): 0,
-		"apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: {name: a}\nspec: {hostnames: [other.example.com]}\n":                           1,
-		"apiVersion: externaldns.k8s.io/v1alpha1\nkind: DNSEndpoint\nmetadata: {name: a}\nspec: {endpoints: [{dnsName: other.example.com}]}\n":               1,
-		"apiVersion: v1\nkind: Service\nmetadata: {name: a, annotations: {external-dns.alpha.kubernetes.io/hostname: 'a.example.com, other.example.com'}}\n": 1,
-		"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {host: other.example.com}\n":                                                            0,
+		"apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: {name: a}\nspec: {hostnames: [other.example.com]}\n":                                               1,
+		"apiVersion: externaldns.k8s.io/v1alpha1\nkind: DNSEndpoint\nmetadata: {name: a}\nspec: {endpoints: [{dnsName: other.example.com}]}\n":                                   1,
+		"apiVersion: v1\nkind: Service\nmetadata: {name: a, annotations: {external-dns.alpha.kubernetes.io/hostname: 'a.example.com, other.example.com'}}\n":                     1,
+		"apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: a, annotations: {external-dns.alpha.kubernetes.io/hostname: other.example.com}}\nspec: {}\n":          1,
+		"apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: a}\nspec: {tls: [{hosts: [a.example.com, other.example.com]}]}\n":                                     1,
+		"apiVersion: gateway.networking.k8s.io/v1\nkind: TCPRoute\nmetadata: {name: a, annotations: {external-dns.alpha.kubernetes.io/hostname: other.example.com}}\nspec: {}\n": 1,
+		"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {host: other.example.com}\n":                                                                                0,
 	} {
 		r := policy.Request{Cluster: dev, Endpoints: policy.EndpointsOf([]fleet.Cluster{dev, other}), Objects: objects(t, text)}
 		found := policy.Check(r).Findings
