@@ -204,6 +204,14 @@ func TestAHostGetsAnotherDestination(t *testing.T) {
 			fleettest.Print(t, r)
 			t.Errorf("%s: the plan is %q, want %q", after, got, want)
 		}
+		// A person's word is told, and no silence in the same commit hides it.
+		if byWord := strings.Contains(after, "com:443\"]"); has(r, baseline.RuleFleet) != byWord {
+			t.Errorf("%s: told %v", after, !byWord)
+		}
+		s.repo.Write(t, "clusters/fleet.yaml", []byte(strings.Replace(severalHosts, before, after, 1)+"  silence: [{rule: plan-fleet, reason: noise}]\n"))
+		if quiet := pipe(t, pipelines.Plan, s.options); has(quiet, baseline.RuleFleet) != has(r, baseline.RuleFleet) {
+			t.Errorf("%s: silenced", after)
+		}
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"kasou/pipelines/baseline"
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
 	"kasou/pipelines/report"
@@ -16,7 +17,7 @@ const RuleUnusedSilence finding.Rule = "fleet-unused-silence"
 
 // loud are the rules that nothing silences: they are found in one commit alone, which
 // could bring the silence along.
-var loud = []finding.Rule{trust.RuleNewPublicKey, trust.RuleNewCertificate}
+var loud = []finding.Rule{trust.RuleNewPublicKey, trust.RuleNewCertificate, baseline.RuleFleet}
 
 // silenced returns the report, sorted, without the notes and warnings that fleet.yaml silences. A
 // silence that hit nothing is a note, where the run looked at the whole fleet.
@@ -27,7 +28,7 @@ func silenced(w *workspace.Workspace, out *report.Report) *report.Report {
 			switch {
 			case slices.Contains(loud, finding.Rule(s.Rule)):
 				out.Findings = append(out.Findings, w.Fleet.Finding(finding.Error, RuleUnusedSilence, []string{"spec", "silence", fmt.Sprint(i), "rule"},
-					"the rule "+s.Rule+" is not to be silenced: it is found in the commit that changes what is trusted, and in no other", "Take it out."))
+					"the rule "+s.Rule+" is not to be silenced: it is found in the commit that changes it, and in no other", "Take it out."))
 			case !used[i]:
 				out.Findings = append(out.Findings, w.Fleet.Finding(finding.Note, RuleUnusedSilence, []string{"spec", "silence", fmt.Sprint(i), "rule"},
 					"the rule "+s.Rule+" is silenced, and found nothing", "Take it out: it would hide what comes later."))

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 
 	"sigs.k8s.io/yaml"
 
@@ -18,15 +19,12 @@ func (b *Baseline) fleetSteps(ctx context.Context) (finding.List, error) {
 	if err != nil || text == nil {
 		return nil, err
 	}
-	var was struct {
-		Spec struct {
-			ArgoCD struct{ Name, Namespace string }
-		}
-	}
+	var was fleet.FleetFile
 	if yaml.Unmarshal(text, &was) != nil {
-		return nil, nil // it was no fleet before
+		return finding.List{b.Fleet.Finding(finding.Warning, RuleFleet, nil, "what changes for Argo CD is not known: the fleet.yaml of the commit before does not parse",
+			"Compare the two by hand.")}, nil
 	}
-	var found finding.List
+	found := b.hostSteps(was.Spec)
 	warn := func(field, message, hint string) {
 		found = append(found, b.Fleet.Finding(finding.Warning, RuleFleet, []string{"spec", "argocd", field}, message, hint))
 	}
@@ -42,4 +40,22 @@ func (b *Baseline) fleetSteps(ctx context.Context) (finding.List, error) {
 			fmt.Sprintf("After the merge delete both by kubectl delete --cascade=orphan applications.argoproj.io -n %s %s %s.", now.Namespace, name, name+fleet.BootstrapEnd))
 	}
 	return found, nil
+}
+
+// hostSteps returns which hosts Argo CD knows otherwise from then on, where a person's word
+// alone says that they are the same clusters: no step of theirs is refused.
+func (b *Baseline) hostSteps(was fleet.FleetSpec) finding.List {
+	var found finding.List
+	for _, name := range b.Fleet.Spec.HostNames() {
+		if !slices.Contains(was.HostNames(), name) {
+			continue
+		}
+		from, now := was.DestinationOf(name).String(), b.Fleet.Spec.DestinationOf(name)
+		if !now.Is(from) && b.Fleet.Spec.IsHost(name, from) {
+			found = append(found, b.Fleet.Finding(finding.Warning, RuleFleet, fleet.HostField(name, "sameAs"),
+				fmt.Sprintf("Argo CD deploys to %s in place of %s, and sameAs alone says that they are one cluster", now, from),
+				"Make sure that they are: if not, every cluster of the host begins there anew, empty."))
+		}
+	}
+	return found
 }

@@ -122,6 +122,9 @@ func (d Destination) key() string {
 	return d.String()
 }
 
+// Is reports whether a server or a name is this destination, in another spelling or not.
+func (d Destination) Is(other string) bool { return d.key() == destinationOf(other).key() }
+
 // destinationOf returns the destination that a text is, a server or a name.
 func destinationOf(text string) Destination {
 	if strings.Contains(text, "://") {
@@ -133,9 +136,8 @@ func destinationOf(text string) Destination {
 // IsHost reports whether a server or name, as an Application had it, is the host of a
 // name: in another spelling, or by what its sameAs says.
 func (s FleetSpec) IsHost(name, destination string) bool {
-	key := destinationOf(destination).key()
-	return key == s.DestinationOf(name).key() ||
-		slices.ContainsFunc(s.HostOf(name).SameAs, func(other string) bool { return destinationOf(other).key() == key })
+	return s.DestinationOf(name).Is(destination) ||
+		slices.ContainsFunc(s.HostOf(name).SameAs, func(other string) bool { return destinationOf(other).Is(destination) })
 }
 
 // OwnHost returns the name of the host that is the cluster which Argo CD runs in, and
