@@ -59,6 +59,13 @@ func New(w *workspace.Workspace, judge func(tree.Plan) finding.List) *Builder {
 	return &Builder{Workspace: w, judge: judge, endpoints: policy.EndpointsOf(w.Fleet.Clusters)}
 }
 
+// Claim enters the objects of a cluster that other clusters could bring, too.
+func (b *Builder) Claim(cluster string, objects []manifest.Claim) { b.outside.Put(cluster, objects) }
+
+// TwiceClaimed returns an error for each object that two of the clusters bring that were
+// built, or were entered by Claim.
+func (b *Builder) TwiceClaimed() finding.List { return b.outside.Twice() }
+
 // MetSealed reports whether there is something sealed in a cluster that was built.
 func (b *Builder) MetSealed() bool { return b.sealed.Load() }
 
@@ -100,8 +107,9 @@ func (b *Builder) Build(ctx context.Context, out *report.Report) error {
 	built := b.Each(ctx, b.write)
 	for i := range built {
 		workspace.AddCluster(out, b.Clusters[i], built[i].Outcome)
+		out.Clusters[len(out.Clusters)-1].Claims = built[i].outside
 	}
-	out.Findings = append(out.Findings, b.outside.Twice()...)
+	out.Findings = append(out.Findings, b.TwiceClaimed()...)
 	if b.Diff && out.Count(report.Changed) > 0 {
 		if out.FleetDiff, err = before.Difference(ctx, b.Fleet.File); err != nil {
 			return err

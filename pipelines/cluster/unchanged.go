@@ -100,7 +100,8 @@ func (b *Builder) unchanged(w *work) (finding.List, bool) {
 	if known.Sealed {
 		b.sealed.Store(true)
 	}
-	b.outside.Put(w.cluster, known.Outside)
+	w.outside = known.Outside
+	b.Claim(w.Cluster, w.outside)
 	return known.Findings, true
 }
 

@@ -216,7 +216,7 @@ func TestAnObjectOfTwoClusters(t *testing.T) {
 			text string
 		}{"a": {test.first, test.one}, "a-v-b": {test.second, test.two}} {
 			c := fleet.Cluster{Name: cluster, File: "clusters/" + cluster + "/spec.yaml", Spec: brings.spec}
-			all.Put(c, policy.Check(policy.Request{Cluster: c, Objects: objects(t, brings.text)}).Outside)
+			all.Put(c.Name, policy.Check(policy.Request{Cluster: c, Objects: objects(t, brings.text)}).Outside)
 		}
 		found := all.Twice()
 		if len(found) != test.want || test.want > 0 && (found[0].Cluster != "a-v-b" || !strings.Contains(found[0].Message, "also of cluster a (")) {
