@@ -39,6 +39,8 @@ type Builder struct {
 	// baseline is nil where the repository has no commit, and where nobody asks what a
 	// step does.
 	baseline *baseline.Baseline
+	// refused says that the step of the fleet itself is refused.
+	refused bool
 	// built is nil where every cluster is to be built in full.
 	built *cache.Built
 	// onHosts are hostDigests, where built is not nil.
@@ -69,6 +71,9 @@ func (b *Builder) TwiceClaimed() finding.List { return b.outside.Twice() }
 // MetSealed reports whether there is something sealed in a cluster that was built.
 func (b *Builder) MetSealed() bool { return b.sealed.Load() }
 
+// Refused reports whether a step of the fleet itself is refused: Build wrote nothing then.
+func (b *Builder) Refused() bool { return b.refused }
+
 // HasBaseline reports whether there was a commit, or a folder, to compare with.
 func (b *Builder) HasBaseline() bool { return b.baseline != nil }
 
@@ -98,6 +103,9 @@ func (b *Builder) Build(ctx context.Context, out *report.Report) error {
 	}
 	defer before.Close()
 	b.baseline = before
+	if b.refused = slices.ContainsFunc(found, func(f finding.Finding) bool { return f.Rule == baseline.RuleRefused }); b.refused && !b.DryRun {
+		return nil // it is a step of the whole fleet
+	}
 	if !b.DryRun {
 		if !b.NoCache {
 			b.built, b.onHosts = cache.OpenBuilt(b.Cache, b.Root, b.Dir, base(b.Workspace), b.Fleet.Names()), hostDigests(b.Workspace)
