@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -184,5 +185,23 @@ func TestAPipeInTheRegistrationsPlace(t *testing.T) {
 		}
 	case <-time.After(time.Minute):
 		t.Fatal("it waits for the pipe")
+	}
+}
+
+// The scope of a definition decides what an extra may be, and stands in no schema: a build
+// that has built the cluster before sees that it is another.
+func TestTheScopeOfADefinitionChanges(t *testing.T) {
+	repo, builder, checker, _ := signed(t)
+	const definition = "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: widgets.example.com}\nspec:\n  group: example.com\n  scope: Namespaced\n" +
+		"  names: {kind: Widget, plural: widgets}\n  versions: [{name: v1, served: true, storage: true, schema: {openAPIV3Schema: {type: object}}}]\n"
+	repo.Write(t, "crds/widget.yaml", []byte(definition))
+	repo.Write(t, "clusters/fleet.yaml", append(repo.Read(t, "clusters/fleet.yaml"), "  schemas: [crds]\n"...))
+	repo.Write(t, "clusters/one/extra/widget.yaml", []byte("apiVersion: example.com/v1\nkind: Widget\nmetadata: {name: a}\n"))
+	for range 2 {
+		fleettest.MustPass(t, pipe(t, pipelines.Build, builder), nil)
+	}
+	repo.Write(t, "crds/widget.yaml", []byte(strings.Replace(definition, "Namespaced", "Cluster", 1)))
+	for _, r := range []*report.Report{pipe(t, pipelines.Build, builder), pipe(t, pipelines.Check, checker)} {
+		found(t, r, policy.RuleClusterScoped, finding.Error)
 	}
 }

@@ -42,6 +42,9 @@ func hostDigests(b *workspace.Workspace) map[string]string {
 	all := map[string]string{}
 	for _, name := range b.Fleet.Spec.HostNames() {
 		parts := slices.Clone(b.Schemas.Locations(name)) // their folders are named by their content
+		for _, s := range b.Schemas.Scopes() {           // which stands in no schema
+			parts = append(parts, fmt.Sprint(s, s.Cluster))
+		}
 		if c := b.Certificates.Of(name); c != nil {
 			parts = append(parts, c.Fingerprint)
 		}
