@@ -62,7 +62,7 @@ func HandOver(ctx context.Context, o Options, r *report.Report, program string, 
 
 // handedOver returns a cluster with its files, where they changed.
 func handedOver(root *os.Root, dir string, c report.Cluster) (handover.Cluster, error) {
-	out := handover.Cluster{Name: c.Name}
+	out := handover.Cluster{Name: c.Name, Claims: c.Claims}
 	changed := len(c.Changes) > 0
 	c.Diff, c.Changes = "", nil
 	var err error
@@ -93,7 +93,11 @@ func handedOver(root *os.Root, dir string, c report.Cluster) (handover.Cluster, 
 func Join(ctx context.Context, o Options, parts []handover.Part, program string) (*report.Report, error) {
 	return buildBy(ctx, o, func(ctx context.Context, w *workspace.Workspace) (writer, error) {
 		clusters, err := joined(ctx, w, parts, program)
-		return func(ctx context.Context, _ *cluster.Builder, out *report.Report) error {
+		return func(ctx context.Context, b *cluster.Builder, out *report.Report) error {
+			for _, c := range clusters {
+				b.Claim(c.Name, c.Claims)
+			}
+			out.Findings = append(out.Findings, b.TwiceClaimed()...)
 			return place(ctx, w, out, clusters)
 		}, err
 	})

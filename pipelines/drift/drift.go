@@ -221,7 +221,7 @@ func (w *watch) fleetWide(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	found := slices.Concat(gone.Findings, unknownFiles)
+	found := slices.Concat(gone.Findings, unknownFiles, w.builder.TwiceClaimed())
 	for _, one := range gone.Own {
 		found = append(found, append(one.Findings(), one.Found...)...)
 		one.Found = nil // told in rows
