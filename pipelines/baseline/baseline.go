@@ -74,19 +74,20 @@ func Open(ctx context.Context, w *workspace.Workspace) (b *Baseline, findings fi
 		}
 		return compared(ctx, w, folder)
 	}
-	base, err := history.Base(ctx, w.Root, history.Start{Against: w.Against, BeforeMerge: w.BeforeMerge, Merge: w.Merge})
+	git := w.Git(ctx)
 	unknown := finding.Warning
 	if w.BeforeMerge {
 		unknown = finding.Error // HEAD has the change already: nothing would be refused
 	}
-	if unread, ok := errors.AsType[*history.UnreadError](err); ok {
+	if git.Unread != "" {
 		return nil, finding.List{w.Fleet.Finding(unknown, RuleBaseUnknown, nil,
-			"what the change does to clusters that run is not known: "+unread.Reason, "Run kasou where git reads the repository.")}, nil
+			"what the change does to clusters that run is not known: "+git.Unread, "Run kasou where git reads the repository.")}, nil
 	}
+	base, err := git.Base(ctx, history.Start{Against: w.Against, BeforeMerge: w.BeforeMerge, Merge: w.Merge})
 	if errors.Is(err, history.ErrNoCommit) {
 		findings = finding.List{w.Fleet.Finding(unknown, RuleBaseUnknown, nil,
 			"what the whole change does to clusters that run is not known: "+err.Error(), "Fetch more of its history (fetch-depth: 0).")}
-		base, err = history.Base(ctx, w.Root, history.Start{})
+		base, err = git.Base(ctx, history.Start{})
 	}
 	if err != nil || base == nil {
 		return nil, findings, err
@@ -110,12 +111,13 @@ func Check(ctx context.Context, o workspace.Options) error {
 	if o.Against == "" {
 		return nil
 	}
-	base, err := history.Base(ctx, o.Root, history.Start{Against: o.Against})
-	if _, unread := errors.AsType[*history.UnreadError](err); unread || errors.Is(err, history.ErrNoCommit) {
-		return &workspace.SettingError{Name: "--against", Err: err}
+	git := history.Open(ctx, o.Root)
+	if git.Unread != "" {
+		return &workspace.SettingError{Name: "--against", Err: errors.New(git.Unread)}
 	}
-	if base != nil {
-		base.Close()
+	_, err := git.Base(ctx, history.Start{Against: o.Against})
+	if errors.Is(err, history.ErrNoCommit) {
+		return &workspace.SettingError{Name: "--against", Err: err}
 	}
 	return err
 }
