@@ -211,3 +211,58 @@ func TestTheScopeOfADefinitionChanges(t *testing.T) {
 		found(t, r, policy.RuleClusterScoped, finding.Error)
 	}
 }
+
+// What kasou makes by itself is nobody else's, whatever a spec allows: an Application of the
+// same name would take a cluster, or the whole fleet, from another repository.
+func TestAnExtraInThePlaceOfKasousOwn(t *testing.T) {
+	repo, builder, checker, _ := signed(t)
+	repo.Write(t, "clusters/fleet.yaml", append(repo.Read(t, "clusters/fleet.yaml"), "  argocd: {projects: [default, {name: teams, generated: true}]}\n"...))
+	repo.Write(t, "charts/d/Chart.yaml", []byte("apiVersion: v2\nname: d\nversion: 1.0.0\n"))
+	repo.Write(t, "charts/d/templates/a.yaml", []byte("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: control-plane}\n"))
+	repo.Cluster(t, "two", "  chart: {path: charts/d}\n")
+	const evil = "  chart: {path: charts/d}\n  allow:\n  - {group: argoproj.io, kind: Application, namespace: argocd}\n  - {group: argoproj.io, kind: AppProject, namespace: argocd}\n" +
+		"  - {group: bitnami.com, kind: SealedSecret, namespace: argocd}\n  - {group: bitnami.com, kind: SealedSecret, namespace: two}\n  - {kind: ConfigMap, namespace: two}\n  - {kind: Namespace}\n"
+	repo.Cluster(t, "evil", evil)
+	extra := func(text string) { repo.Write(t, "clusters/evil/extra/a.yaml", []byte(text)) }
+	const application = "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: NAME, namespace: argocd}\n" +
+		"spec: {project: default, destination: {server: https://kubernetes.default.svc, namespace: two}, source: {repoURL: https://evil.example.com/x.git, path: .}}\n"
+	const project = "apiVersion: argoproj.io/v1alpha1\nkind: AppProject\nmetadata: {name: NAME, namespace: argocd}\nspec: {sourceRepos: ['*']}\n"
+	const sealed = "apiVersion: bitnami.com/v1alpha1\nkind: SealedSecret\nmetadata: {name: NAME, namespace: argocd}\nspec: {encryptedData: {a: AgB}, template: {}}\n"
+	named := func(text, name string) string { return strings.Replace(text, "NAME", name, 1) }
+	for name, test := range map[string]struct {
+		text string
+		rule finding.Rule
+	}{
+		"a cluster's Application":     {named(application, "two"), policy.RuleTwice},
+		"the app of apps":             {named(application, "kasou"), policy.RuleTwice},
+		"what keeps it":               {named(application, "kasou-bootstrap"), policy.RuleTwice},
+		"another Application":         {named(application, "three"), ""},
+		"the AppProject of the fleet": {named(project, "kasou"), policy.RuleTwice},
+		"a generated AppProject":      {named(project, "teams"), policy.RuleTwice},
+		"an AppProject of people":     {named(project, "others"), ""},
+		"a cluster Secret":            {named(sealed, "cluster-two"), policy.RuleTwice},
+		"another sealed Secret":       {named(sealed, "cluster-of-nobody"), ""},
+		"a cluster's Namespace":       {"apiVersion: v1\nkind: Namespace\nmetadata: {name: two}\n", policy.RuleTwice},
+		"another Namespace":           {"apiVersion: v1\nkind: Namespace\nmetadata: {name: three}\n", ""},
+		"what a chart renders":        {"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: control-plane, namespace: two}\n", policy.RuleTwice},
+		"another ConfigMap there":     {"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: another, namespace: two}\n", ""},
+	} {
+		extra(test.text)
+		for _, r := range []*report.Report{pipe(t, pipelines.Check, checker), pipe(t, pipelines.Build, builder), pipe(t, pipelines.Build, builder)} {
+			switch {
+			case test.rule == "" && has(r, policy.RuleTwice):
+				fleettest.Print(t, r)
+				t.Errorf("%s is refused", name)
+			case test.rule != "" && !has(r, test.rule):
+				fleettest.Print(t, r)
+				t.Errorf("%s is not refused", name)
+			}
+		}
+	}
+	extra(named(application, "three"))
+	for range 2 { // the second build skips what the first has built
+		fleettest.MustPass(t, pipe(t, pipelines.Build, builder), nil)
+	}
+	repo.Cluster(t, "three", "  chart: {path: charts/d}\n")
+	found(t, pipe(t, pipelines.Build, builder), policy.RuleTwice, finding.Error)
+}
