@@ -15,6 +15,7 @@ import (
 	"kasou/internal/sealtest"
 	"kasou/pipelines"
 	"kasou/pipelines/finding"
+	"kasou/pipelines/manifest"
 	"kasou/pipelines/policy"
 	"kasou/pipelines/report"
 	"kasou/pipelines/tree"
@@ -265,4 +266,40 @@ func TestAnExtraInThePlaceOfKasousOwn(t *testing.T) {
 	}
 	repo.Cluster(t, "three", "  chart: {path: charts/d}\n")
 	found(t, pipe(t, pipelines.Build, builder), policy.RuleTwice, finding.Error)
+}
+
+// Whoever replaces the image of kubeseal is given what it seals. No commit silences that of
+// itself, nor that what it brings is not signed.
+func TestANewToolAndASilence(t *testing.T) {
+	repo, builder, checker, _ := signed(t)
+	original := repo.Read(t, "clusters/fleet.yaml")
+	image := func(digit string) string {
+		return "  toolchain: {kubeseal: {image: \"registry.example.com/kubeseal@sha256:" + strings.Repeat(digit, 64) + "\"}}\n"
+	}
+	const silence = "  silence: [{rule: seal-new-tool, reason: noise}, {rule: seal-unsigned, reason: noise}]\n"
+	write := func(more string) {
+		repo.Write(t, "clusters/fleet.yaml", append(bytes.Clone(original), more...))
+	}
+	write(image("a") + silence)
+	r := pipe(t, pipelines.Check, checker)
+	found(t, r, trust.RuleNewTool, finding.Warning)
+	found(t, r, pipelines.RuleUnusedSilence, finding.Error)
+	write(image("a"))
+	fleettest.MustPass(t, pipe(t, pipelines.Build, builder), nil)
+	for range 2 { // HEAD has it, and the commit before that
+		repo.Git(t, "commit", "-qam", "an image", "--allow-empty")
+	}
+	if r := pipe(t, pipelines.Check, checker); has(r, trust.RuleNewTool) {
+		t.Error("it is told of an image that was there before")
+	}
+	write(image("b"))
+	found(t, pipe(t, pipelines.Check, checker), trust.RuleNewTool, finding.Warning)
+
+	write(image("a") + silence)
+	repo.Write(t, rendered, bytes.Replace(repo.Read(t, rendered), []byte("sealed-at: \"2"), []byte("sealed-at: \"3"), 1))
+	checker.BeforeMerge = true
+	lock := string(repo.Read(t, "clusters/one/lock.yaml"))
+	old, _, _ := strings.Cut(lock[strings.Index(lock, "one/manifests/c/templates/config.yaml: sha256:")+len("one/manifests/c/templates/config.yaml: "):], "\n")
+	repo.Write(t, "clusters/one/lock.yaml", []byte(strings.Replace(lock, old, manifest.Digest(repo.Read(t, rendered)), 1)))
+	found(t, pipe(t, pipelines.Check, checker), trust.RuleUnsigned, finding.Warning)
 }
