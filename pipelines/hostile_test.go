@@ -14,6 +14,7 @@ import (
 	"kasou/internal/fleettest"
 	"kasou/internal/sealtest"
 	"kasou/pipelines"
+	"kasou/pipelines/conform"
 	"kasou/pipelines/finding"
 	"kasou/pipelines/manifest"
 	"kasou/pipelines/policy"
@@ -302,4 +303,29 @@ func TestANewToolAndASilence(t *testing.T) {
 	old, _, _ := strings.Cut(lock[strings.Index(lock, "one/manifests/c/templates/config.yaml: sha256:")+len("one/manifests/c/templates/config.yaml: "):], "\n")
 	repo.Write(t, "clusters/one/lock.yaml", []byte(strings.Replace(lock, old, manifest.Digest(repo.Read(t, rendered)), 1)))
 	found(t, pipe(t, pipelines.Check, checker), trust.RuleUnsigned, finding.Warning)
+}
+
+// Argo CD deploys the items of whatever has such a list, and not the object itself: a
+// definition with that field let anything past every rule.
+func TestItemsOfWhatIsNoList(t *testing.T) {
+	repo, builder, checker, _ := signed(t)
+	const definition = "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: widgets.example.com}\nspec:\n  group: example.com\n  scope: Namespaced\n" +
+		"  names: {kind: KIND, plural: widgets}\n  versions: [{name: v1, served: true, storage: true, schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}}]\n"
+	repo.Write(t, "clusters/fleet.yaml", append(repo.Read(t, "clusters/fleet.yaml"), "  schemas: [crds]\n"...))
+	const inner = "[{apiVersion: argoproj.io/v1alpha1, kind: Application, metadata: {name: evil, namespace: argocd}}]"
+	for _, kind := range []string{"Widget", "AllowList"} {
+		repo.Write(t, "crds/widget.yaml", []byte(strings.Replace(definition, "KIND", kind, 1)))
+		for items, fails := range map[string]bool{inner: true, "[]": true, "{a: b}": false, "a text": false} {
+			repo.Write(t, "clusters/one/extra/a.yaml", []byte("apiVersion: example.com/v1\nkind: "+kind+"\nmetadata: {name: a}\nitems: "+items+"\n"))
+			for _, r := range []*report.Report{pipe(t, pipelines.Check, checker), pipe(t, pipelines.Build, builder)} {
+				if fails && !r.Failed() {
+					fleettest.Print(t, r)
+					t.Errorf("%s of %s passes", items, kind)
+				}
+				if !fails && has(r, conform.RuleNotAnObject) {
+					t.Errorf("%s of %s is refused", items, kind)
+				}
+			}
+		}
+	}
 }

@@ -128,6 +128,14 @@ func (c *checker) readObject(o object) {
 			"See what the chart's template renders here.")
 		return
 	}
+	if _, list := o.Object["items"].([]any); list {
+		// IsList of apimachinery's unstructured looks at nothing else, and Argo CD takes what
+		// it says (GenerateManifests of its repo-server).
+		line, column := o.at("items")
+		c.add(RuleNotAnObject, o.File, line, column, o.title()+" has a list of items: Argo CD deploys those in its place, whatever its kind",
+			"Write each object into a document of its own; a resource with such a field cannot be deployed by Argo CD.")
+		return
+	}
 	if o.metadata("name") == nil || o.metadata("name") == "" {
 		c.noName(o)
 	}

@@ -179,3 +179,27 @@ func TestOwnSchemasThatContradict(t *testing.T) {
 		}
 	}
 }
+
+// Argo CD deploys the items of whatever has a list of them: such a document is refused, of a
+// chart too, however its schema allows it.
+func TestItemsBesideAKind(t *testing.T) {
+	root := t.TempDir()
+	const anything = `{"type": "object"}`
+	write(t, root, map[string]string{"s/widget-example-v1.json": anything, "s/allowlist-example-v1.json": anything})
+	schemas, findings, err := conform.Open(fleetOf("1.34.1", root, "s"), cache)
+	if err != nil || len(findings) > 0 {
+		t.Fatal(findings, err)
+	}
+	for text, want := range map[string]int{
+		"kind: Widget\nmetadata: {name: a}\nitems: [{apiVersion: v1, kind: Secret, metadata: {name: b}}]\n": 1,
+		"kind: Widget\nmetadata: {name: a}\nitems: []\n":                                                    1,
+		"kind: AllowList\nmetadata: {name: a}\nitems: []\n":                                                 1,
+		"kind: Widget\nmetadata: {name: a}\nitems: {a: b}\n":                                                0,
+		"kind: Widget\nmetadata: {name: a}\nspec: {items: [a]}\n":                                           0,
+	} {
+		found := check(t, schemas, manifest.Files{"a.yaml": []byte("apiVersion: example.com/v1\n" + text)})
+		if len(found) != want || want > 0 && (found[0].Rule != conform.RuleNotAnObject || found[0].Line != 4) {
+			t.Errorf("%q: %v", text, found)
+		}
+	}
+}
