@@ -329,3 +329,27 @@ func TestItemsOfWhatIsNoList(t *testing.T) {
 		}
 	}
 }
+
+// A text in any value would have Argo CD pass over the file: what stands in it was checked,
+// and is not deployed.
+func TestAFileThatArgoCDPassesOver(t *testing.T) {
+	repo, builder, checker, k := signed(t)
+	const marker = "+argocd:skip-file-rendering"
+	const policy = "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: a, annotations: {a: 'TEXT'}}\nspec: {podSelector: {}}\n"
+	repo.Write(t, "clusters/one/extra/a.yaml", []byte(strings.Replace(policy, "TEXT", marker, 1)))
+	for _, r := range []*report.Report{pipe(t, pipelines.Check, checker), pipe(t, pipelines.Build, builder)} {
+		found(t, r, conform.RuleIgnoredFile, finding.Error)
+	}
+	repo.Write(t, "clusters/one/extra/a.yaml", []byte(strings.Replace(policy, "TEXT", "nothing", 1)))
+	fleettest.MustPass(t, pipe(t, pipelines.Build, builder), nil)
+	repo.Cluster(t, "one", "  chart: {path: charts/c}\n  server: https://one.example.com\n  argocd: {cluster: {annotations: {a: '"+marker+"'}}}\n")
+	for _, r := range []*report.Report{pipe(t, pipelines.Build, builder), registerBy(t, builder, k), pipe(t, pipelines.Check, checker)} {
+		if !r.Failed() {
+			fleettest.Print(t, r)
+			t.Error("a cluster Secret that Argo CD passes over is fine")
+		}
+	}
+	if bytes.Contains(repo.Read(t, "clusters/root/one.cluster.yaml"), []byte(marker)) {
+		t.Error("it was written")
+	}
+}

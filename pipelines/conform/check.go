@@ -3,6 +3,7 @@
 package conform
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -79,10 +80,18 @@ func (c *checker) read(f manifest.File) {
 			"See what the chart or its values put into this file.")
 		return
 	}
+	if at := bytes.Index(f.Bytes, []byte(skipMarker)); at >= 0 {
+		c.add(RuleIgnoredFile, f.Path, 1+bytes.Count(f.Bytes[:at], []byte("\n")), 1, "Argo CD passes over a file with the text "+skipMarker+", wherever it stands",
+			"Take the text out of the chart, its values or the manifest.")
+	}
 	for i := range f.Documents {
 		c.readDocument(&f.Documents[i])
 	}
 }
+
+// skipMarker is the text by which Argo CD leaves a file out (docs/user-guide/directory.md,
+// "Skipping File Rendering"). It looks for no comment: any value does.
+const skipMarker = "+argocd:skip-file-rendering"
 
 const syntaxHint = "Mend the chart's template, or the values that make it render this."
 

@@ -43,6 +43,8 @@ func TestCheck(t *testing.T) {
 	}{
 		{"good", "a.yaml", goodService, nil},
 		{"null for an optional field", "a.yaml", "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: a}\nspec:\n  storageClassName: null\n", nil},
+		{"what Argo CD passes over", "a.yaml", strings.Replace(goodService, "name: dev", "name: dev # +argocd:skip-file-rendering", 1), []string{
+			"a.yaml:6:1: Argo CD passes over a file with the text +argocd:skip-file-rendering, wherever it stands [conform-ignored-file]"}},
 		{"nothing in it", "a.yaml", "---\n# nothing\n", nil},
 		{"good Application", "a.yaml", application, nil},
 		{"bad Application", "a.yaml", strings.Replace(application, "targetRevision", "revision", 1), []string{

@@ -21,7 +21,8 @@ const (
 	RuleDuplicate finding.Rule = "conform-duplicate"
 	// RuleTooLarge: a generated file is larger than any manifest should be.
 	RuleTooLarge finding.Rule = "conform-too-large"
-	// RuleIgnoredFile: a generated file has a name that Argo CD does not read.
+	// RuleIgnoredFile: a generated file has a name, or a text in it, for which Argo CD does
+	// not read it.
 	RuleIgnoredFile finding.Rule = "conform-ignored-file"
 	// RuleVersion: kasou has no schemas for the host's Kubernetes version.
 	RuleVersion finding.Rule = "conform-kubernetes-version"
