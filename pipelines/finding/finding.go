@@ -4,7 +4,9 @@ package finding
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"strings"
 )
@@ -130,4 +132,13 @@ func (l List) Count(s Severity) int {
 		}
 	}
 	return n
+}
+
+// Cause returns err without the operation and the path that an error of the file system
+// names: a message has the file in its own words, and never a path of the machine.
+func Cause(err error) error {
+	if failed, ok := errors.AsType[*fs.PathError](err); ok {
+		return failed.Err
+	}
+	return err
 }
