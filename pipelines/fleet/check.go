@@ -72,7 +72,7 @@ func (k *check) reportAt(path []string, subject string, p *problem) {
 	inheritsRefused := func(at []string) bool {
 		return slices.ContainsFunc(inherited(k.cluster.fleet.Spec.Classes, k.class, at), k.shared.isRefused)
 	}
-	own := slices.ContainsFunc(all, func(at []string) bool { return k.own.document.Has(at...) })
+	own := slices.ContainsFunc(all, func(at []string) bool { return k.own.has(at...) })
 	if slices.ContainsFunc(all, k.own.isRefused) || !own && slices.ContainsFunc(all, inheritsRefused) {
 		return
 	}
@@ -94,10 +94,10 @@ func (k *check) one(fleet FleetSpec) {
 	if k.given.ServiceCIDR != "" {
 		k.report("spec.serviceCIDR", checkCIDR(k.given.ServiceCIDR))
 	}
-	if k.given.Retire && !k.own.document.Has("spec", "retire") {
+	if k.given.Retire && !k.own.has("spec", "retire") {
 		k.report("spec.retire", fail(RuleSharedRetire, "is true for all clusters by the fleet's defaults", "Write retire: true into the spec of each cluster that is to leave."))
 	}
-	if len(k.given.Accept) > 0 && !k.own.document.Has("spec", "accept") {
+	if len(k.given.Accept) > 0 && !k.own.has("spec", "accept") {
 		k.report("spec.accept", fail(RuleSharedAccept, "is of all clusters by the fleet's defaults", "Write accept into the spec of each cluster whose step is meant."))
 	}
 	k.endpoint()

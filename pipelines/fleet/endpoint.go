@@ -172,7 +172,7 @@ func (k *check) endpoint() {
 	if e == nil {
 		return
 	}
-	if k.own.document.Has("spec", "ingress") && k.own.document.Has("spec", "endpoint", "ingress") {
+	if k.own.has("spec", "ingress") && k.own.has("spec", "endpoint", "ingress") {
 		k.report("spec.endpoint.ingress", fail(RuleEndpoint, "stands beside spec.ingress, which is the same", "Write all of it into one of the two."))
 	}
 	for _, p := range e.parts() {
@@ -211,7 +211,7 @@ func (k *check) part(p part) {
 	switch {
 	case p.enabled != nil && !*p.enabled:
 		return
-	case p.host == "" && (p.enabled != nil || k.own.document.Has("spec", "endpoint", p.kind)):
+	case p.host == "" && (p.enabled != nil || k.own.has("spec", "endpoint", p.kind)):
 		k.report(at, fail(RuleEndpoint, "has no host", "Add the name under which the API server is to be reached: host: "+k.cluster.Name+".example.com."))
 		return
 	case p.host == "":

@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"kasou/pipelines/finding"
+	"kasou/pipelines/position"
 )
 
 // Whatever a spec.yaml holds, it is read or refused, with every finding inside
@@ -32,6 +33,12 @@ func FuzzSpec(f *testing.F) {
 		}
 		if !findings.Failed() && len(fleet.Clusters) != 1 {
 			t.Error("no cluster, and no reason")
+		}
+		// Who asks for a place in it later parses it with another parser.
+		if plain, ok := src.plain(data); ok && !findings.Failed() {
+			if _, err := position.Parse(plain, 0); err != nil {
+				t.Error(err)
+			}
 		}
 		for _, c := range fleet.Clusters {
 			if _, err := c.Digest(); err != nil {

@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
@@ -16,6 +17,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"kasou/pipelines/finding"
+	"kasou/pipelines/manifest"
 	"kasou/pipelines/position"
 )
 
@@ -43,22 +45,12 @@ func parse(file, cluster string, data []byte, s *schema) *source {
 	if !ok {
 		return src
 	}
-	document, err := position.Parse(data, 0)
-	if err != nil {
-		src.syntaxError(err, data)
-		return src
+	content, err := manifest.Read(data)
+	if src.document = position.Folded(data); err != nil {
+		if content, ok = src.explained(data, err); !ok {
+			return src
+		}
 	}
-	for _, d := range document.Duplicates() {
-		src.report(d.Line, d.Column, RuleDuplicateKey,
-			fmt.Sprintf("duplicate key %q", d.Key),
-			fmt.Sprintf("It stands in line %d already: keep one of the two.", d.FirstLine))
-	}
-	content, err := decode(data)
-	if err != nil {
-		src.conversionError(err, data)
-		return src
-	}
-	src.document = document
 	if content == nil {
 		writer := "kasou init"
 		if cluster != "" {
@@ -69,6 +61,29 @@ func parse(file, cluster string, data []byte, s *schema) *source {
 	}
 	src.validate(s, content)
 	return src
+}
+
+// explained says where the form of data is wrong, which cannot be read for that reason.
+// What can be read of it all the same is returned, so that whatever else is wrong is told,
+// too.
+func (src *source) explained(data []byte, reason error) (content any, ok bool) {
+	src.document = nil
+	document, err := position.Parse(data, 0)
+	if err != nil {
+		src.syntaxError(err, data)
+		return nil, false
+	}
+	for _, d := range document.Duplicates() {
+		src.report(d.Line, d.Column, RuleDuplicateKey,
+			fmt.Sprintf("duplicate key %q", d.Key),
+			fmt.Sprintf("It stands in line %d already: keep one of the two.", d.FirstLine))
+	}
+	if content, err = decode(data); err != nil || len(src.findings) == 0 {
+		src.conversionError(cmp.Or(err, reason), data)
+		return nil, false
+	}
+	src.document = document
+	return content, true
 }
 
 // byteOrderMark is what some editors begin a file with.
@@ -178,8 +193,8 @@ func textOf(data []byte, line int) (int, int) {
 	return line, indent + 1
 }
 
-// decode returns what sigs.k8s.io/yaml, and so Helm, makes of the file: YAML 1.1,
-// numbers as float64. Repeated keys are no error here.
+// decode returns what sigs.k8s.io/yaml, and so Helm, makes of the file. Of repeated keys
+// one counts.
 func decode(data []byte) (any, error) {
 	asJSON, err := yaml.YAMLToJSON(data)
 	if err != nil {
@@ -188,6 +203,13 @@ func decode(data []byte) (any, error) {
 	var content any
 	err = json.Unmarshal(asJSON, &content)
 	return content, err
+}
+
+// has reports whether the file has a value at path, one that is refused apart.
+func (src *source) has(path ...string) bool {
+	last := len(path) - 1
+	_, ok := object(src.raw, path[:last]...)[path[last]]
+	return ok
 }
 
 // refuse takes the value at path out of the content; where it is an item of a

@@ -23,11 +23,25 @@ var (
 	ErrSameKey = errors.New("it has a key twice, once as a text")
 )
 
-// decode returns the mapping that data is, read strictly, as UnmarshalStrict of
-// sigs.k8s.io/yaml reads it, which kubectl and Argo CD have: a key that stands twice
-// is an error. Whole numbers are int64, as apimachinery has them. A null is nil
-// without an error.
+// decode returns the mapping that data is, as Read reads it. A null is nil without an
+// error.
 func decode(data []byte) (map[string]any, error) {
+	value, err := Read(data)
+	if err != nil {
+		return nil, err
+	}
+	object, ok := value.(map[string]any)
+	if !ok && value != nil {
+		return nil, ErrNotMapping
+	}
+	return object, nil
+}
+
+// Read returns what the one YAML document in data is as JSON, read strictly, as
+// UnmarshalStrict of sigs.k8s.io/yaml reads it, which kubectl and Argo CD have: a key that
+// stands twice is an error. Whole numbers are int64, as apimachinery has them. Nothing but
+// comments is nil, as a null is.
+func Read(data []byte) (any, error) {
 	decoder := plainyaml.NewDecoder(bytes.NewReader(data))
 	decoder.SetStrict(true)
 	var value any
@@ -54,11 +68,7 @@ func decode(data []byte) (map[string]any, error) {
 			return nil, err
 		}
 	}
-	object, ok := plain.(map[string]any)
-	if !ok && plain != nil {
-		return nil, ErrNotMapping
-	}
-	return object, nil
+	return plain, nil
 }
 
 // sameKeys reports whether a mapping has keys that are one in JSON.

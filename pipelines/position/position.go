@@ -11,6 +11,7 @@ import (
 	"strconv"
 
 	"go.yaml.in/yaml/v3"
+	sigsyaml "sigs.k8s.io/yaml"
 )
 
 // Document is one YAML document with the positions of its nodes.
@@ -54,6 +55,10 @@ func Parse(data []byte, lineOffset int) (*Document, error) {
 	return d, nil
 }
 
+// Folded returns the document in data, whose form is known to be right, as Parse and Fold
+// leave it.
+func Folded(data []byte) *Document { return &Document{data: data} }
+
 // Text returns what the document was read from, which is not to be changed.
 func (d *Document) Text() []byte { return d.data }
 
@@ -74,7 +79,7 @@ func (d *Document) tree() *yaml.Node {
 	}
 	again, err := Parse(d.data, d.offset)
 	if err != nil {
-		return &yaml.Node{} // not possible: it did parse
+		return &yaml.Node{} // whoever folded it knew that it parses
 	}
 	return again.root
 }
@@ -212,8 +217,10 @@ func mergedChild(merged *yaml.Node, step string, depth int) (key, value *yaml.No
 	return nil, nil
 }
 
-// Duplicate is a key that stands twice in one mapping.
+// Duplicate is a key that stands twice in one mapping, as a reader of JSON has it: 1, "1"
+// and 1.0 are one key there, and which of their values counts is left to chance.
 type Duplicate struct {
+	// Key is the second one, as it is written.
 	Key          string
 	Line, Column int
 	FirstLine    int
@@ -229,9 +236,10 @@ func (d *Document) Duplicates() []Duplicate {
 		first := map[string]*yaml.Node{}
 		for i := 0; i+1 < len(n.Content); i += 2 {
 			key := n.Content[i]
-			earlier, ok := first[key.Value]
+			name := asText(key)
+			earlier, ok := first[name]
 			if !ok {
-				first[key.Value] = key
+				first[name] = key
 				continue
 			}
 			line, column := d.place(key)
@@ -240,6 +248,35 @@ func (d *Document) Duplicates() []Duplicate {
 		}
 	})
 	return found
+}
+
+var (
+	// word matches a key that is its own text without quotes, unless it is one of the words
+	// that YAML 1.1 takes for null or a truth value.
+	word      = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_./-]*$`)
+	otherWord = regexp.MustCompile(`^(?i:y|n|yes|no|on|off|true|false|null)$`)
+)
+
+// asText returns the text that a key becomes in JSON.
+func asText(key *yaml.Node) string {
+	if key.Kind == yaml.AliasNode {
+		key = key.Alias
+	}
+	const quoted = yaml.SingleQuotedStyle | yaml.DoubleQuotedStyle
+	own := key.Style&quoted != 0 || word.MatchString(key.Value) && !otherWord.MatchString(key.Value)
+	if own && key.Style&yaml.TaggedStyle == 0 {
+		return key.Value
+	}
+	alone := *key
+	alone.Anchor = ""
+	text, err := yaml.Marshal(&yaml.Node{Kind: yaml.MappingNode, Content: []*yaml.Node{&alone, {Kind: yaml.ScalarNode, Value: "0"}}})
+	var read map[string]any
+	if err == nil && sigsyaml.Unmarshal(text, &read) == nil {
+		for name := range read {
+			return name
+		}
+	}
+	return key.Value
 }
 
 func (d *Document) walk(n *yaml.Node, visit func(*yaml.Node)) {

@@ -125,6 +125,27 @@ func TestSyntaxErrorsHaveLines(t *testing.T) {
 	}
 }
 
+// What a reader of JSON has as one key stands twice, however it is written: Go's map of
+// what YAML has as two decides by chance which counts.
+func TestDuplicatesInJSON(t *testing.T) {
+	for text, twice := range map[string]bool{
+		"1: a\n1.0: b": true, "1: a\n'1': b": true, "0x10: a\n16: b": true, "yes: a\n'true': b": true,
+		"On: a\ntrue: b": true, "!!bool 'yes': a\ntrue: b": true, "!!str 1: a\n1: b": true,
+		"x: &k 1\ny: {*k : a, 1.0: b}": true, "n: a\nfalse: b": true, "&k 1: a\n'1': b": true,
+		"1: a\n1.5: b": false, "yes: a\n'yes': b": false, "1: a\n'1.0': b": false, "a: 1\nA: 2": false,
+		"x: &m {a: 1}\ny: {<<: *m, a: 2}": false, "~: a\nnull: b": false, "x: &k 1\ny: {*k : a, k: b}": false,
+		"2001-01-01: a\n2001-01-02: b": false,
+	} {
+		d, err := Parse([]byte(text), 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := d.Duplicates(); (len(got) > 0) != twice {
+			t.Errorf("%q: %+v", text, got)
+		}
+	}
+}
+
 func TestDuplicates(t *testing.T) {
 	d, err := Parse([]byte("a: 1\nspec:\n  x: 1\n  y: {k: 1, k: 2}\n  x: 2\n"), 0)
 	if err != nil {
