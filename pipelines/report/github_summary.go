@@ -111,19 +111,14 @@ func summaryTable(r *Report) string {
 // codeNames returns one name, or how many and three of them, each between marks that
 // make it code.
 func codeNames(names []string, begin, end string) string {
-	few := names[:min(len(names), 3)]
-	quoted := make([]string, len(few))
-	for i, name := range few {
+	quoted := make([]string, len(names))
+	for i, name := range names {
 		quoted[i] = begin + plainName(name) + end
 	}
 	if len(names) == 1 {
 		return quoted[0]
 	}
-	text := fmt.Sprintf("%d clusters: %s", len(names), strings.Join(quoted, ", "))
-	if more := len(names) - len(few); more > 0 {
-		text += fmt.Sprintf(" and %d more", more)
-	}
-	return text
+	return fmt.Sprintf("%d clusters: %s", len(names), finding.Few(quoted, 3))
 }
 
 // summaryFindings returns the worst findings as the text report has them.

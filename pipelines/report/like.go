@@ -24,7 +24,7 @@ func (l Like) String() string {
 	if len(l.Clusters) < 2 {
 		return ""
 	}
-	return fmt.Sprintf("%d clusters: %s", len(l.Clusters), someNames(l.Clusters))
+	return fmt.Sprintf("%d clusters: %s", len(l.Clusters), finding.Few(l.Clusters, 3))
 }
 
 // Likes puts findings together that say the same of several clusters: with one rule,

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"kasou/pipelines/finding"
 )
 
 // PlanRule is the rule of what a change does and nobody has to accept: a plan shows
@@ -123,16 +125,7 @@ func titleOf(names []string) string {
 	if len(names) == 1 {
 		return names[0]
 	}
-	return fmt.Sprintf("%d clusters (%s)", len(names), someNames(names))
-}
-
-// someNames joins three names, and says how many more there are.
-func someNames(names []string) string {
-	const enough = 3
-	if len(names) <= enough {
-		return strings.Join(names, ", ")
-	}
-	return fmt.Sprintf("%s and %d more", strings.Join(names[:enough], ", "), len(names)-enough)
+	return fmt.Sprintf("%d clusters (%s)", len(names), finding.Few(names, 3))
 }
 
 // plan prints what a change does, group by group.
