@@ -3,13 +3,9 @@
 package history
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"path"
-	"strconv"
 	"strings"
 )
 
@@ -34,17 +30,16 @@ func Find(ctx context.Context, root, against string) (Before, error) {
 	if !b.isTop(ctx) {
 		return Before{Unknown: b.unread(ctx)}, nil
 	}
-	if _, err := b.git(ctx, "rev-parse", "--verify", "--quiet", "HEAD"); err != nil {
+	if !b.has(ctx, "HEAD") {
 		return b, nil
 	}
 	if against != "" {
-		commit, err := b.git(ctx, "rev-parse", "--verify", "--quiet", "--end-of-options", against+"^{commit}")
-		if err != nil {
-			b.commits = []string{"HEAD"}
+		b.commits = []string{"HEAD"}
+		if commit := b.commitOf(ctx, against); commit != "" {
+			b.commits = append(b.commits, commit)
+		} else {
 			b.Unknown = fmt.Sprintf("the commit %s is not in this clone: fetch more of its history (fetch-depth: 0)", against)
-			return b, nil
 		}
-		b.commits = []string{"HEAD", commit}
 		return b, nil
 	}
 	line, err := b.git(ctx, "rev-list", "--parents", "--max-count=1", "HEAD")
@@ -52,10 +47,8 @@ func Find(ctx context.Context, root, against string) (Before, error) {
 		return b, fmt.Errorf("git rev-list: %w", err)
 	}
 	b.commits = strings.Fields(line)
-	if len(b.commits) == 1 {
-		if shallow, _ := b.git(ctx, "rev-parse", "--is-shallow-repository"); shallow == "true" {
-			b.Unknown = "the clone ends at HEAD: fetch at least one commit more (fetch-depth: 2)"
-		}
+	if len(b.commits) == 1 && b.isCut(ctx) {
+		b.Unknown = "the clone ends at HEAD: fetch at least one commit more (fetch-depth: 2)"
 	}
 	return b, nil
 }
@@ -66,15 +59,10 @@ func Find(ctx context.Context, root, against string) (Before, error) {
 func (b Before) Changed(ctx context.Context, patterns ...string) ([]map[string][]byte, error) {
 	var all []map[string][]byte
 	for _, commit := range b.commits {
-		args := []string{"diff", "--name-only", "-z", "--no-renames", "--no-ext-diff", "--diff-filter=MDT", commit, "--"}
-		for _, pattern := range patterns {
-			args = append(args, ":(top,glob)"+pattern)
-		}
-		listed, err := b.git(ctx, args...)
+		names, err := b.differing(ctx, patterns, "--diff-filter=MDT", commit)
 		if err != nil {
-			return nil, fmt.Errorf("git diff: %w", err)
+			return nil, err
 		}
-		names := strings.FieldsFunc(listed, func(r rune) bool { return r == 0 })
 		files, err := b.contents(ctx, commit, names)
 		if err != nil {
 			return nil, err
@@ -86,36 +74,18 @@ func (b Before) Changed(ctx context.Context, patterns ...string) ([]map[string][
 
 // contents asks one git process for all files.
 func (b Before) contents(ctx context.Context, commit string, names []string) (map[string][]byte, error) {
+	tree := &Tree{repository: b.repository, commit: commit}
+	defer tree.Close()
 	files := make(map[string][]byte, len(names))
-	if len(names) == 0 {
-		return files, nil
-	}
-	var input strings.Builder
 	for _, name := range names {
-		if strings.ContainsAny(name, "\n") {
-			return nil, errors.New("git: a file's name has a line break in it")
-		}
-		fmt.Fprintf(&input, "%s:%s\n", commit, name)
-	}
-	c := b.command(ctx, "cat-file", "--batch")
-	c.Stdin = strings.NewReader(input.String())
-	out, err := c.Output()
-	if err != nil {
-		return nil, fmt.Errorf("git cat-file: %w", err)
-	}
-	rest := bytes.NewBuffer(out)
-	for _, name := range names {
-		head, err := rest.ReadString('\n')
-		fields := strings.Fields(head)
-		if err != nil || len(fields) != 3 {
+		data, err := tree.File(ctx, name)
+		switch {
+		case err != nil:
+			return nil, err
+		case data == nil:
 			return nil, fmt.Errorf("git cat-file: no %s in %s", path.Base(name), commit)
 		}
-		size, err := strconv.Atoi(fields[2])
-		if err != nil || size > rest.Len() {
-			return nil, fmt.Errorf("git cat-file: %w", errors.Join(err, io.ErrUnexpectedEOF))
-		}
-		files[name] = bytes.Clone(rest.Next(size))
-		rest.Next(1)
+		files[name] = data
 	}
 	return files, nil
 }

@@ -89,23 +89,6 @@ func Base(ctx context.Context, root string, start Start) (*Tree, error) {
 	return t, nil
 }
 
-// commitOf returns the commit of a name; empty where the clone does not have it.
-func (t *Tree) commitOf(ctx context.Context, name string) string {
-	commit, err := t.git(ctx, "rev-parse", "--verify", "--quiet", "--end-of-options", name+"^{commit}")
-	if err != nil {
-		return ""
-	}
-	return commit
-}
-
-func (t *Tree) has(ctx context.Context, name string) bool { return t.commitOf(ctx, name) != "" }
-
-// isCut reports whether the clone ends at HEAD.
-func (t *Tree) isCut(ctx context.Context) bool {
-	shallow, err := t.git(ctx, "rev-parse", "--is-shallow-repository")
-	return err == nil && shallow == "true" && !t.has(ctx, "HEAD^1")
-}
-
 // since takes the newest commit that a named one has in common with HEAD, or, in a
 // shallow clone without one, the named one.
 func (t *Tree) since(ctx context.Context, name string) error {
@@ -124,15 +107,7 @@ func (t *Tree) since(ctx context.Context, name string) error {
 // git's glob and are not in the working copy as they are in the commit. The error is
 // git's.
 func (t *Tree) Differs(ctx context.Context, patterns ...string) ([]string, error) {
-	arguments := []string{"diff", "--name-only", "-z", "--no-renames", "--no-ext-diff", t.commit, "--"}
-	for _, pattern := range patterns {
-		arguments = append(arguments, ":(top,glob)"+pattern)
-	}
-	listed, err := t.git(ctx, arguments...)
-	if err != nil {
-		return nil, fmt.Errorf("git diff: %w", err)
-	}
-	return strings.FieldsFunc(listed, func(r rune) bool { return r == 0 }), nil
+	return t.differing(ctx, patterns, t.commit)
 }
 
 // File returns a file's content, by its path from the root; nil where the commit does
