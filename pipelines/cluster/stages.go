@@ -267,14 +267,7 @@ func (b batch) sealWith(ctx context.Context, w *work, secrets *seal.Batch) (find
 			}
 		}
 	})
-	var files manifest.Set
-	var found finding.List
-	var err error
-	if w.variants == nil {
-		files, found, err = sealer.Rendered(ctx, w.cluster, w.files, b.Committed)
-	} else {
-		files, found, err = sealer.RenderedWith(ctx, w.cluster, w.files, *w.variants, b.Committed)
-	}
+	files, found, err := sealer.Rendered(ctx, w.cluster, w.files, w.variants, b.Committed)
 	if w.waits = errors.Is(err, seal.ErrGathered); w.waits {
 		return nil, nil
 	}

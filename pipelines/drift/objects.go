@@ -186,7 +186,7 @@ func (l *objects) changed(o live.Object, have *unstructured.Unstructured, change
 		}}})
 	}
 	if len(stale) > 0 {
-		parts = append(parts, "Argo CD applied "+some(stale)+", and git no longer has it")
+		parts = append(parts, "Argo CD applied "+finding.Few(stale, 6)+", and git no longer has it")
 	}
 	if change == nil {
 		hint = "A server-side apply leaves the field where another manager owns it, too, as after a sync by the client. Sync; where the field stays, take it out by hand."
@@ -202,6 +202,9 @@ func (l *objects) changed(o live.Object, have *unstructured.Unstructured, change
 	}
 	return *row, diff
 }
+
+// enough are how many names or paths a message has.
+const enough = 6
 
 // fields names what differs, the first few with their values.
 func fields(all []difference.Value) string {
@@ -316,7 +319,7 @@ func (l *objects) rowsOfAdded(o live.Object, name string, added []live.Added) []
 	}
 	var all []report.Row
 	for _, manager := range managers {
-		message := fmt.Sprintf("%s has what %s added, and git does not: %s", name, manager, some(paths[manager]))
+		message := fmt.Sprintf("%s has what %s added, and git does not: %s", name, manager, finding.Few(paths[manager], enough))
 		if at := last[manager]; !at.IsZero() {
 			message += "; its last change was at " + stamped(at)
 		}
@@ -328,15 +331,6 @@ func (l *objects) rowsOfAdded(o live.Object, name string, added []live.Added) []
 		all = append(all, *row)
 	}
 	return all
-}
-
-// some joins the first few paths.
-func some(paths []string) string {
-	const most = 6
-	if len(paths) > most {
-		return fmt.Sprintf("%s and %d more", strings.Join(paths[:most], ", "), len(paths)-most)
-	}
-	return strings.Join(paths, ", ")
 }
 
 // unsealedRows returns rows for what others have written into the Secret of a

@@ -3,8 +3,6 @@ package seal
 import (
 	"encoding/json"
 
-	"sigs.k8s.io/yaml"
-
 	"kasou/pipelines/manifest"
 )
 
@@ -54,12 +52,6 @@ func generic(object any) (map[string]any, error) {
 	err = json.Unmarshal(data, &out)
 	return out, err
 }
-
-// marshal returns an object as one YAML document without a --- line.
-func marshal(object map[string]any) ([]byte, error) { return yaml.Marshal(object) }
-
-// yamlInto reads a document that marshal gave into an empty map.
-func yamlInto(data []byte, object map[string]any) error { return yaml.Unmarshal(data, &object) }
 
 // texts returns the map of strings at path; ok is false where it holds something
 // else. A null is an empty string, as the API server reads it.

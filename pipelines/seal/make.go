@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 
+	"sigs.k8s.io/yaml"
+
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
 	"kasou/pipelines/manifest"
@@ -54,7 +56,7 @@ func (j *job) seal(ctx context.Context) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("seal %s/%s: %w", j.want.namespace, j.want.name, err)
 	}
-	return marshal(j.want.with(values, j.newRecord(values, certificate.Fingerprint)))
+	return yaml.Marshal(j.want.with(values, j.newRecord(values, certificate.Fingerprint)))
 }
 
 // accept takes the ciphertext from the tool's output, once it is about the

@@ -14,6 +14,7 @@ import (
 
 	ssv1alpha1 "github.com/bitnami-labs/sealed-secrets/pkg/apis/sealedsecrets/v1alpha1"
 	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/yaml"
 
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
@@ -209,7 +210,7 @@ func (j *job) keep(d Decision) ([]byte, error) {
 		if j.retags(d) {
 			r = j.tagged(j.have.values, r)
 		}
-		return marshal(j.want.with(j.have.values, r))
+		return yaml.Marshal(j.want.with(j.have.values, r))
 	}
-	return marshal(j.have.object)
+	return yaml.Marshal(j.have.object)
 }

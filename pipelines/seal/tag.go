@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"hash"
+	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -137,12 +138,10 @@ func presence(there bool) string {
 }
 
 // writeFields writes each field with its length before it, so that no two
-// lists of fields give the same bytes. A hash's Write never fails.
-func writeFields(h hash.Hash, fields ...string) {
+// lists of fields give the same bytes. w is one whose Write never fails.
+func writeFields(w io.Writer, fields ...string) {
 	for _, f := range fields {
-		var length [8]byte
-		binary.BigEndian.PutUint64(length[:], uint64(len(f)))
-		h.Write(length[:])
-		h.Write([]byte(f))
+		_, _ = w.Write(binary.BigEndian.AppendUint64(nil, uint64(len(f))))
+		_, _ = io.WriteString(w, f)
 	}
 }

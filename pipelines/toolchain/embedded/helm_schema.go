@@ -5,9 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
-	"helm.sh/helm/v3/pkg/chart"
 	"helm.sh/helm/v3/pkg/chartutil"
 
 	"kasou/pipelines/toolchain"
@@ -21,15 +21,12 @@ const schemaURL = "file:///values.schema.json"
 // by their text. Helm compiles them again for every render, which for vcluster
 // 0.36 takes longer than all the rest of it.
 type schemas struct {
-	compiled map[string]*compiledSchema
+	compiled map[string]func() (*jsonschema.Schema, error)
 }
 
-type compiledSchema struct {
-	schema *jsonschema.Schema
-	err    error
+func newSchemas() *schemas {
+	return &schemas{compiled: map[string]func() (*jsonschema.Schema, error){}}
 }
-
-func newSchemas() *schemas { return &schemas{compiled: map[string]*compiledSchema{}} }
 
 // schemaChart is what the schemas of a chart hang on, whichever Helm loaded it.
 type schemaChart struct {
@@ -38,10 +35,10 @@ type schemaChart struct {
 	dependencies []schemaChart
 }
 
-func schemaChart3(ch *chart.Chart) schemaChart {
-	s := schemaChart{name: ch.Name(), path: ch.ChartFullPath(), schema: ch.Schema}
+func schemaChartOf[C helmChart[C]](ch C, schema func(C) []byte) schemaChart {
+	s := schemaChart{name: ch.Name(), path: ch.ChartFullPath(), schema: schema(ch)}
 	for _, sub := range ch.Dependencies() {
-		s.dependencies = append(s.dependencies, schemaChart3(sub))
+		s.dependencies = append(s.dependencies, schemaChartOf(sub, schema))
 	}
 	return s
 }
@@ -95,16 +92,16 @@ func (s *schemas) validateOne(text []byte, values map[string]any, path []string)
 			err = fmt.Errorf("unable to validate: %v", r)
 		}
 	}()
-	c, ok := s.compiled[string(text)]
+	compiled, ok := s.compiled[string(text)]
 	if !ok {
-		c = &compiledSchema{}
-		c.schema, c.err = compileSchema(text)
-		s.compiled[string(text)] = c
+		compiled = sync.OnceValues(func() (*jsonschema.Schema, error) { return compileSchema(text) })
+		s.compiled[string(text)] = compiled
 	}
-	if c.err != nil {
-		return nil, c.err
+	schema, err := compiled()
+	if err != nil {
+		return nil, err
 	}
-	err = c.schema.Validate(chartutil.Values(values).AsMap())
+	err = schema.Validate(chartutil.Values(values).AsMap())
 	var invalid *jsonschema.ValidationError
 	if errors.As(err, &invalid) {
 		return schemaProblems(invalid, path), nil

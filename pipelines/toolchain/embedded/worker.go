@@ -109,16 +109,11 @@ func render(charts map[string]*loadedChart, j job) (files manifest.Files, seen o
 		}
 		charts[r.Chart.Digest] = c
 	}
-	switch {
-	case j.ValuesOnly && r.Helm == toolchain.Helm4:
-		_, err = prepareRelease4(c, r, j.Environment)
-	case j.ValuesOnly:
-		_, err = prepareRelease(c, r, j.Environment)
-	case r.Helm == toolchain.Helm4:
-		files, err = renderRelease4(c, r, j.Environment)
-	default:
-		files, err = renderRelease(c, r, j.Environment)
+	p, err := prepare(c, r, j.Environment)
+	if err != nil || j.ValuesOnly {
+		return nil, seen, err
 	}
+	files, err = p.render(c, r, j.Environment)
 	return files, seen, err
 }
 

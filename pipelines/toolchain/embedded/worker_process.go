@@ -11,7 +11,6 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"kasou/pipelines/toolchain"
@@ -118,6 +117,9 @@ func (w *worker) exchange(j job) (got answer, err error) {
 	return got, err
 }
 
+// headSize is what is kept of what a worker says on stderr.
+const headSize = 16 << 10
+
 // memorySigns are the ways in which Go, cgo and the race detector word that the
 // system gave no more memory; a new thread's stack needs some too.
 var memorySigns = []string{
@@ -128,7 +130,7 @@ var memorySigns = []string{
 // explain says why a worker died. What it printed is Go's own account of a
 // fatal error; it holds no values.
 func (w *worker) explain(died, broken error) error {
-	said := w.stderr.String()
+	said := string(w.stderr.data)
 	var exit *exec.ExitError
 	switch {
 	case strings.Contains(said, "stack overflow"), strings.Contains(said, "goroutine stack exceeds"):
@@ -154,23 +156,11 @@ func (w *worker) stop() {
 	_ = w.cmd.Wait()
 }
 
-// headBuffer keeps the first bytes that a worker says and drops the rest.
-type headBuffer struct {
-	mu   sync.Mutex
-	data []byte
-}
+// headBuffer keeps the first bytes that a worker says and drops the rest. It is read once
+// the worker has ended.
+type headBuffer struct{ data []byte }
 
 func (b *headBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if room := 16<<10 - len(b.data); room > 0 {
-		b.data = append(b.data, p[:min(room, len(p))]...)
-	}
+	b.data = append(b.data, p[:min(len(p), headSize-len(b.data))]...)
 	return len(p), nil
-}
-
-func (b *headBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return string(b.data)
 }
