@@ -70,9 +70,6 @@ func Load(root, dir string, options ...Option) (*Fleet, finding.List, error) {
 		specs = l.folders(entries)
 	}
 	findings := slices.Concat(l.findings, l.fleet.assemble(shared, specs), l.fleet.readElsewhere())
-	if !l.sharedAlone && shared != nil {
-		findings = append(findings, l.fleet.beside(repo.FS())...)
-	}
 	return l.fleet, tidy(findings), nil
 }
 
