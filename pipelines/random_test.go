@@ -46,7 +46,7 @@ func placesIn(value any, path []string) []place {
 	mapping, _ := value.(map[string]any)
 	var all []place
 	for key, below := range mapping {
-		at := append(path[:len(path):len(path)], key)
+		at := slices.Concat(path, []string{key})
 		all = append(append(all, place{at, below}), placesIn(below, at)...)
 	}
 	slices.SortFunc(all, func(a, b place) int { return slices.Compare(a.path, b.path) })
