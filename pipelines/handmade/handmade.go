@@ -405,25 +405,6 @@ func ReadValues(data []byte) (map[string]any, error) {
 	return values, err
 }
 
-// Over returns base with values merged over it, as Helm merges values over a chart's
-// own: mappings key by key, and null takes a key away.
-func Over(base, values map[string]any) map[string]any {
-	merged := manifest.Copy(base).(map[string]any)
-	for key, value := range values {
-		inner, isMap := value.(map[string]any)
-		under, wasMap := merged[key].(map[string]any)
-		switch {
-		case value == nil:
-			delete(merged, key)
-		case isMap && wasMap:
-			merged[key] = Over(under, inner)
-		default:
-			merged[key] = value
-		}
-	}
-	return merged
-}
-
 // Beyond returns what of values is not in base: with base below it, the chart gets the
 // same. own are the values that kasou makes of the spec, a part of base: a list that
 // stands in both keeps kasou's items, which would be lost, as a list replaces a list. nil

@@ -38,16 +38,20 @@ func Dotted(path []string) string {
 	return strings.Join(path, ".")
 }
 
-// Tidy sorts the problems of one schema, takes repeated ones out, and bounds
-// them.
+// Tidy sorts the problems of one schema's values as Sorted does, and bounds them.
 func Tidy(found []toolchain.Problem) []toolchain.Problem {
+	found = Sorted(found)
+	return found[:min(len(found), MaxProblems)]
+}
+
+// Sorted sorts problems by their paths, and takes repeated ones out.
+func Sorted(found []toolchain.Problem) []toolchain.Problem {
 	slices.SortFunc(found, func(a, b toolchain.Problem) int {
 		return cmp.Or(slices.Compare(a.Path, b.Path), cmp.Compare(a.Message, b.Message))
 	})
-	found = slices.CompactFunc(found, func(a, b toolchain.Problem) bool {
+	return slices.CompactFunc(found, func(a, b toolchain.Problem) bool {
 		return slices.Equal(a.Path, b.Path) && a.Message == b.Message
 	})
-	return found[:min(len(found), MaxProblems)]
 }
 
 // Branches says why each form of an anyOf or oneOf was not met.
