@@ -62,6 +62,9 @@ func buildBy(ctx context.Context, o Options, begin func(context.Context, *worksp
 	if err := write(ctx, b, out); err != nil {
 		return nil, err
 	}
+	if b.Refused() && !o.DryRun {
+		return workspace.Sorted(out), ctx.Err()
+	}
 	for _, one := range gone.Own {
 		retire.Remove(ctx, w, out, one)
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"kasou/internal/sealtest"
 	"kasou/pipelines"
 	"kasou/pipelines/finding"
+	"kasou/pipelines/fleet"
 	"kasou/pipelines/policy"
 	"kasou/pipelines/report"
 	"kasou/pipelines/tree"
@@ -45,15 +47,21 @@ func TestSubmodules(t *testing.T) {
 		modules string
 		fails   bool
 	}{
-		"beside the clusters folder": {"[submodule \"a\"]\n\tpath = charts/vcluster\n\turl = x\n", false},
-		"in a folder left alone":     {"[submodule \"a\"]\n\tpath = clusters/_charts\n\turl = x\n", false},
-		"a name that begins alike":   {"[submodule \"a\"]\n\tpath = clusters-of-others\n", false},
-		"no path":                    {"[submodule \"a\"]\n\turl = clusters/one\n", false},
-		"in quotes, over two lines":  {"[submodule \"a\"] path = \"clus\\\nters/root/a\"\n", true},
-		"a way around":               {"[submodule \"a\"]\n\tpath = charts/../clusters//one/manifests\n", true},
-		"the second":                 {"[submodule \"a\"]\npath = b\n[submodule \"c\"]\npath = clusters/one\n", true},
-		"behind a remark":            {"# path = clusters/one\n[submodule \"a\"]\r\n\tPath = \"clusters/one\" ; path\r\n", true},
-		"in a remark":                {"# path = clusters/one\n", false},
+		"beside the clusters folder":  {"[submodule \"a\"]\n\tpath = charts/vcluster\n\turl = x\n", false},
+		"in a folder left alone":      {"[submodule \"a\"]\n\tpath = clusters/_charts\n\turl = x\n", false},
+		"a name that begins alike":    {"[submodule \"a\"]\n\tpath = clusters-of-others\n", false},
+		"no path":                     {"[submodule \"a\"]\n\turl = clusters/one\n", false},
+		"in quotes, over two lines":   {"[submodule \"a\"] path = \"clus\\\nters/root/a\"\n", true},
+		"a way around":                {"[submodule \"a\"]\n\tpath = charts/../clusters//one/manifests\n", true},
+		"the second":                  {"[submodule \"a\"]\npath = b\n[submodule \"c\"]\npath = clusters/one\n", true},
+		"behind a remark":             {"# path = clusters/one\n[submodule \"a\"]\r\n\tPath = \"clusters/one\" ; path\r\n", true},
+		"in a remark":                 {"# path = clusters/one\n", false},
+		"behind a remark's backslash": {"; a remark \\\n[submodule \"a\"]\n\tpath = clusters/one\n", true},
+		"behind a value's backslash":  {"[submodule \"a\"]\n\turl = x\\\\\n\tpath = clusters/one\n", true},
+		"behind a section's bracket":  {"[submodule \"a]\\\"b\"]path=clusters/one\n", true},
+		"behind a byte order mark":    {"\ufeff[submodule \"a\"] path = clusters/one\n", true},
+		"in parts":                    {"[submodule \"a\"]\n\tpath = clu\"sters\"/one\n", true},
+		"what git submodule writes":   {"[submodule \"a b\"]\n\tpath = charts/a b\n\turl = https://user@example.com/a.git?x=y\n\tbranch = main\n\tshallow\n\n[submodule \"c#d\"]\n\tpath = \"charts/c#d\"\n\turl = ../c\n", false},
 	} {
 		repo.Write(t, ".gitmodules", []byte(test.modules))
 		r := pipe(t, pipelines.Check, checker)
@@ -61,6 +69,24 @@ func TestSubmodules(t *testing.T) {
 			fleettest.Print(t, r)
 			t.Errorf("%s: failed %v", name, r.Failed())
 		}
+	}
+}
+
+// Two fleets of one repository whose objects Argo CD would mix up are told: those that git
+// has, up to three folders deep.
+func TestTwoFleetsOfOneRepository(t *testing.T) {
+	repo, _, checker, _ := signed(t)
+	text := repo.Read(t, "clusters/fleet.yaml")
+	for place, told := range map[string]bool{"eu": true, "a/b/clusters": true, "a/b/c/clusters": false, ".eu": false, "a/.b/clusters": false} {
+		repo.Write(t, place+"/fleet.yaml", text)
+		if r := pipe(t, pipelines.Check, checker); has(r, fleet.RuleTwoFleets) {
+			t.Errorf("%s: told before git has it", place)
+		}
+		repo.Git(t, "add", place)
+		if r := pipe(t, pipelines.Check, checker); has(r, fleet.RuleTwoFleets) != told {
+			t.Errorf("%s: told %v", place, !told)
+		}
+		repo.Git(t, "rm", "-qrf", place)
 	}
 }
 
@@ -184,5 +210,23 @@ func TestAPipeInTheRegistrationsPlace(t *testing.T) {
 		}
 	case <-time.After(time.Minute):
 		t.Fatal("it waits for the pipe")
+	}
+}
+
+// The scope of a definition decides what an extra may be, and stands in no schema: a build
+// that has built the cluster before sees that it is another.
+func TestTheScopeOfADefinitionChanges(t *testing.T) {
+	repo, builder, checker, _ := signed(t)
+	const definition = "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: widgets.example.com}\nspec:\n  group: example.com\n  scope: Namespaced\n" +
+		"  names: {kind: Widget, plural: widgets}\n  versions: [{name: v1, served: true, storage: true, schema: {openAPIV3Schema: {type: object}}}]\n"
+	repo.Write(t, "crds/widget.yaml", []byte(definition))
+	repo.Write(t, "clusters/fleet.yaml", append(repo.Read(t, "clusters/fleet.yaml"), "  schemas: [crds]\n"...))
+	repo.Write(t, "clusters/one/extra/widget.yaml", []byte("apiVersion: example.com/v1\nkind: Widget\nmetadata: {name: a}\n"))
+	for range 2 {
+		fleettest.MustPass(t, pipe(t, pipelines.Build, builder), nil)
+	}
+	repo.Write(t, "crds/widget.yaml", []byte(strings.Replace(definition, "Namespaced", "Cluster", 1)))
+	for _, r := range []*report.Report{pipe(t, pipelines.Build, builder), pipe(t, pipelines.Check, checker)} {
+		found(t, r, policy.RuleClusterScoped, finding.Error)
 	}
 }

@@ -150,7 +150,7 @@ func (i *beginning) options(ctx context.Context) (scaffold.Options, error) {
 // origin fills in the repository and the branch: as given, else of fleet.yaml, else of
 // the remote.
 func (i *beginning) origin(ctx context.Context, s *scaffold.Options) error {
-	origin := history.FindOrigin(ctx, i.Root)
+	origin := history.Open(ctx, i.Root).Origin(ctx)
 	s.URL, s.Branch = i.URL, cmp.Or(i.Branch, origin.Branch, "main")
 	if f, found, err := fleet.Load(i.Root, i.Dir, fleet.SharedAlone()); err == nil && !found.Failed() {
 		s.URL = f.Spec.Repository.URL

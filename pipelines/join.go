@@ -1,6 +1,7 @@
 package pipelines
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -33,9 +34,9 @@ func (e *JoinError) Unwrap() error { return e.Err }
 // HandOver writes, for Join, what the build of one shard left on disk: r is that build's
 // report. program is kasou's own version.
 func HandOver(ctx context.Context, o Options, r *report.Report, program string, to io.Writer) error {
-	commit, err := history.Commit(ctx, o.Root)
+	commit, err := headOf(history.Open(ctx, o.Root))
 	if err != nil {
-		return fmt.Errorf("which commit was built: %w", err)
+		return err
 	}
 	root, err := os.OpenRoot(o.Root)
 	if err != nil {
@@ -61,7 +62,7 @@ func HandOver(ctx context.Context, o Options, r *report.Report, program string, 
 
 // handedOver returns a cluster with its files, where they changed.
 func handedOver(root *os.Root, dir string, c report.Cluster) (handover.Cluster, error) {
-	out := handover.Cluster{Name: c.Name}
+	out := handover.Cluster{Name: c.Name, Claims: c.Claims}
 	changed := len(c.Changes) > 0
 	c.Diff, c.Changes = "", nil
 	var err error
@@ -92,17 +93,29 @@ func handedOver(root *os.Root, dir string, c report.Cluster) (handover.Cluster, 
 func Join(ctx context.Context, o Options, parts []handover.Part, program string) (*report.Report, error) {
 	return buildBy(ctx, o, func(ctx context.Context, w *workspace.Workspace) (writer, error) {
 		clusters, err := joined(ctx, w, parts, program)
-		return func(ctx context.Context, _ *cluster.Builder, out *report.Report) error {
+		return func(ctx context.Context, b *cluster.Builder, out *report.Report) error {
+			for _, c := range clusters {
+				b.Claim(c.Name, c.Claims)
+			}
+			out.Findings = append(out.Findings, b.TwiceClaimed()...)
 			return place(ctx, w, out, clusters)
 		}, err
 	})
 }
 
+// headOf returns the commit that is checked out.
+func headOf(git history.Repository) (string, error) {
+	if git.Head() == "" {
+		return "", fmt.Errorf("which commit is checked out is not known: %s", cmp.Or(git.Unread, "git has none here"))
+	}
+	return git.Head(), nil
+}
+
 // joined returns the clusters of all parts.
 func joined(ctx context.Context, w *workspace.Workspace, parts []handover.Part, program string) ([]handover.Cluster, error) {
-	commit, err := history.Commit(ctx, w.Root)
+	commit, err := headOf(w.Git(ctx))
 	if err != nil {
-		return nil, fmt.Errorf("which commit is checked out: %w", err)
+		return nil, err
 	}
 	for _, p := range parts {
 		if p.Tools["kasou"] != program {

@@ -306,29 +306,63 @@ subjects: [{kind: ServiceAccount, name: default}]
 	want("objects-left")
 }
 
-// What a change of fleet.yaml does to the Argo CD that runs is no cluster's step.
+// What a change of fleet.yaml does to the Argo CD that runs is refused until fleet.yaml
+// accepts exactly that, also where an earlier commit changed it and nobody built since.
 func TestAStepOfTheFleet(t *testing.T) {
 	repo, options := planned(t, map[string]string{"one": "vcluster-0.4.3"})
-	fleetFile := string(repo.Read(t, "clusters/fleet.yaml"))
-	for lines, want := range map[string]string{
-		"":                              "",
-		"  argocd: {name: kasou}\n":     "",
-		"  argocd: {name: platform}\n":  "kasou-bootstrap stay beside it",
-		"  argocd: {namespace: argo}\n": "moves from namespace argocd to argo",
-		"  argocd: {namespace: argo, name: it}\n": "moves from namespace argocd to argo",
+	repo.Git(t, "branch", "base")
+	original := string(repo.Read(t, "clusters/fleet.yaml"))
+	elsewhere := strings.Replace(original, "git.example.com", "git.example.org", 1)
+	branch := strings.Replace(original, `.git"`, `.git", revision: release`, 1)
+	folder := strings.Replace(original, `.git"`, `.git", path: other`, 1)
+	for name, test := range map[string]struct{ text, want, accept string }{
+		"nothing":      {original, "", ""},
+		"the default":  {original + "  argocd: {name: kasou}\n", "", ""},
+		"a name":       {original + "  argocd: {name: platform}\n", "kasou-bootstrap stay beside it", "change: argocd.name, from: kasou, to: platform"},
+		"a namespace":  {original + "  argocd: {namespace: argo}\n", "moves from namespace argocd to argo", "change: argocd.namespace, from: argocd, to: argo"},
+		"both":         {original + "  argocd: {namespace: argo, name: it}\n", "moves from namespace argocd to argo", "change: argocd.namespace, from: argocd, to: argo"},
+		"a repository": {elsewhere, "reads https://git.example.org/platform.git in place of", "change: repository.url, from: https://git.example.com/platform.git, to: https://git.example.org/platform.git"},
+		"a branch":     {branch, "reads release in place of HEAD", "change: repository.revision, from: HEAD, to: release"},
+		"a folder":     {folder, "reads other in place of clusters", "change: repository.path, from: clusters, to: other"},
 	} {
-		repo.Write(t, "clusters/fleet.yaml", []byte(fleetFile+lines))
-		r := pipe(t, pipelines.Plan, options)
-		if has(r, baseline.RuleFleet) != (want != "") {
-			fleettest.Print(t, r)
-			t.Errorf("%q: the rules are %s", lines, rules(r))
-		}
-		for _, f := range r.Findings {
-			if f.Rule == baseline.RuleFleet && !strings.Contains(f.Message, want) {
-				t.Errorf("%q: %s", lines, f.Message)
+		t.Run(name, func(t *testing.T) {
+			repo.Git(t, "checkout", "-qf", "-B", "try", "base")
+			repo.Write(t, "clusters/fleet.yaml", []byte(test.text))
+			if r := pipe(t, pipelines.Plan, options); test.want == "" {
+				if has(r, baseline.RuleRefused) || has(r, baseline.RuleFleet) {
+					t.Errorf("the rules are %s", rules(r))
+				}
+				return
 			}
+			files := snapshot(t, filepath.Join(repo.Root, "clusters"))
+			for _, p := range []pipelines.Pipeline{pipelines.Plan, pipelines.Check, pipelines.Build} {
+				said(t, pipe(t, p, options), baseline.RuleRefused, test.want, "write {"+test.accept+"} into spec.accept of clusters/fleet.yaml.")
+			}
+			if snapshot(t, filepath.Join(repo.Root, "clusters")) != files {
+				t.Error("a build wrote what is refused")
+			}
+			repo.Commit(t)
+			said(t, pipe(t, pipelines.Build, options), baseline.RuleRefused, test.want, "")
+			repo.Write(t, "clusters/fleet.yaml", []byte(test.text+"  accept: [{"+test.accept+"}]\n"))
+			r := pipe(t, pipelines.Build, options)
+			fleettest.MustPass(t, r, nil)
+			said(t, r, baseline.RuleFleet, test.want, "")
+			repo.Commit(t)
+			said(t, pipe(t, pipelines.Check, options), baseline.RuleUnusedAccept, "is not pending", "Take it out.")
+		})
+	}
+}
+
+// said fails unless the report has a finding of the rule with both texts in it.
+func said(t *testing.T, r *report.Report, rule finding.Rule, message, hint string) {
+	t.Helper()
+	for _, f := range r.Findings {
+		if f.Rule == rule && strings.Contains(f.Message, message) && strings.Contains(f.Hint, hint) {
+			return
 		}
 	}
+	fleettest.Print(t, r)
+	t.Errorf("no %s of %q with %q", rule, message, hint)
 }
 
 // The line that a message says to write is accepted as it stands, whatever the values.

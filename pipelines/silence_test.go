@@ -63,3 +63,19 @@ func TestSilence(t *testing.T) {
 		t.Error("a run on one cluster says that a silence of the fleet is unused")
 	}
 }
+
+// What a commit does to a cluster that runs is told whatever the same commit silences.
+func TestNoCommitSilencesItsOwnStep(t *testing.T) {
+	repo := example(t, "one")
+	options := built(t, repo)
+	repo.Commit(t)
+	repo.Write(t, "clusters/one/spec.yaml", append(repo.Read(t, "clusters/one/spec.yaml"), "  argocd: {automated: false}\n"...))
+	fleet := string(repo.Read(t, "clusters/fleet.yaml"))
+	repo.Write(t, "clusters/fleet.yaml", []byte(fleet+"  silence: [{rule: plan-step, reason: noise}]\n"))
+	found(t, pipe(t, pipelines.Plan, options), baseline.RuleStep, finding.Warning)
+	for _, p := range []pipelines.Pipeline{pipelines.Check, pipelines.Build} {
+		r := pipe(t, p, options)
+		found(t, r, baseline.RuleStep, finding.Warning)
+		found(t, r, pipelines.RuleUnusedSilence, finding.Error)
+	}
+}

@@ -12,6 +12,7 @@ import (
 	"kasou/internal/fleettest"
 	"kasou/internal/upstream"
 	"kasou/pipelines"
+	"kasou/pipelines/baseline"
 	"kasou/pipelines/cluster"
 	"kasou/pipelines/finding"
 	"kasou/pipelines/host"
@@ -296,4 +297,34 @@ func TestValuesFromInUpstreamCharts(t *testing.T) {
 			noValue(t, repo, canary, r)
 		})
 	}
+}
+
+// A new password of a database leaves the cluster what it is, and another database does not,
+// though neither is in git.
+func TestAPlanTellsAPasswordFromADatabase(t *testing.T) {
+	repo, options := planned(t, map[string]string{})
+	setKeys(t, repo, publicHalf(t, sealKey))
+	repo.Write(t, ".gitignore", []byte(".cache\n"))
+	const database = "  values: {controlPlane: {backingStore: {database: {external: {enabled: true}}}}}\n" +
+		"  valuesFrom: [{path: controlPlane.backingStore.database.external.dataSource, env: KASOU_VALUE_DATABASE}]\n"
+	planSpec(t, repo, "one", "vcluster-0.36.1", database)
+	options.SealKey = sealKey
+	source := "mysql://user:a-long-password@tcp(db-1.example.com:3306)/one"
+	options.Getenv = func(string) string { return source }
+	fleettest.MustPass(t, pipe(t, pipelines.Build, options), nil)
+	repo.Commit(t)
+	source = strings.Replace(source, "a-long", "another", 1)
+	r := pipe(t, pipelines.Build, options)
+	fleettest.MustPass(t, r, nil)
+	if got := effects(r, "one"); got != "restart, applied" {
+		fleettest.Print(t, r)
+		t.Errorf("a new password is %q", got)
+	}
+	repo.Commit(t)
+	source = strings.Replace(source, "db-1", "db-2", 1)
+	r = pipe(t, pipelines.Build, options)
+	if got := effects(r, "one"); !strings.HasPrefix(got, "empty-cluster store") {
+		t.Errorf("another database is %q", got)
+	}
+	found(t, r, baseline.RuleRefused, finding.Error)
 }

@@ -27,7 +27,7 @@ import (
 func Bootstrap(f *fleet.Fleet, kinds map[string][]string) (manifest.Files, error) {
 	name := f.Spec.ArgoCD.Name
 	objects := map[string]map[string]any{
-		"root.yaml":                 appOfApps(f, name, layout.Root, "The Applications and sealed cluster Secrets of the virtual clusters"),
+		layout.AppOfApps:            appOfApps(f, name, layout.Root, "The Applications and sealed cluster Secrets of the virtual clusters"),
 		"bootstrap.yaml":            appOfApps(f, name+fleet.BootstrapEnd, layout.Bootstrap, "What stands beside it: the app of apps and the AppProjects"),
 		"project-" + name + ".yaml": ownProject(f),
 	}

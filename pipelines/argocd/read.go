@@ -30,10 +30,11 @@ type Deployed struct {
 	// Host is the cluster that the Application deploys to, by its server or its name, and
 	// Namespace the one there.
 	Host, Namespace string
-	// In is the namespace of the Application itself, and Project its AppProject.
-	In, Project string
-	// Source is what it reads: REPOSITORY at REVISION, PATH.
-	Source string
+	// Name and In are the name and the namespace of the Application itself, and Project its
+	// AppProject.
+	Name, In, Project string
+	// Source is what it reads.
+	Source Source
 	// Automated says that Argo CD syncs it without a person.
 	Automated bool
 	// Cascade says that what the Application deployed goes with it.
@@ -42,7 +43,18 @@ type Deployed struct {
 	Guarded bool
 }
 
-// Read reads a file in root/ that kasou wrote. Of a file that does not parse it
+// Source is what an Application reads. The zero value says nothing of it.
+type Source struct{ Repository, Revision, Path string }
+
+// String returns REPOSITORY at REVISION, PATH; empty for the zero value.
+func (s Source) String() string {
+	if s == (Source{}) {
+		return ""
+	}
+	return fmt.Sprintf("%s at %s, %s", s.Repository, s.Revision, s.Path)
+}
+
+// Read reads the file of an Application or a registration that kasou wrote. Of a file that does not parse it
 // returns the zero value.
 func Read(file []byte) Deployed {
 	var object map[string]any
@@ -55,16 +67,9 @@ func Read(file []byte) Deployed {
 	_, automated, _ := unstructured.NestedMap(object, "spec", "syncPolicy", "automated")
 	annotations := u.GetAnnotations()
 	return Deployed{
-		In: u.GetNamespace(), Project: manifest.Text(object, "spec", "project"), Automated: automated,
-		Source: sourceOf(source), Host: fleet.Destination{Server: destination["server"], Name: destination["name"]}.String(), Namespace: destination["namespace"], Cascade: len(u.GetFinalizers()) > 0,
+		Name: u.GetName(), In: u.GetNamespace(), Project: manifest.Text(object, "spec", "project"), Automated: automated,
+		Source: Source{manifest.Text(source, "repoURL"), manifest.Text(source, "targetRevision"), manifest.Text(source, "path")},
+		Host:   fleet.Destination{Server: destination["server"], Name: destination["name"]}.String(), Namespace: destination["namespace"], Cascade: len(u.GetFinalizers()) > 0,
 		Guarded: Guarded(annotations, PruneGuard) && Guarded(annotations, DeleteGuard),
 	}
-}
-
-// sourceOf returns what an Application reads; empty where it says nothing of it.
-func sourceOf(source map[string]any) string {
-	if len(source) == 0 {
-		return ""
-	}
-	return fmt.Sprintf("%s at %s, %s", manifest.Text(source, "repoURL"), manifest.Text(source, "targetRevision"), manifest.Text(source, "path"))
 }

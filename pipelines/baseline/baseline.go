@@ -51,6 +51,9 @@ type Baseline struct {
 	tree history.Files
 	// moved are the clusters whose locks are another there than on disk.
 	moved map[string]bool
+	// told are the causes of which the fleet's own findings speak: the same step of each
+	// cluster needs no other.
+	told map[transition.Cause]bool
 	// shared has where a part of fleet.yaml differs first from the committed one, by the
 	// part's keys.
 	mu     sync.Mutex
@@ -71,19 +74,20 @@ func Open(ctx context.Context, w *workspace.Workspace) (b *Baseline, findings fi
 		}
 		return compared(ctx, w, folder)
 	}
-	base, err := history.Base(ctx, w.Root, history.Start{Against: w.Against, BeforeMerge: w.BeforeMerge, Merge: w.Merge})
+	git := w.Git(ctx)
 	unknown := finding.Warning
 	if w.BeforeMerge {
 		unknown = finding.Error // HEAD has the change already: nothing would be refused
 	}
-	if unread, ok := errors.AsType[*history.UnreadError](err); ok {
+	if git.Unread != "" {
 		return nil, finding.List{w.Fleet.Finding(unknown, RuleBaseUnknown, nil,
-			"what the change does to clusters that run is not known: "+unread.Reason, "Run kasou where git reads the repository.")}, nil
+			"what the change does to clusters that run is not known: "+git.Unread, "Run kasou where git reads the repository.")}, nil
 	}
+	base, err := git.Base(ctx, history.Start{Against: w.Against, BeforeMerge: w.BeforeMerge, Merge: w.Merge})
 	if errors.Is(err, history.ErrNoCommit) {
 		findings = finding.List{w.Fleet.Finding(unknown, RuleBaseUnknown, nil,
 			"what the whole change does to clusters that run is not known: "+err.Error(), "Fetch more of its history (fetch-depth: 0).")}
-		base, err = history.Base(ctx, w.Root, history.Start{})
+		base, err = git.Base(ctx, history.Start{})
 	}
 	if err != nil || base == nil {
 		return nil, findings, err
@@ -107,12 +111,13 @@ func Check(ctx context.Context, o workspace.Options) error {
 	if o.Against == "" {
 		return nil
 	}
-	base, err := history.Base(ctx, o.Root, history.Start{Against: o.Against})
-	if _, unread := errors.AsType[*history.UnreadError](err); unread || errors.Is(err, history.ErrNoCommit) {
-		return &workspace.SettingError{Name: "--against", Err: err}
+	git := history.Open(ctx, o.Root)
+	if git.Unread != "" {
+		return &workspace.SettingError{Name: "--against", Err: errors.New(git.Unread)}
 	}
-	if base != nil {
-		base.Close()
+	_, err := git.Base(ctx, history.Start{Against: o.Against})
+	if errors.Is(err, history.ErrNoCommit) {
+		return &workspace.SettingError{Name: "--against", Err: err}
 	}
 	return err
 }
@@ -120,21 +125,29 @@ func Check(ctx context.Context, o workspace.Options) error {
 // compared returns the baseline with what differs from it, and what a change of fleet.yaml
 // does to all of its clusters. It closes files where that fails.
 func compared(ctx context.Context, w *workspace.Workspace, files history.Files) (*Baseline, finding.List, error) {
-	names, err := files.Differs(ctx, history.Literal(w.Dir)+"/*/"+layout.Lock, history.Literal(w.Fleet.File))
-	b := &Baseline{Workspace: w, tree: files, moved: map[string]bool{}}
-	var found finding.List
+	appOfApps := path.Join(w.Dir, layout.Bootstrap, layout.AppOfApps)
+	names, err := files.Differs(ctx, history.Literal(w.Dir)+"/*/"+layout.Lock, history.Literal(w.Fleet.File), history.Literal(appOfApps))
+	b := &Baseline{Workspace: w, tree: files, moved: map[string]bool{}, told: map[transition.Cause]bool{}}
+	before := func() ([]byte, error) { return w.Committed(appOfApps), nil }
+	var found, more finding.List
 	for _, name := range names {
-		if name != w.Fleet.File {
+		switch name {
+		case w.Fleet.File:
+			found, err = b.hostSteps(ctx)
+		case appOfApps:
+			before = func() ([]byte, error) { return files.File(ctx, appOfApps) }
+		default:
 			b.moved[path.Base(path.Dir(name))] = true
-		} else {
-			found, err = b.fleetSteps(ctx)
 		}
+	}
+	if err == nil {
+		more, err = b.fleetSteps(before)
 	}
 	if err != nil {
 		files.Close()
 		return nil, nil, err
 	}
-	return b, found, nil
+	return b, append(found, more...), nil
 }
 
 // Close ends git.
@@ -153,13 +166,13 @@ func (b *Baseline) Steps(ctx context.Context, c fleet.Cluster, ch toolchain.Char
 	case err != nil:
 		return nil, nil, err
 	case comes:
-		return []report.Transition{{Effect: Comes, Message: fmt.Sprintf("a new cluster: %s %s in the namespace %s", ch.Name, ch.Version, c.Spec.Namespace)}}, unusedAccepts(c, nil), nil
+		return []report.Transition{{Effect: Comes, Message: fmt.Sprintf("a new cluster: %s %s in the namespace %s", ch.Name, ch.Version, c.Spec.Namespace)}}, unusedOf(c, nil), nil
 	case b == nil, p.Empty() && !b.moved[c.Name]:
-		return nil, unusedAccepts(c, nil), nil
+		return nil, unusedOf(c, nil), nil
 	}
 	before, there, err := b.before(ctx, c)
 	if err != nil || !there {
-		return nil, unusedAccepts(c, nil), err
+		return nil, unusedOf(c, nil), err
 	}
 	after, err := b.after(c, ch, files)
 	if err != nil {
@@ -178,7 +191,7 @@ func (b *Baseline) Steps(ctx context.Context, c fleet.Cluster, ch toolchain.Char
 			Effect: change.Effect.String(), Change: change.Name, From: change.From, To: change.To, Message: change.Message, Hint: change.Hint,
 			Accepted: change.Refused() && accepted(c, change),
 		})
-		if f, ok := judged(c, change, cause); ok {
+		if f, ok := judged(c, change, cause); ok && !b.told[change.About] {
 			if at, ofAll := fleetCauses[change.About]; ofAll {
 				f = b.Fleet.Finding(f.Severity, f.Rule, at, f.Message, f.Hint)
 				f.Cluster = c.Name
@@ -186,7 +199,7 @@ func (b *Baseline) Steps(ctx context.Context, c fleet.Cluster, ch toolchain.Char
 			findings = append(findings, f)
 		}
 	}
-	return steps, append(findings, unusedAccepts(c, changes)...), nil
+	return steps, append(findings, unusedOf(c, changes)...), nil
 }
 
 // Comes is the effect of a cluster that the commit does not have.
@@ -212,12 +225,16 @@ func judged(c fleet.Cluster, change transition.Change, cause []string) (finding.
 	}
 	switch {
 	case change.Refused() && !accepted(c, change):
-		hint := change.Hint + fmt.Sprintf(" To do it all the same, write {change: %s, from: %s, to: %s} into spec.accept.", quoted(change.Name), quoted(change.From), quoted(change.To))
-		return c.Finding(finding.Error, RuleRefused, where, change.Message, hint), true
+		return c.Finding(finding.Error, RuleRefused, where, change.Message, change.Hint+acceptance(change, "spec.accept")), true
 	case change.Refused(), change.Effect <= transition.Restart && change.Effect != transition.Left:
 		return c.Finding(finding.Warning, RuleStep, where, change.Message, change.Hint), true
 	}
 	return finding.Finding{}, false
+}
+
+// acceptance returns the sentence of a hint that says how to accept a change, and where.
+func acceptance(change transition.Change, where string) string {
+	return fmt.Sprintf(" To do it all the same, write {change: %s, from: %s, to: %s} into %s.", quoted(change.Name), quoted(change.From), quoted(change.To), where)
 }
 
 // cause returns where the spec differs first from the committed one, or its class or the
@@ -311,13 +328,20 @@ func accepted(c fleet.Cluster, change transition.Change) bool {
 	return slices.ContainsFunc(c.Spec.Accept, func(a fleet.AcceptedChange) bool { return fits(a, change) })
 }
 
-// unusedAccepts warns of what the spec accepts and is not pending: it would let a
-// later change through that nobody looked at.
-func unusedAccepts(c fleet.Cluster, changes []transition.Change) finding.List {
+// unusedOf is unusedAccepts of a cluster's spec.
+func unusedOf(c fleet.Cluster, changes []transition.Change) finding.List {
+	return unusedAccepts(c.Spec.Accept, changes, func(at []string, message, hint string) finding.Finding {
+		return c.Finding(finding.Warning, RuleUnusedAccept, at, message, hint)
+	})
+}
+
+// unusedAccepts warns, by say, of what is accepted and is not pending: it would let a later
+// change through that nobody looked at.
+func unusedAccepts(accept []fleet.AcceptedChange, changes []transition.Change, say func(at []string, message, hint string) finding.Finding) finding.List {
 	var findings finding.List
-	for i, a := range c.Spec.Accept {
+	for i, a := range accept {
 		if !slices.ContainsFunc(changes, func(change transition.Change) bool { return fits(a, change) }) {
-			findings = append(findings, c.Finding(finding.Warning, RuleUnusedAccept, []string{"spec", "accept", fmt.Sprint(i)},
+			findings = append(findings, say([]string{"spec", "accept", fmt.Sprint(i)},
 				fmt.Sprintf("spec.accept names a change that is not pending: %s from %s to %s", a.Change, a.From, a.To), "Take it out."))
 		}
 	}
@@ -418,7 +442,7 @@ func (b *Baseline) side(cluster string, files manifest.Set) (transition.Side, er
 		case name == application:
 			a := argocd.Read(files[name].Bytes)
 			s.Host, s.Namespace = a.Host, a.Namespace
-			s.Application = transition.Application{Namespace: a.In, Project: a.Project, Source: a.Source, Cascade: a.Cascade, Guarded: a.Guarded, Automated: a.Automated}
+			s.Application = transition.Application{Namespace: a.In, Project: a.Project, Source: a.Source.String(), Cascade: a.Cascade, Guarded: a.Guarded, Automated: a.Automated}
 		case name == b.Paths(cluster).Registration():
 			s.Registered = true
 		case strings.HasPrefix(name, b.Paths(cluster).Manifest()+"/"):

@@ -1,50 +1,91 @@
 package baseline
 
 import (
-	"cmp"
 	"context"
 	"fmt"
+	"path"
 	"slices"
+	"strings"
 
 	"sigs.k8s.io/yaml"
 
+	"kasou/pipelines/argocd"
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
+	"kasou/pipelines/transition"
 )
 
-// fleetSteps returns what a change of fleet.yaml does to the Argo CD that runs, beside
-// what it does to each cluster. The error is git's.
-func (b *Baseline) fleetSteps(ctx context.Context) (finding.List, error) {
+// fleetSteps returns what the step to the wanted fleet does to the Argo CD that runs, beside
+// what it does to each cluster. before returns the app of apps as it is committed, nil where
+// it is not; its error is returned.
+func (b *Baseline) fleetSteps(before func() ([]byte, error)) (finding.List, error) {
+	appOfApps, err := before()
+	if err != nil {
+		return nil, err
+	}
+	changes, spec := b.appOfApps(argocd.Read(appOfApps)), b.Fleet.Spec
+	var found finding.List
+	for _, c := range changes {
+		b.told[c.About] = true
+		severity, rule, hint := finding.Warning, RuleFleet, c.Hint
+		if !slices.ContainsFunc(spec.Accept, func(a fleet.AcceptedChange) bool { return fits(a, c) }) {
+			severity, rule, hint = finding.Error, RuleRefused, c.Hint+acceptance(c, "spec.accept of "+b.Fleet.File)
+		}
+		found = append(found, b.Fleet.Finding(severity, rule, append([]string{"spec"}, strings.Split(c.Name, ".")...), c.Message, hint))
+	}
+	unused := unusedAccepts(spec.Accept, changes, func(at []string, message, hint string) finding.Finding {
+		return b.Fleet.Finding(finding.Warning, RuleUnusedAccept, at, message, hint)
+	})
+	return append(found, unused...), nil
+}
+
+// appOfApps returns how the app of apps that the fleet wants differs from the committed one;
+// nothing where that is the zero value. Each change has the name of the field in fleet.yaml.
+func (b *Baseline) appOfApps(was argocd.Deployed) []transition.Change {
+	now := b.Fleet.Spec
+	if was.Name == "" {
+		return nil
+	}
+	var all []transition.Change
+	changed := func(about transition.Cause, field, from, to, message, hint string) {
+		if from != to {
+			all = append(all, transition.Change{Name: field, From: from, To: to, Message: message, Hint: hint, About: about})
+		}
+	}
+	for _, s := range []struct{ field, from, to string }{
+		{"repository.url", was.Source.Repository, now.Repository.URL},
+		{"repository.revision", was.Source.Revision, now.Repository.Revision},
+		{"repository.path", path.Dir(was.Source.Path), path.Clean(now.Repository.Path)},
+	} {
+		changed(transition.ByRepository, s.field, s.from, s.to, fmt.Sprintf("Argo CD reads %s in place of %s (%s): what stands there, this check has not seen", s.to, s.from, s.field),
+			"Look at what is there, and who can write to it.")
+	}
+	if was.In != now.ArgoCD.Namespace {
+		changed(transition.ByArgoCDNamespace, "argocd.namespace", was.In, now.ArgoCD.Namespace,
+			fmt.Sprintf("Argo CD moves from namespace %s to %s: the one in %s refuses all that the fleet changes from then on, as its AppProject allows its own namespace alone", was.In, now.ArgoCD.Namespace, was.In),
+			fmt.Sprintf("Stop the Argo CD in %s, merge, and apply %s/bootstrap by hand where the new one runs.", was.In, b.Dir))
+		return all
+	}
+	changed(transition.ByArgoCDName, "argocd.name", was.Name, now.ArgoCD.Name,
+		fmt.Sprintf("the app of apps becomes %s: %s and %s stay beside it, and each takes the Applications of the fleet for its own", now.ArgoCD.Name, was.Name, was.Name+fleet.BootstrapEnd),
+		fmt.Sprintf("After the merge delete both by kubectl delete --cascade=orphan applications.argoproj.io -n %s %s %s.", was.In, was.Name, was.Name+fleet.BootstrapEnd))
+	return all
+}
+
+// hostSteps returns which hosts Argo CD knows otherwise from then on, where a person's word
+// alone says that they are the same clusters: no step of theirs is refused. The error is
+// git's.
+func (b *Baseline) hostSteps(ctx context.Context) (finding.List, error) {
 	text, err := b.tree.File(ctx, b.Fleet.File)
 	if err != nil || text == nil {
 		return nil, err
 	}
-	var was fleet.FleetFile
-	if yaml.Unmarshal(text, &was) != nil {
+	var file fleet.FleetFile
+	if yaml.Unmarshal(text, &file) != nil {
 		return finding.List{b.Fleet.Finding(finding.Warning, RuleFleet, nil, "what changes for Argo CD is not known: the fleet.yaml of the commit before does not parse",
 			"Compare the two by hand.")}, nil
 	}
-	found := b.hostSteps(was.Spec)
-	warn := func(field, message, hint string) {
-		found = append(found, b.Fleet.Finding(finding.Warning, RuleFleet, []string{"spec", "argocd", field}, message, hint))
-	}
-	now := b.Fleet.Spec.ArgoCD
-	from := cmp.Or(was.Spec.ArgoCD.Namespace, fleet.DefaultArgoCDNamespace)
-	if from != now.Namespace {
-		warn("namespace", fmt.Sprintf("Argo CD moves from namespace %s to %s: the one in %s refuses all that the fleet changes from then on, as its AppProject allows its own namespace alone", from, now.Namespace, from),
-			fmt.Sprintf("Stop the Argo CD in %s, merge, and apply %s/bootstrap by hand where the new one runs.", from, b.Dir))
-		return found, nil
-	}
-	if name := cmp.Or(was.Spec.ArgoCD.Name, fleet.DefaultArgoCDName); name != now.Name {
-		warn("name", fmt.Sprintf("the app of apps becomes %s: %s and %s stay beside it, and each takes the Applications of the fleet for its own", now.Name, name, name+fleet.BootstrapEnd),
-			fmt.Sprintf("After the merge delete both by kubectl delete --cascade=orphan applications.argoproj.io -n %s %s %s.", now.Namespace, name, name+fleet.BootstrapEnd))
-	}
-	return found, nil
-}
-
-// hostSteps returns which hosts Argo CD knows otherwise from then on, where a person's word
-// alone says that they are the same clusters: no step of theirs is refused.
-func (b *Baseline) hostSteps(was fleet.FleetSpec) finding.List {
+	was := file.Spec
 	var found finding.List
 	for _, name := range b.Fleet.Spec.HostNames() {
 		if !slices.Contains(was.HostNames(), name) {
@@ -57,5 +98,5 @@ func (b *Baseline) hostSteps(was fleet.FleetSpec) finding.List {
 				"Make sure that they are: if not, every cluster of the host begins there anew, empty."))
 		}
 	}
-	return found
+	return found, nil
 }

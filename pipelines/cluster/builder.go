@@ -39,6 +39,8 @@ type Builder struct {
 	// baseline is nil where the repository has no commit, and where nobody asks what a
 	// step does.
 	baseline *baseline.Baseline
+	// refused says that the step of the fleet itself is refused.
+	refused bool
 	// built is nil where every cluster is to be built in full.
 	built *cache.Built
 	// onHosts are hostDigests, where built is not nil.
@@ -59,8 +61,18 @@ func New(w *workspace.Workspace, judge func(tree.Plan) finding.List) *Builder {
 	return &Builder{Workspace: w, judge: judge, endpoints: policy.EndpointsOf(w.Fleet.Clusters)}
 }
 
+// Claim enters the objects of a cluster that other clusters could bring, too.
+func (b *Builder) Claim(cluster string, objects []manifest.Claim) { b.outside.Put(cluster, objects) }
+
+// TwiceClaimed returns an error for each object that two of the clusters bring that were
+// built, or were entered by Claim.
+func (b *Builder) TwiceClaimed() finding.List { return b.outside.Twice() }
+
 // MetSealed reports whether there is something sealed in a cluster that was built.
 func (b *Builder) MetSealed() bool { return b.sealed.Load() }
+
+// Refused reports whether a step of the fleet itself is refused: Build wrote nothing then.
+func (b *Builder) Refused() bool { return b.refused }
 
 // HasBaseline reports whether there was a commit, or a folder, to compare with.
 func (b *Builder) HasBaseline() bool { return b.baseline != nil }
@@ -91,6 +103,9 @@ func (b *Builder) Build(ctx context.Context, out *report.Report) error {
 	}
 	defer before.Close()
 	b.baseline = before
+	if b.refused = slices.ContainsFunc(found, func(f finding.Finding) bool { return f.Rule == baseline.RuleRefused }); b.refused && !b.DryRun {
+		return nil // it is a step of the whole fleet
+	}
 	if !b.DryRun {
 		if !b.NoCache {
 			b.built, b.onHosts = cache.OpenBuilt(b.Cache, b.Root, b.Dir, base(b.Workspace), b.Fleet.Names()), hostDigests(b.Workspace)
@@ -100,8 +115,9 @@ func (b *Builder) Build(ctx context.Context, out *report.Report) error {
 	built := b.Each(ctx, b.write)
 	for i := range built {
 		workspace.AddCluster(out, b.Clusters[i], built[i].Outcome)
+		out.Clusters[len(out.Clusters)-1].Claims = built[i].outside
 	}
-	out.Findings = append(out.Findings, b.outside.Twice()...)
+	out.Findings = append(out.Findings, b.TwiceClaimed()...)
 	if b.Diff && out.Count(report.Changed) > 0 {
 		if out.FleetDiff, err = before.Difference(ctx, b.Fleet.File); err != nil {
 			return err

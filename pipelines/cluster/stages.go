@@ -350,7 +350,7 @@ func (b batch) admit(_ context.Context, w *work) (finding.List, error) {
 	}
 	result := policy.Check(request)
 	w.outside, w.hosts = result.Outside, result.Hosts
-	b.outside.Put(w.cluster, result.Outside)
+	b.Claim(w.Cluster, w.outside)
 	w.clusterScoped = []string{"Namespace"} // kasou's own, or that of CreateNamespace
 	for _, kind := range result.ClusterScoped {
 		w.clusterScoped = append(w.clusterScoped, kind.String())

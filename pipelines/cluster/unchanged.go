@@ -42,6 +42,9 @@ func hostDigests(b *workspace.Workspace) map[string]string {
 	all := map[string]string{}
 	for _, name := range b.Fleet.Spec.HostNames() {
 		parts := slices.Clone(b.Schemas.Locations(name)) // their folders are named by their content
+		for _, s := range b.Schemas.Scopes() {           // which stands in no schema
+			parts = append(parts, fmt.Sprint(s, s.Cluster))
+		}
 		if c := b.Certificates.Of(name); c != nil {
 			parts = append(parts, c.Fingerprint)
 		}
@@ -100,7 +103,8 @@ func (b *Builder) unchanged(w *work) (finding.List, bool) {
 	if known.Sealed {
 		b.sealed.Store(true)
 	}
-	b.outside.Put(w.cluster, known.Outside)
+	w.outside = known.Outside
+	b.Claim(w.Cluster, w.outside)
 	return known.Findings, true
 }
 

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"kasou/pipelines/credential"
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
 	"kasou/pipelines/host"
@@ -152,12 +153,17 @@ func (r valueSource) read(ctx context.Context, c fleet.Cluster, v fleet.ValueFro
 
 // placeholder says where the value comes from, with a fingerprint that only the
 // key can make, so that whatever the chart derives from its values changes with
-// them. Where the value is not at hand, it is the one that values.yaml has.
+// them. A data source has one of its place, too, so that a plan tells another password from
+// another database. Where the value is not at hand, it is the one that values.yaml has.
 func (r valueSource) placeholder(c fleet.Cluster, v secretValue) string {
 	if v.real != "" {
-		return fmt.Sprintf("(sealed: %s %s)", v.Source(), r.Key.Fingerprint(c.Name, v.Path, v.real))
+		at := ""
+		if place, ok := credential.DataSourcePlace(v.real); ok && strings.Contains(v.real, "://") && place != v.real {
+			at = " at " + r.Key.Fingerprint(c.Name, v.Path, place)
+		}
+		return fmt.Sprintf("(sealed: %s %s%s)", v.Source(), r.Key.Fingerprint(c.Name, v.Path, v.real), at)
 	}
-	written := regexp.MustCompile(`^\(sealed: ` + regexp.QuoteMeta(v.Source()) + ` [0-9a-f]{16}\)$`)
+	written := regexp.MustCompile(`^\(sealed: ` + regexp.QuoteMeta(v.Source()) + ` [0-9a-f]{16}( at [0-9a-f]{16})?\)$`)
 	if d, err := position.Parse(r.Committed(r.Paths(c.Name).Values()), 0); err == nil {
 		if text, ok := d.Scalar(v.Keys()...); ok && written.MatchString(text) {
 			return text

@@ -49,6 +49,9 @@ func (s *Set) imported(root, name, cacheDir string) ([]problem, error) {
 	if err := in.convert(); err != nil {
 		return nil, err
 	}
+	if err := s.contradictions(in); err != nil {
+		return nil, err
+	}
 	s.scopes = append(s.scopes, in.bundle.Scopes...)
 	if len(in.problems) == 0 {
 		for _, message := range compile(in.files) {
@@ -152,7 +155,12 @@ func (in *importer) definitions(name string, data []byte, alone bool) {
 			in.reject(fmt.Sprintf("%s: %v", name, d.Divided))
 			return
 		}
-		if err := in.bundle.AddCRD(d.Bytes); err != nil && !errors.Is(err, bundle.ErrNoCRD) {
+		had := len(in.bundle.Scopes)
+		err := in.bundle.AddCRD(d.Bytes)
+		for i := had; i < len(in.bundle.Scopes); i++ {
+			in.bundle.Scopes[i].At = fmt.Sprintf("%s:%d", name, d.Line)
+		}
+		if err != nil && !errors.Is(err, bundle.ErrNoCRD) {
 			in.reject(fmt.Sprintf("%s:%d: %v", name, d.Line, err))
 			return
 		}

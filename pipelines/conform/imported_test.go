@@ -1,6 +1,8 @@
 package conform_test
 
 import (
+	"cmp"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -136,6 +138,44 @@ func TestOwnSchemasLeaveKubernetesAlone(t *testing.T) {
 		found := check(t, schemas, manifest.Files{"a.yaml": []byte(text)})
 		if len(found) != want || want > 0 && found[0].Line != 4 {
 			t.Errorf("%s: %v", version, found)
+		}
+	}
+}
+
+// By the scope is decided what may leave a cluster's namespace: a definition that is known
+// otherwise is refused, and so are two that differ.
+func TestOwnSchemasThatContradict(t *testing.T) {
+	// defined returns a definition: of KIND.GROUP, with a scope and a type of spec.size.
+	defined := func(kind, group, scope, size string) string {
+		return "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: x}\nspec:\n  group: " + group + "\n  scope: " + scope +
+			"\n  names: {kind: " + kind + "}\n  versions: [{name: v1, served: true, schema: {openAPIV3Schema: {type: object, properties: {spec: {type: object, properties: {size: {type: " + size + "}}}}}}}]\n"
+	}
+	widget := defined("Widget", "example.com", "Namespaced", "integer")
+	cluster, other := defined("Widget", "example.com", "Cluster", "integer"), defined("Widget", "example.com", "Namespaced", "string")
+	for name, test := range map[string]struct{ one, two, want string }{
+		"the same twice":        {widget, widget, ""},
+		"two kinds":             {widget, defined("Gadget", "example.com", "Cluster", "string"), ""},
+		"another scope":         {widget, cluster, "objects of Widget.example.com have no namespace (spec.scope: Cluster), and "},
+		"another schema":        {widget, other, "not the same"},
+		"no scope":              {defined("Widget", "example.com", `""`, "integer"), "", `spec.scope of Widget.example.com is "": it is Cluster or Namespaced`},
+		"a scope in lower case": {defined("Widget", "example.com", "cluster", "integer"), "", "it is Cluster or Namespaced"},
+		"an issuer of the whole host in a corner":   {defined("ClusterIssuer", "cert-manager.io", "Namespaced", "integer"), "", "one.yaml:1: objects of ClusterIssuer.cert-manager.io have a namespace (spec.scope: Namespaced), and kasou knows the opposite"},
+		"a role of Kubernetes":                      {defined("ClusterRole", "rbac.authorization.k8s.io", "Namespaced", "integer"), "", "and kasou knows the opposite"},
+		"a bundled kind":                            {defined("Application", "argoproj.io", "Cluster", "integer"), "", "and kasou knows the opposite"},
+		"a kind of Kubernetes'":                     {defined("Deployment", "apps", "Cluster", "integer"), "", "and kasou knows the opposite"},
+		"a kind that is new in a group that is not": {defined("ClusterThing", "cert-manager.io", "Cluster", "integer"), "", ""},
+	} {
+		for _, entries := range [][]string{{"s"}, {"s/one.yaml", "s/two.yaml"}} {
+			root := t.TempDir()
+			write(t, root, map[string]string{"s/one.yaml": test.one, "s/two.yaml": cmp.Or(test.two, test.one)})
+			_, findings, err := conform.Open(fleetOf("1.34.1", root, entries...), cache)
+			if err != nil {
+				t.Fatal(err)
+			}
+			said := fmt.Sprint(findings)
+			if (test.want == "") != (len(findings) == 0) || !strings.Contains(said, test.want) {
+				t.Errorf("%s, %v: %s", name, entries, said)
+			}
 		}
 	}
 }

@@ -25,6 +25,8 @@ type Set struct {
 	shared  []string
 	folders []folder
 	scopes  []bundle.Scope
+	// defined are the schemas of the definitions that fleet.yaml names, by their files.
+	defined manifest.Files
 	ready   func() error
 	// failed is why they are not ready; nil until that is known.
 	failed atomic.Pointer[error]

@@ -83,10 +83,8 @@ func (d *doctor) git(ctx context.Context) {
 	out, err := exec.CommandContext(ctx, "git", "version").Output()
 	if err != nil {
 		err = fmt.Errorf("the git command does not run (%w): install git", err)
-	} else if base, errBase := history.Base(ctx, d.Root, history.Start{}); base != nil {
-		base.Close()
-	} else if unread, ok := errors.AsType[*history.UnreadError](errBase); ok {
-		err = unread
+	} else if unread := history.Open(ctx, d.Root).Unread; unread != "" {
+		err = errors.New(unread)
 	}
 	d.unread = err != nil
 	d.probe("git", err, strings.TrimSpace(strings.TrimPrefix(string(out), "git version ")))

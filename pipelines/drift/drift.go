@@ -72,7 +72,7 @@ func look(ctx context.Context, o workspace.Options, d Options) (*report.Report, 
 	}
 	defer r.Close()
 	r.OnlyLooks = true
-	w := &watch{Workspace: r, options: d, out: out, git: history.OpenDates(ctx, o.Root)}
+	w := &watch{Workspace: r, options: d, out: out, dates: r.Git(ctx).Dates(ctx)}
 	if ok, err := w.prepare(ctx); err != nil || !ok {
 		return w.finish(ctx), err
 	}
@@ -94,7 +94,7 @@ type watch struct {
 	builder *cluster.Builder
 	options Options
 	out     *report.Report
-	git     history.Dates
+	dates   history.Dates
 }
 
 // prepare has findings about the certificate as rows: they hide nothing else. false
@@ -221,7 +221,7 @@ func (w *watch) fleetWide(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	found := slices.Concat(gone.Findings, unknownFiles)
+	found := slices.Concat(gone.Findings, unknownFiles, w.builder.TwiceClaimed())
 	for _, one := range gone.Own {
 		found = append(found, append(one.Findings(), one.Found...)...)
 		one.Found = nil // told in rows
@@ -237,7 +237,7 @@ func (w *watch) fleetWide(ctx context.Context) error {
 func (w *watch) finish(ctx context.Context) *report.Report {
 	for i, row := range w.out.Drift {
 		if row.Since == "" && row.File != "" && dated[row.Rule] {
-			w.out.Drift[i].Since = w.git.Changed(ctx, row.File)
+			w.out.Drift[i].Since = w.dates.Changed(ctx, row.File)
 		}
 	}
 	report.SortRows(w.out.Drift)

@@ -112,6 +112,8 @@ const (
 	RuleSharedRetire finding.Rule = "fleet-shared-retire"
 	// RuleSharedAccept: the fleet's defaults accept a step for every cluster.
 	RuleSharedAccept finding.Rule = "fleet-shared-accept"
+	// RuleTwoFleets: another fleet of the repository makes the same objects of Argo CD.
+	RuleTwoFleets finding.Rule = "fleet-two-fleets"
 	// RulePublicKey: sealing.publicKey is not a list of Ed25519 keys.
 	RulePublicKey finding.Rule = "fleet-public-key"
 )

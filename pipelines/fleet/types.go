@@ -87,8 +87,8 @@ type ClusterSpec struct {
 	Accept []AcceptedChange `json:"accept,omitempty" jsonschema:"minItems=1"`
 }
 
-// AcceptedChange is one step that would break the cluster, and is meant: exactly
-// this one.
+// AcceptedChange is one step that is refused otherwise, and is meant: exactly this
+// one.
 type AcceptedChange struct {
 	// Change is its name, as kasou plan shows it.
 	Change string `json:"change" jsonschema:"minLength=1,example=distro"`
@@ -312,6 +312,9 @@ type FleetSpec struct {
 	ValuesFrom *FleetValuesFrom `json:"valuesFrom,omitempty"`
 	// Drift says what `kasou drift --live` lets others do on the host.
 	Drift *FleetDrift `json:"drift,omitempty"`
+	// Accept names changes of this file that build and check refuse otherwise, because
+	// Argo CD reads from somewhere else then, or another Argo CD, or app of apps, does.
+	Accept []AcceptedChange `json:"accept,omitempty" jsonschema:"minItems=1"`
 	// Silence leaves notes and warnings out that the fleet has looked at.
 	Silence []Silence `json:"silence,omitempty" jsonschema:"minItems=1"`
 	// Schemas are of custom resources, beyond those that kasou has: JSON schema

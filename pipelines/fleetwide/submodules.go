@@ -15,13 +15,15 @@ import (
 // modules is the file in which git has a repository's submodules, at its root.
 const modules = ".gitmodules"
 
-// submodulePath finds the paths of submodules in .gitmodules, as git config has them
-// (its documentation, "Syntax"): a key may stand behind its section on one line.
-var submodulePath = regexp.MustCompile(`(?im)(?:^|\])\s*path\s*=(.*)$`)
-
-// plainModules takes away what git config takes away: quotes, and the ends of lines
-// that go on in the next one.
-var plainModules = strings.NewReplacer("\\\r\n", "", "\\\n", "", `"`, "")
+// The lines of .gitmodules that git submodule writes: nothing or a remark, a section, and a
+// key with its value, which is in quotes where it has to be. In these alone a line is what
+// it seems: git's syntax (git config's documentation, "Syntax") also lets a value go on in
+// the next line, and a key stand behind its section.
+var (
+	moduleRemark  = regexp.MustCompile(`^[ \t]*([#;].*)?$`)
+	moduleSection = regexp.MustCompile(`^[ \t]*\[[-.0-9A-Za-z]+([ \t]+"[^"\\]*")?\][ \t]*$`)
+	moduleKey     = regexp.MustCompile(`^[ \t]*([A-Za-z][-0-9A-Za-z]*)[ \t]*(?:=[ \t]*(?:([^"\\#;]*)|"([^"\\]*)"[ \t]*))?$`)
+)
 
 // submodules returns a finding for each submodule in the clusters folder. Argo CD
 // fetches them (its repo-server runs git submodule update --init --recursive),
@@ -35,19 +37,34 @@ func (s Shared) submodules() (finding.List, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", modules, err)
 	}
+	return submodulesIn(s.Dir, string(text)), nil
+}
+
+// submodulesIn returns a finding for each line of .gitmodules that puts a submodule into the
+// clusters folder dir, and for each that is not as git submodule writes it.
+func submodulesIn(dir, text string) finding.List {
 	var found finding.List
-	plain := plainModules.Replace(string(text))
-	for _, at := range submodulePath.FindAllStringSubmatchIndex(plain, -1) {
-		p := path.Clean(strings.TrimSpace(plain[at[2]:at[3]]))
-		inside, below := strings.CutPrefix(p, s.Dir+"/")
-		if !below || strings.HasPrefix(inside, "_") {
-			continue
-		}
-		found = append(found, finding.Finding{
-			File: modules, Line: 1 + strings.Count(plain[:at[2]], "\n"), Rule: tree.RuleSubmodule, Severity: finding.Error,
-			Message: fmt.Sprintf("%s is a git submodule: Argo CD fetches what it holds, and this repository does not have it", p),
-			Hint:    "Take the submodule out of the clusters folder. A chart can be one, outside of it.",
-		})
+	tell := func(line int, message, hint string) {
+		found = append(found, finding.Finding{File: modules, Line: line, Rule: tree.RuleSubmodule, Severity: finding.Error, Message: message, Hint: hint})
 	}
-	return found, nil
+	for i, line := range strings.Split(text, "\n") {
+		line = strings.TrimSuffix(line, "\r")
+		key := moduleKey.FindStringSubmatch(line)
+		switch {
+		case moduleRemark.MatchString(line), moduleSection.MatchString(line):
+		case key == nil:
+			tell(i+1, "the line is not one that git submodule writes: which folders are submodules cannot be told from it", "Write one key and its value in each line, without backslashes, or let git submodule add write the file.")
+		case strings.EqualFold(key[1], "path") && deploys(dir, path.Clean(strings.TrimSpace(key[2]+key[3]))):
+			tell(i+1, fmt.Sprintf("%s is a git submodule: Argo CD fetches what it holds, and this repository does not have it", path.Clean(strings.TrimSpace(key[2]+key[3]))),
+				"Take the submodule out of the clusters folder. A chart can be one, outside of it.")
+		}
+	}
+	return found
+}
+
+// deploys reports whether a path, from the repo's root, is of the clusters folder dir and
+// not of a folder there that is left alone.
+func deploys(dir, p string) bool {
+	inside, below := strings.CutPrefix(p, dir+"/")
+	return below && !strings.HasPrefix(inside, "_")
 }

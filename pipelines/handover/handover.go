@@ -50,6 +50,8 @@ type Cluster struct {
 	Name string `json:"name"`
 	// About is what the report says of it.
 	About json.RawMessage `json:"about,omitempty"`
+	// Claims are its objects that other clusters, of other shards too, could bring.
+	Claims []manifest.Claim `json:"claims,omitempty"`
 	// Lock is its lock.yaml, and Files all others of its generated files, by path from the
 	// repo's root. Both are nil where nothing changed.
 	Lock  []byte         `json:"-"`

@@ -11,26 +11,29 @@ import (
 // Dates asks git since when a file is as it is. Where there is no git, or not
 // enough of its history, it knows nothing.
 type Dates struct {
-	repository
+	Repository
 	// cut are the commits at which a shallow clone ends: git takes every file
 	// there for new.
 	cut map[string]bool
 }
 
-// OpenDates looks for a repository whose top level is root.
-func OpenDates(ctx context.Context, root string) Dates {
-	d := Dates{repository: repository{root}, cut: map[string]bool{}}
-	if !d.isTop(ctx) {
-		return Dates{}
+// Dates returns what says since when the repository's files are as they are.
+func (r Repository) Dates(ctx context.Context) Dates {
+	d := Dates{Repository: r, cut: map[string]bool{}}
+	if !r.shallow {
+		return d
 	}
-	shallow, err := d.git(ctx, "rev-parse", "--git-path", "shallow")
+	shallow, err := r.git(ctx, "rev-parse", "--git-path", "shallow")
 	if err != nil {
 		return Dates{}
 	}
 	if !filepath.IsAbs(shallow) {
-		shallow = filepath.Join(root, shallow)
+		shallow = filepath.Join(r.root, shallow)
 	}
-	commits, _ := os.ReadFile(shallow) // a whole clone has no such file
+	commits, err := os.ReadFile(shallow)
+	if err != nil {
+		return Dates{}
+	}
 	for _, commit := range strings.Fields(string(commits)) {
 		d.cut[commit] = true
 	}
@@ -40,7 +43,7 @@ func OpenDates(ctx context.Context, root string) Dates {
 // Changed returns when the file's last change was committed, RFC 3339 in UTC;
 // empty where it has changed since, or git does not know.
 func (d Dates) Changed(ctx context.Context, file string) string {
-	if d.root == "" {
+	if !d.top {
 		return ""
 	}
 	status, err := d.git(ctx, "status", "--porcelain", "--ignored", "--", ":(literal)"+file)
@@ -65,7 +68,7 @@ func (d Dates) Changed(ctx context.Context, file string) string {
 // returns false where HEAD's file does not hold, or where git does not know: outside
 // of a repository, or where the clone ends.
 func (d Dates) Since(ctx context.Context, file string, holds func([]byte) bool) (time.Time, bool) {
-	if d.root == "" {
+	if !d.top {
 		return time.Time{}, false
 	}
 	list, err := d.git(ctx, "log", "--first-parent", "--format=%H %cI", "--", ":(literal)"+file)

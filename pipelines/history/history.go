@@ -12,45 +12,34 @@ import (
 // Before are the commits that the working copy is compared with. The zero value
 // has none.
 type Before struct {
-	repository
-	// commits are names of them, or HEAD.
+	Repository
+	// commits are their ids.
 	commits []string
 	// Unknown is why some of the commits before are not there, and what to do; empty where
 	// all are, and where there is no repository.
 	Unknown string
 }
 
-// Find returns the commits before the working copy at root, the top of a git
-// repository: HEAD, and the commit against, such as the one that a push started
-// from; where that is empty, HEAD's parents, which for the merge commit that
-// GitHub checks out on a pull request are the tips of both branches. Outside of a repository, and
-// before the first commit, there are none. The error is git's.
-func Find(ctx context.Context, root, against string) (Before, error) {
-	b := Before{repository: repository{root}}
-	if !b.isTop(ctx) {
-		return Before{Unknown: b.unread(ctx)}, nil
-	}
-	if !b.has(ctx, "HEAD") {
-		return b, nil
+// Before returns the commits before the working copy: HEAD, and the commit against, such
+// as the one that a push started from; where that is empty, HEAD's parents, which for the
+// merge commit that GitHub checks out on a pull request are the tips of both branches.
+// Outside of a repository, and before the first commit, there are none.
+func (r Repository) Before(ctx context.Context, against string) Before {
+	b := Before{Repository: r, commits: r.commits, Unknown: r.Unread}
+	if len(r.commits) == 0 {
+		return b
 	}
 	if against != "" {
-		b.commits = []string{"HEAD"}
-		if commit := b.commitOf(ctx, against); commit != "" {
+		b.commits = []string{r.Head()}
+		if commit := r.commitOf(ctx, against); commit != "" {
 			b.commits = append(b.commits, commit)
 		} else {
 			b.Unknown = fmt.Sprintf("the commit %s is not in this clone: fetch more of its history (fetch-depth: 0)", against)
 		}
-		return b, nil
-	}
-	line, err := b.git(ctx, "rev-list", "--parents", "--max-count=1", "HEAD")
-	if err != nil {
-		return b, fmt.Errorf("git rev-list: %w", err)
-	}
-	b.commits = strings.Fields(line)
-	if len(b.commits) == 1 && b.isCut(ctx) {
+	} else if r.isCut() {
 		b.Unknown = "the clone ends at HEAD: fetch at least one commit more (fetch-depth: 2)"
 	}
-	return b, nil
+	return b
 }
 
 // Changed returns, for each commit before, the contents that the files had there
@@ -74,7 +63,7 @@ func (b Before) Changed(ctx context.Context, patterns ...string) ([]map[string][
 
 // contents asks one git process for all files.
 func (b Before) contents(ctx context.Context, commit string, names []string) (map[string][]byte, error) {
-	tree := &Tree{repository: b.repository, commit: commit}
+	tree := &Tree{Repository: b.Repository, commit: commit}
 	defer tree.Close()
 	files := make(map[string][]byte, len(names))
 	for _, name := range names {

@@ -52,9 +52,9 @@ func TestChanged(t *testing.T) {
 	}
 	look := func(against string) []map[string][]byte {
 		t.Helper()
-		before, err := history.Find(t.Context(), root, against)
-		if err != nil || before.Unknown != "" {
-			t.Fatal(before.Unknown, err)
+		before := history.Open(t.Context(), root).Before(t.Context(), against)
+		if before.Unknown != "" {
+			t.Fatal(before.Unknown)
 		}
 		changed, err := before.Changed(t.Context(), history.Literal(dir)+"/*/lock.yaml")
 		if err != nil {
@@ -81,11 +81,11 @@ func TestChanged(t *testing.T) {
 }
 
 func TestWithoutGit(t *testing.T) {
-	before, err := history.Find(t.Context(), t.TempDir(), "")
-	if err != nil || before.Unknown != "" {
-		t.Errorf("%+v, %v", before, err)
+	before := history.Open(t.Context(), t.TempDir()).Before(t.Context(), "")
+	if before.Unknown != "" {
+		t.Errorf("%+v", before)
 	}
-	if at := history.OpenDates(t.Context(), t.TempDir()).Changed(t.Context(), "a"); at != "" {
+	if at := history.Open(t.Context(), t.TempDir()).Dates(t.Context()).Changed(t.Context(), "a"); at != "" {
 		t.Error(at)
 	}
 }
@@ -114,7 +114,7 @@ func TestSince(t *testing.T) {
 
 	isNew := func(data []byte) bool { return strings.HasPrefix(string(data), "new") }
 	since := func(root string, holds func([]byte) bool) string {
-		when, known := history.OpenDates(t.Context(), root).Since(t.Context(), "a/lock.yaml", holds)
+		when, known := history.Open(t.Context(), root).Dates(t.Context()).Since(t.Context(), "a/lock.yaml", holds)
 		if !known {
 			return ""
 		}
@@ -191,7 +191,7 @@ func TestBaseBeforeAMerge(t *testing.T) {
 				arguments = append(arguments, "--depth", test.depth)
 			}
 			git(t, root, arguments...)
-			base, err := history.Base(t.Context(), clone, history.Start{BeforeMerge: true, Merge: history.Merge{Into: test.into, Tip: test.tip}})
+			base, err := history.Open(t.Context(), clone).Base(t.Context(), history.Start{BeforeMerge: true, Merge: history.Merge{Into: test.into, Tip: test.tip}})
 			if test.want == "" {
 				if !errors.Is(err, history.ErrNoCommit) {
 					t.Errorf("the error is %v", err)
@@ -214,11 +214,11 @@ func TestBaseBeforeAMerge(t *testing.T) {
 // goes to.
 func TestBase(t *testing.T) {
 	root := t.TempDir()
-	if base, err := history.Base(t.Context(), root, history.Start{}); base != nil || err != nil {
+	if base, err := history.Open(t.Context(), root).Base(t.Context(), history.Start{}); base != nil || err != nil {
 		t.Fatalf("outside of a repository: %v, %v", base, err)
 	}
 	git(t, root, "init", "-q", "-b", "main")
-	if base, err := history.Base(t.Context(), root, history.Start{}); base != nil || err != nil {
+	if base, err := history.Open(t.Context(), root).Base(t.Context(), history.Start{}); base != nil || err != nil {
 		t.Fatalf("before the first commit: %v, %v", base, err)
 	}
 	commit := func(text string) {
@@ -229,7 +229,7 @@ func TestBase(t *testing.T) {
 	}
 	has := func(against string, beforeMerge bool, want string) {
 		t.Helper()
-		base, err := history.Base(t.Context(), root, history.Start{Against: against, BeforeMerge: beforeMerge})
+		base, err := history.Open(t.Context(), root).Base(t.Context(), history.Start{Against: against, BeforeMerge: beforeMerge})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -264,7 +264,7 @@ func TestBase(t *testing.T) {
 	write(t, root, "dir/a/lock.yaml", "not committed")
 	has("", false, "changed")
 	has("", true, "changed") // a branch is not a merge
-	if _, err := history.Base(t.Context(), root, history.Start{Against: strings.Repeat("1", 40)}); !errors.Is(err, history.ErrNoCommit) {
+	if _, err := history.Open(t.Context(), root).Base(t.Context(), history.Start{Against: strings.Repeat("1", 40)}); !errors.Is(err, history.ErrNoCommit) {
 		t.Errorf("a commit that is not there: %v", err)
 	}
 }
@@ -279,13 +279,12 @@ func TestARepositoryThatGitDoesNotRead(t *testing.T) {
 	git(t, root, "commit", "-qm", "first")
 	look := func(want string) {
 		t.Helper()
-		before, err := history.Find(t.Context(), root, "")
-		if err != nil || !strings.Contains(before.Unknown, want) || (before.Unknown == "") != (want == "") {
-			t.Errorf("%q, %v, want %q", before.Unknown, err, want)
+		before := history.Open(t.Context(), root).Before(t.Context(), "")
+		if !strings.Contains(before.Unknown, want) || (before.Unknown == "") != (want == "") {
+			t.Errorf("%q, want %q", before.Unknown, want)
 		}
-		base, err := history.Base(t.Context(), root, history.Start{})
-		unread, ok := errors.AsType[*history.UnreadError](err)
-		if ok != (want != "") || ok && !strings.Contains(unread.Reason, want) || (base == nil) != ok {
+		base, err := history.Open(t.Context(), root).Base(t.Context(), history.Start{})
+		if err != nil || (base == nil) != (want != "") {
 			t.Errorf("%v, %v, want %q", base, err, want)
 		}
 		if base != nil {
@@ -305,8 +304,34 @@ func TestARepositoryThatGitDoesNotRead(t *testing.T) {
 	if err := os.RemoveAll(filepath.Join(root, ".git")); err != nil {
 		t.Fatal(err)
 	}
-	before, err := history.Find(t.Context(), root, "")
-	if base, errBase := history.Base(t.Context(), root, history.Start{}); err != nil || errBase != nil || base != nil || before.Unknown != "" {
-		t.Errorf("without a repository: %+v, %v, %v, %v", before, err, base, errBase)
+	before := history.Open(t.Context(), root).Before(t.Context(), "")
+	if base, err := history.Open(t.Context(), root).Base(t.Context(), history.Start{}); err != nil || base != nil || before.Unknown != "" {
+		t.Errorf("without a repository: %+v, %v, %v", before, err, base)
+	}
+}
+
+// Lines of what git says are told apart, also where the folder's name has one.
+func TestOpen(t *testing.T) {
+	root := filepath.Join(t.TempDir(), "two\nlines")
+	if err := os.Mkdir(root, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	git(t, root, "init", "-q", "-b", "main")
+	if r := history.Open(t.Context(), root); r.Head() != "" || r.Unread != "" {
+		t.Errorf("before the first commit: %+v", r)
+	}
+	write(t, root, "a", "a")
+	git(t, root, "add", "-A")
+	git(t, root, "commit", "-qm", "first")
+	head := git(t, root, "rev-parse", "HEAD")
+	if r := history.Open(t.Context(), root); r.Head() != head || r.Unread != "" {
+		t.Errorf("HEAD is %s: %+v", head, r)
+	}
+	below := filepath.Join(root, "below")
+	if err := os.Mkdir(below, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if r := history.Open(t.Context(), below); r.Head() != "" || r.Unread != "" {
+		t.Errorf("a folder below the top: %+v", r)
 	}
 }

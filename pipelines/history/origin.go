@@ -17,11 +17,10 @@ type Origin struct {
 	Branch string
 }
 
-// FindOrigin asks the repository at root, the top of a working copy. Where there is no
-// git, or no repository, nothing is known.
-func FindOrigin(ctx context.Context, root string) Origin {
-	r := repository{root}
-	if !r.isTop(ctx) {
+// Origin asks for the repository's remote. Where there is no git, or no repository, nothing
+// is known.
+func (r Repository) Origin(ctx context.Context) Origin {
+	if !r.top {
 		return Origin{}
 	}
 	var o Origin
@@ -49,10 +48,4 @@ func withoutUser(raw string) string {
 	}
 	u.User = nil
 	return u.String()
-}
-
-// Commit returns the id of the commit that is checked out at root, the top of a working
-// copy. The error is git's.
-func Commit(ctx context.Context, root string) (string, error) {
-	return repository{root}.git(ctx, "rev-parse", "--verify", "HEAD^{commit}")
 }

@@ -31,14 +31,14 @@ func TestFindOrigin(t *testing.T) {
 			for _, args := range test.commands {
 				git(t, root, args...)
 			}
-			if got := history.FindOrigin(t.Context(), root); got != test.want {
+			if got := history.Open(t.Context(), root).Origin(t.Context()); got != test.want {
 				t.Errorf("got %+v, want %+v", got, test.want)
 			}
 			below := filepath.Join(root, "below")
 			if err := os.Mkdir(below, 0o755); err != nil {
 				t.Fatal(err)
 			}
-			if got := history.FindOrigin(t.Context(), below); got != (history.Origin{}) {
+			if got := history.Open(t.Context(), below).Origin(t.Context()); got != (history.Origin{}) {
 				t.Errorf("a folder in somebody else's repository has %+v", got)
 			}
 		})

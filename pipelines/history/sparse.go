@@ -8,12 +8,23 @@ import (
 	"strings"
 )
 
+// Tracked returns the files that git has and that match one of the patterns of its glob, by
+// their paths from the root; none where git does not read the repository. The error is
+// git's.
+func (r Repository) Tracked(ctx context.Context, patterns ...string) ([]string, error) {
+	if !r.top {
+		return nil, nil
+	}
+	return r.list(ctx, "ls-files", patterns, "-z")
+}
+
 // NotCheckedOut returns a file below dir, from root, that git has and a sparse checkout
-// leaves out; empty where there is none, and where root is not the top of a git
-// repository. The error is git's.
-func NotCheckedOut(ctx context.Context, root, dir string) (string, error) {
-	r := repository{root}
-	if sparse, err := r.git(ctx, "config", "--type=bool", "--get", "core.sparseCheckout"); err != nil || sparse != "true" || !r.isTop(ctx) {
+// leaves out; empty where there is none. The error is git's.
+func (r Repository) NotCheckedOut(ctx context.Context, dir string) (string, error) {
+	if !r.top {
+		return "", nil
+	}
+	if sparse, err := r.git(ctx, "config", "--type=bool", "--get", "core.sparseCheckout"); err != nil || sparse != "true" {
 		return "", nil
 	}
 	listed, err := r.git(ctx, "ls-files", "-v", "-z", "--", ":(top,literal)"+dir)
@@ -27,7 +38,7 @@ func NotCheckedOut(ctx context.Context, root, dir string) (string, error) {
 		if !found || !strings.EqualFold(tag, "S") {
 			continue
 		}
-		if _, err := os.Lstat(filepath.Join(root, filepath.FromSlash(name))); err != nil {
+		if _, err := os.Lstat(filepath.Join(r.root, filepath.FromSlash(name))); err != nil {
 			return name, nil
 		}
 	}

@@ -15,7 +15,7 @@ import (
 // Tree is one commit's files, which one git process reads. Any number of
 // goroutines may use it.
 type Tree struct {
-	repository
+	Repository
 	commit string
 
 	mu     sync.Mutex
@@ -27,11 +27,6 @@ type Tree struct {
 
 // ErrNoCommit is a name that is not of a commit in this clone.
 var ErrNoCommit = errors.New("is not a commit of this clone")
-
-// UnreadError says why git says nothing of a repository that is there, and what to do.
-type UnreadError struct{ Reason string }
-
-func (e *UnreadError) Error() string { return e.Reason }
 
 // Start says which commit a change of the working copy starts from.
 type Start struct {
@@ -50,57 +45,48 @@ type Merge struct {
 	Into, Tip string
 }
 
-// Base returns the commit that a change of the working copy at root starts from:
-// where Against names one, the newest that it has in common with HEAD; before a merge,
-// the first parent of the host's merge commit where HEAD is that, and else the newest that
-// Into and HEAD have in common, or the first parent of a merge commit where the clone does
-// not have Into; else HEAD. It is nil outside of a
-// repository and before the first commit. The error is ErrNoCommit where the clone does
-// not have the commit, and an *UnreadError where git does not read the repository.
-func Base(ctx context.Context, root string, start Start) (*Tree, error) {
-	t := &Tree{repository: repository{root}, commit: "HEAD"}
-	if !t.isTop(ctx) {
-		if reason := t.unread(ctx); reason != "" {
-			return nil, &UnreadError{reason}
-		}
+// Base returns the commit that a change of the working copy starts from: where Against
+// names one, the newest that it has in common with HEAD; before a merge, the first parent
+// of the host's merge commit where HEAD is that, and else the newest that Into and HEAD
+// have in common, or the first parent of a merge commit where the clone does not have Into;
+// else HEAD. It is nil outside of a repository and before the first commit. The error is
+// ErrNoCommit where the clone does not have the commit.
+func (r Repository) Base(ctx context.Context, start Start) (*Tree, error) {
+	if len(r.commits) == 0 {
 		return nil, nil
 	}
-	if !t.has(ctx, "HEAD") {
-		return nil, nil
-	}
+	merge := len(r.commits) > 2
+	at := func(commit string) (*Tree, error) { return &Tree{Repository: r, commit: commit}, nil }
 	switch {
 	case start.Against != "":
-		return t, t.since(ctx, start.Against)
+		return r.since(ctx, start.Against)
 	case !start.BeforeMerge:
-		return t, nil
-	case start.Merge.Tip != "" && t.commitOf(ctx, "HEAD^2") == start.Merge.Tip:
-		t.commit = "HEAD^1" // which is newer than Into, where the branch has moved
-		return t, nil
-	case start.Merge.Into != "" && t.has(ctx, start.Merge.Into):
-		return t, t.since(ctx, start.Merge.Into)
-	case t.has(ctx, "HEAD^2"):
-		t.commit = "HEAD^1"
-		return t, nil
+		return at(r.Head())
+	case start.Merge.Tip != "" && merge && r.commits[2] == start.Merge.Tip:
+		return at(r.commits[1]) // which is newer than Into, where the branch has moved
+	case start.Merge.Into != "" && r.commitOf(ctx, start.Merge.Into) != "":
+		return r.since(ctx, start.Merge.Into)
+	case merge:
+		return at(r.commits[1])
 	case start.Merge.Into != "":
 		return nil, fmt.Errorf("%s, which the change goes to, %w: fetch more of its history", start.Merge.Into, ErrNoCommit)
-	case t.isCut(ctx):
+	case r.isCut():
 		return nil, fmt.Errorf("what HEAD is a merge of %w: fetch more of its history", ErrNoCommit)
 	}
-	return t, nil
+	return at(r.Head())
 }
 
-// since takes the newest commit that a named one has in common with HEAD, or, in a
+// since returns the newest commit that a named one has in common with HEAD, or, in a
 // shallow clone without one, the named one.
-func (t *Tree) since(ctx context.Context, name string) error {
-	commit := t.commitOf(ctx, name)
+func (r Repository) since(ctx context.Context, name string) (*Tree, error) {
+	commit := r.commitOf(ctx, name)
 	if commit == "" {
-		return fmt.Errorf("%s %w: fetch more of its history", name, ErrNoCommit)
+		return nil, fmt.Errorf("%s %w: fetch more of its history", name, ErrNoCommit)
 	}
-	t.commit = commit
-	if common, err := t.git(ctx, "merge-base", commit, "HEAD"); err == nil {
-		t.commit = common
+	if common, err := r.git(ctx, "merge-base", commit, "HEAD"); err == nil {
+		commit = common
 	}
-	return nil
+	return &Tree{Repository: r, commit: commit}, nil
 }
 
 // Differs returns the paths, from the root, of the files that match one of the patterns of

@@ -15,6 +15,8 @@ const (
 	Root = "root"
 	// Bootstrap has what Argo CD is begun with: the app of apps and the AppProjects.
 	Bootstrap = "bootstrap"
+	// AppOfApps is the file in Bootstrap of the Application that deploys Root.
+	AppOfApps = "root.yaml"
 )
 
 // The files and folders in a cluster's folder.

@@ -8,7 +8,6 @@ import (
 	"sync"
 
 	"kasou/pipelines/finding"
-	"kasou/pipelines/fleet"
 	"kasou/pipelines/manifest"
 )
 
@@ -44,14 +43,14 @@ type owned struct {
 }
 
 // Put enters what a cluster brings.
-func (f *Fleet) Put(c fleet.Cluster, objects []manifest.Claim) {
+func (f *Fleet) Put(cluster string, objects []manifest.Claim) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.by == nil {
 		f.by = map[string][]owned{}
 	}
 	for _, o := range objects {
-		f.by[o.Key] = append(f.by[o.Key], owned{c.Name, o})
+		f.by[o.Key] = append(f.by[o.Key], owned{cluster, o})
 	}
 }
 

@@ -74,6 +74,7 @@ func (c *checker) object(o Object) {
 		return
 	}
 	c.kubeconfig(o, kind)
+	c.definition(o, kind)
 	cluster, known := c.Scopes.scopeOf(kind)
 	namespace := manifest.Text(o.Fields, "metadata", "namespace")
 	if cluster {

@@ -132,6 +132,8 @@ func TestCheck(t *testing.T) {
 		{name: "another cluster's, by an extra", text: sealed("vc-other"), extra: true, want: []finding.Rule{policy.RuleKubeconfig}},
 		{name: "a chart's configuration", text: sealed("vc-config-dev")},
 		{name: "a Secret of an extra", text: sealed("database"), extra: true},
+		{name: "a definition that says the known scope", text: definition("Cluster"), allow: []fleet.Allowed{{Group: "apiextensions.k8s.io", Kind: "CustomResourceDefinition"}}},
+		{name: "a definition that says another scope", text: definition("Namespaced"), allow: []fleet.Allowed{{Group: "apiextensions.k8s.io", Kind: "CustomResourceDefinition"}}, want: []finding.Rule{policy.RuleUnknownScope}},
 		{name: "a wave", text: annotated("Service", "sync-wave: '-1'")},
 		{
 			name: "an Application, allowed", text: "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: a}\n",
@@ -163,6 +165,11 @@ func TestCheck(t *testing.T) {
 			}
 		})
 	}
+}
+
+// definition returns a CustomResourceDefinition of the kind World, which has no namespace.
+func definition(scope string) string {
+	return "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: worlds.example.com}\nspec: {group: example.com, scope: " + scope + ", names: {kind: World}}\n"
 }
 
 func TestClusterScopedKindsAreGathered(t *testing.T) {
@@ -216,7 +223,7 @@ func TestAnObjectOfTwoClusters(t *testing.T) {
 			text string
 		}{"a": {test.first, test.one}, "a-v-b": {test.second, test.two}} {
 			c := fleet.Cluster{Name: cluster, File: "clusters/" + cluster + "/spec.yaml", Spec: brings.spec}
-			all.Put(c, policy.Check(policy.Request{Cluster: c, Objects: objects(t, brings.text)}).Outside)
+			all.Put(c.Name, policy.Check(policy.Request{Cluster: c, Objects: objects(t, brings.text)}).Outside)
 		}
 		found := all.Twice()
 		if len(found) != test.want || test.want > 0 && (found[0].Cluster != "a-v-b" || !strings.Contains(found[0].Message, "also of cluster a (")) {

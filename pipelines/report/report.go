@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"kasou/pipelines/finding"
+	"kasou/pipelines/manifest"
 )
 
 // Report is the outcome of one command over a fleet.
@@ -152,6 +153,8 @@ type Cluster struct {
 	// where nothing that is deployed changes, or where there is no commit to compare
 	// with.
 	Steps []Transition `json:"steps,omitempty"`
+	// Claims are its objects that other clusters could bring, too.
+	Claims []manifest.Claim `json:"-"`
 	// Facts are there for kasou drift alone.
 	Facts *Facts `json:"facts,omitempty"`
 }

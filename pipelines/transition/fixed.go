@@ -108,7 +108,7 @@ func workloadNamespace(s Side) string {
 		return cmp.Or(manifest.Text(s.Values, "experimental", "isolatedControlPlane", "namespace"), own) + " of an isolated control plane"
 	}
 	return cmp.Or(manifest.Text(s.Values, "experimental", "syncSettings", "targetNamespace"),
-		argument(s.Values, "--target-namespace=", "syncer", "extraArgs"), own)
+		argument(s.Values, "--target-namespace", "syncer", "extraArgs"), own)
 }
 
 // vpn returns which of the two networks of private nodes are in use.

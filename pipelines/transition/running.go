@@ -109,7 +109,7 @@ func ServiceCIDR(values map[string]any) string {
 			return text
 		}
 	}
-	return argument(values, "--service-cidr=", "vcluster", "extraArgs")
+	return argument(values, "--service-cidr", "vcluster", "extraArgs")
 }
 
 // vclusterImage is an image of vcluster itself: the version is its tag.

@@ -3,10 +3,12 @@ package transition
 import (
 	"cmp"
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/Masterminds/semver/v3"
 
+	"kasou/pipelines/credential"
 	"kasou/pipelines/manifest"
 )
 
@@ -20,10 +22,14 @@ const (
 // Store returns where the cluster keeps its data, by the values: embedded-database,
 // external-database, embedded-etcd, deployed-etcd or external-etcd
 // (config.BackingStoreType); empty where the values are not known. Up to 0.19 the
-// distro decides, and an object tells of an etcd.
+// distro decides, and an object tells of an etcd. What the distro itself is given counts
+// before all of that (ownStore).
 func Store(s Side) string {
 	if s.Values == nil {
 		return ""
+	}
+	if store, _ := ownStore(s); store != "" {
+		return store
 	}
 	if !current(s) {
 		return oldStore(s)
@@ -59,40 +65,7 @@ func oldStore(s Side) string {
 	if _, deployed := workload(s, etcdSuffix); deployed {
 		return "deployed-etcd"
 	}
-	if oldDatabase(s) != "" {
-		return externalDatabase
-	}
 	return embeddedDatabase
-}
-
-// oldDatabase returns the database that k3s is given up to 0.19, by its variable or its
-// argument; empty where it is its own SQLite (docs.k3s.io/datastore).
-func oldDatabase(s Side) string {
-	for _, v := range manifest.Maps(s.Values, "vcluster", "env") {
-		if v["name"] == "K3S_DATASTORE_ENDPOINT" {
-			if text, ok := v["value"].(string); ok {
-				return text
-			}
-			return "(elsewhere: " + short(v["valueFrom"]) + ")"
-		}
-	}
-	for _, list := range []string{"extraArgs", "baseArgs"} {
-		if text := argument(s.Values, "--datastore-endpoint=", "vcluster", list); text != "" {
-			return text
-		}
-	}
-	return ""
-}
-
-// argument returns what a list of arguments gives a flag, which ends with its equals
-// sign; empty where the flag is not there.
-func argument(values map[string]any, flag string, path ...string) string {
-	for _, text := range manifest.Texts(values, path...) {
-		if value, found := strings.CutPrefix(text, flag); found {
-			return value
-		}
-	}
-	return ""
 }
 
 // on reports whether a value is true.
@@ -154,6 +127,12 @@ func databaseChanges(before, after Side, store string) []Change {
 	if from == to {
 		return nil
 	}
+	if old, now := sealedPlace(from), sealedPlace(to); old != "" && now != "" {
+		if old == now {
+			return nil // a new password
+		}
+		from, to = old, now
+	}
 	if sealed(from) || sealed(to) {
 		return []Change{{
 			Effect: Empty, From: store, To: store, About: ByValues,
@@ -174,11 +153,8 @@ func databaseChanges(before, after Side, store string) []Change {
 
 // database returns what the values name a store by; empty where it has no name.
 func database(s Side, store string) string {
-	if !current(s) {
-		if store == externalDatabase {
-			return oldDatabase(s)
-		}
-		return ""
+	if own, name := ownStore(s); own != "" || !current(s) {
+		return name
 	}
 	at := func(path ...string) string {
 		return manifest.Text(s.Values, append([]string{"controlPlane", "backingStore"}, path...)...)
@@ -200,25 +176,28 @@ func sealed(value string) bool {
 	return strings.HasPrefix(value, "(sealed: ") || strings.HasPrefix(value, "(elsewhere: ")
 }
 
+// sealedPlace returns what a value that is not in git says of the place of a database, as
+// the fingerprint that kasou build gives it; empty where it says nothing.
+func sealedPlace(value string) string {
+	if m := placeFingerprint.FindStringSubmatch(value); m != nil {
+		return "sealed-place-" + m[1]
+	}
+	return ""
+}
+
+// placeFingerprint is in the placeholder of a value of valuesFrom that is a data source.
+var placeFingerprint = regexp.MustCompile(`^\(sealed: .* [0-9a-f]{16} at ([0-9a-f]{16})\)$`)
+
 // unreadable stands for a data source in which the credentials cannot be told from the
 // rest.
 const unreadable = "another data source"
 
 // withoutCredentials returns a data source without its user, password and options, which
-// no message may show: SCHEME://USER:PASSWORD@PLACE?OPTIONS.
+// no message may show.
 func withoutCredentials(source string) string {
-	scheme, rest, found := strings.Cut(source, "://")
-	if !found {
-		scheme, rest = "", source
-	}
-	place, options, _ := strings.Cut(rest, "?")
-	if at := strings.LastIndex(place, "@"); at >= 0 {
-		place = place[at+1:]
-	} else if strings.Contains(options, "@") {
+	place, ok := credential.DataSourcePlace(source)
+	if !ok {
 		return unreadable
 	}
-	if scheme == "" {
-		return place
-	}
-	return scheme + "://" + place
+	return place
 }

@@ -121,6 +121,7 @@ const (
 	ByPodSecurity
 	ByArgoCD
 	ByArgoCDNamespace
+	ByArgoCDName
 	ByRepository
 	ByRetire
 )

@@ -51,6 +51,14 @@ func TestValuesOfARunningCluster(t *testing.T) {
 		"another etcd":         {"0.36.1", "{controlPlane: {backingStore: {etcd: {external: {enabled: true, endpoint: a:2379}}}}}", "{controlPlane: {backingStore: {etcd: {external: {enabled: true, endpoint: b:2379}}}}}", []string{"empty-cluster store: a:2379 > b:2379"}},
 		"k3s' own variable":    {"0.19.7", "{}", "{vcluster: {env: [{name: K3S_DATASTORE_ENDPOINT, value: 'mysql://u:p@tcp(h)/d'}]}}", []string{"data-lost store: embedded-database > external-database"}},
 		"from a Secret":        {"0.19.7", "{vcluster: {env: [{name: K3S_DATASTORE_ENDPOINT, valueFrom: {secretKeyRef: {name: a, key: b}}}]}}", "{vcluster: {env: [{name: K3S_DATASTORE_ENDPOINT, valueFrom: {secretKeyRef: {name: c, key: b}}}]}}", []string{"empty-cluster : external-database > external-database"}},
+		"a sealed password":    {"0.36.1", of(`"(sealed: env KASOU_VALUE_A 0123456789abcdef at 0123456789abcdef)"`), of(`"(sealed: env KASOU_VALUE_A 0123456789abcdee at 0123456789abcdef)"`), nil},
+		"a sealed place":       {"0.36.1", of(`"(sealed: env KASOU_VALUE_A 0123456789abcdef at 0123456789abcdef)"`), of(`"(sealed: secret a/b c 0123456789abcdee at 0123456789abcdee)"`), []string{"empty-cluster store: sealed-place-0123456789abcdef > sealed-place-0123456789abcdee"}},
+		"a place once told":    {"0.36.1", of(`"(sealed: env KASOU_VALUE_A 0123456789abcdef)"`), of(`"(sealed: env KASOU_VALUE_A 0123456789abcdee at 0123456789abcdee)"`), []string{"empty-cluster : external-database > external-database"}},
+		"two words":            {"0.19.7", "{}", "{vcluster: {extraArgs: ['--datastore-endpoint', 'mysql://u:p@tcp(h)/d']}}", []string{"data-lost store: embedded-database > external-database"}},
+		"k3s of a newer chart": {"0.24.1", "{controlPlane: {distro: {k3s: {enabled: true}}}}", "{controlPlane: {distro: {k3s: {enabled: true, extraArgs: ['--datastore-endpoint=postgres://u:secret@a/d']}}}}", []string{"data-lost store: embedded-database > external-database"}},
+		"a distro that is off": {"0.24.1", "{controlPlane: {}}", "{controlPlane: {distro: {k3s: {extraArgs: ['--datastore-endpoint=postgres://u:secret@a/d']}, k0s: {config: 'spec: {storage: {type: kine}}'}}}}", nil},
+		"an API server's etcd": {"0.30.0", "{controlPlane: {}}", "{controlPlane: {distro: {k8s: {apiServer: {extraArgs: ['--etcd-servers=https://a:2379']}}}}}", []string{"data-lost store: embedded-database > external-etcd"}},
+		"an old one's etcd":    {"0.19.7", "{api: {extraArgs: ['--etcd-servers=https://a:2379']}}", "{api: {extraArgs: ['--etcd-servers=https://b:2379']}}", []string{"empty-cluster store: https://a:2379 > https://b:2379"}},
 		"k3s' own argument":    {"0.19.7", "{vcluster: {extraArgs: ['--datastore-endpoint=etcd://a']}}", "{vcluster: {extraArgs: ['--datastore-endpoint=etcd://b']}}", []string{"empty-cluster store: etcd://a > etcd://b"}},
 		"a mode of namespaces": {"0.24.1", "{controlPlane: {}}", "{controlPlane: {}, experimental: {multiNamespaceMode: {enabled: true}}}", []string{"refused-by-vcluster namespace-sync: disabled > multi-namespace"}},
 		"an older mode":        {"0.19.7", "{multiNamespaceMode: {enabled: true}}", "{}", []string{"refused-by-vcluster namespace-sync: multi-namespace > disabled"}},
@@ -72,6 +80,37 @@ func TestValuesOfARunningCluster(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			changes := transition.Compare(valued(t, test.version, test.before, pod), valued(t, test.version, test.after, pod))
 			hold(t, changes, test.want)
+		})
+	}
+}
+
+// The configuration of k0s replaces the chart's own, its store too.
+func TestTheStoreOfK0s(t *testing.T) {
+	storage := func(text string) map[string]any {
+		return map[string]any{"config": "apiVersion: k0s.k0sproject.io/v1beta1\nspec:\n  storage: " + text}
+	}
+	nothing, mysql := map[string]any{}, "{type: kine, kine: {dataSource: 'mysql://u:secret@tcp(a)/x'}}"
+	for name, test := range map[string]struct {
+		before, after map[string]any
+		want          []string
+	}{
+		"nothing":           {nothing, map[string]any{"config": "---\n"}, nil},
+		"its own etcd":      {nothing, storage("{type: etcd}"), nil},
+		"SQLite":            {nothing, storage("{type: kine}"), []string{"data-lost store: embedded-database > kine"}},
+		"a single node":     {nothing, map[string]any{"vcluster": map[string]any{"extraArgs": []any{"--single"}}}, []string{"data-lost store: embedded-database > kine"}},
+		"a database":        {nothing, storage(mysql), []string{"data-lost store: embedded-database > external-database"}},
+		"another database":  {storage(mysql), storage(strings.Replace(mysql, "tcp(a)", "tcp(b)", 1)), []string{"empty-cluster store: mysql://tcp(a)/x > mysql://tcp(b)/x"}},
+		"another password":  {storage(mysql), storage(strings.Replace(mysql, "secret", "secret2", 1)), nil},
+		"an etcd elsewhere": {nothing, storage("{etcd: {externalCluster: {endpoints: ['https://a:2379'], etcdPrefix: /x}}}"), []string{"data-lost store: embedded-database > external-etcd"}},
+		"another prefix":    {storage("{etcd: {externalCluster: {endpoints: [a], etcdPrefix: /x}}}"), storage("{etcd: {externalCluster: {endpoints: [a], etcdPrefix: /y}}}"), []string{"empty-cluster store: a /x > a /y"}},
+		"from elsewhere":    {map[string]any{"config": "(sealed: env KASOU_VALUE_A 0123456789abcdef)"}, map[string]any{"config": "(sealed: env KASOU_VALUE_A 0123456789abcdee)"}, []string{"empty-cluster : external-database > external-database"}},
+		"not YAML":          {nothing, map[string]any{"config": "{"}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			before, after := valued(t, "0.19.7", "{}", pod), valued(t, "0.19.7", "{}", pod)
+			before.Values, after.Values = test.before, test.after
+			before.Chart.Name, after.Chart.Name = "vcluster-k0s", "vcluster-k0s"
+			hold(t, transition.Compare(before, after), test.want)
 		})
 	}
 }

@@ -54,7 +54,7 @@ func domainChanges(before, after Side) []Change {
 
 func clusterDomain(s Side) string {
 	return cmp.Or(manifest.Text(s.Values, "networking", "advanced", "clusterDomain"),
-		argument(s.Values, "--cluster-domain=", "vcluster", "extraArgs"), "cluster.local")
+		argument(s.Values, "--cluster-domain", "vcluster", "extraArgs"), "cluster.local")
 }
 
 // limits are the kinds that hold down what runs beside them, and what they do to it.

@@ -52,6 +52,7 @@ var PublicKeyField = []string{"spec", "sealing", "publicKey"}
 // Options are what a Book is opened with.
 type Options struct {
 	Fleet *fleet.Fleet
+	Git   history.Repository
 	// Key is the run's own, nil where it has none.
 	Key *seal.Key
 	// Against is the commit to hold the fleet against; empty for HEAD and its parents.
@@ -87,10 +88,7 @@ func Open(ctx context.Context, o Options) (*Book, finding.List, error) {
 			"Set "+seal.KeyEnv+" to the fleet's key; if this one is to replace it, add its public half behind a comma.")}, nil
 	}
 	b.Keys = named
-	before, err := history.Find(ctx, b.Fleet.Root, b.Against)
-	if err != nil {
-		return b, nil, err
-	}
+	before := b.Git.Before(ctx, b.Against)
 	findings, err := b.anchorsBefore(ctx, before)
 	if err != nil || len(b.Keys) == 0 {
 		return b, findings, err

@@ -17,7 +17,7 @@ import (
 // rings say which clusters may move, and to which version.
 type rings struct {
 	*mover
-	git *history.Dates
+	dates *history.Dates
 	// closed is why a ring waits, by its index.
 	closed map[int]string
 	// sick is what is wrong with the clusters of a ring, by its index; empty where
@@ -217,11 +217,11 @@ func (r *rings) since(ctx context.Context, cluster, version string) time.Time {
 	if when, known := r.soaked[key]; known {
 		return when
 	}
-	if r.git == nil {
-		dates := history.OpenDates(ctx, r.Root)
-		r.git = &dates
+	if r.dates == nil {
+		dates := r.Git(ctx).Dates(ctx)
+		r.dates = &dates
 	}
-	when, _ := r.git.Since(ctx, r.Paths(cluster).Lock(), func(text []byte) bool {
+	when, _ := r.dates.Since(ctx, r.Paths(cluster).Lock(), func(text []byte) bool {
 		lock, err := lockfile.Parse(text)
 		return err == nil && lock.Chart.Version != "" && !newer(version, lock.Chart.Version)
 	})

@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"kasou/pipelines/finding"
-	"kasou/pipelines/history"
 )
 
 // RuleNotCheckedOut: a sparse checkout leaves out a part of the clusters folder.
@@ -13,7 +12,7 @@ const RuleNotCheckedOut finding.Rule = "fleet-not-checked-out"
 // checkedOut returns an error where git has files of the clusters folder that the working
 // copy does not: a build would take their clusters for ones that were removed.
 func (w *Workspace) checkedOut(ctx context.Context) (finding.List, error) {
-	missing, err := history.NotCheckedOut(ctx, w.Root, w.Dir)
+	missing, err := w.Git(ctx).NotCheckedOut(ctx, w.Dir)
 	if err != nil || missing == "" {
 		return nil, err
 	}

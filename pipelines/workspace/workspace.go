@@ -8,11 +8,13 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"kasou/pipelines/conform"
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
+	"kasou/pipelines/history"
 	"kasou/pipelines/layout"
 	"kasou/pipelines/lockfile"
 	"kasou/pipelines/manifest"
@@ -43,6 +45,8 @@ type Workspace struct {
 	OnlyLooks bool
 
 	repo *os.Root
+	once sync.Once
+	git  history.Repository
 }
 
 // Open reads the fleet and picks the clusters that Options.Names name; all where it
@@ -103,15 +107,25 @@ func (w *Workspace) Prepare(ctx context.Context, now time.Time) (findings findin
 	}
 	w.Certificates = loadCertificates(w.Fleet, now)
 	w.Trust, findings, err = trust.Open(ctx, trust.Options{
-		Fleet: w.Fleet, Key: w.Key, Against: w.Against, BeforeMerge: w.BeforeMerge,
+		Fleet: w.Fleet, Git: w.Git(ctx), Key: w.Key, Against: w.Against, BeforeMerge: w.BeforeMerge,
 		Looks: func() bool { return w.OnlyLooks }, Committed: w.Committed,
 	})
 	if err != nil {
 		return findings, err
 	}
+	others, err := w.beside(ctx)
+	if err != nil {
+		return findings, err
+	}
 	schemas, found, err := conform.Find(w.Fleet, w.Cache)
 	w.Schemas = schemas
-	return append(findings, found...), err
+	return slices.Concat(findings, others, found), err
+}
+
+// Git returns what git says of the repository, which is asked once.
+func (w *Workspace) Git(ctx context.Context) history.Repository {
+	w.once.Do(func() { w.git = history.Open(ctx, w.Root) })
+	return w.git
 }
 
 // Close lets go of the repository.

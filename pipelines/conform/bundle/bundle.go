@@ -65,7 +65,12 @@ type Bundle struct {
 type Scope struct {
 	Group, Kind string
 	Cluster     bool
+	// At is FILE:LINE of the definition that says so, where it comes from a file.
+	At string
 }
+
+// String returns KIND.GROUP.
+func (s Scope) String() string { return s.Kind + "." + s.Group }
 
 // Encode returns the bundle as JSON: the same bundle, the same bytes.
 func (b *Bundle) Encode() ([]byte, error) {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"reflect"
 
 	"sigs.k8s.io/yaml"
 )
@@ -56,6 +57,9 @@ func (b *Bundle) addVersions(definition crd) error {
 	if spec.Group == "" || spec.Names.Kind == "" || len(spec.Versions) == 0 {
 		return errors.New("a CustomResourceDefinition without spec.group, spec.names.kind or spec.versions")
 	}
+	if spec.Scope != "Cluster" && spec.Scope != "Namespaced" {
+		return fmt.Errorf("spec.scope of %s.%s is %q: it is Cluster or Namespaced", spec.Names.Kind, spec.Group, spec.Scope)
+	}
 	if b.Definitions == nil {
 		b.Definitions = map[string]Schema{}
 	}
@@ -69,8 +73,15 @@ func (b *Bundle) addVersions(definition crd) error {
 			return fmt.Errorf("version %s of %s.%s has no openAPIV3Schema", version.Name, spec.Names.Kind, spec.Group)
 		}
 		name := fmt.Sprintf("%s.%s.%s", spec.Group, version.Name, spec.Names.Kind)
+		converted := customResource(schema)
+		if other, twice := b.Definitions[name]; twice {
+			if !reflect.DeepEqual(other, converted) {
+				return fmt.Errorf("version %s of %s.%s is defined twice, and not the same", version.Name, spec.Names.Kind, spec.Group)
+			}
+			continue
+		}
 		b.Kinds = append(b.Kinds, Kind{Group: spec.Group, Version: version.Name, Kind: spec.Names.Kind, Definition: name})
-		b.Definitions[name] = customResource(schema)
+		b.Definitions[name] = converted
 	}
 	return nil
 }
