@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"kasou/pipelines/position"
 	"kasou/pipelines/toolchain"
 )
 
@@ -94,7 +95,7 @@ func schemaText(chart, text string) []toolchain.Problem {
 		line = strings.TrimRight(line, "\n")
 		if m := nodeLine.FindStringSubmatch(line); m != nil && len(trail) > 0 {
 			depth := min(len(m[1])/2+1, len(trail))
-			n := &node{path: pointer(m[2]), message: m[3]}
+			n := &node{path: position.Pointer(unquote(m[2])), message: m[3]}
 			parent := trail[depth-1]
 			parent.children = append(parent.children, n)
 			trail = append(trail[:depth], n)
@@ -136,17 +137,7 @@ func (n *node) leaves(prefix []string) []toolchain.Problem {
 	return below
 }
 
-// pointer returns the keys of a JSON pointer as the schema library quotes it.
-func pointer(text string) []string {
-	var path []string
-	for i, key := range strings.Split(unquote(text), "/") {
-		if i > 0 {
-			path = append(path, strings.NewReplacer("~1", "/", "~0", "~").Replace(key))
-		}
-	}
-	return path
-}
-
 var escapes = strings.NewReplacer(`\'`, `'`, `\\`, `\`)
 
+// unquote returns a text as it was before the schema library quoted it.
 func unquote(text string) string { return escapes.Replace(text) }
