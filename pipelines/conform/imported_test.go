@@ -168,7 +168,7 @@ func TestOwnSchemasThatContradict(t *testing.T) {
 		for _, entries := range [][]string{{"s"}, {"s/one.yaml", "s/two.yaml"}} {
 			root := t.TempDir()
 			write(t, root, map[string]string{"s/one.yaml": test.one, "s/two.yaml": cmp.Or(test.two, test.one)})
-			_, findings, err := conform.Open(fleetOf("1.34.1", root, entries...), cache)
+			_, findings, err := found(fleetOf("1.34.1", root, entries...), cache)
 			if err != nil {
 				t.Fatal(err)
 			}
