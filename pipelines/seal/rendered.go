@@ -211,9 +211,6 @@ func (m *renderedFile) secret(ctx context.Context, object map[string]any, line i
 		m.gathered = true
 		return []byte("{}\n"), nil // stands in for the document, and is not used
 	}
-	if m.sealer.options.Sealed != nil {
-		m.sealer.options.Sealed(m.path)
-	}
 	return result.Document, err
 }
 
