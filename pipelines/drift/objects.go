@@ -215,25 +215,17 @@ func fields(all []difference.Value) string {
 		case d.Note != "":
 			parts = append(parts, d.Path+": "+d.Note)
 		case d.Old == "":
-			parts = append(parts, fmt.Sprintf("%s is missing, git has %s", d.Path, short(d.New)))
+			parts = append(parts, fmt.Sprintf("%s is missing, git has %s", d.Path, finding.Short(d.New, 80)))
 		case d.New == "":
-			parts = append(parts, fmt.Sprintf("%s is %s, git has none", d.Path, short(d.Old)))
+			parts = append(parts, fmt.Sprintf("%s is %s, git has none", d.Path, finding.Short(d.Old, 80)))
 		default:
-			parts = append(parts, fmt.Sprintf("%s is %s, git has %s", d.Path, short(d.Old), short(d.New)))
+			parts = append(parts, fmt.Sprintf("%s is %s, git has %s", d.Path, finding.Short(d.Old, 80), finding.Short(d.New, 80)))
 		}
 	}
 	if len(all) > most {
 		parts = append(parts, fmt.Sprintf("and %d more", len(all)-most))
 	}
 	return strings.Join(parts, "; ")
-}
-
-func short(text string) string {
-	const most = 80
-	if runes := []rune(text); len(runes) > most {
-		return string(runes[:most]) + "…"
-	}
-	return text
 }
 
 // objectRow returns the row of an object.

@@ -143,6 +143,14 @@ func Few(names []string, most int) string {
 	return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
 }
 
+// Short returns a text of at most so many characters, with … for what is cut off.
+func Short(text string, most int) string {
+	if all := []rune(text); len(all) > most {
+		return string(all[:most]) + "…"
+	}
+	return text
+}
+
 // Cause returns err without the operation and the path that an error of the file system
 // names: a message has the file in its own words, and never a path of the machine.
 func Cause(err error) error {

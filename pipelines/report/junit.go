@@ -80,10 +80,7 @@ func writeJUnit(w io.Writer, r *Report, _ Options) error {
 }
 
 func (c *junitCase) finding(f finding.Finding) {
-	text := f.String()
-	if f.Hint != "" {
-		text += "\n" + f.Hint
-	}
+	text := withHint(f.String(), f.Hint)
 	if f.Severity == finding.Error {
 		c.File = f.File
 		c.Failures = append(c.Failures, junitProblem{Message: Inert(f.Message), Type: string(f.Rule), Text: text})

@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"kasou/pipelines/finding"
 )
@@ -90,6 +91,9 @@ func grouped[T any, K comparable](items []T, key func(T) K) [][]T {
 	}
 	return groups
 }
+
+// withHint returns a text with the hint on a line of its own, where there is one.
+func withHint(text, hint string) string { return strings.TrimSuffix(text+"\n"+hint, "\n") }
 
 // sameBut reports whether two say the same of two files, and the second of no line.
 func (l Like) sameBut(next Like) bool {

@@ -145,11 +145,7 @@ func ruleOf(rule finding.Rule, o Options) sarifRule {
 }
 
 func sarifOf(f finding.Finding) sarifResult {
-	text := f.Message
-	if f.Hint != "" {
-		text += "\n" + f.Hint
-	}
-	result := sarifResult{RuleID: f.Rule, Level: f.Severity.String(), Message: sarifMessage{Text: text}}
+	result := sarifResult{RuleID: f.Rule, Level: f.Severity.String(), Message: sarifMessage{Text: withHint(f.Message, f.Hint)}}
 	if f.File == "" {
 		return result
 	}

@@ -140,22 +140,28 @@ func severityClass(s finding.Severity) string {
 func (t *textWriter) like(l Like) {
 	f := l.Finding
 	t.position(f)
-	several := ""
-	if l.String() != "" {
-		several = " " + t.paint(bold, "("+Inert(l.String())+")")
-	}
-	fmt.Fprintf(t, "%s: %s %s%s\n", t.paint(colors[severityClass(f.Severity)], f.Severity.String()),
-		indented(f.Message), t.paint(faint, "["+string(f.Rule)+"]"), several)
-	t.sourceLine(f)
-	if f.Hint != "" {
-		fmt.Fprintf(t, "  %s\n", indented(f.Hint))
-	}
+	fmt.Fprintf(t, "%s: %s %s", t.paint(colors[severityClass(f.Severity)], f.Severity.String()),
+		indented(f.Message), t.paint(faint, "["+string(f.Rule)+"]"))
+	t.around(l)
 	note := t.rows[l.first].note()
 	if len(l.Clusters) > 1 {
 		note = replaceName(note, l.first.Cluster)
 	}
 	if note != "" {
 		fmt.Fprintf(t, "  %s\n", t.paint(faint, Inert(note)))
+	}
+}
+
+// around ends the line of a finding, with those that have it alike, and prints below it
+// the line at fault and what to do.
+func (t *textWriter) around(l Like) {
+	if several := l.String(); several != "" {
+		t.WriteString(" " + t.paint(bold, "("+Inert(several)+")"))
+	}
+	t.WriteString("\n")
+	t.sourceLine(l.Finding)
+	if l.Hint != "" {
+		fmt.Fprintf(t, "  %s\n", indented(l.Hint))
 	}
 }
 
@@ -174,16 +180,12 @@ func (t *textWriter) unfinished(all []Unfinished) {
 	}
 	for _, l := range t.likes(list) {
 		t.position(l.Finding)
+		u := Unfinished{Cluster: l.Cluster, Message: l.Message}
 		if len(l.Clusters) > 1 {
-			text := Unfinished{Message: l.Message}.String()
-			fmt.Fprintf(t, "%s %s\n", t.paint(red, indented(text)), t.paint(bold, "("+Inert(l.String())+")"))
-		} else {
-			fmt.Fprintf(t, "%s\n", t.paint(red, indented(Unfinished{Cluster: l.Cluster, Message: l.Message}.String())))
+			u.Cluster = ""
 		}
-		t.sourceLine(l.Finding)
-		if l.Hint != "" {
-			fmt.Fprintf(t, "  %s\n", indented(l.Hint))
-		}
+		t.WriteString(t.paint(red, indented(u.String())))
+		t.around(l)
 	}
 }
 

@@ -42,17 +42,6 @@ func canonicalText(v any) (string, error) {
 	return string(data), err
 }
 
-// generic returns a typed object as maps and lists.
-func generic(object any) (map[string]any, error) {
-	data, err := json.Marshal(object)
-	if err != nil {
-		return nil, err
-	}
-	var out map[string]any
-	err = json.Unmarshal(data, &out)
-	return out, err
-}
-
 // texts returns the map of strings at path; ok is false where it holds something
 // else. A null is an empty string, as the API server reads it.
 func texts(object map[string]any, path ...string) (out map[string]string, ok bool) {

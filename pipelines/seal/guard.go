@@ -37,6 +37,6 @@ func (s *Sealer) Refresh(r Request) ([]byte, error) {
 		return nil, ErrNotProven
 	}
 	record := h.record
-	record.document = documentTag(environmentKey(s.options.Key), j.subject(w, record.certificate), h.values, record).String()
+	record.document = documentTag(environmentKey(s.options.Key), j.subject(w, record.certificate), h.values, record)
 	return yaml.Marshal(w.with(h.values, record))
 }

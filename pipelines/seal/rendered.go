@@ -198,11 +198,9 @@ func (m *renderedFile) secret(ctx context.Context, object map[string]any, line i
 	}
 	m.seen[name] = true
 	if holdsPlain(m.previous, secret.Namespace, secret.Name) {
-		m.found = append(m.found, finding.Finding{
-			File: m.path, Line: line, Cluster: m.cluster.Name, Rule: RuleCommittedPlain, Severity: finding.Warning,
-			Message: fmt.Sprintf("the file on disk holds Secret %s/%s unsealed", secret.Namespace, secret.Name),
-			Hint:    "Sealing it now does not take it out of git's history: if it was ever pushed, change what is in it.",
-		})
+		m.add(line, RuleCommittedPlain, "the file on disk holds Secret "+name+" unsealed",
+			"Sealing it now does not take it out of git's history: if it was ever pushed, change what is in it.")
+		m.found[len(m.found)-1].Severity = finding.Warning
 	}
 	result, found, err := m.sealer.Secret(ctx, Request{
 		Cluster: m.cluster, Path: m.path, Line: line,
@@ -212,9 +210,6 @@ func (m *renderedFile) secret(ctx context.Context, object map[string]any, line i
 	if errors.Is(err, ErrGathered) {
 		m.gathered = true
 		return []byte("{}\n"), nil // stands in for the document, and is not used
-	}
-	if m.sealer.options.Sealed != nil {
-		m.sealer.options.Sealed(m.path)
 	}
 	return result.Document, err
 }

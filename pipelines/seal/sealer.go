@@ -61,9 +61,6 @@ type Options struct {
 	// Recorded returns the digest that the lock has for a rendered file, from the
 	// repo's root, or an empty text; nil where there is no lock.
 	Recorded func(path string) string
-	// Sealed hears the path of each rendered file with a sealed Secret in it; nil
-	// where nobody listens.
-	Sealed func(path string)
 	// Unsigned reports whether a committed file has to be sealed anew because no
 	// signature proves it and this run can sign; nil where none has.
 	Unsigned func(path string, data []byte) bool

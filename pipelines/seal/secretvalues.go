@@ -204,8 +204,5 @@ func (m *renderedFile) unknown(ctx context.Context, object map[string]any, line 
 		Previous: m.previous, Recorded: m.recorded,
 	})
 	m.found = append(m.found, found...)
-	if m.sealer.options.Sealed != nil {
-		m.sealer.options.Sealed(m.path)
-	}
 	return result.Document, err
 }

@@ -101,28 +101,6 @@ func (s Side) images() map[string]bool {
 	return images
 }
 
-// Merge returns base with over over it, map by map; a null takes a value away, as in
-// Helm.
-func Merge(base, over map[string]any) map[string]any {
-	out := maps.Clone(base)
-	if out == nil {
-		out = map[string]any{}
-	}
-	for key, value := range over {
-		under, isMap := out[key].(map[string]any)
-		above, both := value.(map[string]any)
-		switch {
-		case value == nil:
-			delete(out, key)
-		case isMap && both:
-			out[key] = Merge(under, above)
-		default:
-			out[key] = value
-		}
-	}
-	return out
-}
-
 // ServiceCIDR returns the service range in a cluster's own values, wherever its
 // chart has it; empty where it has none.
 func ServiceCIDR(values map[string]any) string {

@@ -2,8 +2,6 @@ package embedded
 
 import (
 	"fmt"
-	"io"
-	"log/slog"
 	"slices"
 
 	"helm.sh/helm/v4/pkg/chart/common"
@@ -97,6 +95,3 @@ func layOut4(ch *chart.Chart, rendered map[string]string) (manifest.Files, error
 	}
 	return out.files(), nil
 }
-
-// silenceHelm4 keeps Helm 4's log lines off the worker's stderr.
-func silenceHelm4() { slog.SetDefault(slog.New(slog.NewTextHandler(io.Discard, nil))) }

@@ -2,8 +2,8 @@ package embedded
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
-	"log"
 	"path"
 	"path/filepath"
 	"slices"
@@ -17,6 +17,7 @@ import (
 
 	"kasou/pipelines/manifest"
 	"kasou/pipelines/toolchain"
+	"kasou/pipelines/toolchain/verdict"
 )
 
 // prepared is a release with everything that comes before its templates done, by Helm 3
@@ -176,7 +177,7 @@ func installable[C helmChart[C]](ch C, kind string, wanted []string) error {
 }
 
 // validateTop holds the values that the templates are to see against the schemas.
-func validateTop[V ~map[string]any](s *schemas, ch schemaChart, top V) error {
+func validateTop[V ~map[string]any](s schemas, ch schemaChart, top V) error {
 	values, ok := top["Values"].(V)
 	if !ok {
 		return fmt.Errorf("helm gives the values as %T", top["Values"])
@@ -259,6 +260,10 @@ func (o output) files() manifest.Files {
 	return files
 }
 
-// silenceHelm keeps Helm's log lines, such as warnings about values that do not
-// merge, off the worker's stderr, which is kept for what kills it.
-func silenceHelm(w interface{ Write([]byte) (int, error) }) { log.SetOutput(w) }
+// chartError returns the error as the chart's fault.
+func chartError(err error) error {
+	if already, ok := errors.AsType[*toolchain.ChartError](err); ok {
+		return already
+	}
+	return verdict.Chart(err.Error())
+}

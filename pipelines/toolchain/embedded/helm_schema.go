@@ -20,13 +20,7 @@ const schemaURL = "file:///values.schema.json"
 // schemas holds the compiled values.schema.json of a chart and its subcharts,
 // by their text. Helm compiles them again for every render, which for vcluster
 // 0.36 takes longer than all the rest of it.
-type schemas struct {
-	compiled map[string]func() (*jsonschema.Schema, error)
-}
-
-func newSchemas() *schemas {
-	return &schemas{compiled: map[string]func() (*jsonschema.Schema, error){}}
-}
+type schemas map[string]func() (*jsonschema.Schema, error)
 
 // schemaChart is what the schemas of a chart hang on, whichever Helm loaded it.
 type schemaChart struct {
@@ -45,7 +39,7 @@ func schemaChartOf[C helmChart[C]](ch C, schema func(C) []byte) schemaChart {
 
 // validate says what Helm's ValidateAgainstSchema says, with the same verdict
 // for every schema that stays inside its file.
-func (s *schemas) validate(ch schemaChart, values map[string]any) error {
+func (s schemas) validate(ch schemaChart, values map[string]any) error {
 	problems, err := s.problems(ch, values, nil)
 	if err != nil {
 		return err
@@ -57,7 +51,7 @@ func (s *schemas) validate(ch schemaChart, values map[string]any) error {
 }
 
 // problems goes down into the subcharts; path is the one to the chart's values.
-func (s *schemas) problems(ch schemaChart, values map[string]any, path []string) ([]toolchain.Problem, error) {
+func (s schemas) problems(ch schemaChart, values map[string]any, path []string) ([]toolchain.Problem, error) {
 	var found []toolchain.Problem
 	if ch.schema != nil {
 		own, err := s.validateOne(ch.schema, values, path)
@@ -86,16 +80,16 @@ func (s *schemas) problems(ch schemaChart, values map[string]any, path []string)
 	return found, nil
 }
 
-func (s *schemas) validateOne(text []byte, values map[string]any, path []string) (found []toolchain.Problem, err error) {
+func (s schemas) validateOne(text []byte, values map[string]any, path []string) (found []toolchain.Problem, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("unable to validate: %v", r)
 		}
 	}()
-	compiled, ok := s.compiled[string(text)]
+	compiled, ok := s[string(text)]
 	if !ok {
 		compiled = sync.OnceValues(func() (*jsonschema.Schema, error) { return compileSchema(text) })
-		s.compiled[string(text)] = compiled
+		s[string(text)] = compiled
 	}
 	schema, err := compiled()
 	if err != nil {
@@ -104,7 +98,7 @@ func (s *schemas) validateOne(text []byte, values map[string]any, path []string)
 	err = schema.Validate(chartutil.Values(values).AsMap())
 	var invalid *jsonschema.ValidationError
 	if errors.As(err, &invalid) {
-		return schemaProblems(invalid, path), nil
+		return verdict.Tidy(leaves(invalid, path)), nil
 	}
 	return nil, err
 }

@@ -3,6 +3,7 @@ package embedded
 import (
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -54,8 +55,9 @@ func WorkerMain() {
 	go watchMemory(limits.memory)
 	answers := os.Stdout
 	os.Stdout = os.Stderr
-	silenceHelm(io.Discard)
-	silenceHelm4()
+	// Helm's log lines, such as warnings about values that do not merge, stay off stderr,
+	// which is kept for what kills the worker. This is package log's output, too.
+	slog.SetDefault(slog.New(slog.DiscardHandler))
 	replaceFunctions()
 	// To wait for a job must not hold a thread in the system, for which the
 	// runtime would look again and again; where it cannot be helped, it does.
@@ -85,7 +87,7 @@ func serve(in io.Reader, out io.Writer, limits workerLimits) {
 		if size := outputSize(files); size > limits.output {
 			files, err = nil, &toolchain.ChartError{Message: fmt.Sprintf("the chart renders %d bytes; at most %d are taken", size, limits.output)}
 		}
-		if err := pipe.send(newAnswer(files, seen, charts[j.Release.Chart.Digest] != nil, err)); err != nil {
+		if err := pipe.send(newOutcome(files, seen, charts[j.Release.Chart.Digest] != nil, err)); err != nil {
 			os.Exit(1)
 		}
 	}

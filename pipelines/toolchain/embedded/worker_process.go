@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"kasou/pipelines/manifest"
 	"kasou/pipelines/toolchain"
 )
 
@@ -78,14 +79,14 @@ func (w *worker) full(digest string) bool {
 }
 
 // do returns the answer to one job, and whether the worker can take another.
-func (w *worker) do(ctx context.Context, j job) (a outcome, alive bool, err error) {
+func (w *worker) do(ctx context.Context, j job) (got outcome, alive bool, err error) {
 	digest := j.Release.Chart.Digest
 	if w.charts[digest] {
 		j.Release.Chart.Archive = nil
 	}
 	timer := time.AfterFunc(w.opts.Timeout, w.kill)
 	stop := context.AfterFunc(ctx, w.kill)
-	got, err := w.exchange(j)
+	got, err = w.exchange(j)
 	overran, cancelled := !timer.Stop(), !stop()
 	alive = err == nil && !overran && !cancelled
 	if err == nil {
@@ -95,8 +96,7 @@ func (w *worker) do(ctx context.Context, j job) (a outcome, alive bool, err erro
 		if !alive {
 			w.stop()
 		}
-		a, err = got.outcome()
-		return a, alive, err
+		return got, alive, got.err()
 	}
 	w.kill()
 	died := w.cmd.Wait()
@@ -109,10 +109,11 @@ func (w *worker) do(ctx context.Context, j job) (a outcome, alive bool, err erro
 	return outcome{}, false, w.explain(died, err)
 }
 
-func (w *worker) exchange(j job) (got answer, err error) {
+func (w *worker) exchange(j job) (got outcome, err error) {
 	if err := w.pipe.send(j); err != nil {
 		return got, err
 	}
+	got.Files = manifest.Files{} // gob leaves out what is empty
 	err = w.pipe.receive(w.opts.Output+1<<20, &got)
 	return got, err
 }
