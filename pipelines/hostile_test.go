@@ -16,6 +16,7 @@ import (
 	"kasou/pipelines"
 	"kasou/pipelines/conform"
 	"kasou/pipelines/finding"
+	"kasou/pipelines/fleet"
 	"kasou/pipelines/manifest"
 	"kasou/pipelines/policy"
 	"kasou/pipelines/report"
@@ -70,6 +71,24 @@ func TestSubmodules(t *testing.T) {
 			fleettest.Print(t, r)
 			t.Errorf("%s: failed %v", name, r.Failed())
 		}
+	}
+}
+
+// Two fleets of one repository whose objects Argo CD would mix up are told: those that git
+// has, up to three folders deep.
+func TestTwoFleetsOfOneRepository(t *testing.T) {
+	repo, _, checker, _ := signed(t)
+	text := repo.Read(t, "clusters/fleet.yaml")
+	for place, told := range map[string]bool{"eu": true, "a/b/clusters": true, "a/b/c/clusters": false, ".eu": false, "a/.b/clusters": false} {
+		repo.Write(t, place+"/fleet.yaml", text)
+		if r := pipe(t, pipelines.Check, checker); has(r, fleet.RuleTwoFleets) {
+			t.Errorf("%s: told before git has it", place)
+		}
+		repo.Git(t, "add", place)
+		if r := pipe(t, pipelines.Check, checker); has(r, fleet.RuleTwoFleets) != told {
+			t.Errorf("%s: told %v", place, !told)
+		}
+		repo.Git(t, "rm", "-qrf", place)
 	}
 }
 

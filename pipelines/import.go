@@ -233,7 +233,7 @@ func (im *importing) values(ctx context.Context, o Options, c handmade.Cluster, 
 			return nil, err
 		}
 	}
-	spec.Values = handmade.Beyond(c.Values, handmade.Over(both[0], both[1]), both[1])
+	spec.Values = handmade.Beyond(c.Values, manifest.Coalesce(both[0], both[1]), both[1])
 	return nil, nil
 }
 

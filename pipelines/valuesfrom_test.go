@@ -210,6 +210,7 @@ func TestAValueThatIsNotSealed(t *testing.T) {
 			" }}\n  {{- if lt $i 8 }}\n  k{{ $i }}: {{ repeat (int (index $c 0)) \"x\" }}\n  {{- end }}\n{{- end }}\n", "templates/x.yaml:8, the length of stringData.k0 of Secret config"},
 		"one length":         {"apiVersion: v1\nkind: Secret\nmetadata: {name: config}\ndata:\n  a: {{ repeat (int (index " + source + " 9)) \"x\" | b64enc }}\n", "the length of data.a of Secret config"},
 		"how it begins":      {"apiVersion: v1\nkind: Secret\nmetadata: {name: config}\ndata:\n  a: {{ " + source + " | b64enc }}\n{{ if and (not (hasPrefix `mysql` " + source + ")) (not (hasPrefix `(sealed` " + source + ")) }}  b: eA==\n{{ end }}", "the length of data.a"},
+		"a Secret's kind":    {"apiVersion: v1\nkind: {{ if hasPrefix `mysql` " + source + " }}ConfigMap{{ else }}Secret{{ end }}\nmetadata: {name: config}\ndata: {a: eA==}\n", ":4, field kind of Secret config"},
 		"how many documents": {configMap("x") + "{{ if hasPrefix `mysql` " + source + " }}---\n" + strings.Replace(configMap("x"), "open", "other", 1) + "{{ end }}", "number of documents"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -227,7 +228,7 @@ func TestAValueThatIsNotSealed(t *testing.T) {
 				t.Error("something was written")
 			}
 			env["KASOU_VALUE_DATABASE"] = ""
-			if without := pipe(t, pipelines.Check, options); name != "how many documents" && !has(without, seal.RuleUnsealedValue) {
+			if without := pipe(t, pipelines.Check, options); name != "how many documents" && name != "a Secret's kind" && !has(without, seal.RuleUnsealedValue) {
 				t.Errorf("a check without the value finds %s", rules(without))
 			}
 			noValue(t, repo, canary, r)

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"syscall"
 
+	"kasou/pipelines/finding"
+
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 )
@@ -177,5 +179,5 @@ func quotedFew(names []string) string {
 	if len(names) <= most {
 		return quoted(names)
 	}
-	return fmt.Sprintf("%s and %d more", strings.Join(inQuotes(names[:most]), ", "), len(names)-most)
+	return finding.Few(inQuotes(names), most)
 }

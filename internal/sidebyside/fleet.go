@@ -122,7 +122,11 @@ func (r repo) schemaLocations(dir string) ([]string, error) {
 	if findings.Failed() {
 		return nil, fmt.Errorf("the generated fleet is not right: %v", findings)
 	}
-	schemas, _, err := conform.Open(f, dir)
+	set, _, err := conform.Find(f, dir)
+	if err != nil {
+		return nil, err
+	}
+	schemas, err := set.Ready("")
 	if err != nil {
 		return nil, err
 	}

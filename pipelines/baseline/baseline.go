@@ -451,7 +451,7 @@ func (b *Baseline) effective(ch toolchain.Chart, values []byte) (map[string]any,
 	if all == nil {
 		return own, transition.ServiceCIDR(own)
 	}
-	return transition.Merge(all, own), transition.ServiceCIDR(own)
+	return manifest.Coalesce(all, own), transition.ServiceCIDR(own)
 }
 
 // chartDefaults returns the chart's own values, which are not to be changed; nil where

@@ -11,6 +11,8 @@ import (
 	"net/url"
 	"os"
 
+	"kasou/pipelines/finding"
+
 	"helm.sh/helm/v3/pkg/helmpath"
 	"sigs.k8s.io/yaml"
 )
@@ -29,12 +31,9 @@ func defaultConfigFiles() configFiles {
 }
 
 func unreadableConfig(file string, err error) *Problem {
-	if pathError, ok := errors.AsType[*fs.PathError](err); ok {
-		err = pathError.Err
-	}
 	return &Problem{
 		Rule: RuleCredentials, Field: "repository",
-		Message: fmt.Sprintf("the credentials in %s cannot be read: %v", file, err),
+		Message: fmt.Sprintf("the credentials in %s cannot be read: %v", file, finding.Cause(err)),
 		Hint:    "Mend the file, or write it anew with `helm repo add` or `helm registry login`.",
 	}
 }

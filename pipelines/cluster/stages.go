@@ -258,27 +258,12 @@ func (b batch) seal(ctx context.Context, works []*work) {
 
 // sealWith seals one cluster's Secrets with what secrets has, or notes that it waits.
 func (b batch) sealWith(ctx context.Context, w *work, secrets *seal.Batch) (finding.List, error) {
-	w.sealedFiles = nil
-	sealer := workspace.RenderedSealer(b.Workspace, w.cluster, w.lock, func(o *seal.Options) {
-		o.Tool = secrets
-		o.Sealed = func(file string) {
-			if !slices.Contains(w.sealedFiles, file) {
-				w.sealedFiles = append(w.sealedFiles, file)
-			}
-		}
-	})
-	var files manifest.Set
-	var found finding.List
-	var err error
-	if w.variants == nil {
-		files, found, err = sealer.Rendered(ctx, w.cluster, w.files, b.Committed)
-	} else {
-		files, found, err = sealer.RenderedWith(ctx, w.cluster, w.files, *w.variants, b.Committed)
-	}
+	sealer := workspace.RenderedSealer(b.Workspace, w.cluster, w.lock, func(o *seal.Options) { o.Tool = secrets })
+	files, found, err := sealer.Rendered(ctx, w.cluster, w.files, w.variants, b.Committed)
 	if w.waits = errors.Is(err, seal.ErrGathered); w.waits {
 		return nil, nil
 	}
-	w.files = files
+	w.files, w.sealedFiles = files, files.Of(manifest.Sealed)
 	return b.Trust.Proven(w.cluster, w.lock, files, found), err
 }
 

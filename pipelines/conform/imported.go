@@ -120,11 +120,7 @@ func readFailure(name string, err error) string {
 	if errors.Is(err, fs.ErrNotExist) {
 		return name + " does not exist"
 	}
-	var failed *fs.PathError
-	if errors.As(err, &failed) {
-		err = failed.Err
-	}
-	return "cannot read " + name + ": " + err.Error()
+	return "cannot read " + name + ": " + finding.Cause(err).Error()
 }
 
 // file takes in one file, to be known as kept. alone is a file that fleet.yaml

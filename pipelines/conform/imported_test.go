@@ -67,7 +67,7 @@ func TestOwnSchemas(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			root := t.TempDir()
 			write(t, root, test.files)
-			schemas, findings, err := conform.Open(fleetOf("1.34.1", root, test.entry), cache)
+			schemas, findings, err := found(fleetOf("1.34.1", root, test.entry), cache)
 			if err != nil || len(findings) > 0 {
 				t.Fatal(findings, err)
 			}
@@ -109,7 +109,7 @@ func TestOwnSchemasThatCannotBeUsed(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			root := t.TempDir()
 			write(t, root, map[string]string{test.file: test.content})
-			_, findings, err := conform.Open(fleetOf("1.34.1", root, test.entry), cache)
+			_, findings, err := found(fleetOf("1.34.1", root, test.entry), cache)
 			if err != nil || len(findings) != 1 || findings[0].Rule != conform.RuleSchema {
 				t.Fatal(findings, err)
 			}
@@ -131,7 +131,7 @@ func TestOwnSchemasLeaveKubernetesAlone(t *testing.T) {
 	write(t, root, map[string]string{"s/configmap-v1.json": anything, "s/configmap.json": anything, "s/application-argoproj-v1alpha1.json": anything})
 	const text = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\nfoo: bar\n---\napiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: a}\nspec: {foo: bar}\n"
 	for version, want := range map[string]int{"1.34.1": 1, "1.99.0": 0} { // the second is not known: what fleet.yaml has may be newer
-		schemas, findings, err := conform.Open(fleetOf(version, root, "s"), cache)
+		schemas, findings, err := found(fleetOf(version, root, "s"), cache)
 		if err != nil || findings.Failed() {
 			t.Fatal(findings, err)
 		}
@@ -168,7 +168,7 @@ func TestOwnSchemasThatContradict(t *testing.T) {
 		for _, entries := range [][]string{{"s"}, {"s/one.yaml", "s/two.yaml"}} {
 			root := t.TempDir()
 			write(t, root, map[string]string{"s/one.yaml": test.one, "s/two.yaml": cmp.Or(test.two, test.one)})
-			_, findings, err := conform.Open(fleetOf("1.34.1", root, entries...), cache)
+			_, findings, err := found(fleetOf("1.34.1", root, entries...), cache)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -39,11 +39,21 @@ func run(m *testing.M) int {
 // open returns the schemas of a Kubernetes version, without any finding.
 func open(t testing.TB, version string) toolchain.Schemas {
 	t.Helper()
-	schemas, findings, err := conform.Open(fleetOf(version, t.TempDir()), cache)
+	schemas, findings, err := found(fleetOf(version, t.TempDir()), cache)
 	if err != nil || len(findings) > 0 {
 		t.Fatalf("open %s: %v %v", version, findings, err)
 	}
 	return schemas
+}
+
+// found returns the schemas for a fleet's single host, in the cache.
+func found(f *fleet.Fleet, cache string) (toolchain.Schemas, finding.List, error) {
+	set, findings, err := conform.Find(f, cache)
+	if err != nil {
+		return toolchain.Schemas{}, nil, err
+	}
+	schemas, err := set.Ready("")
+	return schemas, findings, err
 }
 
 func fleetOf(version, root string, schemas ...string) *fleet.Fleet {

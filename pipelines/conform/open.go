@@ -17,16 +17,6 @@ import (
 	"kasou/pipelines/toolchain"
 )
 
-// Open is Find and Ready in one, for the fleet's single host.
-func Open(f *fleet.Fleet, cacheDir string) (toolchain.Schemas, finding.List, error) {
-	s, findings, err := Find(f, cacheDir)
-	if err != nil {
-		return toolchain.Schemas{}, nil, err
-	}
-	schemas, err := s.Ready("")
-	return schemas, findings, err
-}
-
 // Set is the schemas for a fleet, which are files in the cache.
 type Set struct {
 	// hosts are the schemas for each host by its name, shared those that fleet.yaml adds

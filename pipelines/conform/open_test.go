@@ -26,7 +26,7 @@ func TestOpenVersions(t *testing.T) {
 		want    finding.Severity
 	}{{"1.27.16", finding.Error}, {"1.99.0", finding.Note}, {"2.0.0", finding.Error}, {"", finding.Error}}
 	for _, test := range tests {
-		schemas, findings, err := conform.Open(fleetOf(test.version, t.TempDir()), cache)
+		schemas, findings, err := found(fleetOf(test.version, t.TempDir()), cache)
 		if err != nil || len(findings) != 1 || findings[0].Severity != test.want || findings[0].Rule != conform.RuleVersion {
 			t.Errorf("%q: %v %v", test.version, findings, err)
 		}
@@ -61,7 +61,7 @@ func schemaFolder(t *testing.T, location string) string {
 func TestTamperedSchemasAreMended(t *testing.T) {
 	cache := t.TempDir()
 	open := func() string {
-		schemas, findings, err := conform.Open(fleetOf("1.34.1", t.TempDir()), cache)
+		schemas, findings, err := found(fleetOf("1.34.1", t.TempDir()), cache)
 		if err != nil || len(findings) > 0 {
 			t.Fatal(findings, err)
 		}
@@ -114,7 +114,7 @@ func TestOpenInParallel(t *testing.T) {
 	var group sync.WaitGroup
 	for i := range 16 {
 		group.Go(func() {
-			schemas, findings, err := conform.Open(fleetOf("1.34.1", t.TempDir()), cache)
+			schemas, findings, err := found(fleetOf("1.34.1", t.TempDir()), cache)
 			if err != nil || len(findings) > 0 {
 				t.Errorf("%d: %v %v", i, findings, err)
 				return
@@ -133,7 +133,7 @@ func TestOpenInParallel(t *testing.T) {
 
 func TestCacheThatKubeconformCannotRead(t *testing.T) {
 	for _, name := range []string{"100%", "{{x"} {
-		if _, _, err := conform.Open(fleetOf("1.34.1", t.TempDir()), filepath.Join(t.TempDir(), name)); err == nil {
+		if _, _, err := found(fleetOf("1.34.1", t.TempDir()), filepath.Join(t.TempDir(), name)); err == nil {
 			t.Errorf("%s: no error", name)
 		}
 	}

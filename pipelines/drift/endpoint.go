@@ -270,7 +270,7 @@ func names(c *x509.Certificate) string {
 	if len(all) == 0 {
 		return "no name"
 	}
-	return some(all)
+	return finding.Few(all, enough)
 }
 
 // nameRows compares where the name leads with what the objects publish, or, of a node
@@ -394,5 +394,5 @@ func list(all []netip.Addr) string {
 	for _, a := range all {
 		text = append(text, a.String())
 	}
-	return some(text)
+	return finding.Few(text, enough)
 }

@@ -186,7 +186,7 @@ func (l *objects) changed(o live.Object, have *unstructured.Unstructured, change
 		}}})
 	}
 	if len(stale) > 0 {
-		parts = append(parts, "Argo CD applied "+some(stale)+", and git no longer has it")
+		parts = append(parts, "Argo CD applied "+finding.Few(stale, 6)+", and git no longer has it")
 	}
 	if change == nil {
 		hint = "A server-side apply leaves the field where another manager owns it, too, as after a sync by the client. Sync; where the field stays, take it out by hand."
@@ -203,6 +203,9 @@ func (l *objects) changed(o live.Object, have *unstructured.Unstructured, change
 	return *row, diff
 }
 
+// enough are how many names or paths a message has.
+const enough = 6
+
 // fields names what differs, the first few with their values.
 func fields(all []difference.Value) string {
 	const most = 4
@@ -212,25 +215,17 @@ func fields(all []difference.Value) string {
 		case d.Note != "":
 			parts = append(parts, d.Path+": "+d.Note)
 		case d.Old == "":
-			parts = append(parts, fmt.Sprintf("%s is missing, git has %s", d.Path, short(d.New)))
+			parts = append(parts, fmt.Sprintf("%s is missing, git has %s", d.Path, finding.Short(d.New, 80)))
 		case d.New == "":
-			parts = append(parts, fmt.Sprintf("%s is %s, git has none", d.Path, short(d.Old)))
+			parts = append(parts, fmt.Sprintf("%s is %s, git has none", d.Path, finding.Short(d.Old, 80)))
 		default:
-			parts = append(parts, fmt.Sprintf("%s is %s, git has %s", d.Path, short(d.Old), short(d.New)))
+			parts = append(parts, fmt.Sprintf("%s is %s, git has %s", d.Path, finding.Short(d.Old, 80), finding.Short(d.New, 80)))
 		}
 	}
 	if len(all) > most {
 		parts = append(parts, fmt.Sprintf("and %d more", len(all)-most))
 	}
 	return strings.Join(parts, "; ")
-}
-
-func short(text string) string {
-	const most = 80
-	if runes := []rune(text); len(runes) > most {
-		return string(runes[:most]) + "…"
-	}
-	return text
 }
 
 // objectRow returns the row of an object.
@@ -316,7 +311,7 @@ func (l *objects) rowsOfAdded(o live.Object, name string, added []live.Added) []
 	}
 	var all []report.Row
 	for _, manager := range managers {
-		message := fmt.Sprintf("%s has what %s added, and git does not: %s", name, manager, some(paths[manager]))
+		message := fmt.Sprintf("%s has what %s added, and git does not: %s", name, manager, finding.Few(paths[manager], enough))
 		if at := last[manager]; !at.IsZero() {
 			message += "; its last change was at " + stamped(at)
 		}
@@ -328,15 +323,6 @@ func (l *objects) rowsOfAdded(o live.Object, name string, added []live.Added) []
 		all = append(all, *row)
 	}
 	return all
-}
-
-// some joins the first few paths.
-func some(paths []string) string {
-	const most = 6
-	if len(paths) > most {
-		return fmt.Sprintf("%s and %d more", strings.Join(paths[:most], ", "), len(paths)-most)
-	}
-	return strings.Join(paths, ", ")
 }
 
 // unsealedRows returns rows for what others have written into the Secret of a

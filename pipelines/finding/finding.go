@@ -4,7 +4,9 @@ package finding
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"strings"
 )
@@ -130,4 +132,30 @@ func (l List) Count(s Severity) int {
 		}
 	}
 	return n
+}
+
+// Few returns the names with commas between them, and of more than most of them how many
+// more there are.
+func Few(names []string, most int) string {
+	if len(names) <= most {
+		return strings.Join(names, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
+}
+
+// Short returns a text of at most so many characters, with … for what is cut off.
+func Short(text string, most int) string {
+	if all := []rune(text); len(all) > most {
+		return string(all[:most]) + "…"
+	}
+	return text
+}
+
+// Cause returns err without the operation and the path that an error of the file system
+// names: a message has the file in its own words, and never a path of the machine.
+func Cause(err error) error {
+	if failed, ok := errors.AsType[*fs.PathError](err); ok {
+		return failed.Err
+	}
+	return err
 }

@@ -14,19 +14,16 @@ import (
 	"kasou/pipelines/layout"
 )
 
-// besideDepth is how deep below the repo's root other clusters folders are looked for:
-// environments/production/clusters is as deep. Each folder above that costs a listing.
-const besideDepth = 3
-
-// beside returns a finding for each other fleet of the repository that makes an object of
+// Beside returns a finding for each other fleet of the repository that makes an object of
 // the same name in the same namespace of Argo CD: the later sync of the two wins. It is an
 // error where both name one context of Argo CD's cluster, and a warning where that is not
-// known. repo is the repo's root.
-func (f *Fleet) beside(repo fs.FS) finding.List {
+// known. repo is the repo's root, and files are the fleet.yaml that are in it.
+func (f *Fleet) Beside(repo fs.FS, files []string) finding.List {
 	var findings finding.List
-	for _, dir := range otherFolders(repo, ".", f.Dir, besideDepth) {
-		other, ok := readOther(repo, dir)
-		if !ok || cmp.Or(other.ArgoCD.Namespace, DefaultArgoCDNamespace) != f.Spec.ArgoCD.Namespace {
+	for _, file := range files {
+		dir := path.Dir(file)
+		other, ok := readOther(repo, file)
+		if dir == f.Dir || !ok || cmp.Or(other.ArgoCD.Namespace, DefaultArgoCDNamespace) != f.Spec.ArgoCD.Namespace {
 			continue
 		}
 		severity := finding.Warning
@@ -40,44 +37,25 @@ func (f *Fleet) beside(repo fs.FS) finding.List {
 		}
 		if shared := f.sharedNames(repo, dir, other.ArgoCD); len(shared) > 0 {
 			findings = append(findings, f.Finding(severity, RuleTwoFleets, []string{"spec", "argocd", "name"},
-				fmt.Sprintf("%s is another fleet, and makes these objects of Argo CD, too: %s", path.Join(dir, layout.Fleet), strings.Join(shared, ", ")),
+				fmt.Sprintf("%s is another fleet, and makes these objects of Argo CD, too: %s", file, strings.Join(shared, ", ")),
 				"Give each fleet an argocd.name, projects and clusters of its own; if each has an Argo CD of its own, write its argocd.context."))
 		}
 	}
 	return findings
 }
 
-// otherFolders returns the folders below dir with a fleet.yaml, but for own, sorted. What
-// begins with a dot is left out, and links are not followed.
-func otherFolders(repo fs.FS, dir, own string, depth int) []string {
-	entries, err := fs.ReadDir(repo, dir)
-	if err != nil {
-		return nil // nothing is deployed from what cannot be read here
-	}
-	var all []string
-	for _, e := range entries {
-		below := path.Join(dir, e.Name())
-		if !e.IsDir() || strings.HasPrefix(e.Name(), ".") || below == own {
-			continue
-		}
-		if info, err := fs.Stat(repo, path.Join(below, layout.Fleet)); err == nil && info.Mode().IsRegular() && info.Size() <= MaxFileSize {
-			all = append(all, below)
-		} else if depth > 1 {
-			all = append(all, otherFolders(repo, below, own, depth-1)...)
-		}
-	}
-	return all
-}
-
-// readOther returns what the fleet.yaml of another folder says, and whether it is one of
-// kasou's: other tools have files of that name.
-func readOther(repo fs.FS, dir string) (FleetSpec, bool) {
-	var file FleetFile
-	text, err := fs.ReadFile(repo, path.Join(dir, layout.Fleet))
-	if err != nil || yaml.Unmarshal(text, &file) != nil {
+// readOther returns what another fleet.yaml says, and whether it is one of kasou's: other
+// tools have files of that name.
+func readOther(repo fs.FS, file string) (FleetSpec, bool) {
+	var read FleetFile
+	if info, err := fs.Stat(repo, file); err != nil || !info.Mode().IsRegular() || info.Size() > MaxFileSize {
 		return FleetSpec{}, false
 	}
-	return file.Spec, file.APIVersion == APIVersion && file.Kind == KindFleet
+	text, err := fs.ReadFile(repo, file)
+	if err != nil || yaml.Unmarshal(text, &read) != nil {
+		return FleetSpec{}, false
+	}
+	return read.Spec, read.APIVersion == APIVersion && read.Kind == KindFleet
 }
 
 // sharedNames returns the objects in Argo CD's namespace that the fleet and the one in dir

@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"os"
 	"strings"
 	"testing"
 
@@ -26,25 +27,22 @@ func TestTwoFleetsOfOneRepository(t *testing.T) {
 		"names of their own":        {goodFleet, "eu/clusters", in("{name: eu}"), "", 0, ""},
 		"another tool's fleet.yaml": {goodFleet, "eu/clusters", "namespace: web\n", "", 0, ""},
 		"not YAML":                  {goodFleet, "eu/clusters", "{", "", 0, ""},
-		"hidden":                    {goodFleet, ".eu/clusters", goodFleet, "", 0, ""},
-		"too deep":                  {goodFleet, "a/b/c/d", goodFleet, "", 0, ""},
 	} {
 		files := map[string]string{"fleet.yaml": test.own, "a/spec.yaml": spec, "../" + test.place + "/fleet.yaml": test.other}
 		if test.spec != "" {
 			files["../"+test.place+"/a/spec.yaml"] = test.spec
 		}
-		_, findings := load(t, repo(t, files))
-		var got finding.List
-		for _, f := range findings {
-			if f.Rule == RuleTwoFleets {
-				got = append(got, f)
-			}
+		root := repo(t, files)
+		f, findings := load(t, root)
+		if findings.Failed() {
+			t.Fatalf("%s: %v", name, findings)
 		}
+		got := f.Beside(os.DirFS(root), []string{"clusters/fleet.yaml", test.place + "/fleet.yaml", "not/there/fleet.yaml"})
 		switch {
 		case test.names == "" && len(got) > 0:
 			t.Errorf("%s: %v", name, got)
 		case test.names != "" && (len(got) != 1 || got[0].Severity != test.severity || !strings.Contains(got[0].Message, test.names)):
-			t.Errorf("%s: %v", name, findings)
+			t.Errorf("%s: %v", name, got)
 		}
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"maps"
 	"strings"
+
+	"kasou/pipelines/manifest"
 )
 
 // What holds where neither a spec nor the fleet says anything.
@@ -31,22 +33,7 @@ func mergeSpecs(defaults, spec map[string]any) map[string]any {
 	if inherited != nil && own != nil {
 		base["chart"] = sameForm(inherited, own)
 	}
-	return merge(base, spec)
-}
-
-// merge keeps nulls: in values, null takes a chart's default away.
-func merge(base, over map[string]any) map[string]any {
-	merged := make(map[string]any, len(base)+len(over))
-	maps.Copy(merged, base)
-	for key, value := range over {
-		below, ok1 := merged[key].(map[string]any)
-		above, ok2 := value.(map[string]any)
-		if ok1 && ok2 {
-			value = merge(below, above)
-		}
-		merged[key] = value
-	}
-	return merged
+	return manifest.Merge(base, spec)
 }
 
 // sameForm leaves out of an inherited chart what belongs to the other of its

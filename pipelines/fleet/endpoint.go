@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"kasou/pipelines/finding"
+	"kasou/pipelines/manifest"
 	"kasou/pipelines/position"
 )
 
@@ -137,7 +138,7 @@ func withIngress(spec map[string]any) map[string]any {
 	spec, endpoint = maps.Clone(spec), maps.Clone(endpoint)
 	delete(endpoint, "ingress")
 	spec["endpoint"] = endpoint
-	spec["ingress"] = merge(object(spec, "ingress"), own)
+	spec["ingress"] = manifest.Merge(object(spec, "ingress"), own)
 	return spec
 }
 

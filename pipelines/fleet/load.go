@@ -1,7 +1,6 @@
 package fleet
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -71,9 +70,6 @@ func Load(root, dir string, options ...Option) (*Fleet, finding.List, error) {
 		specs = l.folders(entries)
 	}
 	findings := slices.Concat(l.findings, l.fleet.assemble(shared, specs), l.fleet.readElsewhere())
-	if !l.sharedAlone && shared != nil {
-		findings = append(findings, l.fleet.beside(repo.FS())...)
-	}
 	return l.fleet, tidy(findings), nil
 }
 
@@ -220,7 +216,7 @@ func (l *loader) cluster(name string) *source {
 	file := path.Join(name, layout.Spec)
 	entries, err := l.list(name)
 	if err != nil {
-		l.report(finding.Error, RuleUnreadable, name, "the folder cannot be listed: "+cause(err), "Look at its permissions.")
+		l.report(finding.Error, RuleUnreadable, name, "the folder cannot be listed: "+finding.Cause(err).Error(), "Look at its permissions.")
 		return nil
 	}
 	similar := lookalike(entries, layout.Spec)
@@ -275,14 +271,14 @@ func (l *loader) read(name string) ([]byte, bool) {
 		file, err = l.folder.Open(name)
 	}
 	if err != nil {
-		l.report(finding.Error, RuleUnreadable, name, "it cannot be read: "+cause(err), "Look at its permissions.")
+		l.report(finding.Error, RuleUnreadable, name, "it cannot be read: "+finding.Cause(err).Error(), "Look at its permissions.")
 		return nil, false
 	}
 	defer file.Close()
 	data, err := io.ReadAll(io.LimitReader(file, MaxFileSize+1))
 	switch {
 	case err != nil:
-		l.report(finding.Error, RuleUnreadable, name, "it cannot be read: "+cause(err), "Try again, or restore it from git.")
+		l.report(finding.Error, RuleUnreadable, name, "it cannot be read: "+finding.Cause(err).Error(), "Try again, or restore it from git.")
 		return nil, false
 	case len(data) > MaxFileSize:
 		l.report(finding.Error, RuleTooLarge, name, fmt.Sprintf("it is larger than %d bytes", MaxFileSize), "A cluster needs a few lines: is this the right file?")
@@ -303,15 +299,6 @@ func describe(mode fs.FileMode) string {
 		return "a socket"
 	}
 	return "a device"
-}
-
-// cause leaves the path out of a file system's error: the finding has it.
-func cause(err error) string {
-	var failed *fs.PathError
-	if errors.As(err, &failed) {
-		return failed.Err.Error()
-	}
-	return err.Error()
 }
 
 func has(entries []fs.DirEntry, name string) bool {

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"path"
 	"slices"
-	"strings"
 	"time"
 
 	"kasou/pipelines/finding"
@@ -104,10 +103,6 @@ func (f *Fleet) checkInRings(report reporter) {
 	if len(left) == 0 {
 		return
 	}
-	more := ""
-	if n := len(left) - 3; n > 0 {
-		left, more = left[:3], fmt.Sprintf(" and %d more", n)
-	}
-	report("spec.rings", warn(RuleRing, "take no cluster of the name "+strings.Join(left, ", ")+more+", so kasou upgrade passes over it",
+	report("spec.rings", warn(RuleRing, "take no cluster of the name "+finding.Few(left, 3)+", so kasou upgrade passes over it",
 		"End the list with a ring that has no clusters: it takes all that are left."))
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
@@ -167,11 +168,7 @@ func dotted(path []string) string { return strings.Join(path, ".") }
 
 // quoted shows a value, cut where it is long.
 func quoted(value any) string {
-	text := []rune(fmt.Sprint(value))
-	if len(text) > 40 {
-		text = append(text[:40], '…')
-	}
-	return fmt.Sprintf("%q", string(text))
+	return strconv.Quote(finding.Short(fmt.Sprint(value), 40))
 }
 
 func choices[T any](values []T) string {

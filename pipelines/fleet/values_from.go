@@ -7,20 +7,17 @@ import (
 	"slices"
 	"strings"
 
+	"kasou/pipelines/position"
+
 	"k8s.io/apimachinery/pkg/util/validation"
 )
 
 // Keys returns the map keys that lead to the value in the chart's values.
 func (v ValueFrom) Keys() []string {
-	pointer, isPointer := strings.CutPrefix(v.Path, "/")
-	if !isPointer {
-		return strings.Split(v.Path, ".")
+	if strings.HasPrefix(v.Path, "/") {
+		return position.Pointer(v.Path)
 	}
-	keys := strings.Split(pointer, "/")
-	for i, key := range keys {
-		keys[i] = strings.NewReplacer("~1", "/", "~0", "~").Replace(key)
-	}
-	return keys
+	return strings.Split(v.Path, ".")
 }
 
 // Source names where the value comes from: "env NAME", or "secret

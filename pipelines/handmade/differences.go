@@ -2,7 +2,6 @@ package handmade
 
 import (
 	"fmt"
-	"strings"
 
 	"kasou/pipelines/argocd"
 	"kasou/pipelines/finding"
@@ -29,7 +28,7 @@ func (c Cluster) Differences(dir string, documents []manifest.Document) finding.
 	for _, d := range Compare(c.Documents, documents) {
 		message := d.Object + ": " + map[string]string{"added": "kasou adds it", "removed": "kasou does not write it", "changed": "it differs in "}[d.Kind]
 		hint := "Look whether it is meant; what the spec has no field for goes into spec.values, and an object beside the chart into " + own.Extra() + "/."
-		note(finding.Note, RuleDiffers, own.Spec(), message+shortened(d.Fields), hint)
+		note(finding.Note, RuleDiffers, own.Spec(), message+finding.Few(d.Fields, 5), hint)
 	}
 	if c.Application != "" && c.ApplicationName != c.Name {
 		note(finding.Warning, RuleRenamed, c.Application,
@@ -43,13 +42,4 @@ func (c Cluster) Differences(dir string, documents []manifest.Document) finding.
 			"Take the old one away in the commit that has kasou's: two with one server give Argo CD either credential.")
 	}
 	return found
-}
-
-// shortened lists the first fields, and how many more there are.
-func shortened(fields []string) string {
-	const most = 5
-	if len(fields) <= most {
-		return strings.Join(fields, ", ")
-	}
-	return fmt.Sprintf("%s and %d more", strings.Join(fields[:most], ", "), len(fields)-most)
 }

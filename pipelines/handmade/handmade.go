@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
 	"regexp"
 	"slices"
@@ -236,15 +237,12 @@ func (t *tree) owned(c *Cluster) {
 }
 
 func (c *Cluster) ingress(object map[string]any) {
-	spec, _ := object["spec"].(map[string]any)
-	rules, _ := spec["rules"].([]any)
+	rules := manifest.Maps(object, "spec", "rules")
 	if len(rules) == 0 {
 		return
 	}
-	first, _ := rules[0].(map[string]any)
-	c.Host, _ = first["host"].(string)
-	c.ClassName, _ = spec["ingressClassName"].(string)
-	c.ClassName = cmp.Or(c.ClassName, text(object, "metadata", "annotations")["kubernetes.io/ingress.class"])
+	c.Host = manifest.Text(rules[0], "host")
+	c.ClassName = cmp.Or(manifest.Text(object, "spec", "ingressClassName"), manifest.Text(object, "metadata", "annotations", "kubernetes.io/ingress.class"))
 }
 
 // isRoute reports whether a document is a TLSRoute to the release's API server.
@@ -260,8 +258,7 @@ func gateway(d manifest.Document, release string) *fleet.GatewayEndpoint {
 	if len(hosts) != 1 || strings.HasPrefix(hosts[0], "*") {
 		return nil
 	}
-	spec, _ := d.Object["spec"].(map[string]any)
-	parents, err := yaml.Marshal(spec["parentRefs"])
+	parents, err := yaml.Marshal(manifest.At(d.Object, "spec", "parentRefs"))
 	g := &fleet.GatewayEndpoint{Host: hosts[0], Annotations: text(d.Object, "metadata", "annotations")}
 	if err != nil || yaml.UnmarshalStrict(parents, &g.ParentRefs) != nil || len(g.ParentRefs) == 0 {
 		return nil
@@ -276,18 +273,15 @@ func (t *tree) applications() {
 		if d.Head.Kind != "Application" || !strings.HasPrefix(d.Head.APIVersion, "argoproj.io/") {
 			continue
 		}
-		spec, _ := d.Object["spec"].(map[string]any)
-		source, _ := spec["source"].(map[string]any)
-		from, _ := source["path"].(string)
+		from := manifest.Text(d.Object, "spec", "source", "path")
 		for i := range t.clusters {
 			c := &t.clusters[i]
 			if c.Application != "" || !c.below(from) {
 				continue
 			}
 			c.Application, c.ApplicationName = d.File, d.Head.Name
-			c.Project, _ = spec["project"].(string)
-			policy, _ := spec["syncPolicy"].(map[string]any)
-			_, c.Automated = policy["automated"]
+			c.Project = manifest.Text(d.Object, "spec", "project")
+			c.Automated = manifest.At(d.Object, "spec", "syncPolicy", "automated") != nil
 		}
 	}
 }
@@ -411,25 +405,6 @@ func ReadValues(data []byte) (map[string]any, error) {
 	return values, err
 }
 
-// Over returns base with values merged over it, as Helm merges values over a chart's
-// own: mappings key by key, and null takes a key away.
-func Over(base, values map[string]any) map[string]any {
-	merged := manifest.Copy(base).(map[string]any)
-	for key, value := range values {
-		inner, isMap := value.(map[string]any)
-		under, wasMap := merged[key].(map[string]any)
-		switch {
-		case value == nil:
-			delete(merged, key)
-		case isMap && wasMap:
-			merged[key] = Over(under, inner)
-		default:
-			merged[key] = value
-		}
-	}
-	return merged
-}
-
 // Beyond returns what of values is not in base: with base below it, the chart gets the
 // same. own are the values that kasou makes of the spec, a part of base: a list that
 // stands in both keeps kasou's items, which would be lost, as a list replaces a list. nil
@@ -533,13 +508,8 @@ func differing(a, b map[string]any, at string) []string {
 		return []string{"kind (sealed now)"}
 	}
 	var fields []string
-	keys := map[string]bool{}
-	for k := range a {
-		keys[k] = true
-	}
-	for k := range b {
-		keys[k] = true
-	}
+	keys := maps.Clone(a)
+	maps.Copy(keys, b)
 	for k := range keys {
 		left, isLeft := a[k].(map[string]any)
 		right, isRight := b[k].(map[string]any)

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"testing/fstest"
 
+	"kasou/pipelines/manifest"
+
 	"sigs.k8s.io/yaml"
 )
 
@@ -161,10 +163,10 @@ func TestBeyond(t *testing.T) {
 		r := rand.New(rand.NewPCG(seed, 1))
 		base, values := mapping(r, 3), mapping(r, 3)
 		left := Beyond(values, base, nil)
-		if want, got := filled(Over(base, values)), filled(Over(base, left)); !same(want, got) {
+		if want, got := filled(manifest.Coalesce(base, values)), filled(manifest.Coalesce(base, left)); !same(want, got) {
 			t.Fatalf("base %v\nvalues %v\nbeyond %v\ngot %v\nwant %v", base, values, left, got, want)
 		}
-		if again := Beyond(left, Over(base, left), nil); again != nil {
+		if again := Beyond(left, manifest.Coalesce(base, left), nil); again != nil {
 			t.Fatalf("base %v\nvalues %v\nbeyond %v\nand beyond that %v", base, values, left, again)
 		}
 	}

@@ -3,13 +3,9 @@
 package history
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"path"
-	"strconv"
 	"strings"
 )
 
@@ -27,11 +23,11 @@ type Before struct {
 // Before returns the commits before the working copy: HEAD, and the commit against, such
 // as the one that a push started from; where that is empty, HEAD's parents, which for the
 // merge commit that GitHub checks out on a pull request are the tips of both branches.
-// Outside of a repository, and before the first commit, there are none. The error is git's.
-func (r Repository) Before(ctx context.Context, against string) (Before, error) {
+// Outside of a repository, and before the first commit, there are none.
+func (r Repository) Before(ctx context.Context, against string) Before {
 	b := Before{Repository: r, commits: r.commits, Unknown: r.Unread}
 	if len(r.commits) == 0 {
-		return b, nil
+		return b
 	}
 	if against != "" {
 		b.commits = []string{r.Head()}
@@ -43,7 +39,7 @@ func (r Repository) Before(ctx context.Context, against string) (Before, error) 
 	} else if r.isCut() {
 		b.Unknown = "the clone ends at HEAD: fetch at least one commit more (fetch-depth: 2)"
 	}
-	return b, nil
+	return b
 }
 
 // Changed returns, for each commit before, the contents that the files had there
@@ -52,15 +48,10 @@ func (r Repository) Before(ctx context.Context, against string) (Before, error) 
 func (b Before) Changed(ctx context.Context, patterns ...string) ([]map[string][]byte, error) {
 	var all []map[string][]byte
 	for _, commit := range b.commits {
-		args := []string{"diff", "--name-only", "-z", "--no-renames", "--no-ext-diff", "--diff-filter=MDT", commit, "--"}
-		for _, pattern := range patterns {
-			args = append(args, ":(top,glob)"+pattern)
-		}
-		listed, err := b.git(ctx, args...)
+		names, err := b.differing(ctx, patterns, "--diff-filter=MDT", commit)
 		if err != nil {
-			return nil, fmt.Errorf("git diff: %w", err)
+			return nil, err
 		}
-		names := strings.FieldsFunc(listed, func(r rune) bool { return r == 0 })
 		files, err := b.contents(ctx, commit, names)
 		if err != nil {
 			return nil, err
@@ -72,36 +63,18 @@ func (b Before) Changed(ctx context.Context, patterns ...string) ([]map[string][
 
 // contents asks one git process for all files.
 func (b Before) contents(ctx context.Context, commit string, names []string) (map[string][]byte, error) {
+	tree := &Tree{Repository: b.Repository, commit: commit}
+	defer tree.Close()
 	files := make(map[string][]byte, len(names))
-	if len(names) == 0 {
-		return files, nil
-	}
-	var input strings.Builder
 	for _, name := range names {
-		if strings.ContainsAny(name, "\n") {
-			return nil, errors.New("git: a file's name has a line break in it")
-		}
-		fmt.Fprintf(&input, "%s:%s\n", commit, name)
-	}
-	c := b.command(ctx, "cat-file", "--batch")
-	c.Stdin = strings.NewReader(input.String())
-	out, err := c.Output()
-	if err != nil {
-		return nil, fmt.Errorf("git cat-file: %w", err)
-	}
-	rest := bytes.NewBuffer(out)
-	for _, name := range names {
-		head, err := rest.ReadString('\n')
-		fields := strings.Fields(head)
-		if err != nil || len(fields) != 3 {
+		data, err := tree.File(ctx, name)
+		switch {
+		case err != nil:
+			return nil, err
+		case data == nil:
 			return nil, fmt.Errorf("git cat-file: no %s in %s", path.Base(name), commit)
 		}
-		size, err := strconv.Atoi(fields[2])
-		if err != nil || size > rest.Len() {
-			return nil, fmt.Errorf("git cat-file: %w", errors.Join(err, io.ErrUnexpectedEOF))
-		}
-		files[name] = bytes.Clone(rest.Next(size))
-		rest.Next(1)
+		files[name] = data
 	}
 	return files, nil
 }

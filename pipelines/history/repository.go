@@ -3,6 +3,7 @@ package history
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -87,6 +88,37 @@ func (r Repository) command(ctx context.Context, args ...string) *exec.Cmd {
 func (r Repository) git(ctx context.Context, args ...string) (string, error) {
 	out, err := r.command(ctx, args...).Output()
 	return strings.TrimRight(string(out), "\n"), err
+}
+
+// commitOf returns the commit of a name; empty where the clone does not have it.
+func (r Repository) commitOf(ctx context.Context, name string) string {
+	commit, err := r.git(ctx, "rev-parse", "--verify", "--quiet", "--end-of-options", name+"^{commit}")
+	if err != nil {
+		return ""
+	}
+	return commit
+}
+
+// isCut reports whether the clone ends at HEAD.
+func (r Repository) isCut() bool { return r.shallow && len(r.commits) == 1 }
+
+// differing returns the paths, from the root, of the files that match one of the patterns of
+// git's glob and are another in the working copy than in a commit, the last of arguments.
+func (r Repository) differing(ctx context.Context, patterns []string, arguments ...string) ([]string, error) {
+	return r.list(ctx, "diff", patterns, append([]string{"--name-only", "-z", "--no-renames", "--no-ext-diff"}, arguments...)...)
+}
+
+// list returns the paths that one of git's commands prints for patterns of its glob.
+func (r Repository) list(ctx context.Context, command string, patterns []string, arguments ...string) ([]string, error) {
+	all := append(append([]string{command}, arguments...), "--")
+	for _, pattern := range patterns {
+		all = append(all, ":(top,glob)"+pattern)
+	}
+	listed, err := r.git(ctx, all...)
+	if err != nil {
+		return nil, fmt.Errorf("git %s: %w", command, err)
+	}
+	return strings.FieldsFunc(listed, func(r rune) bool { return r == 0 }), nil
 }
 
 func sameFolder(a, b string) bool {

@@ -8,6 +8,16 @@ import (
 	"strings"
 )
 
+// Tracked returns the files that git has and that match one of the patterns of its glob, by
+// their paths from the root; none where git does not read the repository. The error is
+// git's.
+func (r Repository) Tracked(ctx context.Context, patterns ...string) ([]string, error) {
+	if !r.top {
+		return nil, nil
+	}
+	return r.list(ctx, "ls-files", patterns, "-z")
+}
+
 // NotCheckedOut returns a file below dir, from root, that git has and a sparse checkout
 // leaves out; empty where there is none. The error is git's.
 func (r Repository) NotCheckedOut(ctx context.Context, dir string) (string, error) {

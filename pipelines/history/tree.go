@@ -76,18 +76,6 @@ func (r Repository) Base(ctx context.Context, start Start) (*Tree, error) {
 	return at(r.Head())
 }
 
-// commitOf returns the commit of a name; empty where the clone does not have it.
-func (r Repository) commitOf(ctx context.Context, name string) string {
-	commit, err := r.git(ctx, "rev-parse", "--verify", "--quiet", "--end-of-options", name+"^{commit}")
-	if err != nil {
-		return ""
-	}
-	return commit
-}
-
-// isCut reports whether the clone ends at HEAD.
-func (r Repository) isCut() bool { return r.shallow && len(r.commits) == 1 }
-
 // since returns the newest commit that a named one has in common with HEAD, or, in a
 // shallow clone without one, the named one.
 func (r Repository) since(ctx context.Context, name string) (*Tree, error) {
@@ -105,15 +93,7 @@ func (r Repository) since(ctx context.Context, name string) (*Tree, error) {
 // git's glob and are not in the working copy as they are in the commit. The error is
 // git's.
 func (t *Tree) Differs(ctx context.Context, patterns ...string) ([]string, error) {
-	arguments := []string{"diff", "--name-only", "-z", "--no-renames", "--no-ext-diff", t.commit, "--"}
-	for _, pattern := range patterns {
-		arguments = append(arguments, ":(top,glob)"+pattern)
-	}
-	listed, err := t.git(ctx, arguments...)
-	if err != nil {
-		return nil, fmt.Errorf("git diff: %w", err)
-	}
-	return strings.FieldsFunc(listed, func(r rune) bool { return r == 0 }), nil
+	return t.differing(ctx, patterns, t.commit)
 }
 
 // File returns a file's content, by its path from the root; nil where the commit does

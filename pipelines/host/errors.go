@@ -12,6 +12,8 @@ import (
 	"time"
 	"unicode"
 
+	"kasou/pipelines/finding"
+
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 )
 
@@ -118,11 +120,6 @@ func said(err error) string {
 // plain makes a server's text harmless on a terminal and in a log: one line of
 // at most 300 characters.
 func plain(text string) string {
-	clean := []rune(strings.Join(strings.FieldsFunc(text, func(r rune) bool {
-		return unicode.IsSpace(r) || !unicode.IsPrint(r)
-	}), " "))
-	if len(clean) > 300 {
-		clean = append(clean[:300], '…')
-	}
-	return string(clean)
+	words := strings.FieldsFunc(text, func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) })
+	return finding.Short(strings.Join(words, " "), 300)
 }

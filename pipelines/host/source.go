@@ -5,12 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"net/http"
 	"net/url"
 	"os"
 	"strings"
 	"time"
+
+	"kasou/pipelines/finding"
 )
 
 // SourceError is a certificate's file or URL that cannot be read.
@@ -82,11 +83,8 @@ func fetch(ctx context.Context, client http.Client, source string) (data []byte,
 
 func readFile(name string) (data []byte, err error) {
 	defer func() {
-		if path, ok := errors.AsType[*fs.PathError](err); ok {
-			err = path.Err
-		}
 		if err != nil {
-			data, err = nil, &SourceError{Source: name, Reason: err.Error()}
+			data, err = nil, &SourceError{Source: name, Reason: finding.Cause(err).Error()}
 		}
 	}()
 	info, err := os.Stat(name) // before opening: a named pipe would block

@@ -3,13 +3,13 @@ package live
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/yaml"
 
 	"kasou/pipelines/difference"
+	"kasou/pipelines/position"
 )
 
 // Ignored is a part of objects that an Application does not compare: an entry
@@ -46,8 +46,6 @@ func (i Ignored) concerns(o *unstructured.Unstructured) bool {
 		(i.Name == "" || i.Name == o.GetName()) && (i.Namespace == "" || i.Namespace == o.GetNamespace())
 }
 
-var pointerEscapes = strings.NewReplacer("~1", "/", "~0", "~")
-
 // Wanted returns what a sync would send for want: with RespectIgnoreDifferences,
 // which kasou's Applications have, what is ignored is as it is on the host.
 func Wanted(want, live *unstructured.Unstructured, ignored []Ignored) (*unstructured.Unstructured, error) {
@@ -57,10 +55,7 @@ func Wanted(want, live *unstructured.Unstructured, ignored []Ignored) (*unstruct
 			continue
 		}
 		for _, pointer := range i.JSONPointers {
-			var fields []string
-			for field := range strings.SplitSeq(strings.TrimPrefix(pointer, "/"), "/") {
-				fields = append(fields, pointerEscapes.Replace(field))
-			}
+			fields := position.Pointer(pointer)
 			value, there, err := unstructured.NestedFieldCopy(live.Object, fields...)
 			if err == nil && there {
 				err = unstructured.SetNestedField(out.Object, value, fields...)

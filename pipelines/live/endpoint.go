@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"kasou/pipelines/exposure"
+	"kasou/pipelines/finding"
 	"kasou/pipelines/manifest"
 )
 
@@ -203,11 +204,4 @@ func unmet(status map[string]any, who, want string, generation int64) []string {
 }
 
 // oneLine makes a controller's text fit into a message.
-func oneLine(text string) string {
-	const most = 200
-	line := []rune(strings.Join(strings.Fields(text), " "))
-	if len(line) > most {
-		return string(line[:most]) + "…"
-	}
-	return string(line)
-}
+func oneLine(text string) string { return finding.Short(strings.Join(strings.Fields(text), " "), 200) }

@@ -303,32 +303,20 @@ func isElement(element fieldpath.PathElement, item any) bool {
 func pathName(path fieldpath.Path) string {
 	var b strings.Builder
 	for _, element := range path {
-		switch {
-		case element.FieldName != nil:
-			if b.Len() > 0 {
-				b.WriteByte('.')
-			}
-			b.WriteString(fieldName(*element.FieldName))
-		case element.Index != nil:
-			fmt.Fprintf(&b, "[%d]", *element.Index)
-		case element.Value != nil:
-			fmt.Fprintf(&b, "[=%s]", value.ToString(*element.Value))
-		case element.Key != nil:
-			var keys []string
-			for _, key := range *element.Key {
-				keys = append(keys, key.Name+"="+value.ToString(key.Value))
-			}
-			b.WriteString("[" + strings.Join(keys, ",") + "]")
+		if element.FieldName == nil {
+			b.WriteString(element.String())
+			continue
 		}
+		if b.Len() > 0 {
+			b.WriteByte('.')
+		}
+		name := *element.FieldName
+		if strings.ContainsAny(name, "./ []\"") {
+			name = strconv.Quote(name)
+		}
+		b.WriteString(name)
 	}
 	return b.String()
-}
-
-func fieldName(name string) string {
-	if strings.ContainsAny(name, "./ []\"") {
-		return strconv.Quote(name)
-	}
-	return name
 }
 
 // Without returns the JSON patch that takes the added fields out of the host's

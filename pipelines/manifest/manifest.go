@@ -151,6 +151,11 @@ type Set map[string]File
 // Paths returns the paths, sorted.
 func (s Set) Paths() []string { return slices.Sorted(maps.Keys(s)) }
 
+// Of returns the paths of the files with the role, sorted.
+func (s Set) Of(role Role) []string {
+	return slices.DeleteFunc(s.Paths(), func(path string) bool { return s[path].Role != role })
+}
+
 // Add parses a file and puts it into the set.
 func (s Set) Add(role Role, path string, data []byte) { s[path] = Parse(role, path, data) }
 

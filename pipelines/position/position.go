@@ -9,6 +9,7 @@ import (
 	"io"
 	"regexp"
 	"strconv"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
 	sigsyaml "sigs.k8s.io/yaml"
@@ -284,4 +285,17 @@ func (d *Document) walk(n *yaml.Node, visit func(*yaml.Node)) {
 	for _, c := range n.Content {
 		d.walk(c, visit)
 	}
+}
+
+// Pointer returns the keys of a JSON pointer (RFC 6901), such as /spec/a~1b; none where it
+// is empty.
+func Pointer(text string) []string {
+	if text == "" {
+		return nil
+	}
+	keys := strings.Split(strings.TrimPrefix(text, "/"), "/")
+	for i, key := range keys {
+		keys[i] = strings.NewReplacer("~1", "/", "~0", "~").Replace(key)
+	}
+	return keys
 }

@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"slices"
 
 	"kasou/pipelines/finding"
 )
@@ -18,30 +19,37 @@ type ChangedGroup struct {
 	changes []Change
 }
 
-// Title names the clusters: one by its name, several by their number and three names.
-func (g ChangedGroup) Title() string { return Planned{Names: g.Names}.title() }
-
 // Changed groups the clusters whose files change by how they do, in the order of their
 // first; alone leaves each cluster by itself.
 func (r *Report) Changed(alone bool) []ChangedGroup {
+	type like struct{ diff, files, name string }
+	likeOf := func(c Cluster) like {
+		l := like{diff: replaceName(c.Diff, c.Name), files: replaceName(c.files(), c.Name)}
+		if alone {
+			l.name = c.Name
+		}
+		return l
+	}
+	changing := slices.DeleteFunc(slices.Clone(r.Clusters), func(c Cluster) bool { return c.Diff == "" && len(c.Changes) == 0 })
 	var groups []ChangedGroup
-	at := map[[2]string]int{}
-	for _, c := range r.Clusters {
-		if c.Diff == "" && len(c.Changes) == 0 {
-			continue
+	for _, clusters := range grouped(changing, likeOf) {
+		first := clusters[0]
+		g := ChangedGroup{Names: names(clusters), Diff: first.Diff, Files: first.files(), changes: first.Changes}
+		if len(clusters) > 1 {
+			g.Diff, g.Files = likeOf(first).diff, likeOf(first).files
 		}
-		one := ChangedGroup{Names: []string{c.Name}, Diff: c.Diff, Files: c.files(), changes: c.Changes}
-		like := [2]string{replaceName(one.Diff, c.Name), replaceName(one.Files, c.Name)}
-		i, known := at[like]
-		if !known || alone {
-			at[like] = len(groups)
-			groups = append(groups, one)
-			continue
-		}
-		groups[i].Names = append(groups[i].Names, c.Name)
-		groups[i].Diff, groups[i].Files = like[0], like[1]
+		groups = append(groups, g)
 	}
 	return groups
+}
+
+// names returns the clusters' names.
+func names(clusters []Cluster) []string {
+	var all []string
+	for _, c := range clusters {
+		all = append(all, c.Name)
+	}
+	return all
 }
 
 // files returns the one file that changes, or how many are created, updated and deleted.

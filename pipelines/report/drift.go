@@ -124,3 +124,26 @@ func (r Row) note() string {
 	}
 	return strings.Join(parts, "; ")
 }
+
+// Word is what the row is shown as: its kind, or else its severity.
+func (r Row) Word() string {
+	word := cmp.Or(string(r.Kind), r.Severity.String())
+	switch {
+	case r.Repaired:
+		return word + ", repaired"
+	case r.Unknown:
+		return word + ", unknown"
+	}
+	return word
+}
+
+// Class is the class of the page's style that the row is shown with.
+func (r Row) Class() string {
+	switch {
+	case r.Repaired:
+		return "good"
+	case r.Unknown:
+		return "odd"
+	}
+	return severityClass(r.Severity)
+}

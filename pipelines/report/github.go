@@ -80,9 +80,9 @@ func valid(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
 
 // clean makes text of several lines inert, line by line.
 func clean(s string) string {
-	lines := strings.Split(strings.ReplaceAll(valid(s), "\r\n", "\n"), "\n")
+	lines := strings.Split(valid(s), "\n")
 	for i, line := range lines {
-		lines[i] = Inert(line)
+		lines[i] = Inert(strings.TrimRight(line, "\r"))
 	}
 	return strings.Join(lines, "\n")
 }

@@ -92,11 +92,7 @@ func annotate(action *githubactions.Action, f finding.Finding) {
 	if f.Column > 0 {
 		fields["col"] = fmt.Sprint(f.Column)
 	}
-	text := f.Message
-	if f.Hint != "" {
-		text += "\n" + f.Hint
-	}
-	text = clip(clean(text), annotationSize)
+	text := clip(clean(withHint(f.Message, f.Hint)), annotationSize)
 	at := action.WithFieldsMap(fields)
 	switch f.Severity {
 	case finding.Error:

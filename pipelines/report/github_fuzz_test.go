@@ -88,7 +88,7 @@ func FuzzMarkdown(f *testing.F) {
 	} {
 		f.Add(s)
 	}
-	want, _ := rendered(f, summaryOf(hostile("x"), Options{}, summarySize))
+	want, _ := rendered(f, Issue(hostile("x"), Options{}, summarySize))
 	wanted := map[string][]string{}
 	for name, text := range onGitHub {
 		wanted[name], _ = rendered(f, text(hostile("x")))
@@ -98,7 +98,7 @@ func FuzzMarkdown(f *testing.F) {
 		if len(s) > 20_000 {
 			return // larger ones are cut, which adds words
 		}
-		summary := summaryOf(hostile(s), Options{}, summarySize)
+		summary := Issue(hostile(s), Options{}, summarySize)
 		got, code := rendered(t, summary)
 		if d := cmp.Diff(want, got); d != "" {
 			t.Errorf("%q makes elements (-want +got):\n%s\nsummary:\n%s", s, d, summary)

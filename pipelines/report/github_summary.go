@@ -1,11 +1,10 @@
 package report
 
 import (
-	"bufio"
-	"bytes"
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"kasou/pipelines/finding"
@@ -36,16 +35,17 @@ func (g *GitHub) Summary(r *Report, o Options) error {
 	if info, err := os.Stat(g.getenv("GITHUB_STEP_SUMMARY")); err == nil {
 		room -= int(min(info.Size(), summarySize))
 	}
-	text := summaryOf(r, o, room-1) // the library ends it with a newline
+	text := Issue(r, o, room-1) // the library ends it with a newline
 	if text == "" {
 		return errSummaryFull
 	}
 	return g.writeFile("GITHUB_STEP_SUMMARY", func() { g.action.AddStepSummary(text) })
 }
 
-// summaryOf returns the summary in at most room bytes, or "" where not even its
-// head fits.
-func summaryOf(r *Report, o Options, room int) string {
+// Issue returns the report as the body of a GitHub issue, or a step's summary, in at most
+// room bytes. Nothing that others wrote is a mention, a link or markup. o.Source adds the
+// lines that findings point at. It is empty where not even its head fits.
+func Issue(r *Report, o Options, room int) string {
 	head := summaryHead(r)
 	head += summaryPlan(r, room-len(head)) + summaryTable(r)
 	room -= len(head) + reserved
@@ -70,12 +70,7 @@ func summaryHead(r *Report) string {
 }
 
 func summaryCounts(r *Report) string {
-	parts := []string{finding.Plural(len(r.Clusters), "cluster")}
-	for _, s := range []Status{Failed, Drifted, Unknown, Changed, Removed, Unchanged} {
-		if n := r.Count(s); n > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", n, statusWord(r, s)))
-		}
-	}
+	parts := append([]string{finding.Plural(len(r.Clusters), "cluster")}, counts(r, Failed, Drifted, Unknown, Changed, Removed, Unchanged)...)
 	if n := len(r.Findings); n > 0 {
 		parts = append(parts, finding.Plural(n, "finding"))
 	}
@@ -98,20 +93,9 @@ func statusWord(r *Report, s Status) string {
 func summaryTable(r *Report) string {
 	var rows []string
 	for _, s := range []Status{Failed, Drifted, Unknown, Removed, Changed} {
-		var files []string
-		names := map[string][]string{}
-		for _, c := range r.Clusters {
-			if c.Status != s {
-				continue
-			}
-			count := countChanges(c.Changes)
-			if _, known := names[count]; !known {
-				files = append(files, count)
-			}
-			names[count] = append(names[count], c.Name)
-		}
-		for _, count := range files {
-			rows = append(rows, fmt.Sprintf("| %s | %s | %s |\n", codeNames(names[count], "`", "`"), statusWord(r, s), count))
+		of := slices.DeleteFunc(slices.Clone(r.Clusters), func(c Cluster) bool { return c.Status != s })
+		for _, alike := range grouped(of, func(c Cluster) string { return countChanges(c.Changes) }) {
+			rows = append(rows, fmt.Sprintf("| %s | %s | %s |\n", codeNames(names(alike), "`", "`"), statusWord(r, s), countChanges(alike[0].Changes)))
 		}
 	}
 	if len(rows) == 0 {
@@ -127,39 +111,29 @@ func summaryTable(r *Report) string {
 // codeNames returns one name, or how many and three of them, each between marks that
 // make it code.
 func codeNames(names []string, begin, end string) string {
-	few := names[:min(len(names), 3)]
-	quoted := make([]string, len(few))
-	for i, name := range few {
+	quoted := make([]string, len(names))
+	for i, name := range names {
 		quoted[i] = begin + plainName(name) + end
 	}
 	if len(names) == 1 {
 		return quoted[0]
 	}
-	text := fmt.Sprintf("%d clusters: %s", len(names), strings.Join(quoted, ", "))
-	if more := len(names) - len(few); more > 0 {
-		text += fmt.Sprintf(" and %d more", more)
-	}
-	return text
+	return fmt.Sprintf("%d clusters: %s", len(names), finding.Few(quoted, 3))
 }
 
 // summaryFindings returns the worst findings as the text report has them.
 func summaryFindings(r *Report, o Options, room int) string {
 	var entries []string
-	t := &textWriter{options: Options{Source: o.Source}, sources: map[string][]string{}, text: r.Text, rows: r.rowsByFinding()}
+	t := newTextWriter(r, Options{Source: o.Source})
 	if len(r.Unfinished) > 0 {
-		var text bytes.Buffer
-		t.Writer = bufio.NewWriter(&text)
 		t.unfinished(r.Unfinished)
-		_ = t.Flush() // a buffer takes everything
-		entries = append(entries, text.String())
+		entries = append(entries, t.String())
 	}
 	shown, hidden := quiet(r.Findings, o.Verbose)
 	for _, l := range Likes(worstFirst(shown)) {
-		var text bytes.Buffer
-		t.Writer = bufio.NewWriter(&text)
+		t.Reset()
 		t.like(l)
-		_ = t.Flush() // a buffer takes everything
-		entries = append(entries, text.String())
+		entries = append(entries, t.String())
 	}
 	if line := hiddenLine(hidden); line != "" {
 		entries = append(entries, line+"\n")

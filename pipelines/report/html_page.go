@@ -1,7 +1,6 @@
 package report
 
 import (
-	"cmp"
 	"fmt"
 	"html/template"
 	"maps"
@@ -20,7 +19,7 @@ type page struct {
 	Verdict, At   string
 	Program       string
 	Counts        []pageCount
-	Planned       []pagePlanned
+	Planned       []Planned
 	Clusters      []pageCluster
 	// Facts says that the clusters have some, as kasou drift finds them.
 	Facts bool
@@ -49,15 +48,9 @@ type pagePart struct {
 	ID, Title string
 	// Names are the clusters, none for the fleet.
 	Names []string
-	Rows  []pageRow
-	Diff  []diffLine
-	// like has NAME in the place of the cluster's name.
-	like *pagePart
-}
-
-type pageRow struct {
-	Row
-	Word, Class string
+	// Rows and Diff have NAME in the place of the cluster's name where several are meant.
+	Rows []Row
+	Diff []diffLine
 }
 
 type diffLine struct{ Text, Class string }
@@ -72,22 +65,26 @@ func pageOf(r *Report, o Options) page {
 			p.Counts = append(p.Counts, pageCount{Number: n, Word: statusWord(r, s), Class: statusClass(s)})
 		}
 	}
-	p.Planned = planned(r)
+	p.Planned = r.steps()
 	rows := rowsByCluster(r, o.Verbose)
-	parts := partsOf{at: map[string]int{}}
-	parts.add(Cluster{Diff: r.FleetDiff}, rows[""])
+	p.Parts = partsOf(r, rows)
+	parts := map[string]string{}
+	for _, part := range p.Parts {
+		for _, name := range part.Names {
+			parts[name] = part.ID
+		}
+	}
 	for _, c := range r.Clusters {
 		line := lineOf(c, rows[c.Name], r.At)
-		line.Word, line.Files, line.ID = statusWord(r, c.Status), countChanges(c.Changes), parts.add(c, rows[c.Name])
+		line.Word, line.Files, line.ID = statusWord(r, c.Status), countChanges(c.Changes), parts[c.Name]
 		p.Facts = p.Facts || c.Facts != nil
 		p.Clusters = append(p.Clusters, line)
 	}
-	p.Parts = parts.all()
 	return p
 }
 
 // lineOf returns a cluster's line of the table.
-func lineOf(c Cluster, rows []pageRow, at string) pageCluster {
+func lineOf(c Cluster, rows []Row, at string) pageCluster {
 	line := pageCluster{Cluster: c, Class: statusClass(c.Status), Expiry: expiryOf(c.Facts, at)}
 	for _, row := range rows {
 		if row.Drifted() {
@@ -100,50 +97,44 @@ func lineOf(c Cluster, rows []pageRow, at string) pageCluster {
 	return line
 }
 
-// partsOf gathers the parts of a page. at has their indexes by what they say, without
-// the names of clusters.
-type partsOf struct {
-	parts []pagePart
-	at    map[string]int
-}
-
-// add returns the ID of the part that says what is to be said of the cluster, a new one
-// where none does; "" where there is nothing. It holds no text from outside.
-func (p *partsOf) add(c Cluster, rows []pageRow) string {
-	if len(rows) == 0 && c.Diff == "" {
-		return ""
-	}
-	part := pagePart{ID: fmt.Sprintf("part-%d", len(p.parts)+1), Title: cmp.Or(c.Name, "The fleet"), Rows: rows, Diff: diffLines(c.Diff)}
-	if c.Name == "" {
-		p.parts = append(p.parts, part)
-		return part.ID
-	}
-	diff := replaceName(c.Diff, c.Name)
-	like := &pagePart{Rows: withoutName(rows, c.Name), Diff: diffLines(diff)}
-	key := fmt.Sprintf("%+v %s", like.Rows, diff)
-	if i, known := p.at[key]; known {
-		p.parts[i].Names = append(p.parts[i].Names, c.Name)
-		return p.parts[i].ID
-	}
-	p.at[key] = len(p.parts)
-	part.Names, part.like = []string{c.Name}, like
-	p.parts = append(p.parts, part)
-	return part.ID
-}
-
-// all returns the parts, those of several clusters without the name of any.
-func (p *partsOf) all() []pagePart {
-	for i, part := range p.parts {
-		if len(part.Names) > 1 {
-			p.parts[i].Title = Planned{Names: part.Names}.title()
-			p.parts[i].Rows, p.parts[i].Diff = part.like.Rows, part.like.Diff
+// partsOf returns what is to be said of the fleet and of the clusters, by the rows of each.
+// The IDs hold no text from outside.
+func partsOf(r *Report, rows map[string][]Row) []pagePart {
+	var parts []pagePart
+	add := func(title string, names []string, rows []Row, diff string) {
+		if len(rows) > 0 || diff != "" {
+			id := fmt.Sprintf("part-%d", len(parts)+1)
+			parts = append(parts, pagePart{ID: id, Title: title, Names: names, Rows: rows, Diff: diffLines(diff)})
 		}
 	}
-	return p.parts
+	add("The fleet", nil, rows[""], r.FleetDiff)
+	like := func(c Cluster) string {
+		same := withoutName(rows[c.Name], c.Name)
+		for i := range same {
+			same[i].Since = ""
+		}
+		return fmt.Sprintf("%#v %s", same, replaceName(c.Diff, c.Name)) // by %v a Row is its one line
+	}
+	for _, clusters := range grouped(r.Clusters, like) {
+		first := clusters[0]
+		if len(clusters) == 1 {
+			add(first.Name, names(clusters), rows[first.Name], first.Diff)
+			continue
+		}
+		same := withoutName(rows[first.Name], first.Name)
+		for i := range same {
+			differs := func(c Cluster) bool { return rows[c.Name][i].Since != same[i].Since }
+			if slices.ContainsFunc(clusters, differs) {
+				same[i].Since = ""
+			}
+		}
+		add(titleOf(names(clusters)), names(clusters), same, replaceName(first.Diff, first.Name))
+	}
+	return parts
 }
 
 // withoutName returns rows with NAME in the place of a cluster's name.
-func withoutName(rows []pageRow, name string) []pageRow {
+func withoutName(rows []Row, name string) []Row {
 	out := slices.Clone(rows)
 	for i := range out {
 		for _, text := range []*string{&out[i].Message, &out[i].Hint, &out[i].File, &out[i].Object, &out[i].Cluster} {
@@ -181,13 +172,9 @@ func statusClass(s Status) string {
 
 // rowsByCluster returns the drift, and what a report has beside it: findings and
 // unfinished work of any command.
-func rowsByCluster(r *Report, verbose bool) map[string][]pageRow {
-	rows := map[string][]pageRow{}
-	add := func(row Row) {
-		shown := pageRow{Row: row}
-		shown.Word, shown.Class = rowWord(row)
-		rows[row.Cluster] = append(rows[row.Cluster], shown)
-	}
+func rowsByCluster(r *Report, verbose bool) map[string][]Row {
+	rows := map[string][]Row{}
+	add := func(row Row) { rows[row.Cluster] = append(rows[row.Cluster], row) }
 	known := map[finding.Finding]bool{}
 	for _, row := range r.Drift {
 		known[row.Finding] = true
@@ -199,7 +186,7 @@ func rowsByCluster(r *Report, verbose bool) map[string][]pageRow {
 		}
 	}
 	for _, u := range r.Unfinished {
-		said := func(row pageRow) bool { return row.Unknown && row.Message == u.Message }
+		said := func(row Row) bool { return row.Unknown && row.Message == u.Message }
 		if !slices.ContainsFunc(rows[u.Cluster], said) {
 			f := u.finding()
 			f.Rule = "unfinished"
@@ -210,7 +197,7 @@ func rowsByCluster(r *Report, verbose bool) map[string][]pageRow {
 }
 
 // mine returns the fleet what belongs to no cluster in the table.
-func mine(rows map[string][]pageRow, r *Report) map[string][]pageRow {
+func mine(rows map[string][]Row, r *Report) map[string][]Row {
 	shown := map[string]bool{"": true}
 	for _, c := range r.Clusters {
 		shown[c.Name] = true
@@ -221,21 +208,6 @@ func mine(rows map[string][]pageRow, r *Report) map[string][]pageRow {
 		}
 	}
 	return rows
-}
-
-func rowWord(r Row) (word, class string) {
-	word = cmp.Or(string(r.Kind), r.Severity.String())
-	switch {
-	case r.Repaired:
-		return word + ", repaired", "good"
-	case r.Unknown:
-		return word + ", unknown", "odd"
-	case r.Severity == finding.Error:
-		return word, "bad"
-	case r.Severity == finding.Warning:
-		return word, "odd"
-	}
-	return word, "faint"
 }
 
 // expiry is the bar of a credential: how much of a year is left.

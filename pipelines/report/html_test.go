@@ -472,3 +472,23 @@ func axText(v *accessibility.Value) string {
 	}
 	return strings.Trim(string(v.Value), `"`)
 }
+
+// What differs in more than the clusters' names is not said once for several, but for
+// the time since when.
+func TestPageGroupsOnlyWhatIsAlike(t *testing.T) {
+	row := func(cluster, since, hint string, repair Repair) Row {
+		return Row{Finding: finding.Finding{Cluster: cluster, Severity: finding.Error, Message: "off", Rule: "tree-stale", Hint: hint}, Since: since, Repair: repair}
+	}
+	r := &Report{
+		Command: "drift", Clusters: []Cluster{{Name: "a"}, {Name: "b"}, {Name: "c"}, {Name: "d"}, {Name: "e"}},
+		Drift: []Row{row("a", "2026-01-02", "Look.", ByBuild), row("b", "2026-01-03", "Look.", ByBuild), row("c", "", "Wait.", ByBuild), row("d", "", "Look.", ByLock), row("e", "", "Wait.", ByBuild)},
+	}
+	var got []string
+	for _, part := range pageOf(r, Options{}).Parts {
+		got = append(got, part.Title+" "+part.Rows[0].Since+part.Rows[0].Hint+part.Rows[0].Command())
+	}
+	want := []string{"2 clusters (a, b) Look.kasou build NAME", "2 clusters (c, e) Wait.kasou build NAME", "d Look.kasou lock d"}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}

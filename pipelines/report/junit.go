@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"encoding/xml"
 	"fmt"
 	"io"
@@ -17,11 +18,11 @@ type (
 		Suites  []junitSuite `xml:"testsuite"`
 	}
 	junitSuite struct {
-		Name     string      `xml:"name,attr"`
-		Tests    int         `xml:"tests,attr"`
-		Failures int         `xml:"failures,attr"`
-		Errors   int         `xml:"errors,attr"`
-		Cases    []junitCase `xml:"testcase"`
+		Name     string       `xml:"name,attr"`
+		Tests    int          `xml:"tests,attr"`
+		Failures int          `xml:"failures,attr"`
+		Errors   int          `xml:"errors,attr"`
+		Cases    []*junitCase `xml:"testcase"`
 	}
 	junitCase struct {
 		Class    string         `xml:"classname,attr"`
@@ -43,46 +44,28 @@ type (
 func writeJUnit(w io.Writer, r *Report, _ Options) error {
 	suite := junitSuite{Name: "kasou " + r.Command}
 	cases := map[string]*junitCase{}
-	names := []string{""}
-	for _, c := range r.Clusters {
-		names = append(names, c.Name)
-	}
-	add := func(cluster string) *junitCase {
+	of := func(cluster string) *junitCase {
 		if cases[cluster] == nil {
-			name := cluster
-			if name == "" {
-				name = "the fleet"
-			}
-			cases[cluster] = &junitCase{Class: suite.Name, Name: name}
+			cases[cluster] = &junitCase{Class: suite.Name, Name: cmp.Or(cluster, "the fleet")}
+			suite.Cases = append(suite.Cases, cases[cluster])
 		}
 		return cases[cluster]
 	}
-	for _, name := range names {
-		add(name)
+	of("")
+	for _, c := range r.Clusters {
+		of(c.Name)
 	}
 	for _, f := range r.Findings {
-		if cases[f.Cluster] == nil {
-			names = append(names, f.Cluster)
-		}
-		add(f.Cluster).finding(f)
+		of(f.Cluster).finding(f)
 	}
 	for _, u := range r.Unfinished {
-		if cases[u.Cluster] == nil {
-			names = append(names, u.Cluster)
-		}
-		c := add(u.Cluster)
+		c := of(u.Cluster)
 		c.Errors = append(c.Errors, junitProblem{Message: Inert(u.Message), Type: "unfinished", Text: u.String()})
 	}
-	for _, name := range names {
-		c := *cases[name]
-		suite.Tests++
-		if len(c.Failures) > 0 {
-			suite.Failures++
-		}
-		if len(c.Errors) > 0 {
-			suite.Errors++
-		}
-		suite.Cases = append(suite.Cases, c)
+	suite.Tests = len(suite.Cases)
+	for _, c := range suite.Cases {
+		suite.Failures += min(len(c.Failures), 1)
+		suite.Errors += min(len(c.Errors), 1)
 	}
 	if _, err := io.WriteString(w, xml.Header); err != nil {
 		return err
@@ -97,10 +80,7 @@ func writeJUnit(w io.Writer, r *Report, _ Options) error {
 }
 
 func (c *junitCase) finding(f finding.Finding) {
-	text := f.String()
-	if f.Hint != "" {
-		text += "\n" + f.Hint
-	}
+	text := withHint(f.String(), f.Hint)
 	if f.Severity == finding.Error {
 		c.File = f.File
 		c.Failures = append(c.Failures, junitProblem{Message: Inert(f.Message), Type: string(f.Rule), Text: text})

@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"kasou/pipelines/finding"
 )
@@ -24,7 +25,7 @@ func (l Like) String() string {
 	if len(l.Clusters) < 2 {
 		return ""
 	}
-	return fmt.Sprintf("%d clusters: %s", len(l.Clusters), someNames(l.Clusters))
+	return fmt.Sprintf("%d clusters: %s", len(l.Clusters), finding.Few(l.Clusters, 3))
 }
 
 // Likes puts findings together that say the same of several clusters: with one rule,
@@ -70,12 +71,29 @@ func Likes(all finding.List) []Like {
 			continue
 		}
 		likes[i].Message, likes[i].Hint = k.message, k.hint
-		if !slices.Contains(likes[i].Clusters, f.Cluster) {
-			likes[i].Clusters = append(likes[i].Clusters, f.Cluster)
-		}
+		likes[i].Clusters = append(likes[i].Clusters, f.Cluster)
 	}
 	return likes
 }
+
+// grouped returns the items that have a key alike, groups and items in their order.
+func grouped[T any, K comparable](items []T, key func(T) K) [][]T {
+	var groups [][]T
+	at := map[K]int{}
+	for _, item := range items {
+		k := key(item)
+		i, known := at[k]
+		if !known {
+			i = len(groups)
+			at[k], groups = i, append(groups, nil)
+		}
+		groups[i] = append(groups[i], item)
+	}
+	return groups
+}
+
+// withHint returns a text with the hint on a line of its own, where there is one.
+func withHint(text, hint string) string { return strings.TrimSuffix(text+"\n"+hint, "\n") }
 
 // sameBut reports whether two say the same of two files, and the second of no line.
 func (l Like) sameBut(next Like) bool {

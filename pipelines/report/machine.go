@@ -52,7 +52,9 @@ type (
 		Runs    []sarifRun `json:"runs"`
 	}
 	sarifRun struct {
-		Tool       sarifTool     `json:"tool"`
+		Tool struct {
+			Driver sarifDriver `json:"driver"`
+		} `json:"tool"`
 		ColumnKind string        `json:"columnKind"`
 		Results    []sarifResult `json:"results"`
 		// Invocations say whether the run was finished.
@@ -66,9 +68,6 @@ type (
 		Level   string       `json:"level"`
 		Message sarifMessage `json:"message"`
 	}
-	sarifTool struct {
-		Driver sarifDriver `json:"driver"`
-	}
 	sarifDriver struct {
 		Name    string      `json:"name"`
 		Version string      `json:"version,omitempty"`
@@ -77,14 +76,11 @@ type (
 	sarifRule struct {
 		ID    finding.Rule  `json:"id"`
 		Short *sarifMessage `json:"shortDescription,omitempty"`
-		Help  *sarifHelp    `json:"help,omitempty"`
-	}
-	sarifHelp struct {
-		Text     string `json:"text"`
-		Markdown string `json:"markdown"`
+		Help  *sarifMessage `json:"help,omitempty"`
 	}
 	sarifMessage struct {
-		Text string `json:"text"`
+		Text     string `json:"text"`
+		Markdown string `json:"markdown,omitempty"`
 	}
 	sarifResult struct {
 		RuleID    finding.Rule    `json:"ruleId"`
@@ -93,14 +89,12 @@ type (
 		Locations []sarifLocation `json:"locations,omitempty"`
 	}
 	sarifLocation struct {
-		Physical sarifPhysical `json:"physicalLocation"`
-	}
-	sarifPhysical struct {
-		Artifact sarifArtifact `json:"artifactLocation"`
-		Region   *sarifRegion  `json:"region,omitempty"`
-	}
-	sarifArtifact struct {
-		URI string `json:"uri"`
+		Physical struct {
+			Artifact struct {
+				URI string `json:"uri"`
+			} `json:"artifactLocation"`
+			Region *sarifRegion `json:"region,omitempty"`
+		} `json:"physicalLocation"`
 	}
 	sarifRegion struct {
 		StartLine   int `json:"startLine"`
@@ -109,16 +103,13 @@ type (
 )
 
 func writeSARIF(w io.Writer, r *Report, o Options) error {
-	run := sarifRun{
-		Tool:       sarifTool{Driver: sarifDriver{Name: "kasou", Version: o.Version, Rules: []sarifRule{}}},
-		ColumnKind: "unicodeCodePoints",
-		Results:    []sarifResult{},
-	}
+	run := sarifRun{ColumnKind: "unicodeCodePoints", Results: []sarifResult{}}
+	driver := &run.Tool.Driver
+	*driver = sarifDriver{Name: "kasou", Version: o.Version, Rules: []sarifRule{}}
 	for _, f := range r.Findings {
 		run.Results = append(run.Results, sarifOf(f))
-		known := slices.ContainsFunc(run.Tool.Driver.Rules, func(r sarifRule) bool { return r.ID == f.Rule })
-		if !known {
-			run.Tool.Driver.Rules = append(run.Tool.Driver.Rules, ruleOf(f.Rule, o))
+		if !slices.ContainsFunc(driver.Rules, func(r sarifRule) bool { return r.ID == f.Rule }) {
+			driver.Rules = append(driver.Rules, ruleOf(f.Rule, o))
 		}
 	}
 	invocation := sarifInvocation{Successful: len(r.Unfinished) == 0}
@@ -149,23 +140,20 @@ func ruleOf(rule finding.Rule, o Options) sarifRule {
 	}
 	short, _, _ := strings.Cut(text, "\n\n")
 	out.Short = &sarifMessage{Text: short}
-	out.Help = &sarifHelp{Text: text, Markdown: text + "\nIn docs/rules.md: [" + string(rule) + "](docs/rules.md#" + string(rule) + ")\n"}
+	out.Help = &sarifMessage{Text: text, Markdown: text + "\nIn docs/rules.md: [" + string(rule) + "](docs/rules.md#" + string(rule) + ")\n"}
 	return out
 }
 
 func sarifOf(f finding.Finding) sarifResult {
-	text := f.Message
-	if f.Hint != "" {
-		text += "\n" + f.Hint
-	}
-	result := sarifResult{RuleID: f.Rule, Level: f.Severity.String(), Message: sarifMessage{Text: text}}
+	result := sarifResult{RuleID: f.Rule, Level: f.Severity.String(), Message: sarifMessage{Text: withHint(f.Message, f.Hint)}}
 	if f.File == "" {
 		return result
 	}
-	place := sarifPhysical{Artifact: sarifArtifact{URI: (&url.URL{Path: f.File}).String()}}
+	var place sarifLocation
+	place.Physical.Artifact.URI = (&url.URL{Path: f.File}).String()
 	if f.Line > 0 {
-		place.Region = &sarifRegion{StartLine: f.Line, StartColumn: f.Column}
+		place.Physical.Region = &sarifRegion{StartLine: f.Line, StartColumn: f.Column}
 	}
-	result.Locations = []sarifLocation{{Physical: place}}
+	result.Locations = []sarifLocation{place}
 	return result
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"kasou/pipelines/finding"
 )
 
 // PlanRule is the rule of what a change does and nobody has to accept: a plan shows
@@ -26,27 +28,18 @@ const placeholder = "NAME"
 // Planned groups the clusters by what the change does to them, those with the worst
 // first; the last has no steps, where nothing that is deployed changes.
 func (r *Report) Planned() []Planned {
-	var groups []Planned
-	at := map[string]int{}
-	for _, c := range r.Clusters {
+	like := func(c Cluster) Planned {
 		steps := c.likeOthers()
-		bytes := len(steps) == 0 && len(c.Changes) > 0
-		key := fmt.Sprint(bytes, steps)
-		if _, known := at[key]; !known {
-			at[key] = len(groups)
-			groups = append(groups, Planned{Steps: steps, BytesAlone: bytes})
-		}
-		g := &groups[at[key]]
-		g.Names = append(g.Names, c.Name)
+		return Planned{Steps: steps, BytesAlone: len(steps) == 0 && len(c.Changes) > 0}
 	}
-	for i, g := range groups {
-		if len(g.Names) == 1 {
-			for _, c := range r.Clusters {
-				if c.Name == g.Names[0] {
-					groups[i].Steps = c.planned()
-				}
-			}
+	var groups []Planned
+	for _, clusters := range grouped(r.Clusters, func(c Cluster) string { return fmt.Sprint(like(c)) }) {
+		g := like(clusters[0])
+		g.Names = names(clusters)
+		if len(clusters) == 1 {
+			g.Steps = clusters[0].planned()
 		}
+		groups = append(groups, g)
 	}
 	slices.SortStableFunc(groups, func(a, b Planned) int { return severityOf(a) - severityOf(b) })
 	return groups
@@ -124,52 +117,46 @@ func (p Planned) nothing() string {
 	return "nothing that is deployed changes"
 }
 
-// title names the clusters: one by its name, several by their number and three
-// names.
-func (p Planned) title() string {
-	if len(p.Names) == 1 {
-		return p.Names[0]
-	}
-	return fmt.Sprintf("%d clusters (%s)", len(p.Names), someNames(p.Names))
-}
+// Title names the clusters.
+func (p Planned) Title() string { return titleOf(p.Names) }
 
-// someNames joins three names, and says how many more there are.
-func someNames(names []string) string {
-	const enough = 3
-	if len(names) <= enough {
-		return strings.Join(names, ", ")
+// titleOf returns one name, or the number of several with three of them.
+func titleOf(names []string) string {
+	if len(names) == 1 {
+		return names[0]
 	}
-	return fmt.Sprintf("%s and %d more", strings.Join(names[:enough], ", "), len(names)-enough)
+	return fmt.Sprintf("%d clusters (%s)", len(names), finding.Few(names, 3))
 }
 
 // plan prints what a change does, group by group.
 func (t *textWriter) plan(groups []Planned) {
 	for _, g := range groups {
 		if len(g.Steps) == 0 {
-			fmt.Fprintf(t, "%s: %s\n", t.paint(bold, Inert(g.title())), g.nothing())
+			fmt.Fprintf(t, "%s: %s\n", t.paint(bold, Inert(g.Title())), g.nothing())
 			continue
 		}
-		fmt.Fprintf(t, "%s:\n", t.paint(bold, Inert(g.title())))
+		fmt.Fprintf(t, "%s:\n", t.paint(bold, Inert(g.Title())))
 		for _, s := range g.Steps {
-			fmt.Fprintf(t, "  %s %s\n", t.paint(stepColor(s), fmt.Sprintf("%-21s", s.word())), indented(s.Message))
+			fmt.Fprintf(t, "  %s %s\n", t.paint(colors[s.Class()], fmt.Sprintf("%-21s", s.Word())), indented(s.Message))
 		}
 	}
 }
 
-// word is the effect, and whether the spec accepts it.
-func (s Transition) word() string {
+// Word is the effect, and whether the spec accepts it.
+func (s Transition) Word() string {
 	if s.Accepted {
 		return s.Effect + " (accepted)"
 	}
 	return s.Effect
 }
 
-func stepColor(s Transition) string {
+// Class is the class of the page's style that the step is shown with.
+func (s Transition) Class() string {
 	switch {
 	case s.Change != "" && !s.Accepted:
-		return red
+		return "bad"
 	case s.Effect == "applied", s.Effect == "comes":
-		return faint
+		return "faint"
 	}
-	return yellow
+	return "odd"
 }

@@ -1,8 +1,6 @@
 package report
 
 import (
-	"bufio"
-	"bytes"
 	"slices"
 )
 
@@ -26,14 +24,12 @@ func summaryPlan(r *Report, room int) string {
 	if len(groups) == 0 {
 		return ""
 	}
-	var text bytes.Buffer
-	t := &textWriter{Writer: bufio.NewWriter(&text)}
+	t := &textWriter{}
 	t.plan(groups)
-	_ = t.Flush() // a buffer takes everything
 	const title, more = "### What it does\n\n", "\nCut here; this step's log has all of it.\n"
 	room = min(room, planSize) - len(title) - len(more) - len("text\n\n")
 	// A fence is longer than any row of backticks in the text.
-	kept, cut := clipLines(clean(text.String()), max(0, room-2*(longestRun(text.String(), '`')+3)))
+	kept, cut := clipLines(clean(t.String()), max(0, room-2*(longestRun(t.String(), '`')+3)))
 	if kept == "" {
 		return ""
 	}
@@ -42,38 +38,4 @@ func summaryPlan(r *Report, room int) string {
 		out += more[1:] + "\n"
 	}
 	return out
-}
-
-// pagePlanned is a group of clusters to which a change does the same.
-type pagePlanned struct {
-	Title string
-	Steps []pageStep
-}
-
-type pageStep struct {
-	Transition
-	Word, Class string
-}
-
-// planned returns the groups that the page shows.
-func planned(r *Report) []pagePlanned {
-	var all []pagePlanned
-	for _, g := range r.steps() {
-		shown := pagePlanned{Title: g.title()}
-		for _, s := range g.Steps {
-			shown.Steps = append(shown.Steps, pageStep{Transition: s, Word: s.word(), Class: stepClass(s)})
-		}
-		all = append(all, shown)
-	}
-	return all
-}
-
-func stepClass(s Transition) string {
-	switch {
-	case s.Change != "" && !s.Accepted:
-		return "bad"
-	case s.Effect == "applied", s.Effect == "comes":
-		return "faint"
-	}
-	return "odd"
 }

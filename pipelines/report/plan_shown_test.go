@@ -20,12 +20,12 @@ func planReport() *Report {
 }
 
 func TestSummaryHasThePlan(t *testing.T) {
-	text := summaryOf(planReport(), Options{}, summarySize)
+	text := Issue(planReport(), Options{}, summarySize)
 	want := "### What it does\n\n```text\n2 clusters (a, b):\n  refused-by-vcluster   the chart of NAME: the chart jumps\nc:\n  restart (accepted)    pods restart\n"
 	if !strings.Contains(text, want) || strings.Index(text, "What it does") > strings.Index(text, "| cluster |") {
 		t.Errorf("%s\nwant %s", text, want)
 	}
-	if text := summaryOf(example(), Options{}, summarySize); strings.Contains(text, "What it does") {
+	if text := Issue(example(), Options{}, summarySize); strings.Contains(text, "What it does") {
 		t.Error("nothing happens to a cluster, and there is a plan")
 	}
 	if got := summaryPlan(planReport(), 60); got != "" {
@@ -43,10 +43,10 @@ func TestAClusterOfWhichNothingIsKnown(t *testing.T) {
 	r := planReport()
 	r.Clusters = append(r.Clusters, Cluster{Name: "e", Status: Failed}, Cluster{Name: "f", Status: Failed})
 	groups := r.Planned()
-	if len(groups) != 4 || groups[0].title() != "2 clusters (e, f)" || groups[0].Steps[0] != unjudged || groups[3].title() != "d" {
+	if len(groups) != 4 || groups[0].Title() != "2 clusters (e, f)" || groups[0].Steps[0] != unjudged || groups[3].Title() != "d" {
 		t.Errorf("%v", groups)
 	}
-	if text := summaryOf(r, Options{}, summarySize); !strings.Contains(text, "2 clusters (e, f):\n  unknown ") {
+	if text := Issue(r, Options{}, summarySize); !strings.Contains(text, "2 clusters (e, f):\n  unknown ") {
 		t.Error(text)
 	}
 }

@@ -16,7 +16,7 @@ func Proposal(r *Report, o Options, room int) string {
 		if g.To == "" {
 			continue
 		}
-		lines = append(lines, Planned{Names: g.Names}.title()+": "+g.Line())
+		lines = append(lines, titleOf(g.Names)+": "+g.Line())
 		if g.Stopped != "" {
 			lines = append(lines, "  ends there: "+g.Stopped)
 		}
@@ -68,7 +68,7 @@ func Stale(r *Report, run string) string {
 	var why []string
 	for _, g := range r.UpgradeGroups() {
 		if g.Why != "" {
-			why = append(why, Planned{Names: g.Names}.title()+": "+g.Why)
+			why = append(why, titleOf(g.Names)+": "+g.Why)
 		}
 	}
 	text := "There is no hop to make now: " + run + "\n"

@@ -1,7 +1,7 @@
 package report
 
 import (
-	"bufio"
+	"bytes"
 	"fmt"
 	"io"
 	"path"
@@ -24,8 +24,12 @@ const (
 	reset  = "\x1b[0m"
 )
 
+// colors are those of the classes that the page's style has, too.
+var colors = map[string]string{"bad": red, "odd": yellow, "good": green, "faint": faint}
+
+// textWriter gathers the text.
 type textWriter struct {
-	*bufio.Writer
+	bytes.Buffer
 	options Options
 	sources map[string][]string
 	// text is Report.Text.
@@ -50,9 +54,13 @@ func (r *Report) written() map[string]bool {
 	return files
 }
 
+func newTextWriter(r *Report, o Options) *textWriter {
+	return &textWriter{options: o, sources: map[string][]string{}, text: r.Text, rows: r.rowsByFinding()}
+}
+
 func writeText(w io.Writer, r *Report, o Options) error {
-	t := &textWriter{Writer: bufio.NewWriter(w), options: o, sources: map[string][]string{}, text: r.Text}
-	t.rows, t.written = r.rowsByFinding(), r.written()
+	t := newTextWriter(r, o)
+	t.written = r.written()
 	shown, hidden := quiet(r.Findings, o.Verbose)
 	likes := slices.DeleteFunc(t.likes(shown), func(l Like) bool {
 		return r.Command == "plan" && l.Rule == PlanRule || r.Command == "upgrade" && l.Rule == newerChart
@@ -72,20 +80,21 @@ func writeText(w io.Writer, r *Report, o Options) error {
 	if r.Command != "init" {
 		t.steps(r.Steps)
 	}
-	if r.Command == "plan" {
+	switch r.Command {
+	case "plan":
 		t.plan(r.Planned())
-		return t.Flush()
-	}
-	if r.Command == "upgrade" {
+	case "upgrade":
 		t.upgrades(r)
-	} else {
+		t.summary(r)
+	default:
 		t.changes(r)
+		t.summary(r)
 	}
-	t.summary(r)
 	if r.Command == "init" {
 		t.steps(r.Steps)
 	}
-	return t.Flush()
+	_, err := t.WriteTo(w)
+	return err
 }
 
 func (t *textWriter) steps(steps []Step) {
@@ -116,36 +125,43 @@ func (t *textWriter) probes(probes []Probe) {
 	}
 }
 
-func severityColor(s finding.Severity) string {
+// severityClass returns the class that a severity is shown with.
+func severityClass(s finding.Severity) string {
 	switch s {
 	case finding.Error:
-		return red
+		return "bad"
 	case finding.Warning:
-		return yellow
+		return "odd"
 	default:
-		return faint
+		return "faint"
 	}
 }
 
 func (t *textWriter) like(l Like) {
 	f := l.Finding
 	t.position(f)
-	several := ""
-	if l.String() != "" {
-		several = " " + t.paint(bold, "("+Inert(l.String())+")")
-	}
-	fmt.Fprintf(t, "%s: %s %s%s\n", t.paint(severityColor(f.Severity), f.Severity.String()),
-		indented(f.Message), t.paint(faint, "["+string(f.Rule)+"]"), several)
-	t.sourceLine(f)
-	if f.Hint != "" {
-		fmt.Fprintf(t, "  %s\n", indented(f.Hint))
-	}
+	fmt.Fprintf(t, "%s: %s %s", t.paint(colors[severityClass(f.Severity)], f.Severity.String()),
+		indented(f.Message), t.paint(faint, "["+string(f.Rule)+"]"))
+	t.around(l)
 	note := t.rows[l.first].note()
 	if len(l.Clusters) > 1 {
 		note = replaceName(note, l.first.Cluster)
 	}
 	if note != "" {
 		fmt.Fprintf(t, "  %s\n", t.paint(faint, Inert(note)))
+	}
+}
+
+// around ends the line of a finding, with those that have it alike, and prints below it
+// the line at fault and what to do.
+func (t *textWriter) around(l Like) {
+	if several := l.String(); several != "" {
+		t.WriteString(" " + t.paint(bold, "("+Inert(several)+")"))
+	}
+	t.WriteString("\n")
+	t.sourceLine(l.Finding)
+	if l.Hint != "" {
+		fmt.Fprintf(t, "  %s\n", indented(l.Hint))
 	}
 }
 
@@ -164,16 +180,12 @@ func (t *textWriter) unfinished(all []Unfinished) {
 	}
 	for _, l := range t.likes(list) {
 		t.position(l.Finding)
+		u := Unfinished{Cluster: l.Cluster, Message: l.Message}
 		if len(l.Clusters) > 1 {
-			text := Unfinished{Message: l.Message}.String()
-			fmt.Fprintf(t, "%s %s\n", t.paint(red, indented(text)), t.paint(bold, "("+Inert(l.String())+")"))
-		} else {
-			fmt.Fprintf(t, "%s\n", t.paint(red, indented(Unfinished{Cluster: l.Cluster, Message: l.Message}.String())))
+			u.Cluster = ""
 		}
-		t.sourceLine(l.Finding)
-		if l.Hint != "" {
-			fmt.Fprintf(t, "  %s\n", indented(l.Hint))
-		}
+		t.WriteString(t.paint(red, indented(u.String())))
+		t.around(l)
 	}
 }
 
@@ -238,7 +250,7 @@ func (t *textWriter) changes(r *Report) {
 		}
 	}
 	for _, g := range r.Changed(t.options.Verbose || t.options.Alone) {
-		title := t.paint(bold, Inert(g.Title()))
+		title := t.paint(bold, Inert(titleOf(g.Names)))
 		if g.Diff == "" {
 			fmt.Fprintf(t, "%s: %s\n", title, Inert(g.Files))
 			continue
@@ -291,22 +303,20 @@ func (t *textWriter) summary(r *Report) {
 	if r.Command == "check" && !r.Failed() && len(r.Findings) == 0 && len(r.Unfinished) == 0 {
 		return
 	}
+	if parts := counts(r, Changed, Removed, Failed, Drifted, Unknown, Unchanged); len(parts) > 0 {
+		fmt.Fprintf(t, "%s: %s\n", finding.Plural(len(r.Clusters), "cluster"), strings.Join(parts, ", "))
+	}
+}
+
+// counts returns how many clusters have each of the states, where any has.
+func counts(r *Report, states ...Status) []string {
 	var parts []string
-	add := func(n int, what string) {
-		if n > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", n, what))
+	for _, s := range states {
+		if n := r.Count(s); n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, statusWord(r, s)))
 		}
 	}
-	add(r.Count(Changed), changedWord(r))
-	add(r.Count(Removed), "removed")
-	add(r.Count(Failed), "failed")
-	add(r.Count(Drifted), "drifted")
-	add(r.Count(Unknown), "unknown")
-	add(r.Count(Unchanged), "unchanged")
-	if len(parts) == 0 {
-		return
-	}
-	fmt.Fprintf(t, "%s: %s\n", finding.Plural(len(r.Clusters), "cluster"), strings.Join(parts, ", "))
+	return parts
 }
 
 // changedWord says what Changed means for the command.
@@ -328,13 +338,7 @@ func changedWord(r *Report) string {
 }
 
 // indented makes text inert line by line, and indents all lines but the first.
-func indented(s string) string {
-	lines := strings.Split(s, "\n")
-	for i, line := range lines {
-		lines[i] = Inert(strings.TrimRight(line, "\r"))
-	}
-	return strings.Join(lines, "\n    ")
-}
+func indented(s string) string { return strings.ReplaceAll(clean(s), "\n", "\n    ") }
 
 // Inert makes text from a spec, a chart or a server harmless on a terminal:
 // control characters, which could move the cursor or recolour what follows,

@@ -57,20 +57,14 @@ type UpgradeGroup struct {
 // UpgradeGroups puts like clusters together, in the order of the report.
 func (r *Report) UpgradeGroups() []UpgradeGroup {
 	var groups []UpgradeGroup
-	at := map[string]int{}
-	for _, u := range r.Upgrades {
-		like := u
-		like.Cluster = ""
-		key := fmt.Sprint(like)
-		i, known := at[key]
-		if !known {
-			i = len(groups)
-			at[key], groups = i, append(groups, UpgradeGroup{Upgrade: like})
+	for _, alike := range grouped(r.Upgrades, func(u Upgrade) string { u.Cluster = ""; return fmt.Sprint(u) }) {
+		g := UpgradeGroup{Upgrade: alike[0]}
+		g.Cluster = ""
+		for _, u := range alike {
+			g.Names = append(g.Names, u.Cluster)
 		}
-		groups[i].Names = append(groups[i].Names, u.Cluster)
-	}
-	for _, g := range groups {
 		slices.Sort(g.Names)
+		groups = append(groups, g)
 	}
 	slices.SortStableFunc(groups, func(a, b UpgradeGroup) int { return cmp.Compare(len(a.Why), 0) - cmp.Compare(len(b.Why), 0) })
 	return groups
@@ -84,7 +78,7 @@ func (t *textWriter) upgrades(r *Report) {
 		if g.Ring != "" {
 			ring = g.Ring + ": "
 		}
-		fmt.Fprintf(t, "%s: %s\n", t.paint(bold, Inert(ring+Planned{Names: g.Names}.title())), Inert(g.Line()))
+		fmt.Fprintf(t, "%s: %s\n", t.paint(bold, Inert(ring+titleOf(g.Names))), Inert(g.Line()))
 		switch {
 		case g.Why != "":
 			fmt.Fprintf(t, "  %s\n", t.paint(yellow, Inert(g.Why)))

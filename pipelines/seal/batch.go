@@ -29,22 +29,21 @@ type Batch struct {
 func (b *Batch) Seal(_ context.Context, requests ...toolchain.SealRequest) []toolchain.Result[[]byte] {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if b.places == nil {
+		b.places = map[string]int{}
+	}
 	results := make([]toolchain.Result[[]byte], len(requests))
 	for i, r := range requests {
 		key := strings.Join([]string{r.Scope, string(r.Certificate), string(r.Secret)}, "\x00")
 		place, known := b.places[key]
-		switch {
-		case known && place < len(b.answers):
-			results[i] = b.answers[place]
-		case !known:
-			if b.places == nil {
-				b.places = map[string]int{}
-			}
-			b.places[key] = len(b.requests)
+		if !known {
+			place = len(b.requests)
+			b.places[key] = place
 			b.requests = append(b.requests, r)
-			fallthrough
-		default:
-			results[i].Err = ErrGathered
+		}
+		results[i].Err = ErrGathered
+		if place < len(b.answers) {
+			results[i] = b.answers[place]
 		}
 	}
 	return results

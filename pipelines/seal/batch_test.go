@@ -79,7 +79,7 @@ func TestWhatIsGatheredIsSealed(t *testing.T) {
 		gathering.Tool = &b
 		files := manifest.ParseAll(manifest.Rendered, manifest.Files{manifestFile: []byte(file), "clusters/dev/manifests/b.yaml": []byte("kind: ConfigMap\n")})
 		pass := func() (manifest.Set, error) {
-			out, found, err := seal.New(gathering).Rendered(t.Context(), dev, files, func(string) []byte { return nil })
+			out, found, err := seal.New(gathering).Rendered(t.Context(), dev, files, nil, func(string) []byte { return nil })
 			if len(found) > 0 {
 				t.Fatal(found)
 			}

@@ -105,7 +105,7 @@ func TestNoPlaintextInAnyMessage(t *testing.T) {
 				what := fmt.Sprintf("%s, manifest %d", option, i)
 				files := manifest.Files{manifestFile: []byte(text)}
 				for _, committed := range []string{"", text, "kind: SealedSecret\nspec: " + quoted + "\n", "a: b: " + quoted} {
-					out, found, err := seal.New(o).Rendered(t.Context(), dev, manifest.ParseAll(manifest.Rendered, files), func(string) []byte { return []byte(committed) })
+					out, found, err := seal.New(o).Rendered(t.Context(), dev, manifest.ParseAll(manifest.Rendered, files), nil, func(string) []byte { return []byte(committed) })
 					noCanaryIn(t, what, printed(found, err))
 					noCanaryIn(t, what, string(out[manifestFile].Bytes))
 				}

@@ -3,8 +3,6 @@ package seal
 import (
 	"encoding/json"
 
-	"sigs.k8s.io/yaml"
-
 	"kasou/pipelines/manifest"
 )
 
@@ -43,23 +41,6 @@ func canonicalText(v any) (string, error) {
 	data, err := json.Marshal(pruned(v))
 	return string(data), err
 }
-
-// generic returns a typed object as maps and lists.
-func generic(object any) (map[string]any, error) {
-	data, err := json.Marshal(object)
-	if err != nil {
-		return nil, err
-	}
-	var out map[string]any
-	err = json.Unmarshal(data, &out)
-	return out, err
-}
-
-// marshal returns an object as one YAML document without a --- line.
-func marshal(object map[string]any) ([]byte, error) { return yaml.Marshal(object) }
-
-// yamlInto reads a document that marshal gave into an empty map.
-func yamlInto(data []byte, object map[string]any) error { return yaml.Unmarshal(data, &object) }
 
 // texts returns the map of strings at path; ok is false where it holds something
 // else. A null is an empty string, as the API server reads it.

@@ -8,7 +8,6 @@ import (
 	"encoding/hex"
 	"encoding/pem"
 	"fmt"
-	"strings"
 	"time"
 
 	"kasou/pipelines/finding"
@@ -44,13 +43,13 @@ const fetchHint = "Run `kasou lock --certificate`, which asks the host's control
 // seal at the time now. The findings name no file. The certificate is good
 // only if none of them is an error.
 func ParseCertificate(data []byte, now time.Time) (Certificate, finding.List) {
-	der, problem := onlyCertificate(data)
-	if problem != nil {
-		return Certificate{}, finding.List{*problem}
+	der, problems := onlyCertificate(data)
+	if len(problems) > 0 {
+		return Certificate{}, problems
 	}
 	parsed, err := x509.ParseCertificate(der)
 	if err != nil {
-		return Certificate{}, finding.List{*broken("the PEM block is not a certificate: " + err.Error())}
+		return Certificate{}, broken("the PEM block is not a certificate: %v", err)
 	}
 	sum := sha256.Sum256(parsed.RawSubjectPublicKeyInfo)
 	certificate := Certificate{
@@ -62,7 +61,7 @@ func ParseCertificate(data []byte, now time.Time) (Certificate, finding.List) {
 }
 
 // onlyCertificate returns the DER of the one certificate in data.
-func onlyCertificate(data []byte) ([]byte, *finding.Finding) {
+func onlyCertificate(data []byte) ([]byte, finding.List) {
 	var blocks []*pem.Block
 	var around []byte
 	for rest := data; ; {
@@ -71,65 +70,51 @@ func onlyCertificate(data []byte) ([]byte, *finding.Finding) {
 			around = append(around, rest...)
 			break
 		}
-		around = append(around, outside(rest, after)...)
+		if before, _, found := bytes.Cut(rest[:len(rest)-len(after)], []byte("-----BEGIN ")); found {
+			around = append(around, before...)
+		}
 		blocks, rest = append(blocks, block), after
 	}
-	// Looked for first: it is the one mistake that cannot be mended by a new file.
-	if bytes.Contains(data, []byte("PRIVATE KEY-----")) {
-		return nil, privateKey()
-	}
 	switch {
+	// Looked for first: it is the one mistake that cannot be mended by a new file.
+	case bytes.Contains(data, []byte("PRIVATE KEY-----")):
+		return nil, about(RuleCertificatePrivateKey,
+			"Whoever has that key can open every sealed value: take it out, give the controller a new key, and seal everything again.",
+			"the sealing certificate's file holds a private key")
 	case len(blocks) == 0:
-		return nil, notPEM(data)
+		return nil, broken("%s", notPEM(data))
 	case blocks[0].Type != "CERTIFICATE":
-		return nil, broken(fmt.Sprintf("the file holds a %q, not a certificate", blocks[0].Type))
+		return nil, broken("the file holds a %q, not a certificate", blocks[0].Type)
 	case len(blocks) > 1:
-		return nil, broken(fmt.Sprintf("the file holds %d PEM blocks: kasou cannot know which one the controller uses", len(blocks)))
+		return nil, broken("the file holds %d PEM blocks: kasou cannot know which one the controller uses", len(blocks))
 	case len(bytes.TrimSpace(around)) > 0:
 		return nil, broken("the file holds text beside the certificate")
 	}
 	return blocks[0].Bytes, nil
 }
 
-// outside returns what stands before the block that was decoded from the start
-// of rest.
-func outside(rest, after []byte) []byte {
-	before, _, found := bytes.Cut(rest[:len(rest)-len(after)], []byte("-----BEGIN "))
-	if !found {
-		return nil
-	}
-	return before
-}
-
-func notPEM(data []byte) *finding.Finding {
-	text := strings.TrimSpace(string(data))
+// notPEM says what a file without a PEM block is.
+func notPEM(data []byte) string {
+	text := bytes.TrimSpace(data)
 	switch {
-	case text == "":
-		return broken("the file is empty")
+	case len(text) == 0:
+		return "the file is empty"
 	case text[0] == '<':
-		return broken("the file is a web page (HTML or XML): a proxy or a login page answered instead of the controller")
-	case isDER(data):
-		return broken("the certificate is in DER; convert it with `openssl x509 -inform der`")
+		return "the file is a web page (HTML or XML): a proxy or a login page answered instead of the controller"
+	case len(data) > 2 && data[0] == 0x30 && data[1] >= 0x80: // an ASN.1 sequence with a long length
+		return "the certificate is in DER; convert it with `openssl x509 -inform der`"
 	}
-	return broken("the file holds no PEM certificate")
-}
-
-// isDER tells an ASN.1 sequence with a long length from text.
-func isDER(data []byte) bool {
-	return len(data) > 2 && data[0] == 0x30 && data[1] >= 0x80
+	return "the file holds no PEM certificate"
 }
 
 func checkKey(c *x509.Certificate) finding.List {
 	key, ok := c.PublicKey.(*rsa.PublicKey)
 	if !ok {
-		return finding.List{{Rule: RuleCertificateKey, Severity: finding.Error,
-			Message: fmt.Sprintf("the sealing certificate holds a key of type %s; Sealed Secrets seals with RSA alone", c.PublicKeyAlgorithm),
-			Hint:    fetchHint}}
+		return about(RuleCertificateKey, fetchHint, "the sealing certificate holds a key of type %s; Sealed Secrets seals with RSA alone", c.PublicKeyAlgorithm)
 	}
 	if bits := key.N.BitLen(); bits < minimumBits {
-		return finding.List{{Rule: RuleCertificateKey, Severity: finding.Error,
-			Message: fmt.Sprintf("the sealing certificate's RSA key has %d bits; at least %d are needed", bits, minimumBits),
-			Hint:    "Give the controller a stronger key. " + fetchHint}}
+		return about(RuleCertificateKey, "Give the controller a stronger key. "+fetchHint,
+			"the sealing certificate's RSA key has %d bits; at least %d are needed", bits, minimumBits)
 	}
 	return nil
 }
@@ -137,27 +122,25 @@ func checkKey(c *x509.Certificate) finding.List {
 func checkValidity(c *x509.Certificate, now time.Time) finding.List {
 	switch {
 	case now.After(c.NotAfter):
-		return finding.List{{Rule: RuleCertificateValidity, Severity: finding.Error,
-			Message: "the sealing certificate expired on " + day(c.NotAfter), Hint: fetchHint}}
+		return about(RuleCertificateValidity, fetchHint, "the sealing certificate expired on %s", day(c.NotAfter))
 	case now.Before(c.NotBefore):
-		return finding.List{{Rule: RuleCertificateValidity, Severity: finding.Error,
-			Message: "the sealing certificate is not valid before " + day(c.NotBefore),
-			Hint:    "Check this machine's clock. Where it is right: " + fetchHint}}
+		return about(RuleCertificateValidity, "Check this machine's clock. Where it is right: "+fetchHint,
+			"the sealing certificate is not valid before %s", day(c.NotBefore))
 	case c.NotAfter.Sub(now) < expiringSoon:
-		return finding.List{{Rule: RuleCertificateExpiring, Severity: finding.Warning,
-			Message: "the sealing certificate expires on " + day(c.NotAfter), Hint: fetchHint}}
+		soon := about(RuleCertificateExpiring, fetchHint, "the sealing certificate expires on %s", day(c.NotAfter))
+		soon[0].Severity = finding.Warning
+		return soon
 	}
 	return nil
 }
 
 func day(t time.Time) string { return t.UTC().Format(time.DateOnly) }
 
-func broken(message string) *finding.Finding {
-	return &finding.Finding{Rule: RuleCertificateFile, Severity: finding.Error, Message: message, Hint: fetchHint}
+func broken(format string, args ...any) finding.List {
+	return about(RuleCertificateFile, fetchHint, format, args...)
 }
 
-func privateKey() *finding.Finding {
-	return &finding.Finding{Rule: RuleCertificatePrivateKey, Severity: finding.Error,
-		Message: "the sealing certificate's file holds a private key",
-		Hint:    "Whoever has that key can open every sealed value: take it out, give the controller a new key, and seal everything again."}
+// about returns the one finding, an error, without a place.
+func about(rule finding.Rule, hint, format string, args ...any) finding.List {
+	return finding.List{{Rule: rule, Severity: finding.Error, Message: fmt.Sprintf(format, args...), Hint: hint}}
 }

@@ -3,8 +3,6 @@ package seal
 import (
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -37,7 +35,7 @@ func loadCertificate(f *fleet.Fleet, named fleet.CertificateFile, now time.Time)
 	data, err := readInside(filepath.Join(f.Root, filepath.FromSlash(f.Dir)), name)
 	if err != nil {
 		return nil, finding.List{f.Finding(finding.Error, RuleCertificateFile, at,
-			fmt.Sprintf("the sealing certificate %s cannot be read: %v", name, reason(err)), fetchHint)}
+			fmt.Sprintf("the sealing certificate %s cannot be read: %v", name, finding.Cause(err)), fetchHint)}
 	}
 	certificate, problems := ParseCertificate(data, now)
 	placed := make(finding.List, 0, len(problems))
@@ -57,31 +55,16 @@ func readInside(dir, name string) (data []byte, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, root.Close()) }()
+	name = filepath.FromSlash(name)
 	// Before opening: a named pipe would block the open.
-	info, err := root.Stat(filepath.FromSlash(name))
-	if err != nil {
+	info, err := root.Stat(name)
+	switch {
+	case err != nil:
 		return nil, err
-	}
-	if !info.Mode().IsRegular() {
+	case !info.Mode().IsRegular():
 		return nil, errors.New("it is not a regular file")
+	case info.Size() > maximumCertificate:
+		return nil, errors.New("it is larger than a certificate can be")
 	}
-	file, err := root.Open(filepath.FromSlash(name))
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, file.Close()) }()
-	data, err = io.ReadAll(io.LimitReader(file, maximumCertificate+1))
-	if err == nil && len(data) > maximumCertificate {
-		err = errors.New("it is larger than a certificate can be")
-	}
-	return data, err
-}
-
-// reason leaves out the operation and the machine's own paths.
-func reason(err error) error {
-	var path *fs.PathError
-	if errors.As(err, &path) {
-		return path.Err
-	}
-	return err
+	return root.ReadFile(name)
 }

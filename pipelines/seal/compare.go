@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"kasou/pipelines/manifest"
-	"kasou/pipelines/position"
 )
 
 // digest is a hash in hex, of MD5 up to SHA-512.
@@ -18,22 +17,14 @@ var digest = regexp.MustCompile(`^([0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{56}|[0-9a-
 // compare reports every field in which an unsealed document differs from its
 // variant. A digest in an annotation is passed over, as charts have it to roll
 // their pods when values change: the one of the placeholders does that as well,
-// and cannot be searched for the values. It reports whether there was such a one. text is the document's, and line its first; nil where it is part of another.
-func (m *renderedFile) compare(d document, text []byte, line int, variant map[string]any) (digests bool) {
-	var at *position.Document
-	if parsed, err := position.Parse(text, line-1); err == nil && len(text) > 0 {
-		at = parsed
-	}
+// and cannot be searched for the values. It reports whether there was such a one.
+func (m *renderedFile) compare(d document, variant map[string]any) (digests bool) {
 	walk(d.object, variant, nil, func(path []string, ours, theirs any) {
 		if isDigest(path, ours) && isDigest(path, theirs) {
 			digests = true
 			return
 		}
-		line := d.kindLine
-		if at != nil {
-			line, _ = at.At(path...)
-		}
-		m.leak(line, fmt.Sprintf("field %s of %s", strings.Join(path, "."), objectName(d.object)), ours)
+		m.leak(d.lineOf(path...), fmt.Sprintf("field %s of %s", strings.Join(path, "."), objectName(d.object)), ours)
 	})
 	return digests
 }

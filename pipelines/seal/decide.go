@@ -15,11 +15,6 @@ const (
 	Unverifiable
 )
 
-// String returns the outcome's word for reports.
-func (o Outcome) String() string {
-	return [...]string{"keep", "seal", "tampered", "unverifiable"}[o]
-}
-
 // Reason says why a document is sealed anew.
 type Reason string
 

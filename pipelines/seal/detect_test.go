@@ -114,7 +114,7 @@ func FuzzNoSecretSurvives(f *testing.F) {
 	}
 	sealer := seal.New(options(f, sealtest.NewKeyPair(f)))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		out, found, err := sealer.Rendered(context.Background(), dev, manifest.ParseAll(manifest.Rendered, manifest.Files{manifestFile: data}), func(string) []byte { return nil })
+		out, found, err := sealer.Rendered(context.Background(), dev, manifest.ParseAll(manifest.Rendered, manifest.Files{manifestFile: data}), nil, func(string) []byte { return nil })
 		if err != nil {
 			t.Fatal(err)
 		}

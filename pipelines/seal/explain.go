@@ -12,32 +12,33 @@ import (
 func (j *job) explain(d Decision, sealedAnew bool) finding.List {
 	var found finding.List
 	name := j.name()
+	say := func(severity finding.Severity, rule finding.Rule, message, hint string) {
+		found = append(found, j.finding(severity, rule, message, hint))
+	}
 	switch {
-	case d.Outcome == Tampered && sealedAnew:
-		found = append(found, j.finding(finding.Warning, RuleTampered,
-			fmt.Sprintf("the committed SealedSecret %s is not as kasou sealed it: %s", name, d.Tampering),
-			"Find out who changed it, and commit what kasou writes: it is sealed anew here."))
 	case d.Outcome == Tampered:
-		found = append(found, j.finding(finding.Error, RuleTampered,
-			fmt.Sprintf("the committed SealedSecret %s is not as kasou sealed it: %s", name, d.Tampering),
-			"Find out who changed it, then put it back from git's history, or seal it anew."))
+		severity, hint := finding.Error, "Find out who changed it, then put it back from git's history, or seal it anew."
+		if sealedAnew {
+			severity, hint = finding.Warning, "Find out who changed it, and commit what kasou writes: it is sealed anew here."
+		}
+		say(severity, RuleTampered, fmt.Sprintf("the committed SealedSecret %s is not as kasou sealed it: %s", name, d.Tampering), hint)
 	case d.Outcome == Unverifiable && d.SamePlaintext:
-		found = append(found, j.finding(finding.Note, RuleUnverifiable,
+		say(finding.Note, RuleUnverifiable,
 			fmt.Sprintf("the ciphertext of SealedSecret %s is kept, but not proved: its tag was made with a %s that this run does not have", name, KeyEnv),
-			"Set "+KeyEnv+" to have it proved."))
+			"Set "+KeyEnv+" to have it proved.")
 	case d.Outcome == Unverifiable && j.have == nil:
-		found = append(found, j.finding(finding.Warning, RuleUnverifiable,
-			"there is no SealedSecret here, and no plaintext to make one from", "Run kasou register."))
+		say(finding.Warning, RuleUnverifiable,
+			"there is no SealedSecret here, and no plaintext to make one from", "Run kasou register.")
 	case d.Outcome == Unverifiable:
-		found = append(found, j.finding(finding.Warning, RuleUnverifiable,
+		say(finding.Warning, RuleUnverifiable,
 			fmt.Sprintf("SealedSecret %s is kept, but nothing here can tell whether it is still right", name),
-			"Set "+KeyEnv+" to the key it was sealed with, or run kasou register (for a rendered Secret: kasou build) where its plaintext is."))
+			"Set "+KeyEnv+" to the key it was sealed with, or run kasou register (for a rendered Secret: kasou build) where its plaintext is.")
 	case j.retags(d):
-		found = append(found, j.finding(finding.Note, RuleResealed,
-			fmt.Sprintf("SealedSecret %s keeps its ciphertext, and gets tags by %s: those it had were a test for guesses at its plaintext", name, KeyEnv), ""))
+		say(finding.Note, RuleResealed,
+			fmt.Sprintf("SealedSecret %s keeps its ciphertext, and gets tags by %s: those it had were a test for guesses at its plaintext", name, KeyEnv), "")
 	case d.Outcome == Seal && d.Reason != ReasonNew && sealedAnew:
-		found = append(found, j.finding(finding.Note, RuleResealed,
-			fmt.Sprintf("SealedSecret %s is sealed anew: %s", name, d.Reason), ""))
+		say(finding.Note, RuleResealed,
+			fmt.Sprintf("SealedSecret %s is sealed anew: %s", name, d.Reason), "")
 	}
 	return append(found, aboutType(j, name)...)
 }

@@ -16,11 +16,11 @@ func (j *job) facts() Facts {
 	}
 	f.Unsigned = o.Unsigned != nil && o.Unsigned(j.request.Path, j.request.Previous)
 	h := j.have
-	whole, okWhole := parseTag(h.record.whole)
-	plain, okPlain := parseTag(h.record.plaintext)
+	id, okWhole := keyOfTag(h.record.whole)
+	_, okPlain := keyOfTag(h.record.plaintext)
 	f.Tagged = okWhole && okPlain
 	f.Placed = h.record.place == j.place
-	f.Key = keyState(j, whole)
+	f.Key = keyState(j, id)
 	f.OlderThanLock = j.request.Recorded != "" && manifest.Digest(j.request.Previous) != j.request.Recorded
 	f.TooOld = h.record.age(o.Now) > o.MaxAge
 	f.Reseal = f.Reseal || o.Foreign != nil && o.Foreign(h.record.certificate)
@@ -30,20 +30,20 @@ func (j *job) facts() Facts {
 		f.Document = j.documentHolds(h)
 	}
 	if j.want != nil {
-		j.compare(&f, whole, plain)
+		j.compare(&f)
 	}
 	return f
 }
 
-// keyState says which key made the tag.
-func keyState(j *job, t tag) KeyState {
+// keyState says which key has the id.
+func keyState(j *job, id string) KeyState {
 	key := j.sealer.options.Key
 	switch {
-	case t.key == contentKey:
+	case id == contentKey:
 		return ContentKey
 	case key == nil:
 		return NoKey
-	case t.key == environmentKey(key).id:
+	case id == environmentKey(key).id:
 		return SameKey
 	}
 	return OtherKey
@@ -51,25 +51,24 @@ func keyState(j *job, t tag) KeyState {
 
 func (j *job) documentHolds(h *sealed) Answer {
 	key := environmentKey(j.sealer.options.Key)
-	found, ok := parseTag(h.record.document)
-	return answer(ok && found.equal(documentTag(key, j.subject(h, h.record.certificate), h.values, h.record)))
+	return answer(sameTag(h.record.document, documentTag(key, j.subject(h, h.record.certificate), h.values, h.record)))
 }
 
 // compare asks what only the plaintext can tell.
-func (j *job) compare(f *Facts, whole, plain tag) {
+func (j *job) compare(f *Facts) {
 	h, w := j.have, j.want
 	f.NameChanged = h.namespace != w.namespace || h.name != w.name || h.kind != w.kind
 	f.ScopeChanged = h.scope != w.scope
 	f.TemplateChanged = h.template != w.template
-	if key, ok := j.keyOf(plain); ok {
-		f.SamePlaintext = answer(plain.equal(plaintextTag(key, j.subject(h, ""), j.secret.Data)))
+	if key, ok := j.keyOf(h.record.plaintext); ok {
+		f.SamePlaintext = answer(sameTag(h.record.plaintext, plaintextTag(key, j.subject(h, ""), j.secret.Data)))
 	}
-	key, ok := j.keyOf(whole)
+	key, ok := j.keyOf(h.record.whole)
 	if !ok {
 		return
 	}
 	holds := func(s *sealed, certificate string) bool {
-		return whole.equal(wholeTag(key, j.subject(s, certificate), j.secret.Data, h.values))
+		return sameTag(h.record.whole, wholeTag(key, j.subject(s, certificate), j.secret.Data, h.values))
 	}
 	f.Whole = answer(holds(h, h.record.certificate))
 	f.Suspect = suspect(j, f.Whole == Yes, holds)
@@ -94,11 +93,13 @@ func suspect(j *job, whole bool, holds func(*sealed, string) bool) Tampering {
 }
 
 // keyOf returns the key that made a tag, if this run has it.
-func (j *job) keyOf(t tag) (tagKey, bool) {
-	if t.key == contentKey {
+func (j *job) keyOf(tag string) (tagKey, bool) {
+	id, ok := keyOfTag(tag)
+	key := j.sealer.options.Key
+	switch {
+	case ok && id == contentKey:
 		return plaintextKey(j.secret.Data), true
-	}
-	if key := j.sealer.options.Key; key != nil && environmentKey(key).id == t.key {
+	case ok && key != nil && environmentKey(key).id == id:
 		return environmentKey(key), true
 	}
 	return tagKey{}, false

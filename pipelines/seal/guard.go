@@ -3,6 +3,8 @@ package seal
 import (
 	"errors"
 	"maps"
+
+	"sigs.k8s.io/yaml"
 )
 
 // ErrNotProven is returned where metadata of the Secret has to change and nothing
@@ -29,12 +31,12 @@ func (s *Sealer) Refresh(r Request) ([]byte, error) {
 		return nil, nil
 	}
 	if h.template == w.template {
-		return marshal(w.with(h.values, h.record))
+		return yaml.Marshal(w.with(h.values, h.record))
 	}
 	if key := s.options.Key; key == nil || j.documentHolds(h) != Yes {
 		return nil, ErrNotProven
 	}
 	record := h.record
-	record.document = documentTag(environmentKey(s.options.Key), j.subject(w, record.certificate), h.values, record).String()
-	return marshal(w.with(h.values, record))
+	record.document = documentTag(environmentKey(s.options.Key), j.subject(w, record.certificate), h.values, record)
+	return yaml.Marshal(w.with(h.values, record))
 }

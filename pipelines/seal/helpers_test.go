@@ -73,7 +73,7 @@ func sealOne(t testing.TB, o seal.Options, r seal.Request) (seal.Result, finding
 // rendered runs the stage over files as if committed stood on the disk.
 func rendered(t testing.TB, o seal.Options, files, committed manifest.Files) (manifest.Files, finding.List) {
 	t.Helper()
-	out, found, err := seal.New(o).Rendered(context.Background(), dev, manifest.ParseAll(manifest.Rendered, files), func(path string) []byte { return committed[path] })
+	out, found, err := seal.New(o).Rendered(context.Background(), dev, manifest.ParseAll(manifest.Rendered, files), nil, func(path string) []byte { return committed[path] })
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -95,30 +96,21 @@ func dividedOtherwise(data []byte) bool {
 // otherwiseHoldsSecret reports whether any of those who read manifests finds a
 // Secret in the file, in its own way to divide it.
 func otherwiseHoldsSecret(data []byte) bool {
-	for _, document := range divisions(data) {
-		if wholeHoldsSecret(document) {
-			return true
+	if slices.ContainsFunc(divisions(data), wholeHoldsSecret) {
+		return true
+	}
+	for _, decode := range []func(any) error{yaml.NewDecoder(bytes.NewReader(data)).Decode, json.NewDecoder(bytes.NewReader(data)).Decode} {
+		for {
+			var object map[string]any
+			if decode(&object) != nil {
+				break // it goes no further
+			}
+			if holdsSecret(object) || misspeltSecret(object) {
+				return true
+			}
 		}
 	}
-	stream := json.NewDecoder(bytes.NewReader(data))
-	for decoder := yaml.NewDecoder(bytes.NewReader(data)); ; {
-		var object map[string]any
-		if err := decoder.Decode(&object); err != nil {
-			break // it goes no further
-		}
-		if object != nil && (holdsSecret(object) || misspeltSecret(object)) {
-			return true
-		}
-	}
-	for {
-		var object map[string]any
-		if err := stream.Decode(&object); err != nil {
-			return false
-		}
-		if holdsSecret(object) || misspeltSecret(object) {
-			return true
-		}
-	}
+	return false
 }
 
 // divisions returns the documents of the file as each splitter of Kubernetes'

@@ -43,20 +43,11 @@ func Certificates(documents []manifest.Document) []string {
 	for _, d := range documents {
 		each(d.Object, func(object map[string]any) {
 			if manifest.Text(object, "kind") == sealedKind {
-				all = append(all, manifest.Text(object, "metadata", "annotations", AnnotationCertificate))
+				all = append(all, manifest.Text(object, "metadata", "annotations", manifest.SealedWith))
 			}
 		})
 	}
 	return all
-}
-
-// parseStamp reads what stamp gives.
-func parseStamp(text string) time.Time {
-	at, err := time.Parse(time.RFC3339, text)
-	if err != nil {
-		return time.Time{}
-	}
-	return at.UTC()
 }
 
 // NotOnly returns why a file is anything but one SealedSecret of that namespace

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 
+	"sigs.k8s.io/yaml"
+
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
 	"kasou/pipelines/manifest"
@@ -54,7 +56,7 @@ func (j *job) seal(ctx context.Context) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("seal %s/%s: %w", j.want.namespace, j.want.name, err)
 	}
-	return marshal(j.want.with(values, j.newRecord(values, certificate.Fingerprint)))
+	return yaml.Marshal(j.want.with(values, j.newRecord(values, certificate.Fingerprint)))
 }
 
 // accept takes the ciphertext from the tool's output, once it is about the
@@ -100,11 +102,11 @@ func (j *job) tagged(values map[string]string, r record) record {
 		// check without the key has to see that it changed.
 		ofPlaintext = key
 	}
-	r.whole = wholeTag(key, s, j.secret.Data, values).String()
-	r.plaintext = plaintextTag(ofPlaintext, s, j.secret.Data).String()
+	r.whole = wholeTag(key, s, j.secret.Data, values)
+	r.plaintext = plaintextTag(ofPlaintext, s, j.secret.Data)
 	r.document = ""
 	if j.sealer.options.Key != nil {
-		r.document = documentTag(key, s, values, r).String()
+		r.document = documentTag(key, s, values, r)
 	}
 	return r
 }
@@ -116,8 +118,8 @@ func (j *job) retags(d Decision) bool {
 		return false
 	}
 	byContent := func(text string) bool {
-		t, ok := parseTag(text)
-		return ok && t.key == contentKey
+		id, ok := keyOfTag(text)
+		return ok && id == contentKey
 	}
 	return byContent(j.have.record.whole) || byContent(j.have.record.plaintext) != (j.request.Entropy == InGit)
 }

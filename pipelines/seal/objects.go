@@ -10,26 +10,10 @@ import (
 // named so is not let through unseen.
 func isSecret(object map[string]any) bool { return manifest.Text(object, "kind") == "Secret" }
 
-// items returns the objects of a List: of whatever has items, for Kubernetes' tools
-// apply each of those, whatever the kind is called.
-func items(object map[string]any) []map[string]any {
-	list, ok := object["items"].([]any)
-	if !ok {
-		return nil
-	}
-	var out []map[string]any
-	for _, item := range list {
-		if inner, ok := item.(map[string]any); ok {
-			out = append(out, inner)
-		}
-	}
-	return out
-}
-
 // complete writes kind and version into the items of a SecretList that have none, as
 // the API server does.
 func complete(object map[string]any) {
-	for _, item := range items(object) {
+	for _, item := range manifest.Maps(object, "items") {
 		if manifest.Text(object, "kind") == "SecretList" && manifest.Text(item, "kind") == "" {
 			item["apiVersion"], item["kind"] = "v1", "Secret"
 		}
@@ -37,13 +21,14 @@ func complete(object map[string]any) {
 	}
 }
 
-// holdsSecret reports whether an object is a Secret or a List with one in it, at
-// any depth.
+// holdsSecret reports whether an object is a Secret or a List with one in it, at any
+// depth. A List is whatever has items: Kubernetes' tools apply each of those, whatever
+// the kind is called.
 func holdsSecret(object map[string]any) bool {
 	if isSecret(object) {
 		return true
 	}
-	for _, item := range items(object) {
+	for _, item := range manifest.Maps(object, "items") {
 		if holdsSecret(item) || manifest.Text(object, "kind") == "SecretList" && manifest.Text(item, "kind") == "" {
 			return true
 		}
@@ -54,7 +39,7 @@ func holdsSecret(object map[string]any) bool {
 // each calls visit for an object and, where it is a List, for everything in it.
 func each(object map[string]any, visit func(map[string]any)) {
 	visit(object)
-	for _, item := range items(object) {
+	for _, item := range manifest.Maps(object, "items") {
 		each(item, visit)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	sigsyaml "sigs.k8s.io/yaml"
 
 	"kasou/pipelines/manifest"
+	"kasou/pipelines/position"
 )
 
 // sourceLine is the comment that Helm writes over a document. Any other comment
@@ -29,15 +30,28 @@ var (
 
 // document is an object that is to be sealed, or to be compared.
 type document struct {
+	// Document is what it was read from; empty for an object in a List.
+	manifest.Document
 	object map[string]any
 	// kindLine is the line in the file of its kind, or of its start.
 	kindLine int
 }
 
+// lineOf returns the line in the file of the value at path, or of the nearest around it
+// that is there; in a List that of the List's kind.
+func (d document) lineOf(path ...string) int {
+	at, err := position.Parse(d.Bytes, d.Line-1)
+	if err != nil || len(d.Bytes) == 0 {
+		return d.kindLine
+	}
+	line, _ := at.At(path...)
+	return line
+}
+
 // own returns the document's object, to be changed.
 func own(d manifest.Document) document {
 	before, _, found := bytes.Cut(append([]byte("\n"), d.Bytes...), []byte("\nkind:"))
-	o := document{kindLine: d.Line}
+	o := document{Document: d, kindLine: d.Line}
 	if found {
 		o.kindLine += bytes.Count(before, []byte("\n"))
 	}

@@ -6,19 +6,8 @@ import (
 	"kasou/pipelines/manifest"
 )
 
-// The annotations of a SealedSecret that kasou wrote; manifest says what each is.
-const (
-	AnnotationPlace        = manifest.SealedFor
-	AnnotationSealedAt     = manifest.SealedAt
-	AnnotationCertificate  = manifest.SealedWith
-	AnnotationNotAfter     = manifest.CredentialNotAfter
-	AnnotationTag          = manifest.Tag
-	AnnotationPlaintextTag = manifest.PlaintextTag
-	AnnotationDocumentTag  = manifest.DocumentTag
-)
-
-// record is what the annotations say; every field is the text that stands
-// there, empty where there is none.
+// record is what the annotations of a SealedSecret that kasou wrote say; every field is
+// the text that stands there, empty where there is none.
 type record struct {
 	place, sealedAt, certificate, notAfter string
 	whole, plaintext, document             string
@@ -27,9 +16,9 @@ type record struct {
 // fields ties each annotation to its field.
 func (r *record) fields() map[string]*string {
 	return map[string]*string{
-		AnnotationPlace: &r.place, AnnotationSealedAt: &r.sealedAt,
-		AnnotationCertificate: &r.certificate, AnnotationNotAfter: &r.notAfter,
-		AnnotationTag: &r.whole, AnnotationPlaintextTag: &r.plaintext, AnnotationDocumentTag: &r.document,
+		manifest.SealedFor: &r.place, manifest.SealedAt: &r.sealedAt,
+		manifest.SealedWith: &r.certificate, manifest.CredentialNotAfter: &r.notAfter,
+		manifest.Tag: &r.whole, manifest.PlaintextTag: &r.plaintext, manifest.DocumentTag: &r.document,
 	}
 }
 
@@ -51,17 +40,20 @@ func (r record) write(annotations map[string]string) {
 
 // age returns how long ago it was sealed. What cannot be read is as old as can
 // be.
-func (r record) age(now time.Time) time.Duration {
-	at, err := time.Parse(time.RFC3339, r.sealedAt)
-	if err != nil {
-		return 1<<63 - 1
-	}
-	return now.Sub(at)
-}
+func (r record) age(now time.Time) time.Duration { return now.Sub(parseStamp(r.sealedAt)) }
 
 func stamp(t time.Time) string {
 	if t.IsZero() {
 		return ""
 	}
 	return t.UTC().Truncate(time.Second).Format(time.RFC3339)
+}
+
+// parseStamp reads what stamp gives.
+func parseStamp(text string) time.Time {
+	at, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return time.Time{}
+	}
+	return at.UTC()
 }

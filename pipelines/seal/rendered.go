@@ -8,6 +8,7 @@ import (
 	"maps"
 
 	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/yaml"
 
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
@@ -18,14 +19,15 @@ import (
 // manifests, whose files have the role Sealed then. Everything else keeps its bytes.
 // previous returns a path's committed file, or nil.
 //
+// values is nil where all values stand in git. Otherwise files were rendered with
+// placeholders, and the Secrets that differ come from values. A value that reaches
+// anything else is a finding with the file, the line and the field. It is told by the
+// placeholder: no finding holds a value.
+//
 // A Secret that cannot be sealed is a finding that stops the cluster, and then
 // there are no files. The error is one of the tool; ErrGathered where that is a Batch
 // without the answers yet.
-func (s *Sealer) Rendered(ctx context.Context, c fleet.Cluster, files manifest.Set, previous func(path string) []byte) (manifest.Set, finding.List, error) {
-	return s.rendered(ctx, c, files, nil, previous)
-}
-
-func (s *Sealer) rendered(ctx context.Context, c fleet.Cluster, files manifest.Set, values *SecretValues, previous func(path string) []byte) (manifest.Set, finding.List, error) {
+func (s *Sealer) Rendered(ctx context.Context, c fleet.Cluster, files manifest.Set, values *SecretValues, previous func(path string) []byte) (manifest.Set, finding.List, error) {
 	found := values.sameFiles(c, files)
 	if found != nil {
 		return nil, found, nil
@@ -86,13 +88,11 @@ func (m *renderedFile) seal(ctx context.Context, f manifest.File) (manifest.File
 	with := map[int][]byte{}
 	varied := variants(m, f)
 	for i, d := range f.Documents {
-		var sealed []byte
-		var err error
-		if varied != nil && !bytes.Equal(d.Bytes, varied[i].with.Bytes) {
-			sealed, err = m.differing(ctx, d, varied[i])
-		} else {
-			sealed, err = m.part(ctx, d)
+		v := variant{d, d}
+		if varied != nil {
+			v = varied[i]
 		}
+		sealed, err := m.part(ctx, d, v)
 		if err != nil {
 			return f, err
 		}
@@ -112,14 +112,26 @@ func (m *renderedFile) seal(ctx context.Context, f manifest.File) (manifest.File
 	return f, nil
 }
 
-// part returns what is to stand in a document's place; nil where it stays.
-func (m *renderedFile) part(ctx context.Context, d manifest.Document) ([]byte, error) {
+// part returns what is to stand in a document's place; nil where it stays, or a finding
+// stops the cluster.
+func (m *renderedFile) part(ctx context.Context, d manifest.Document, v variant) ([]byte, error) {
+	differs := !bytes.Equal(d.Bytes, v.with.Bytes)
+	if differs && (d.Object == nil || v.with.Object == nil || v.alike.Object == nil) {
+		m.leak(d.Line, "a document that cannot be taken apart", nil)
+		return nil, nil
+	}
 	found, err := holds(d)
 	switch {
 	case err != nil:
 		m.unreadable(d.Line, err)
+	case found && differs:
+		o := own(d)
+		return m.sealedObject(ctx, o, pair{own(v.with).object, own(v.alike).object})
 	case found:
-		return m.document(ctx, own(d))
+		o := own(d)
+		return m.sealedObject(ctx, o, pair{o.object, o.object})
+	case differs:
+		m.compareAll(own(d), v.with)
 	}
 	return nil, nil
 }
@@ -131,40 +143,36 @@ func (m *renderedFile) unreadable(line int, why error) {
 		"The chart's template renders it; change the values that lead to it, or the chart.")
 }
 
-// document returns what stands in a document's place: a SealedSecret, or the
-// List with its Secrets sealed. It is nil where a finding stops the cluster.
-func (m *renderedFile) document(ctx context.Context, d document) ([]byte, error) {
+// sealedObject returns a SealedSecret, or a List with its Secrets sealed in their places.
+// The data come from both, which are the object itself where no value is in it.
+func (m *renderedFile) sealedObject(ctx context.Context, d document, both pair) ([]byte, error) {
 	if isSecret(d.object) {
-		return m.secret(ctx, d.object, d.kindLine, InGit)
+		return m.secretWith(ctx, d, both)
 	}
-	if err := m.list(ctx, d.object, d.kindLine); err != nil {
-		return nil, err
+	own, with, alike := manifest.Maps(d.object, "items"), manifest.Maps(both.with, "items"), manifest.Maps(both.alike, "items")
+	if len(own) != len(with) || len(with) != len(alike) {
+		m.leak(d.kindLine, "the number of objects in "+objectName(d.object), nil)
+		return nil, nil
 	}
-	return marshal(d.object)
-}
-
-// list seals the Secrets of a List in their places.
-func (m *renderedFile) list(ctx context.Context, object map[string]any, line int) error {
-	for _, item := range items(object) {
-		if !isSecret(item) {
-			if err := m.list(ctx, item, line); err != nil {
-				return err
-			}
+	for i, item := range own {
+		inner := document{object: item, kindLine: d.kindLine}
+		if !holdsSecret(item) {
+			m.compare(inner, with[i])
 			continue
 		}
-		data, err := m.secret(ctx, item, line, InGit)
+		data, err := m.sealedObject(ctx, inner, pair{with[i], alike[i]})
 		if err != nil {
-			return err
+			return nil, err
 		}
 		clear(item)
-		if err := yamlInto(data, item); err != nil {
-			return err
+		if err := yaml.Unmarshal(data, &item); err != nil {
+			return nil, err
 		}
 	}
-	if manifest.Text(object, "kind") == "SecretList" {
-		object["kind"] = "List"
+	if manifest.Text(d.object, "kind") == "SecretList" {
+		d.object["kind"] = "List"
 	}
-	return nil
+	return yaml.Marshal(d.object)
 }
 
 // secret seals one rendered Secret. As a rule its values come from the spec,
@@ -190,11 +198,9 @@ func (m *renderedFile) secret(ctx context.Context, object map[string]any, line i
 	}
 	m.seen[name] = true
 	if holdsPlain(m.previous, secret.Namespace, secret.Name) {
-		m.found = append(m.found, finding.Finding{
-			File: m.path, Line: line, Cluster: m.cluster.Name, Rule: RuleCommittedPlain, Severity: finding.Warning,
-			Message: fmt.Sprintf("the file on disk holds Secret %s/%s unsealed", secret.Namespace, secret.Name),
-			Hint:    "Sealing it now does not take it out of git's history: if it was ever pushed, change what is in it.",
-		})
+		m.add(line, RuleCommittedPlain, "the file on disk holds Secret "+name+" unsealed",
+			"Sealing it now does not take it out of git's history: if it was ever pushed, change what is in it.")
+		m.found[len(m.found)-1].Severity = finding.Warning
 	}
 	result, found, err := m.sealer.Secret(ctx, Request{
 		Cluster: m.cluster, Path: m.path, Line: line,
@@ -204,9 +210,6 @@ func (m *renderedFile) secret(ctx context.Context, object map[string]any, line i
 	if errors.Is(err, ErrGathered) {
 		m.gathered = true
 		return []byte("{}\n"), nil // stands in for the document, and is not used
-	}
-	if m.sealer.options.Sealed != nil {
-		m.sealer.options.Sealed(m.path)
 	}
 	return result.Document, err
 }

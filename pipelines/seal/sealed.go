@@ -7,6 +7,7 @@ import (
 
 	ssv1alpha1 "github.com/bitnami-labs/sealed-secrets/pkg/apis/sealedsecrets/v1alpha1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 
 	"kasou/pipelines/manifest"
 )
@@ -38,7 +39,7 @@ func wanted(secret *corev1.Secret, scope ssv1alpha1.SealingScope, extra map[stri
 	maps.Copy(annotations, extra)
 	own := ssv1alpha1.UpdateScopeAnnotations(annotations, scope)
 	template := ssv1alpha1.SecretTemplateSpec{ObjectMeta: secret.ObjectMeta, Type: secret.Type, Immutable: secret.Immutable}
-	spec, err := generic(ssv1alpha1.SealedSecretSpec{Template: template})
+	spec, err := runtime.DefaultUnstructuredConverter.ToUnstructured(&ssv1alpha1.SealedSecretSpec{Template: template})
 	if err != nil {
 		return nil, err
 	}

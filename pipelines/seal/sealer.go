@@ -14,6 +14,7 @@ import (
 
 	ssv1alpha1 "github.com/bitnami-labs/sealed-secrets/pkg/apis/sealedsecrets/v1alpha1"
 	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/yaml"
 
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
@@ -60,9 +61,6 @@ type Options struct {
 	// Recorded returns the digest that the lock has for a rendered file, from the
 	// repo's root, or an empty text; nil where there is no lock.
 	Recorded func(path string) string
-	// Sealed hears the path of each rendered file with a sealed Secret in it; nil
-	// where nobody listens.
-	Sealed func(path string)
 	// Unsigned reports whether a committed file has to be sealed anew because no
 	// signature proves it and this run can sign; nil where none has.
 	Unsigned func(path string, data []byte) bool
@@ -209,7 +207,7 @@ func (j *job) keep(d Decision) ([]byte, error) {
 		if j.retags(d) {
 			r = j.tagged(j.have.values, r)
 		}
-		return marshal(j.want.with(j.have.values, r))
+		return yaml.Marshal(j.want.with(j.have.values, r))
 	}
-	return marshal(j.have.object)
+	return yaml.Marshal(j.have.object)
 }

@@ -14,7 +14,6 @@ import (
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
 	"kasou/pipelines/manifest"
-	"kasou/pipelines/position"
 )
 
 // SecretValues are a cluster's manifests once more, rendered with other values in the
@@ -32,15 +31,6 @@ type SecretValues struct {
 	Known bool
 	// Placeholders are those of the spec's valuesFrom, in its order.
 	Placeholders []string
-}
-
-// RenderedWith is Rendered for a cluster with values that must not stand in
-// git. files were rendered with placeholders, and whatever is not sealed comes
-// from them; the Secrets that differ come from values. A value that reaches
-// anything else is a finding with the file, the line and the field. It is told
-// by the placeholder: no finding holds a value.
-func (s *Sealer) RenderedWith(ctx context.Context, c fleet.Cluster, files manifest.Set, values SecretValues, previous func(path string) []byte) (manifest.Set, finding.List, error) {
-	return s.rendered(ctx, c, files, &values, previous)
 }
 
 // sameFiles reports whether both renders have the same paths. A path could hold a
@@ -99,26 +89,12 @@ type variant struct{ with, alike manifest.Document }
 // pair is variant for an object.
 type pair struct{ with, alike map[string]any }
 
-// differing returns what stands in the place of a document that the two renders
-// have differently; nil where it stays, or a finding stops the cluster.
-func (m *renderedFile) differing(ctx context.Context, d manifest.Document, variant variant) ([]byte, error) {
-	if d.Object == nil || variant.with.Object == nil || variant.alike.Object == nil {
-		m.leak(d.Line, "a document that cannot be taken apart", nil)
-		return nil, nil
+// compareAll reports in what a document without a Secret differs from its variant: in
+// its fields, or else in its text.
+func (m *renderedFile) compareAll(d document, with manifest.Document) {
+	if n := len(m.found); !m.compare(d, with.Object) && len(m.found) == n {
+		m.leak(d.Line+firstDifferent(d.Bytes, with.Bytes), "a comment or the form of "+objectName(d.Object), nil)
 	}
-	found, err := holds(d)
-	switch {
-	case err != nil:
-		m.unreadable(d.Line, err)
-		return nil, nil
-	case !found:
-		if n := len(m.found); !m.compare(own(d), d.Bytes, d.Line, variant.with.Object) && len(m.found) == n {
-			m.leak(d.Line+firstDifferent(d.Bytes, variant.with.Bytes), "a comment or the form of "+objectName(d.Object), nil)
-		}
-		return nil, nil
-	}
-	o := own(d)
-	return m.objectWith(ctx, o.object, pair{own(variant.with).object, own(variant.alike).object}, o, d)
 }
 
 // firstDifferent returns how many lines the two have in common.
@@ -130,41 +106,10 @@ func firstDifferent(a, b []byte) int {
 	return bytes.Count(a[:n], []byte("\n"))
 }
 
-// objectWith seals a Secret, or those of a List in their places. It gives nil
-// where a finding stops the cluster.
-func (m *renderedFile) objectWith(ctx context.Context, object map[string]any, variant pair, d document, part manifest.Document) ([]byte, error) {
-	if isSecret(object) && isSecret(variant.with) {
-		return m.secretWith(ctx, object, variant, d, part)
-	}
-	theirs, alike := items(variant.with), items(variant.alike)
-	if len(items(object)) != len(theirs) || len(theirs) != len(alike) {
-		m.leak(d.kindLine, "the number of objects in "+objectName(object), nil)
-		return nil, nil
-	}
-	for i, item := range items(object) {
-		if !holdsSecret(item) {
-			m.compare(document{object: item, kindLine: d.kindLine}, nil, 0, theirs[i])
-			continue
-		}
-		data, err := m.objectWith(ctx, item, pair{theirs[i], alike[i]}, d, part)
-		if err != nil || data == nil {
-			return nil, err
-		}
-		clear(item)
-		if err := yamlInto(data, item); err != nil {
-			return nil, err
-		}
-	}
-	if manifest.Text(object, "kind") == "SecretList" {
-		object["kind"] = "List"
-	}
-	return marshal(object)
-}
-
 // secretWith seals the Secret with the data of its variant. Everything else of
 // it becomes part of the SealedSecret as it is, and must not differ.
-func (m *renderedFile) secretWith(ctx context.Context, object map[string]any, both pair, d document, part manifest.Document) ([]byte, error) {
-	other := both.with
+func (m *renderedFile) secretWith(ctx context.Context, d document, both pair) ([]byte, error) {
+	object, other := d.object, both.with
 	if reflect.DeepEqual(object, other) {
 		return m.secret(ctx, object, d.kindLine, InGit)
 	}
@@ -181,8 +126,8 @@ func (m *renderedFile) secretWith(ctx context.Context, object map[string]any, bo
 			with[key] = other[key]
 		}
 	}
-	m.compare(document{object: bare, kindLine: d.kindLine}, part.Bytes, part.Line, variant)
-	compareLengths(m, object, both, d, part)
+	m.compare(document{Document: d.Document, object: bare, kindLine: d.kindLine}, variant)
+	compareLengths(m, d, both)
 	switch {
 	case len(m.found) > before:
 		return nil, nil
@@ -195,17 +140,13 @@ func (m *renderedFile) secretWith(ctx context.Context, object map[string]any, bo
 // compareLengths reports the values that are to be sealed and have another length
 // than with other values of the same length: a chart can write a text into
 // lengths, a character in each.
-func compareLengths(m *renderedFile, object map[string]any, both pair, d document, part manifest.Document) {
+func compareLengths(m *renderedFile, d document, both pair) {
 	with, alike := lengths(both.with), lengths(both.alike)
-	for _, key := range slices.SortedFunc(maps.Keys(lengths(object)), compareKeys) {
+	for _, key := range slices.SortedFunc(maps.Keys(lengths(d.object)), compareKeys) {
 		if with[key] == alike[key] && len(with) == len(alike) {
 			continue
 		}
-		line := d.kindLine
-		if at, err := position.Parse(part.Bytes, part.Line-1); err == nil && isSecret(d.object) && at.Has(key.field, key.name) {
-			line, _ = at.At(key.field, key.name)
-		}
-		m.leak(line, fmt.Sprintf("the length of %s.%s of %s", key.field, key.name, objectName(object)), nil)
+		m.leak(d.lineOf(key.field, key.name), fmt.Sprintf("the length of %s.%s of %s", key.field, key.name, objectName(d.object)), nil)
 	}
 }
 
@@ -263,8 +204,5 @@ func (m *renderedFile) unknown(ctx context.Context, object map[string]any, line 
 		Previous: m.previous, Recorded: m.recorded,
 	})
 	m.found = append(m.found, found...)
-	if m.sealer.options.Sealed != nil {
-		m.sealer.options.Sealed(m.path)
-	}
 	return result.Document, err
 }

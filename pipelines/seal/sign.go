@@ -1,11 +1,11 @@
 package seal
 
 import (
+	"bytes"
 	"crypto/ed25519"
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
-	"encoding/binary"
 	"encoding/hex"
 	"encoding/pem"
 	"slices"
@@ -34,15 +34,11 @@ const statementPurpose = "kasou seal statement v1"
 
 // bytes returns what is signed: each field with its length before it.
 func (s Statement) bytes() []byte {
-	var data []byte
+	var data bytes.Buffer
 	f := s.Facts
-	for _, field := range []string{
-		statementPurpose, s.Cluster, s.Path, s.Digest, f.Kind, f.Server, f.Presented, f.CA, f.NotAfter, f.Certificate, f.Spec,
-		strconv.FormatUint(f.Serial, 10),
-	} {
-		data = append(binary.BigEndian.AppendUint64(data, uint64(len(field))), field...)
-	}
-	return data
+	writeFields(&data, statementPurpose, s.Cluster, s.Path, s.Digest,
+		f.Kind, f.Server, f.Presented, f.CA, f.NotAfter, f.Certificate, f.Spec, strconv.FormatUint(f.Serial, 10))
+	return data.Bytes()
 }
 
 // Sign returns the facts with their signature.

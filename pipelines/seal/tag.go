@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"hash"
+	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -25,31 +26,20 @@ const (
 // contentKey is the key id of a tag whose key is the plaintext's own hash.
 const contentKey = "content"
 
-// tag is a MAC and the id of its key.
-type tag struct {
-	key string
-	sum string
-}
-
 const tagVersion = "v1"
 
-func (t tag) String() string { return tagVersion + " " + t.key + " " + t.sum }
-
-// parseTag reads what String gives; false for anything else.
-func parseTag(text string) (tag, bool) {
-	parts := strings.Split(text, " ")
+// keyOfTag returns the id of the key that a tag was made with; false for anything else
+// than a tag.
+func keyOfTag(tag string) (id string, ok bool) {
+	parts := strings.Split(tag, " ")
 	if len(parts) != 3 || parts[0] != tagVersion || len(parts[2]) != 2*sha256.Size {
-		return tag{}, false
+		return "", false
 	}
-	if _, err := hex.DecodeString(parts[2]); err != nil {
-		return tag{}, false
-	}
-	return tag{key: parts[1], sum: parts[2]}, true
+	_, err := hex.DecodeString(parts[2])
+	return parts[1], err == nil
 }
 
-func (t tag) equal(other tag) bool {
-	return t.key == other.key && hmac.Equal([]byte(t.sum), []byte(other.sum))
-}
+func sameTag(a, b string) bool { return hmac.Equal([]byte(a), []byte(b)) }
 
 // subject is what a sealed document is about: all but plaintext, ciphertext
 // and the record.
@@ -86,7 +76,7 @@ func plaintextKey(plaintext map[string][]byte) tagKey {
 
 // wholeTag covers the subject, then each value's name, plaintext and
 // ciphertext.
-func wholeTag(key tagKey, s subject, plaintext map[string][]byte, sealed map[string]string) tag {
+func wholeTag(key tagKey, s subject, plaintext map[string][]byte, sealed map[string]string) string {
 	m := key.mac(purposeWhole, s.fields()...)
 	names := maps.Clone(sealed)
 	for name := range plaintext {
@@ -102,7 +92,7 @@ func wholeTag(key tagKey, s subject, plaintext map[string][]byte, sealed map[str
 
 // plaintextTag covers the place and the plaintext, so that one plaintext in two
 // places does not show.
-func plaintextTag(key tagKey, s subject, plaintext map[string][]byte) tag {
+func plaintextTag(key tagKey, s subject, plaintext map[string][]byte) string {
 	m := key.mac(purposePlaintext, s.cluster, s.path)
 	for _, name := range slices.Sorted(maps.Keys(plaintext)) {
 		writeFields(m, name, string(plaintext[name]))
@@ -111,7 +101,7 @@ func plaintextTag(key tagKey, s subject, plaintext map[string][]byte) tag {
 }
 
 // documentTag covers all that stands in the document, the other tags included.
-func documentTag(key tagKey, s subject, sealed map[string]string, r record) tag {
+func documentTag(key tagKey, s subject, sealed map[string]string, r record) string {
 	m := key.mac(purposeDocument, s.fields()...)
 	writeFields(m, r.place, r.sealedAt, r.notAfter, r.whole, r.plaintext)
 	for _, name := range slices.Sorted(maps.Keys(sealed)) {
@@ -127,7 +117,10 @@ func (k tagKey) mac(purpose string, fields ...string) hash.Hash {
 	return m
 }
 
-func (k tagKey) tag(m hash.Hash) tag { return tag{key: k.id, sum: hex.EncodeToString(m.Sum(nil))} }
+// tag returns a version, the key's id and the MAC, as manifest.Tag has them.
+func (k tagKey) tag(m hash.Hash) string {
+	return strings.Join([]string{tagVersion, k.id, hex.EncodeToString(m.Sum(nil))}, " ")
+}
 
 func presence(there bool) string {
 	if there {
@@ -137,12 +130,10 @@ func presence(there bool) string {
 }
 
 // writeFields writes each field with its length before it, so that no two
-// lists of fields give the same bytes. A hash's Write never fails.
-func writeFields(h hash.Hash, fields ...string) {
+// lists of fields give the same bytes. w is one whose Write never fails.
+func writeFields(w io.Writer, fields ...string) {
 	for _, f := range fields {
-		var length [8]byte
-		binary.BigEndian.PutUint64(length[:], uint64(len(f)))
-		h.Write(length[:])
-		h.Write([]byte(f))
+		_, _ = w.Write(binary.BigEndian.AppendUint64(nil, uint64(len(f))))
+		_, _ = io.WriteString(w, f)
 	}
 }

@@ -22,14 +22,14 @@ type Comment struct {
 // each Options.Key. The error is an *Error, or ctx's.
 func (t *Pulls) Comment(ctx context.Context, c Comment) (Result, error) {
 	mark := "<!-- kasou check " + t.options.Key + " "
-	text := mark + digestOf("", c.Body) + " -->\n" + c.Body
+	text := marked(mark, "", c.Body)
 	old, err := t.commentWith(ctx, c.Number, mark)
 	switch {
 	case err != nil:
 		return Result{}, err
 	case old == nil && c.Silent:
 		return Result{}, nil
-	case old != nil && digestAfter(mark, old.GetBody()) == digestOf("", c.Body):
+	case old != nil && says(old.GetBody(), mark, "", c.Body):
 		return Result{URL: old.GetHTMLURL()}, nil
 	}
 	result := Result{Action: Edited}
@@ -52,26 +52,19 @@ func (t *Pulls) Comment(ctx context.Context, c Comment) (Result, error) {
 
 // commentWith returns the first comment that begins with the mark and is not a
 // stranger's; nil where there is none.
-func (t *Pulls) commentWith(ctx context.Context, number int, mark string) (*github.IssueComment, error) {
+func (t *Pulls) commentWith(ctx context.Context, number int, mark string) (found *github.IssueComment, err error) {
 	list := &github.IssueListCommentsOptions{ListOptions: github.ListOptions{PerPage: 100}}
-	for {
-		var page []*github.IssueComment
-		var response *github.Response
-		err := t.ask(ctx, fmt.Sprintf("listing the comments of pull request #%d", number), func() (err error) {
-			page, response, err = t.api.Issues.ListComments(ctx, t.owner, t.name, number, list)
-			return err
-		})
-		if err != nil {
-			return nil, err
-		}
-		for _, comment := range page {
+	err = t.ask(ctx, fmt.Sprintf("listing the comments of pull request #%d", number), func() error {
+		for comment, err := range t.api.Issues.ListCommentsIter(ctx, t.owner, t.name, number, list) {
+			if err != nil {
+				return err
+			}
 			if isTrusted(comment.GetUser(), comment.GetAuthorAssociation()) && strings.HasPrefix(comment.GetBody(), mark) {
-				return comment, nil
+				found = comment
+				return nil
 			}
 		}
-		if response.NextPage == 0 {
-			return nil, nil
-		}
-		list.Page = response.NextPage
-	}
+		return nil
+	})
+	return found, err
 }

@@ -37,7 +37,7 @@ const pullMark = "<!-- kasou upgrade "
 const closedMark = "closed"
 
 func (p Pull) text() string {
-	text := pullMark + digestOf(p.Title, p.Body) + " -->\n" + p.Body
+	text := marked(pullMark, p.Title, p.Body)
 	if p.Run != "" {
 		text += "\nMade by " + p.Run + ". kasou keeps this pull request: its branch is built anew where the hop changes, and it is closed where there is none any more.\n"
 	}
@@ -59,7 +59,7 @@ func (t *Pulls) Open(ctx context.Context, p Pull) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	if len(closed) > 0 && closed[0].MergedAt == nil && digestAfter(pullMark, closed[0].GetBody()) == digestOf(p.Title, p.Body) {
+	if len(closed) > 0 && closed[0].MergedAt == nil && says(closed[0].GetBody(), pullMark, p.Title, p.Body) {
 		return Result{URL: closed[0].GetHTMLURL()}, nil
 	}
 	var made *github.PullRequest
@@ -77,7 +77,7 @@ func (t *Pulls) Open(ctx context.Context, p Pull) (Result, error) {
 
 func (t *Pulls) edit(ctx context.Context, pr *github.PullRequest, p Pull) (Result, error) {
 	result := Result{URL: pr.GetHTMLURL()}
-	if digestAfter(pullMark, pr.GetBody()) == digestOf(p.Title, p.Body) {
+	if says(pr.GetBody(), pullMark, p.Title, p.Body) {
 		return result, nil
 	}
 	err := t.ask(ctx, fmt.Sprintf("editing pull request #%d", pr.GetNumber()), func() error {
@@ -101,11 +101,7 @@ func (t *Pulls) Close(ctx context.Context, branch, why string) (Result, error) {
 	var result Result
 	for _, pr := range open {
 		n := pr.GetNumber()
-		err := t.ask(ctx, fmt.Sprintf("commenting on pull request #%d", n), func() error {
-			_, _, err := t.api.Issues.CreateComment(ctx, t.owner, t.name, n, &github.IssueComment{Body: &why})
-			return err
-		})
-		if err != nil {
+		if err := t.comment(ctx, "pull request", n, why); err != nil {
 			return result, err
 		}
 		body := pr.GetBody()

@@ -72,10 +72,7 @@ type Result struct {
 }
 
 // Tracker keeps one issue.
-type Tracker struct {
-	connection
-	issues *github.IssuesService
-}
+type Tracker struct{ connection }
 
 // connection is GitHub's API, of one repository.
 type connection struct {
@@ -90,10 +87,7 @@ type connection struct {
 // sense.
 func New(o Options) (*Tracker, error) {
 	c, err := connect(o, "issues: write")
-	if err != nil {
-		return nil, err
-	}
-	return &Tracker{connection: c, issues: c.api.Issues}, nil
+	return &Tracker{c}, err
 }
 
 func connect(o Options, permission string) (connection, error) {
@@ -113,6 +107,14 @@ func connect(o Options, permission string) (connection, error) {
 		client.BaseURL = base
 	}
 	return connection{options: o, owner: owner, name: name, permission: permission, api: client}, nil
+}
+
+// comment writes a comment on what is called so, an issue or a pull request.
+func (c connection) comment(ctx context.Context, what string, number int, text string) error {
+	return c.ask(ctx, fmt.Sprintf("commenting on %s #%d", what, number), func() error {
+		_, _, err := c.api.Issues.CreateComment(ctx, c.owner, c.name, number, &github.IssueComment{Body: &text})
+		return err
+	})
 }
 
 // Update makes the issue say what s says. Where nothing drifts any more it is
@@ -141,7 +143,7 @@ func (t *Tracker) Update(ctx context.Context, s State) (Result, error) {
 	case !s.Drift && !s.Unknown:
 		result.Action = Closed
 		err = t.close(ctx, oldest, "Nothing drifts any more: "+s.Run, "completed")
-	case t.digestIn(oldest.GetBody()) != digest(s):
+	case !says(oldest.GetBody(), t.mark(), s.Title, s.Body):
 		result.Action = Edited
 		err = t.edit(ctx, oldest, s)
 	}
@@ -155,28 +157,20 @@ func (t *Tracker) Update(ctx context.Context, s State) (Result, error) {
 func (t *Tracker) open(ctx context.Context) ([]*github.Issue, error) {
 	var found []*github.Issue
 	list := &github.IssueListByRepoOptions{State: "open", ListOptions: github.ListOptions{PerPage: 100}}
-	for {
-		var page []*github.Issue
-		var response *github.Response
-		err := t.ask(ctx, "listing the issues", func() (err error) {
-			page, response, err = t.issues.ListByRepo(ctx, t.owner, t.name, list)
-			return err
-		})
-		if err != nil {
-			return nil, err
-		}
-		for _, issue := range page {
+	err := t.ask(ctx, "listing the issues", func() error {
+		found = nil
+		for issue, err := range t.api.Issues.ListByRepoIter(ctx, t.owner, t.name, list) {
+			if err != nil {
+				return err
+			}
 			if !issue.IsPullRequest() && t.mine(issue) {
 				found = append(found, issue)
 			}
 		}
-		if response.NextPage == 0 {
-			break
-		}
-		list.ListOptions.Page = response.NextPage
-	}
+		return nil
+	})
 	slices.SortFunc(found, func(a, b *github.Issue) int { return a.GetNumber() - b.GetNumber() })
-	return found, nil
+	return found, err
 }
 
 // trusted are GitHub's words for authors who could write the issue themselves:
@@ -194,24 +188,22 @@ func isTrusted(author *github.User, association string) bool {
 // mark starts the first line of the body, which does not show.
 func (t *Tracker) mark() string { return "<!-- kasou drift " + t.options.Key + " " }
 
-func (t *Tracker) digestIn(body string) string { return digestAfter(t.mark(), body) }
-
-// digestAfter returns the digest behind the mark in a body's first line.
-func digestAfter(mark, body string) string {
-	rest, _ := strings.CutPrefix(body, mark)
-	found, _, _ := strings.Cut(rest, " ")
-	return found
+// marked returns a body with a first line, which does not show, of the mark and a digest of
+// what is said.
+func marked(mark, title, body string) string {
+	sum := sha256.Sum256([]byte(title + "\x00" + body))
+	return mark + hex.EncodeToString(sum[:]) + " -->\n" + body
 }
 
-func digest(s State) string { return digestOf(s.Title, s.Body) }
-
-func digestOf(title, body string) string {
-	sum := sha256.Sum256([]byte(title + "\x00" + body))
-	return hex.EncodeToString(sum[:])
+// says reports whether the first line of a text is that of marked.
+func says(text, mark, title, body string) bool {
+	found, _, _ := strings.Cut(text, "\n")
+	want, _, _ := strings.Cut(marked(mark, title, body), "\n")
+	return strings.TrimSuffix(found, "\r") == want
 }
 
 func (t *Tracker) body(s State) string {
-	text := t.mark() + digest(s) + " -->\n" + s.Body
+	text := marked(t.mark(), s.Title, s.Body)
 	if s.Run != "" {
 		text += "\nFound by " + s.Run + ". kasou keeps this issue: it is edited when something changes, and closed when nothing drifts.\n"
 	}
@@ -221,7 +213,7 @@ func (t *Tracker) body(s State) string {
 func (t *Tracker) create(ctx context.Context, s State) (Result, error) {
 	var made *github.Issue
 	err := t.ask(ctx, "opening an issue", func() (err error) {
-		made, _, err = t.issues.Create(ctx, t.owner, t.name, &github.IssueRequest{Title: &s.Title, Body: github.Ptr(t.body(s))})
+		made, _, err = t.api.Issues.Create(ctx, t.owner, t.name, &github.IssueRequest{Title: &s.Title, Body: github.Ptr(t.body(s))})
 		return err
 	})
 	if err != nil {
@@ -232,7 +224,7 @@ func (t *Tracker) create(ctx context.Context, s State) (Result, error) {
 
 func (t *Tracker) edit(ctx context.Context, issue *github.Issue, s State) error {
 	return t.ask(ctx, fmt.Sprintf("editing issue #%d", issue.GetNumber()), func() error {
-		_, _, err := t.issues.Edit(ctx, t.owner, t.name, issue.GetNumber(), &github.IssueRequest{Title: &s.Title, Body: github.Ptr(t.body(s))})
+		_, _, err := t.api.Issues.Edit(ctx, t.owner, t.name, issue.GetNumber(), &github.IssueRequest{Title: &s.Title, Body: github.Ptr(t.body(s))})
 		return err
 	})
 }
@@ -240,15 +232,11 @@ func (t *Tracker) edit(ctx context.Context, issue *github.Issue, s State) error 
 // close says why, and closes. Cut off in between, the next run says it again.
 func (t *Tracker) close(ctx context.Context, issue *github.Issue, why, reason string) error {
 	n := issue.GetNumber()
-	err := t.ask(ctx, fmt.Sprintf("commenting on issue #%d", n), func() error {
-		_, _, err := t.issues.CreateComment(ctx, t.owner, t.name, n, &github.IssueComment{Body: &why})
-		return err
-	})
-	if err != nil {
+	if err := t.comment(ctx, "issue", n, why); err != nil {
 		return err
 	}
 	return t.ask(ctx, fmt.Sprintf("closing issue #%d", n), func() error {
-		_, _, err := t.issues.Edit(ctx, t.owner, t.name, n, &github.IssueRequest{State: github.Ptr("closed"), StateReason: &reason})
+		_, _, err := t.api.Issues.Edit(ctx, t.owner, t.name, n, &github.IssueRequest{State: github.Ptr("closed"), StateReason: &reason})
 		return err
 	})
 }

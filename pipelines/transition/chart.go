@@ -87,7 +87,7 @@ func (c Chart) String() string { return c.Name + " " + c.Version }
 // workloads, NAME-VERSION; nothing where none has it.
 func ChartOf(objects []Object) Chart {
 	for _, o := range objects {
-		if o.kind() != "StatefulSet" && o.kind() != "Deployment" {
+		if !o.isWorkload() {
 			continue
 		}
 		label := manifest.Text(o, "metadata", "labels", "chart")

@@ -9,11 +9,15 @@ import (
 	"slices"
 	"strings"
 
+	"kasou/pipelines/finding"
 	"kasou/pipelines/manifest"
 )
 
 func (o Object) kind() string { text, _ := o["kind"].(string); return text }
 func (o Object) name() string { return manifest.Text(o, "metadata", "name") }
+
+// isWorkload reports whether the charts' kinds of control planes are meant.
+func (o Object) isWorkload() bool { return o.kind() == "StatefulSet" || o.kind() == "Deployment" }
 
 // key tells objects of a cluster apart: group, kind, namespace and name.
 func (o Object) key(namespace string) string {
@@ -63,12 +67,12 @@ func objectChanges(before, after Side) []Change {
 	}
 	if len(left) > 0 {
 		all = append(all, Change{Effect: Left, About: ByAny,
-			Message: "no longer rendered, and left on the host until somebody deletes them: " + few(left),
+			Message: "no longer rendered, and left on the host until somebody deletes them: " + finding.Few(left, 3),
 			Hint:    "Delete them once the new ones work, " + byOrphan + "."})
 	}
 	if len(applied) > 0 {
 		slices.Sort(applied)
-		all = append(all, Change{Effect: Applied, About: ByAny, Message: "applied: " + few(applied)})
+		all = append(all, Change{Effect: Applied, About: ByAny, Message: "applied: " + finding.Few(applied, 3)})
 	}
 	return all
 }
@@ -126,9 +130,7 @@ func runsOn(gone Object, before, after Side) (Change, bool) {
 
 // isControlPlane reports whether an object runs a cluster's control plane: in every
 // vcluster chart it is named like the release.
-func isControlPlane(o Object, release string) bool {
-	return (o.kind() == "StatefulSet" || o.kind() == "Deployment") && o.name() == release
-}
+func isControlPlane(o Object, release string) bool { return o.isWorkload() && o.name() == release }
 
 // objectChange returns what the change of one object does; none where it is simply
 // applied.
@@ -139,7 +141,7 @@ func objectChange(was, now Object) []Change {
 			all = append(all, c)
 		}
 	}
-	if was.kind() == "StatefulSet" || was.kind() == "Deployment" {
+	if was.isWorkload() {
 		all = append(all, podChanges(was, now)...)
 	}
 	if was.kind() == "StatefulSet" {
@@ -323,12 +325,4 @@ func elementName(element any, i int) string {
 		}
 	}
 	return fmt.Sprintf("[%d]", i)
-}
-
-// few names three at most.
-func few(names []string) string {
-	if len(names) <= 3 {
-		return strings.Join(names, ", ")
-	}
-	return fmt.Sprintf("%s and %d more", strings.Join(names[:3], ", "), len(names)-3)
 }

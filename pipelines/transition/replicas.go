@@ -59,7 +59,7 @@ const etcdSuffix = "-etcd"
 // suffix.
 func workload(s Side, suffix string) (Object, bool) {
 	for _, o := range s.Objects {
-		if (o.kind() == "StatefulSet" || o.kind() == "Deployment") && o.name() == s.Name+suffix {
+		if isControlPlane(o, s.Name+suffix) {
 			return o, true
 		}
 	}

@@ -45,8 +45,14 @@ var kubernetesImage = regexp.MustCompile(`(?:rancher/k3s|k0sproject/k0s|kube-api
 // KubernetesVersion returns that of the virtual API server, by the images of the
 // pods; empty where they do not tell.
 func KubernetesVersion(s Side) string {
+	return s.imageVersion(kubernetesImage)
+}
+
+// imageVersion returns what the expression finds in the images; empty where that is
+// nothing.
+func (s Side) imageVersion(of *regexp.Regexp) string {
 	for _, image := range slices.Sorted(maps.Keys(s.images())) {
-		if found := kubernetesImage.FindStringSubmatch(image); found != nil {
+		if found := of.FindStringSubmatch(image); found != nil {
 			return found[1]
 		}
 	}
@@ -81,7 +87,7 @@ func kubernetesChanges(before, after Side) []Change {
 func (s Side) images() map[string]bool {
 	images := map[string]bool{}
 	for _, o := range s.Objects {
-		if o.kind() != "StatefulSet" && o.kind() != "Deployment" {
+		if !o.isWorkload() {
 			continue
 		}
 		for _, list := range []string{"containers", "initContainers"} {
@@ -93,28 +99,6 @@ func (s Side) images() map[string]bool {
 		}
 	}
 	return images
-}
-
-// Merge returns base with over over it, map by map; a null takes a value away, as in
-// Helm.
-func Merge(base, over map[string]any) map[string]any {
-	out := maps.Clone(base)
-	if out == nil {
-		out = map[string]any{}
-	}
-	for key, value := range over {
-		under, isMap := out[key].(map[string]any)
-		above, both := value.(map[string]any)
-		switch {
-		case value == nil:
-			delete(out, key)
-		case isMap && both:
-			out[key] = Merge(under, above)
-		default:
-			out[key] = value
-		}
-	}
-	return out
 }
 
 // ServiceCIDR returns the service range in a cluster's own values, wherever its
@@ -131,20 +115,10 @@ func ServiceCIDR(values map[string]any) string {
 // vclusterImage is an image of vcluster itself: the version is its tag.
 var vclusterImage = regexp.MustCompile(`(?:^|/)vcluster(?:-oss|-pro)?:v?([0-9]+\.[0-9]+\.[0-9]+)$`)
 
-// vclusterVersion returns that of the image; empty where the pods do not tell.
-func (s Side) vclusterVersion() string {
-	for _, image := range slices.Sorted(maps.Keys(s.images())) {
-		if found := vclusterImage.FindStringSubmatch(image); found != nil {
-			return found[1]
-		}
-	}
-	return ""
-}
-
 // imageChanges: values can have another vcluster run than the chart's, and the rules of
 // the chart's versions hold for it, too. Where the chart moves, chartChanges has them.
 func imageChanges(before, after Side) []Change {
-	from, to := before.vclusterVersion(), after.vclusterVersion()
+	from, to := before.imageVersion(vclusterImage), after.imageVersion(vclusterImage)
 	if from == to || from == "" || to == "" || before.Chart != after.Chart {
 		return nil
 	}

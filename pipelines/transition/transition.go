@@ -136,25 +136,24 @@ func Compare(before, after Side) []Change {
 		return append(all, applicationChanges(after.Name, before.Application, after.Application)...)
 	}
 	var all []Change
-	all = append(all, chartChanges(before, after)...)
-	all = append(all, imageChanges(before, after)...)
-	all = append(all, storeChanges(before, after)...)
-	all = append(all, kubernetesChanges(before, after)...)
-	all = append(all, rangeChanges(before, after)...)
-	all = append(all, birthChanges(before, after)...)
-	all = append(all, replicaChanges(before, after)...)
-	all = append(all, volumeChanges(before, after)...)
-	all = append(all, workloadChanges(before, after)...)
-	all = append(all, objectChanges(before, after)...)
-	all = append(all, endpointChanges(before, after)...)
-	all = append(all, credentialChanges(before, after)...)
+	for _, changes := range parts {
+		all = append(all, changes(before, after)...)
+	}
 	all = append(all, applicationChanges(after.Name, before.Application, after.Application)...)
 	if before.Host != after.Host && before.Host != "" && after.SameHost {
 		all = append(all, Change{Effect: Applied, From: before.Host, To: after.Host, About: ByHost,
 			Message: fmt.Sprintf("Argo CD deploys it to %s in place of %s, which is the same cluster", after.Host, before.Host)})
 	}
-	slices.SortStableFunc(all, worst)
+	slices.SortStableFunc(all, func(a, b Change) int { return cmp.Compare(a.Effect, b.Effect) })
 	return all
+}
+
+// parts are what Compare looks at, in the order of the changes that do equally much.
+var parts = []func(before, after Side) []Change{
+	chartChanges, imageChanges, storeChanges, kubernetesChanges, rangeChanges, birthChanges, replicaChanges, volumeChanges,
+	// What runs in the virtual cluster notices, although the cluster itself goes on.
+	syncChanges, domainChanges, limitChanges, accountChanges, rightChanges,
+	objectChanges, endpointChanges, credentialChanges,
 }
 
 // elsewhere returns what makes the cluster another one: nothing of it moves along.
@@ -182,8 +181,6 @@ func elsewhere(before, after Side) []Change {
 	}
 	return all
 }
-
-func worst(a, b Change) int { return cmp.Compare(a.Effect, b.Effect) }
 
 // rangeChanges: Services keep their addresses, and the API server knows the new
 // range alone (the range of a Kubernetes cluster is set at its start).

@@ -54,14 +54,15 @@ func FindWay(chart Chart, available []string, to string, distro func() string) (
 	}
 	all := newerThan(from, available, limit)
 	if len(all) == 0 {
-		return Way{Stopped: ended(chart, from, limit), Hint: endedHint(chart, from, limit)}, nil
+		why, hint := ended(chart, from, limit)
+		return Way{Stopped: why, Hint: hint}, nil
 	}
 	if !known[chart.Name] {
 		return Way{Hops: []string{all[0].Original()}, Next: originals(all)}, nil
 	}
 	w := walk(chart, from, all, distro)
 	if w.Stopped == "" && limit == nil {
-		w.Stopped, w.Hint = ended(chart, from, limit), endedHint(chart, from, limit)
+		w.Stopped, w.Hint = ended(chart, from, limit)
 	}
 	return w, nil
 }
@@ -127,17 +128,12 @@ func oneStep(at *semver.Version, all []*semver.Version) []*semver.Version {
 	return next
 }
 
-// ended says why there is nothing newer of a chart that all became vcluster.
-func ended(chart Chart, from, limit *semver.Version) string {
+// ended says why there is nothing newer of a chart that all became vcluster, and what to
+// do.
+func ended(chart Chart, from, limit *semver.Version) (why, hint string) {
 	if limit == nil && known[chart.Name] && chart.Name != "vcluster" && from.LessThan(oneChart) {
-		return chart.Name + " ends with 0.19: from 0.20 on all vcluster charts are one"
+		return chart.Name + " ends with 0.19: from 0.20 on all vcluster charts are one",
+			"Once on the last 0.19, write name: vcluster with a version 0.20 and the distro into the spec, and read what kasou plan says."
 	}
-	return ""
-}
-
-func endedHint(chart Chart, from, limit *semver.Version) string {
-	if ended(chart, from, limit) == "" {
-		return ""
-	}
-	return "Once on the last 0.19, write name: vcluster with a version 0.20 and the distro into the spec, and read what kasou plan says."
+	return "", ""
 }

@@ -7,14 +7,9 @@ import (
 	"slices"
 	"strings"
 
+	"kasou/pipelines/finding"
 	"kasou/pipelines/manifest"
 )
-
-// workloadChanges: what runs in the virtual cluster notices, although the cluster itself
-// goes on.
-func workloadChanges(before, after Side) []Change {
-	return slices.Concat(syncChanges(before, after), domainChanges(before, after), limitChanges(before, after), accountChanges(before, after), rightChanges(before, after))
-}
 
 // syncChanges: what a vcluster no longer syncs it no longer deletes either. The syncer of
 // that kind does not start, and nothing else looks for what it made
@@ -38,7 +33,7 @@ func syncChanges(before, after Side) []Change {
 	slices.Sort(off)
 	return []Change{{
 		Effect: Workloads, About: ByValues,
-		Message: "no longer synced: " + few(off) + ". What the host has of it stays, and nobody changes or deletes it any more",
+		Message: "no longer synced: " + finding.Few(off, 3) + ". What the host has of it stays, and nobody changes or deletes it any more",
 		Hint:    "Delete it in the virtual cluster first, or on the host by hand.",
 	}}
 }
@@ -83,7 +78,7 @@ func limitChanges(before, after Side) []Change {
 		if len(names) > 0 {
 			slices.Sort(names)
 			all = append(all, Change{Effect: Workloads, About: ByAny,
-				Message: fmt.Sprintf("%s %s is new, or changes: %s", kind, few(names), limits[kind])})
+				Message: fmt.Sprintf("%s %s is new, or changes: %s", kind, finding.Few(names, 3), limits[kind])})
 		}
 	}
 	for _, o := range after.Objects {
@@ -135,7 +130,7 @@ func rightChanges(before, after Side) []Change {
 		lost := slices.DeleteFunc(slices.Sorted(maps.Keys(rights(was))), func(right string) bool { return has[right] })
 		if len(lost) > 0 {
 			all = append(all, Change{Effect: Workloads, About: ByValues,
-				Message: fmt.Sprintf("%s loses rights: %s. What the vcluster does by them fails from then on, deletions of what it synced among it", o, few(lost)),
+				Message: fmt.Sprintf("%s loses rights: %s. What the vcluster does by them fails from then on, deletions of what it synced among it", o, finding.Few(lost, 3)),
 				Hint:    "Make sure that nothing which needs them is left."})
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 
 	"kasou/pipelines/finding"
@@ -112,14 +113,9 @@ func strays(files map[string]string, mine func(p string) bool) []string {
 
 // some joins the first few of a list for a message.
 func some(list []string) string {
-	const enough = 3
-	quoted := make([]string, 0, enough)
-	for _, s := range list[:min(len(list), enough)] {
-		quoted = append(quoted, fmt.Sprintf("%q", s))
+	quoted := make([]string, len(list))
+	for i, s := range list {
+		quoted[i] = strconv.Quote(s)
 	}
-	joined := strings.Join(quoted, ", ")
-	if more := len(list) - enough; more > 0 {
-		joined += fmt.Sprintf(" and %d more", more)
-	}
-	return joined
+	return finding.Few(quoted, 3)
 }

@@ -90,10 +90,7 @@ func Open(ctx context.Context, o Options) (*Book, finding.List, error) {
 			"Set "+seal.KeyEnv+" to the fleet's key; if this one is to replace it, add its public half behind a comma.")}, nil
 	}
 	b.Keys = named
-	before, err := b.Git.Before(ctx, b.Against)
-	if err != nil {
-		return b, nil, err
-	}
+	before := b.Git.Before(ctx, b.Against)
 	findings, err := b.anchorsBefore(ctx, before)
 	if err != nil || len(b.Keys) == 0 {
 		return b, findings, err

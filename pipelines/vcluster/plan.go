@@ -11,6 +11,7 @@ import (
 
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
+	"kasou/pipelines/manifest"
 	"kasou/pipelines/toolchain"
 )
 
@@ -45,7 +46,7 @@ func Plan(c fleet.Cluster, ch toolchain.Chart) (Result, finding.List) {
 		checkClass(p)
 	}
 	dns(p)
-	values := merge(p.values.tree, p.user)
+	values := manifest.Copy(manifest.Merge(p.values.tree, p.user)).(map[string]any) // shared with neither
 	if e != nil {
 		checkPassthrough(p, values)
 	}

@@ -5,8 +5,6 @@ import (
 	"slices"
 
 	"sigs.k8s.io/yaml"
-
-	"kasou/pipelines/manifest"
 )
 
 // MarshalValues returns a values.yaml: one line that says whose it is, and the
@@ -20,24 +18,6 @@ func MarshalValues(values map[string]any) ([]byte, error) {
 		return nil, err
 	}
 	return append([]byte("# Written by kasou from spec.yaml. Do not edit.\n"), data...), nil
-}
-
-// merge lays over on top of base the way Helm lays one values file on another:
-// maps are merged, everything else is replaced, and a null stays, because to
-// Helm it means "without the chart's default". Neither argument is changed or
-// shared with the result.
-func merge(base, over map[string]any) map[string]any {
-	merged := manifest.Copy(base).(map[string]any)
-	for key, value := range over {
-		below, isMap := merged[key].(map[string]any)
-		above, overMap := value.(map[string]any)
-		if isMap && overMap {
-			merged[key] = merge(below, above)
-			continue
-		}
-		merged[key] = manifest.Copy(value)
-	}
-	return merged
 }
 
 // lookup returns the value at keys, or nil.

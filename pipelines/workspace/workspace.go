@@ -113,9 +113,13 @@ func (w *Workspace) Prepare(ctx context.Context, now time.Time) (findings findin
 	if err != nil {
 		return findings, err
 	}
+	others, err := w.beside(ctx)
+	if err != nil {
+		return findings, err
+	}
 	schemas, found, err := conform.Find(w.Fleet, w.Cache)
 	w.Schemas = schemas
-	return append(findings, found...), err
+	return slices.Concat(findings, others, found), err
 }
 
 // Git returns what git says of the repository, which is asked once.

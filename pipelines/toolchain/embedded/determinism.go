@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -13,14 +12,6 @@ import (
 	"kasou/pipelines/toolchain"
 	"kasou/pipelines/toolchain/verdict"
 )
-
-// outcome is what came of a render: files, or in an environment what the chart's
-// templates did wrong there.
-type outcome struct {
-	files manifest.Files
-	wrong *toolchain.ChartError
-	seen  observed
-}
 
 func (o observed) any() bool { return len(o.Calls) > 0 || o.Varying }
 
@@ -37,7 +28,7 @@ func (o observed) environments() int {
 func (s *turn) in(ctx context.Context, e environment) (outcome, error) {
 	e.Apart = s.apart
 	got, err := s.do(ctx, job{Release: s.release, Environment: e})
-	if errors.As(err, &got.wrong) && s.worker != nil {
+	if got.Wrong != nil && s.worker != nil {
 		err = nil
 	}
 	return got, err
@@ -49,14 +40,14 @@ const unknown = "a template"
 // differing returns the files that two renders do not share, sorted, or where one
 // failed the template that did.
 func differing(a, b outcome) []string {
-	if a.wrong != nil || b.wrong != nil {
-		if a.wrong != nil && b.wrong != nil && a.wrong.Message == b.wrong.Message {
+	if a.Wrong != nil || b.Wrong != nil {
+		if a.Wrong != nil && b.Wrong != nil && a.Wrong.Message == b.Wrong.Message {
 			return nil
 		}
-		return []string{cmp.Or(cmp.Or(a.wrong, b.wrong).Template, unknown)}
+		return []string{cmp.Or(cmp.Or(a.Wrong, b.Wrong).Template, unknown)}
 	}
 	names := map[string]bool{}
-	for _, pair := range [][2]manifest.Files{{a.files, b.files}, {b.files, a.files}} {
+	for _, pair := range [][2]manifest.Files{{a.Files, b.Files}, {b.Files, a.Files}} {
 		for name, data := range pair[0] {
 			if other, ok := pair[1][name]; !ok || !bytes.Equal(data, other) {
 				names[name] = true
@@ -70,12 +61,12 @@ func differing(a, b outcome) []string {
 // *toolchain.DeterminismError where one result is another than the first, which was
 // made under the real ones.
 func (s *turn) compare(ctx context.Context, first outcome) error {
-	if first.seen.Varying {
+	if first.Seen.Varying {
 		s.apart = 1
 	}
 	var names []string
 	b := &blame{turn: s}
-	for n, all := 1, first.seen.environments(); n <= all && b.other == 0; n++ {
+	for n, all := 1, first.Seen.environments(); n <= all && b.other == 0; n++ {
 		got, err := s.in(ctx, environment{Number: n})
 		if err != nil {
 			return err
@@ -98,7 +89,7 @@ func (s *turn) compare(ctx context.Context, first outcome) error {
 	}
 	if len(b.causes) == 0 {
 		does := address // which the others had alike by chance
-		if len(b.base.seen.Calls) > 0 {
+		if len(b.base.Seen.Calls) > 0 {
 			does = "differs from one render to the next"
 		}
 		b.files(names, does)
@@ -138,14 +129,14 @@ func (b *blame) find(ctx context.Context) error {
 	}
 	b.moving = differing(b.base, again)
 	b.files(b.moving, address)
-	if b.base.seen.Varying {
+	if b.base.Seen.Varying {
 		names, err := b.vary(ctx, 0)
 		if err != nil {
 			return err
 		}
 		b.files(names, "lists `.Capabilities.APIVersions`, which Helm does not sort")
 	}
-	calls := b.base.seen.Calls
+	calls := b.base.Seen.Calls
 	guilty := map[int]string{} // call → a file that it changes
 	for i := range calls {
 		names, err := b.vary(ctx, i+1)
@@ -187,7 +178,7 @@ func (b *blame) locate(ctx context.Context, call int, c toolchain.Cause) error {
 	if err != nil {
 		return err
 	}
-	if wrong := got.wrong; wrong != nil {
+	if wrong := got.Wrong; wrong != nil {
 		c.Template, c.Line = cmp.Or(wrong.Template, c.Template), wrong.Line
 		if last := strings.LastIndex(wrong.Message, templatePrefix); strings.HasPrefix(wrong.Message[max(last, 0):], templatePrefix+verdict.Evaluated) {
 			c.Does += ", in text that it gives to `tpl`"

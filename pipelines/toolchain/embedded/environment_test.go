@@ -76,8 +76,8 @@ func TestUpstreamChartsAreRenderedOnce(t *testing.T) {
 		r := toolchain.Release{Name: "dev", Namespace: "team", KubeVersion: "1.34.1", Chart: toolchain.Chart{Digest: manifest.Digest(data), Archive: data}}
 		err = tc.with(t.Context(), r, func(s *turn) error {
 			got, err := s.do(t.Context(), job{Release: r})
-			if got.seen.any() {
-				t.Errorf("%s: seen %+v", path, got.seen)
+			if got.Seen.any() {
+				t.Errorf("%s: seen %+v", path, got.Seen)
 			}
 			return err
 		})

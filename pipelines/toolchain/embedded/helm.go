@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"runtime"
@@ -25,18 +26,10 @@ type Options struct {
 }
 
 func (o Options) withDefaults() Options {
-	if o.Workers <= 0 {
-		o.Workers = runtime.GOMAXPROCS(0)
-	}
-	if o.Timeout <= 0 {
-		o.Timeout = 30 * time.Second
-	}
-	if o.Memory <= 0 {
-		o.Memory = 768 << 20
-	}
-	if o.Output <= 0 {
-		o.Output = 64 << 20
-	}
+	o.Workers = cmp.Or(max(o.Workers, 0), runtime.GOMAXPROCS(0))
+	o.Timeout = cmp.Or(max(o.Timeout, 0), 30*time.Second)
+	o.Memory = cmp.Or(max(o.Memory, 0), 768<<20)
+	o.Output = cmp.Or(max(o.Output, 0), 64<<20)
 	return o
 }
 
@@ -70,8 +63,8 @@ func (h *helmTool) Template(ctx context.Context, releases ...toolchain.Release) 
 func (h *helmTool) template(ctx context.Context, r toolchain.Release) (files manifest.Files, err error) {
 	err = h.with(ctx, r, func(s *turn) error {
 		got, err := s.do(ctx, job{Release: r})
-		files = got.files
-		if err != nil || !r.Determinism || !got.seen.any() {
+		files = got.Files
+		if err != nil || !r.Determinism || !got.Seen.any() {
 			return err
 		}
 		return s.compare(ctx, got)

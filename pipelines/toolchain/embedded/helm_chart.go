@@ -16,7 +16,7 @@ type loadedChart struct {
 	// shared is the chart itself where no render can change it; nil where it
 	// has dependencies, which Helm enables, renames and merges in place.
 	shared  *chart.Chart
-	schemas *schemas
+	schemas schemas
 	// listsVersions means that a text of the chart may list Helm's API versions.
 	listsVersions bool
 	// templates are those of shared; nil before the first render, and after one
@@ -30,7 +30,7 @@ func loadChart(archive []byte) (*loadedChart, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the chart's archive does not load: %w", err)
 	}
-	c := &loadedChart{raw: raw, schemas: newSchemas()}
+	c := &loadedChart{raw: raw, schemas: schemas{}}
 	ch, err := c.load()
 	if err != nil {
 		return nil, fmt.Errorf("the chart does not load: %w", err)

@@ -27,7 +27,7 @@ func TestMissingDependenciesAreHelms(t *testing.T) {
 			for _, name := range test.have {
 				ch.AddDependency(&chart.Chart{Metadata: &chart.Metadata{Name: name}})
 			}
-			ours, helms := installable(ch), action.CheckDependencies(ch, ch.Metadata.Dependencies)
+			ours, helms := installable(ch, "application", test.wanted), action.CheckDependencies(ch, ch.Metadata.Dependencies)
 			if (ours == nil) != (helms == nil) {
 				t.Fatalf("%v, and Helm says %v", ours, helms)
 			}

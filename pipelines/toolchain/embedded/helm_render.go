@@ -2,8 +2,8 @@ package embedded
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
-	"log"
 	"path"
 	"path/filepath"
 	"slices"
@@ -17,49 +17,61 @@ import (
 
 	"kasou/pipelines/manifest"
 	"kasou/pipelines/toolchain"
+	"kasou/pipelines/toolchain/verdict"
 )
 
-// renderRelease does what `helm template --include-crds --skip-tests
-// --output-dir` does, in Helm's own order, so that the first thing wrong is the
-// same: helm's cmd/helm/install.go runInstall, then pkg/action install.go and
-// action.go renderResources, then cmd/helm/template.go for the hooks. It reads
-// and writes nothing but its arguments.
-func renderRelease(c *loadedChart, r toolchain.Release, e environment) (manifest.Files, error) {
-	p, err := prepareRelease(c, r, e)
-	if err != nil {
-		return nil, err
+// prepared is a release with everything that comes before its templates done, by Helm 3
+// or 4. It holds the chart, what the templates see and the capabilities.
+type prepared struct {
+	// execute returns the text of each template.
+	execute func() (map[string]string, error)
+	// layOut returns the files that come of these texts.
+	layOut func(rendered map[string]string) (manifest.Files, error)
+}
+
+// prepare has Helm 3 or 4 do what comes before the templates; the values' schemas are
+// the last of it.
+func prepare(c *loadedChart, r toolchain.Release, e environment) (*prepared, error) {
+	if r.Helm == toolchain.Helm4 {
+		return prepare4(c, r, e)
 	}
+	return prepare3(c, r, e)
+}
+
+// render does what `helm template --include-crds --skip-tests --output-dir` does, in
+// Helm's own order, so that the first thing wrong is the same: of Helm 3 cmd/helm/install.go
+// runInstall, then pkg/action install.go and action.go renderResources, then
+// cmd/helm/template.go for the hooks; of Helm 4 (v4.3) the same with pkg/cmd for cmd/helm.
+// It reads and writes nothing but its arguments.
+func (p *prepared) render(c *loadedChart, r toolchain.Release, e environment) (manifest.Files, error) {
 	hold(p, e)
-	rendered, err := c.renderTemplates(p.chart, p.top, p.capabilities)
+	rendered, err := p.execute()
 	if err != nil {
 		return nil, chartError(err)
 	}
-	for _, text := range rendered {
+	for name, text := range rendered {
+		if strings.HasSuffix(name, "NOTES.txt") {
+			delete(rendered, name)
+			continue
+		}
 		watch(text)
 	}
 	if c.listsVersions || mayListVersions(r.Values) {
 		rendering.Varying = true
 	}
-	files, err := layOut(p.chart, rendered, r.WillValidate)
+	files, err := p.layOut(rendered)
 	if err != nil {
 		return nil, chartError(err)
 	}
 	return files, nil
 }
 
-// prepared is what the templates of a release are executed with.
-type prepared struct {
-	chart        *chart.Chart
-	top          chartutil.Values
-	capabilities *chartutil.Capabilities
-}
-
 // held are what the last render under the real clock was made with, and the first
 // in an environment after it: as long as they are there, others have other
 // addresses.
-var held []any
+var held []*prepared
 
-func hold(p any, e environment) {
+func hold(p *prepared, e environment) {
 	if e.Number == 0 {
 		held = nil
 	}
@@ -68,22 +80,25 @@ func hold(p any, e environment) {
 	}
 }
 
-// prepareRelease does what comes before the templates; the values' schemas are
-// the last of it.
-func prepareRelease(c *loadedChart, r toolchain.Release, e environment) (*prepared, error) {
+// prepare3 is prepare as Helm 3 does it.
+func prepare3(c *loadedChart, r toolchain.Release, e environment) (*prepared, error) {
 	kubeVersion, err := chartutil.ParseKubeVersion(r.KubeVersion)
 	if err != nil {
 		return nil, fmt.Errorf("the Kubernetes version %q: %w", r.KubeVersion, err)
 	}
-	values := map[string]any{}
-	if err := yaml.Unmarshal(r.Values, &values); err != nil {
-		return nil, &toolchain.ChartError{Message: "the values are no YAML map: " + err.Error()}
+	values, err := valuesOf(r)
+	if err != nil {
+		return nil, err
 	}
 	ch, err := c.fresh(e)
 	if err != nil {
 		return nil, chartError(err)
 	}
-	if err := installable(ch); err != nil {
+	var wanted []string
+	for _, d := range ch.Metadata.Dependencies {
+		wanted = append(wanted, d.Name)
+	}
+	if err := installable(ch, ch.Metadata.Type, wanted); err != nil {
 		return nil, chartError(err)
 	}
 	if err := chartutil.ValidateReleaseName(r.Name); err != nil {
@@ -92,27 +107,40 @@ func prepareRelease(c *loadedChart, r toolchain.Release, e environment) (*prepar
 	if err := chartutil.ProcessDependenciesWithMerge(ch, values); err != nil {
 		return nil, chartError(err)
 	}
-	caps := capabilities(*kubeVersion, e)
-	top, err := c.renderValues(ch, values, r, caps)
+	caps := chartutil.DefaultCapabilities.Copy()
+	caps.KubeVersion, caps.APIVersions = *kubeVersion, withoutForeign(caps.APIVersions, e)
+	options := chartutil.ReleaseOptions{Name: r.Name, Namespace: r.Namespace, Revision: 1, IsInstall: true}
+	top, err := chartutil.ToRenderValuesWithSchemaValidation(ch, values, options, caps, true)
 	if err != nil {
+		return nil, chartError(err)
+	}
+	if err := validateTop(c.schemas, schemaChartOf(ch, func(ch *chart.Chart) []byte { return ch.Schema }), top); err != nil {
 		return nil, err
 	}
-	return &prepared{ch, top, caps}, nil
+	return &prepared{
+		execute: func() (map[string]string, error) {
+			if want := ch.Metadata.KubeVersion; want != "" && !chartutil.IsCompatibleRange(want, caps.KubeVersion.String()) {
+				return nil, unfit(want, caps.KubeVersion.Version)
+			}
+			return c.execute(ch, top, caps)
+		},
+		layOut: func(rendered map[string]string) (manifest.Files, error) { return layOut(ch, rendered, r.WillValidate) },
+	}, nil
 }
 
-// capabilities are those that the helm command has without a cluster. Its API
-// versions are whatever types are linked in; here those of other tools, such as
-// SealedSecret, are too, and Helm would report them. Their order is that of a Go map
-// in Helm's process, and in an environment the environment's.
-func capabilities(v chartutil.KubeVersion, e environment) *chartutil.Capabilities {
-	caps := chartutil.DefaultCapabilities.Copy()
-	caps.KubeVersion = v
-	caps.APIVersions = withoutForeign(caps.APIVersions, e)
-	return caps
+// valuesOf returns the release's values.
+func valuesOf(r toolchain.Release) (map[string]any, error) {
+	values := map[string]any{}
+	if err := yaml.Unmarshal(r.Values, &values); err != nil {
+		return nil, &toolchain.ChartError{Message: "the values are no YAML map: " + err.Error()}
+	}
+	return values, nil
 }
 
-// withoutForeign returns the API versions that are of Kubernetes itself, in the order
-// that an environment has them in.
+// withoutForeign returns the API versions that are of Kubernetes itself. Those that the
+// helm command has without a cluster are whatever types are linked in; here those of
+// other tools, such as SealedSecret, are too, and Helm would report them. Their order is
+// that of a Go map in Helm's process, and in an environment the environment's.
 func withoutForeign(all []string, e environment) []string {
 	own := slices.DeleteFunc(slices.Clone(all), func(apiVersion string) bool {
 		group, _, grouped := strings.Cut(apiVersion, "/")
@@ -124,67 +152,42 @@ func withoutForeign(all []string, e environment) []string {
 	return own
 }
 
-// installable says what Helm refuses before it looks at values.
-func installable(ch *chart.Chart) error {
-	if kind := ch.Metadata.Type; kind != "" && kind != "application" {
+// helmChart is what charts of Helm 3 and 4 have alike.
+type helmChart[C any] interface {
+	Name() string
+	ChartFullPath() string
+	Dependencies() []C
+}
+
+// installable says what Helm refuses before it looks at values: charts of a kind, and
+// those that Chart.yaml wants and the archive does not have, by the rule and in the words
+// of Helm's action.CheckDependencies. That package links all of Helm's client, kubectl and
+// three databases among it, which every start of a worker pays for.
+func installable[C helmChart[C]](ch C, kind string, wanted []string) error {
+	if kind != "" && kind != "application" {
 		return fmt.Errorf("%s charts are not installable", kind)
 	}
-	if missing := missingDependencies(ch); len(missing) > 0 {
-		return lacksDependencies(missing)
+	missing := slices.DeleteFunc(slices.Clone(wanted), func(name string) bool {
+		return slices.ContainsFunc(ch.Dependencies(), func(sub C) bool { return sub.Name() == name })
+	})
+	if len(missing) > 0 {
+		return fmt.Errorf("the chart's archive lacks dependencies: found in Chart.yaml, but missing in charts/ directory: %s", strings.Join(missing, ", "))
 	}
 	return nil
 }
 
-func lacksDependencies(missing []string) error {
-	return fmt.Errorf("the chart's archive lacks dependencies: found in Chart.yaml, but missing in charts/ directory: %s", strings.Join(missing, ", "))
-}
-
-// missingDependencies returns the names of the charts that Chart.yaml wants and
-// the archive does not have: the rule, and above it the words, of Helm's
-// action.CheckDependencies. That package links all of Helm's client, kubectl and
-// three databases among it, which every start of a worker pays for.
-func missingDependencies(ch *chart.Chart) []string {
-	var missing []string
-	for _, wanted := range ch.Metadata.Dependencies {
-		if !slices.ContainsFunc(ch.Dependencies(), func(sub *chart.Chart) bool { return sub.Name() == wanted.Name }) {
-			missing = append(missing, wanted.Name)
-		}
-	}
-	return missing
-}
-
-// renderValues returns what the templates see, after the schemas agreed.
-func (c *loadedChart) renderValues(ch *chart.Chart, values map[string]any, r toolchain.Release, caps *chartutil.Capabilities) (chartutil.Values, error) {
-	options := chartutil.ReleaseOptions{Name: r.Name, Namespace: r.Namespace, Revision: 1, IsInstall: true}
-	top, err := chartutil.ToRenderValuesWithSchemaValidation(ch, values, options, caps, true)
-	if err != nil {
-		return nil, chartError(err)
-	}
-	coalesced, ok := top["Values"].(chartutil.Values)
+// validateTop holds the values that the templates are to see against the schemas.
+func validateTop[V ~map[string]any](s schemas, ch schemaChart, top V) error {
+	values, ok := top["Values"].(V)
 	if !ok {
-		return nil, fmt.Errorf("helm gives the values as %T", top["Values"])
+		return fmt.Errorf("helm gives the values as %T", top["Values"])
 	}
-	if err := c.schemas.validate(schemaChart3(ch), coalesced); err != nil {
-		return nil, err
-	}
-	return top, nil
+	return s.validate(ch, values)
 }
 
-// renderTemplates returns the text of each template but the notes.
-func (c *loadedChart) renderTemplates(ch *chart.Chart, top chartutil.Values, caps *chartutil.Capabilities) (map[string]string, error) {
-	if want := ch.Metadata.KubeVersion; want != "" && !chartutil.IsCompatibleRange(want, caps.KubeVersion.String()) {
-		return nil, fmt.Errorf("chart requires kubeVersion: %s which is incompatible with Kubernetes %s", want, caps.KubeVersion.String())
-	}
-	rendered, err := c.execute(ch, top, caps)
-	if err != nil {
-		return nil, err
-	}
-	for name := range rendered {
-		if strings.HasSuffix(name, "NOTES.txt") {
-			delete(rendered, name)
-		}
-	}
-	return rendered, nil
+// unfit is the error of a chart that wants another version of Kubernetes.
+func unfit(want, version string) error {
+	return fmt.Errorf("chart requires kubeVersion: %s which is incompatible with Kubernetes %s", want, version)
 }
 
 // layOut puts the documents into files as --output-dir does: CRDs, then
@@ -257,6 +260,10 @@ func (o output) files() manifest.Files {
 	return files
 }
 
-// silenceHelm keeps Helm's log lines, such as warnings about values that do not
-// merge, off the worker's stderr, which is kept for what kills it.
-func silenceHelm(w interface{ Write([]byte) (int, error) }) { log.SetOutput(w) }
+// chartError returns the error as the chart's fault.
+func chartError(err error) error {
+	if already, ok := errors.AsType[*toolchain.ChartError](err); ok {
+		return already
+	}
+	return verdict.Chart(err.Error())
+}

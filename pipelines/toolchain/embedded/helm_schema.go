@@ -5,9 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
-	"helm.sh/helm/v3/pkg/chart"
 	"helm.sh/helm/v3/pkg/chartutil"
 
 	"kasou/pipelines/toolchain"
@@ -20,16 +20,7 @@ const schemaURL = "file:///values.schema.json"
 // schemas holds the compiled values.schema.json of a chart and its subcharts,
 // by their text. Helm compiles them again for every render, which for vcluster
 // 0.36 takes longer than all the rest of it.
-type schemas struct {
-	compiled map[string]*compiledSchema
-}
-
-type compiledSchema struct {
-	schema *jsonschema.Schema
-	err    error
-}
-
-func newSchemas() *schemas { return &schemas{compiled: map[string]*compiledSchema{}} }
+type schemas map[string]func() (*jsonschema.Schema, error)
 
 // schemaChart is what the schemas of a chart hang on, whichever Helm loaded it.
 type schemaChart struct {
@@ -38,17 +29,17 @@ type schemaChart struct {
 	dependencies []schemaChart
 }
 
-func schemaChart3(ch *chart.Chart) schemaChart {
-	s := schemaChart{name: ch.Name(), path: ch.ChartFullPath(), schema: ch.Schema}
+func schemaChartOf[C helmChart[C]](ch C, schema func(C) []byte) schemaChart {
+	s := schemaChart{name: ch.Name(), path: ch.ChartFullPath(), schema: schema(ch)}
 	for _, sub := range ch.Dependencies() {
-		s.dependencies = append(s.dependencies, schemaChart3(sub))
+		s.dependencies = append(s.dependencies, schemaChartOf(sub, schema))
 	}
 	return s
 }
 
 // validate says what Helm's ValidateAgainstSchema says, with the same verdict
 // for every schema that stays inside its file.
-func (s *schemas) validate(ch schemaChart, values map[string]any) error {
+func (s schemas) validate(ch schemaChart, values map[string]any) error {
 	problems, err := s.problems(ch, values, nil)
 	if err != nil {
 		return err
@@ -60,7 +51,7 @@ func (s *schemas) validate(ch schemaChart, values map[string]any) error {
 }
 
 // problems goes down into the subcharts; path is the one to the chart's values.
-func (s *schemas) problems(ch schemaChart, values map[string]any, path []string) ([]toolchain.Problem, error) {
+func (s schemas) problems(ch schemaChart, values map[string]any, path []string) ([]toolchain.Problem, error) {
 	var found []toolchain.Problem
 	if ch.schema != nil {
 		own, err := s.validateOne(ch.schema, values, path)
@@ -89,25 +80,25 @@ func (s *schemas) problems(ch schemaChart, values map[string]any, path []string)
 	return found, nil
 }
 
-func (s *schemas) validateOne(text []byte, values map[string]any, path []string) (found []toolchain.Problem, err error) {
+func (s schemas) validateOne(text []byte, values map[string]any, path []string) (found []toolchain.Problem, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("unable to validate: %v", r)
 		}
 	}()
-	c, ok := s.compiled[string(text)]
+	compiled, ok := s[string(text)]
 	if !ok {
-		c = &compiledSchema{}
-		c.schema, c.err = compileSchema(text)
-		s.compiled[string(text)] = c
+		compiled = sync.OnceValues(func() (*jsonschema.Schema, error) { return compileSchema(text) })
+		s[string(text)] = compiled
 	}
-	if c.err != nil {
-		return nil, c.err
+	schema, err := compiled()
+	if err != nil {
+		return nil, err
 	}
-	err = c.schema.Validate(chartutil.Values(values).AsMap())
+	err = schema.Validate(chartutil.Values(values).AsMap())
 	var invalid *jsonschema.ValidationError
 	if errors.As(err, &invalid) {
-		return schemaProblems(invalid, path), nil
+		return verdict.Tidy(leaves(invalid, path)), nil
 	}
 	return nil, err
 }

@@ -14,12 +14,8 @@ import (
 
 var english = message.NewPrinter(language.English)
 
-// schemaProblems returns the innermost reasons, each at its value, sorted: the
-// validator walks maps in no order.
-func schemaProblems(e *jsonschema.ValidationError, prefix []string) []toolchain.Problem {
-	return verdict.Tidy(leaves(e, prefix))
-}
-
+// leaves returns the innermost reasons, each at its value, in no order: the validator
+// walks maps.
 func leaves(e *jsonschema.ValidationError, prefix []string) []toolchain.Problem {
 	path := append(slices.Clone(prefix), e.InstanceLocation...)
 	switch k := e.ErrorKind.(type) {

@@ -3,6 +3,7 @@ package embedded
 import (
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -54,8 +55,9 @@ func WorkerMain() {
 	go watchMemory(limits.memory)
 	answers := os.Stdout
 	os.Stdout = os.Stderr
-	silenceHelm(io.Discard)
-	silenceHelm4()
+	// Helm's log lines, such as warnings about values that do not merge, stay off stderr,
+	// which is kept for what kills the worker. This is package log's output, too.
+	slog.SetDefault(slog.New(slog.DiscardHandler))
 	replaceFunctions()
 	// To wait for a job must not hold a thread in the system, for which the
 	// runtime would look again and again; where it cannot be helped, it does.
@@ -85,7 +87,7 @@ func serve(in io.Reader, out io.Writer, limits workerLimits) {
 		if size := outputSize(files); size > limits.output {
 			files, err = nil, &toolchain.ChartError{Message: fmt.Sprintf("the chart renders %d bytes; at most %d are taken", size, limits.output)}
 		}
-		if err := pipe.send(newAnswer(files, seen, charts[j.Release.Chart.Digest] != nil, err)); err != nil {
+		if err := pipe.send(newOutcome(files, seen, charts[j.Release.Chart.Digest] != nil, err)); err != nil {
 			os.Exit(1)
 		}
 	}
@@ -109,16 +111,11 @@ func render(charts map[string]*loadedChart, j job) (files manifest.Files, seen o
 		}
 		charts[r.Chart.Digest] = c
 	}
-	switch {
-	case j.ValuesOnly && r.Helm == toolchain.Helm4:
-		_, err = prepareRelease4(c, r, j.Environment)
-	case j.ValuesOnly:
-		_, err = prepareRelease(c, r, j.Environment)
-	case r.Helm == toolchain.Helm4:
-		files, err = renderRelease4(c, r, j.Environment)
-	default:
-		files, err = renderRelease(c, r, j.Environment)
+	p, err := prepare(c, r, j.Environment)
+	if err != nil || j.ValuesOnly {
+		return nil, seen, err
 	}
+	files, err = p.render(c, r, j.Environment)
 	return files, seen, err
 }
 

@@ -11,9 +11,9 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
+	"kasou/pipelines/manifest"
 	"kasou/pipelines/toolchain"
 )
 
@@ -79,14 +79,14 @@ func (w *worker) full(digest string) bool {
 }
 
 // do returns the answer to one job, and whether the worker can take another.
-func (w *worker) do(ctx context.Context, j job) (a outcome, alive bool, err error) {
+func (w *worker) do(ctx context.Context, j job) (got outcome, alive bool, err error) {
 	digest := j.Release.Chart.Digest
 	if w.charts[digest] {
 		j.Release.Chart.Archive = nil
 	}
 	timer := time.AfterFunc(w.opts.Timeout, w.kill)
 	stop := context.AfterFunc(ctx, w.kill)
-	got, err := w.exchange(j)
+	got, err = w.exchange(j)
 	overran, cancelled := !timer.Stop(), !stop()
 	alive = err == nil && !overran && !cancelled
 	if err == nil {
@@ -96,8 +96,7 @@ func (w *worker) do(ctx context.Context, j job) (a outcome, alive bool, err erro
 		if !alive {
 			w.stop()
 		}
-		a, err = got.outcome()
-		return a, alive, err
+		return got, alive, got.err()
 	}
 	w.kill()
 	died := w.cmd.Wait()
@@ -110,13 +109,17 @@ func (w *worker) do(ctx context.Context, j job) (a outcome, alive bool, err erro
 	return outcome{}, false, w.explain(died, err)
 }
 
-func (w *worker) exchange(j job) (got answer, err error) {
+func (w *worker) exchange(j job) (got outcome, err error) {
 	if err := w.pipe.send(j); err != nil {
 		return got, err
 	}
+	got.Files = manifest.Files{} // gob leaves out what is empty
 	err = w.pipe.receive(w.opts.Output+1<<20, &got)
 	return got, err
 }
+
+// headSize is what is kept of what a worker says on stderr.
+const headSize = 16 << 10
 
 // memorySigns are the ways in which Go, cgo and the race detector word that the
 // system gave no more memory; a new thread's stack needs some too.
@@ -128,7 +131,7 @@ var memorySigns = []string{
 // explain says why a worker died. What it printed is Go's own account of a
 // fatal error; it holds no values.
 func (w *worker) explain(died, broken error) error {
-	said := w.stderr.String()
+	said := string(w.stderr.data)
 	var exit *exec.ExitError
 	switch {
 	case strings.Contains(said, "stack overflow"), strings.Contains(said, "goroutine stack exceeds"):
@@ -154,23 +157,11 @@ func (w *worker) stop() {
 	_ = w.cmd.Wait()
 }
 
-// headBuffer keeps the first bytes that a worker says and drops the rest.
-type headBuffer struct {
-	mu   sync.Mutex
-	data []byte
-}
+// headBuffer keeps the first bytes that a worker says and drops the rest. It is read once
+// the worker has ended.
+type headBuffer struct{ data []byte }
 
 func (b *headBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if room := 16<<10 - len(b.data); room > 0 {
-		b.data = append(b.data, p[:min(room, len(p))]...)
-	}
+	b.data = append(b.data, p[:min(len(p), headSize-len(b.data))]...)
 	return len(p), nil
-}
-
-func (b *headBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return string(b.data)
 }

@@ -40,8 +40,8 @@ type job struct {
 	Environment environment
 }
 
-// answer is what came of a job: files, or an error.
-type answer struct {
+// outcome is what came of a job: files, or an error.
+type outcome struct {
 	Files manifest.Files
 	// Wrong is the chart's fault, and Failed any other error's text.
 	Wrong  *toolchain.ChartError
@@ -52,28 +52,25 @@ type answer struct {
 	Loaded bool
 }
 
-func newAnswer(files manifest.Files, seen observed, loaded bool, err error) answer {
-	a := answer{Seen: seen, Loaded: loaded}
+func newOutcome(files manifest.Files, seen observed, loaded bool, err error) outcome {
+	o := outcome{Seen: seen, Loaded: loaded}
 	switch {
-	case errors.As(err, &a.Wrong):
+	case errors.As(err, &o.Wrong):
 	case err != nil:
-		a.Failed = err.Error()
+		o.Failed = err.Error()
 	default:
-		a.Files = files
+		o.Files = files
 	}
-	return a
+	return o
 }
 
-// outcome returns what the answer says, and the error.
-func (a answer) outcome() (outcome, error) {
+// err returns the error in the outcome.
+func (o outcome) err() error {
 	switch {
-	case a.Wrong != nil:
-		return outcome{seen: a.Seen}, a.Wrong
-	case a.Failed != "":
-		return outcome{seen: a.Seen}, errors.New(a.Failed)
+	case o.Wrong != nil:
+		return o.Wrong
+	case o.Failed != "":
+		return errors.New(o.Failed)
 	}
-	if a.Files == nil {
-		a.Files = manifest.Files{} // gob leaves out what is empty
-	}
-	return outcome{files: a.Files, seen: a.Seen}, nil
+	return nil
 }

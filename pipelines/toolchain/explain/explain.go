@@ -3,7 +3,6 @@
 package explain
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -18,6 +17,7 @@ import (
 
 	"kasou/pipelines/manifest"
 	"kasou/pipelines/toolchain"
+	"kasou/pipelines/toolchain/verdict"
 )
 
 // Explainer says why documents break their schemas: kubeconform's output names
@@ -45,13 +45,7 @@ func (e *Explainer) Explain(document manifest.Document) ([]toolchain.Problem, er
 	if !errors.As(schema.Validate(document.Object), &invalid) {
 		return nil, nil
 	}
-	problems := leaves(invalid)
-	slices.SortStableFunc(problems, func(a, b toolchain.Problem) int {
-		return cmp.Or(slices.Compare(a.Path, b.Path), cmp.Compare(a.Message, b.Message))
-	})
-	return slices.CompactFunc(problems, func(a, b toolchain.Problem) bool {
-		return slices.Equal(a.Path, b.Path) && a.Message == b.Message
-	}), nil
+	return verdict.Sorted(leaves(invalid)), nil
 }
 
 // Holds reports whether the object conforms to the schema of its kind, which

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"kasou/pipelines/position"
 	"kasou/pipelines/toolchain"
 )
 
@@ -38,16 +39,20 @@ func Dotted(path []string) string {
 	return strings.Join(path, ".")
 }
 
-// Tidy sorts the problems of one schema, takes repeated ones out, and bounds
-// them.
+// Tidy sorts the problems of one schema's values as Sorted does, and bounds them.
 func Tidy(found []toolchain.Problem) []toolchain.Problem {
+	found = Sorted(found)
+	return found[:min(len(found), MaxProblems)]
+}
+
+// Sorted sorts problems by their paths, and takes repeated ones out.
+func Sorted(found []toolchain.Problem) []toolchain.Problem {
 	slices.SortFunc(found, func(a, b toolchain.Problem) int {
 		return cmp.Or(slices.Compare(a.Path, b.Path), cmp.Compare(a.Message, b.Message))
 	})
-	found = slices.CompactFunc(found, func(a, b toolchain.Problem) bool {
+	return slices.CompactFunc(found, func(a, b toolchain.Problem) bool {
 		return slices.Equal(a.Path, b.Path) && a.Message == b.Message
 	})
-	return found[:min(len(found), MaxProblems)]
 }
 
 // Branches says why each form of an anyOf or oneOf was not met.
@@ -90,7 +95,7 @@ func schemaText(chart, text string) []toolchain.Problem {
 		line = strings.TrimRight(line, "\n")
 		if m := nodeLine.FindStringSubmatch(line); m != nil && len(trail) > 0 {
 			depth := min(len(m[1])/2+1, len(trail))
-			n := &node{path: pointer(m[2]), message: m[3]}
+			n := &node{path: position.Pointer(unquote(m[2])), message: m[3]}
 			parent := trail[depth-1]
 			parent.children = append(parent.children, n)
 			trail = append(trail[:depth], n)
@@ -132,17 +137,7 @@ func (n *node) leaves(prefix []string) []toolchain.Problem {
 	return below
 }
 
-// pointer returns the keys of a JSON pointer as the schema library quotes it.
-func pointer(text string) []string {
-	var path []string
-	for i, key := range strings.Split(unquote(text), "/") {
-		if i > 0 {
-			path = append(path, strings.NewReplacer("~1", "/", "~0", "~").Replace(key))
-		}
-	}
-	return path
-}
-
 var escapes = strings.NewReplacer(`\'`, `'`, `\\`, `\`)
 
+// unquote returns a text as it was before the schema library quoted it.
 func unquote(text string) string { return escapes.Replace(text) }
