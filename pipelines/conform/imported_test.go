@@ -186,7 +186,7 @@ func TestItemsBesideAKind(t *testing.T) {
 	root := t.TempDir()
 	const anything = `{"type": "object"}`
 	write(t, root, map[string]string{"s/widget-example-v1.json": anything, "s/allowlist-example-v1.json": anything})
-	schemas, findings, err := conform.Open(fleetOf("1.34.1", root, "s"), cache)
+	schemas, findings, err := found(fleetOf("1.34.1", root, "s"), cache)
 	if err != nil || len(findings) > 0 {
 		t.Fatal(findings, err)
 	}
@@ -197,9 +197,9 @@ func TestItemsBesideAKind(t *testing.T) {
 		"kind: Widget\nmetadata: {name: a}\nitems: {a: b}\n":                                                0,
 		"kind: Widget\nmetadata: {name: a}\nspec: {items: [a]}\n":                                           0,
 	} {
-		found := check(t, schemas, manifest.Files{"a.yaml": []byte("apiVersion: example.com/v1\n" + text)})
-		if len(found) != want || want > 0 && (found[0].Rule != conform.RuleNotAnObject || found[0].Line != 4) {
-			t.Errorf("%q: %v", text, found)
+		got := check(t, schemas, manifest.Files{"a.yaml": []byte("apiVersion: example.com/v1\n" + text)})
+		if len(got) != want || want > 0 && (got[0].Rule != conform.RuleNotAnObject || got[0].Line != 4) {
+			t.Errorf("%q: %v", text, got)
 		}
 	}
 }
