@@ -15,6 +15,7 @@ import (
 	"kasou/internal/sealtest"
 	"kasou/pipelines"
 	"kasou/pipelines/conform"
+	"kasou/pipelines/drift"
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
 	"kasou/pipelines/manifest"
@@ -370,5 +371,28 @@ func TestAFileThatArgoCDPassesOver(t *testing.T) {
 	}
 	if bytes.Contains(repo.Read(t, "clusters/root/one.cluster.yaml"), []byte(marker)) {
 		t.Error("it was written")
+	}
+}
+
+// A definition in git can say of a custom resource that it has a namespace; what the host has
+// counts, and drift asks it.
+func TestADefinitionThatTheHostHasOtherwise(t *testing.T) {
+	repo, builder, _, _ := signed(t)
+	repo.Write(t, "crds/widget.yaml", []byte("apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: widgets.example.com}\nspec:\n  group: example.com\n  scope: Namespaced\n"+
+		"  names: {kind: Widget, plural: widgets}\n  versions: [{name: v1, served: true, storage: true, schema: {openAPIV3Schema: {type: object}}}]\n"))
+	repo.Write(t, "clusters/fleet.yaml", append(repo.Read(t, "clusters/fleet.yaml"), "  schemas: [crds]\n"...))
+	repo.Write(t, "clusters/one/extra/widget.yaml", []byte("apiVersion: example.com/v1\nkind: Widget\nmetadata: {name: a}\n"))
+	fleettest.MustPass(t, pipe(t, pipelines.Build, builder), nil)
+	for namespaced, want := range map[string]bool{"true": false, "false": true} {
+		builder.OpenHost = hostOf(t, repo, map[string]string{
+			"/version":             `{}`,
+			"/apis/example.com/v1": `{"kind":"APIResourceList","groupVersion":"example.com/v1","resources":[{"name":"widgets","kind":"Widget","namespaced":` + namespaced + `}]}`,
+			"/api/v1":              `{"kind":"APIResourceList","groupVersion":"v1","resources":[{"name":"namespaces","kind":"Namespace","namespaced":false}]}`,
+		})
+		r := findDrift(t, repo, builder, pipelines.DriftOptions{Live: true})
+		if has(r, drift.RuleLiveScope) != want {
+			fleettest.Print(t, r)
+			t.Errorf("namespaced %s: told %v", namespaced, !want)
+		}
 	}
 }

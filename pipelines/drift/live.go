@@ -173,7 +173,7 @@ func (l *liveWatch) look(ctx context.Context, c fleet.Cluster) onHost {
 	for _, f := range host.ServiceRange.Moved(ctx, c, lock, at(host)) {
 		on.rows = append(on.rows, rows(c.Name, finding.List{f})...)
 	}
-	compared := (&objects{liveWatch: l, cluster: c, on: &on}).objectRows(ctx, files)
+	compared := (&objects{liveWatch: l, cluster: c, on: &on, lock: lock}).objectRows(ctx, files)
 	on.compared = host.Lost() == nil && l.argocd.Lost() == nil && !slices.ContainsFunc(compared, func(r report.Row) bool { return r.Unknown })
 	on.rows = append(on.rows, compared...)
 	r := registered{liveWatch: l, cluster: c, lock: lock, files: files, leading: on.leading}

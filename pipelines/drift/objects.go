@@ -19,6 +19,7 @@ import (
 	"kasou/pipelines/host"
 	"kasou/pipelines/layout"
 	"kasou/pipelines/live"
+	"kasou/pipelines/lockfile"
 	"kasou/pipelines/manifest"
 	"kasou/pipelines/report"
 	"kasou/pipelines/tree"
@@ -31,6 +32,8 @@ type objects struct {
 	cluster fleet.Cluster
 	// on takes what is found beside the rows.
 	on *onHost
+	// lock is nil where it cannot be read.
+	lock *lockfile.Lock
 	// asked is the cluster that has the object at hand.
 	asked *host.Host
 }
@@ -59,6 +62,10 @@ func (l *objects) objectRows(ctx context.Context, files manifest.Files) []report
 		if err := l.place(ctx, o); err != nil {
 			all = append(all, l.objectError(ctx, a, o, err)...)
 			continue
+		}
+		if deployed && o.GetNamespace() == "" && !l.clusterScoped(o) {
+			all = append(all, *objectRow(l.cluster.Name, o, RuleLiveScope, o.Name()+" has no namespace on the host, and kasou was told that it has one: no rule looked at what it does beyond the cluster",
+				"Take the definition in spec.schemas of fleet.yaml from the host: kubectl get customresourcedefinition NAME -o yaml."))
 		}
 		if deployed {
 			l.on.objects[keyOf(o)], l.on.kinds[o.GroupVersionKind()] = true, true
@@ -119,6 +126,13 @@ func (l *objects) place(ctx context.Context, o live.Object) error {
 		o.SetNamespace(l.cluster.Spec.Namespace)
 	}
 	return nil
+}
+
+// clusterScoped reports whether the cluster was built with an object as one without a
+// namespace, as far as its lock tells.
+func (l *objects) clusterScoped(o live.Object) bool {
+	kind := o.GroupVersionKind()
+	return l.lock == nil || len(l.lock.ClusterScoped) == 0 || slices.Contains(l.lock.ClusterScoped, strings.TrimPrefix(kind.Group+"/"+kind.Kind, "/"))
 }
 
 // compare asks the host for one object, and what a sync would make of it.

@@ -43,6 +43,8 @@ const (
 	RuleLiveManagerUnused finding.Rule = "drift-live-manager-unused"
 	// RuleLiveRefused: the host would not take the object in git.
 	RuleLiveRefused finding.Rule = "drift-live-refused"
+	// RuleLiveScope: an object has no namespace on the host, and was built as one that has.
+	RuleLiveScope finding.Rule = "drift-live-scope"
 	// RuleLiveLeftover: an object of the Application is on the host alone.
 	RuleLiveLeftover finding.Rule = "drift-live-leftover"
 	// RuleLiveSecret: Argo CD's cluster Secret is not what was sealed.
