@@ -126,10 +126,7 @@ func finished(b *cluster.Builder, out *report.Report) *report.Report {
 // each cluster that runs, and writes nothing. The report has the steps of each
 // cluster, the worst first.
 func Plan(ctx context.Context, o Options) (*report.Report, error) {
-	o.DryRun, o.NoCache, o.Diff = true, true, false
-	if err := baseline.Check(ctx, o); err != nil {
-		return nil, err
-	}
+	o.DryRun, o.NoCache, o.Diff, o.MustCompare = true, true, false, true
 	out := &report.Report{Command: "plan"}
 	w, err := workspace.Start(ctx, o, out)
 	if err != nil || w == nil {

@@ -16,6 +16,7 @@ import (
 	"kasou/pipelines"
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
+	"kasou/pipelines/manifest"
 	"kasou/pipelines/policy"
 	"kasou/pipelines/report"
 	"kasou/pipelines/tree"
@@ -229,4 +230,95 @@ func TestTheScopeOfADefinitionChanges(t *testing.T) {
 	for _, r := range []*report.Report{pipe(t, pipelines.Build, builder), pipe(t, pipelines.Check, checker)} {
 		found(t, r, policy.RuleClusterScoped, finding.Error)
 	}
+}
+
+// What kasou makes by itself is nobody else's, whatever a spec allows: an Application of the
+// same name would take a cluster, or the whole fleet, from another repository.
+func TestAnExtraInThePlaceOfKasousOwn(t *testing.T) {
+	repo, builder, checker, _ := signed(t)
+	repo.Write(t, "clusters/fleet.yaml", append(repo.Read(t, "clusters/fleet.yaml"), "  argocd: {projects: [default, {name: teams, generated: true}]}\n"...))
+	repo.Write(t, "charts/d/Chart.yaml", []byte("apiVersion: v2\nname: d\nversion: 1.0.0\n"))
+	repo.Write(t, "charts/d/templates/a.yaml", []byte("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: control-plane}\n"))
+	repo.Cluster(t, "two", "  chart: {path: charts/d}\n")
+	const evil = "  chart: {path: charts/d}\n  allow:\n  - {group: argoproj.io, kind: Application, namespace: argocd}\n  - {group: argoproj.io, kind: AppProject, namespace: argocd}\n" +
+		"  - {group: bitnami.com, kind: SealedSecret, namespace: argocd}\n  - {group: bitnami.com, kind: SealedSecret, namespace: two}\n  - {kind: ConfigMap, namespace: two}\n  - {kind: Namespace}\n"
+	repo.Cluster(t, "evil", evil)
+	extra := func(text string) { repo.Write(t, "clusters/evil/extra/a.yaml", []byte(text)) }
+	const application = "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: NAME, namespace: argocd}\n" +
+		"spec: {project: default, destination: {server: https://kubernetes.default.svc, namespace: two}, source: {repoURL: https://evil.example.com/x.git, path: .}}\n"
+	const project = "apiVersion: argoproj.io/v1alpha1\nkind: AppProject\nmetadata: {name: NAME, namespace: argocd}\nspec: {sourceRepos: ['*']}\n"
+	const sealed = "apiVersion: bitnami.com/v1alpha1\nkind: SealedSecret\nmetadata: {name: NAME, namespace: argocd}\nspec: {encryptedData: {a: AgB}, template: {}}\n"
+	named := func(text, name string) string { return strings.Replace(text, "NAME", name, 1) }
+	for name, test := range map[string]struct {
+		text string
+		rule finding.Rule
+	}{
+		"a cluster's Application":     {named(application, "two"), policy.RuleTwice},
+		"the app of apps":             {named(application, "kasou"), policy.RuleTwice},
+		"what keeps it":               {named(application, "kasou-bootstrap"), policy.RuleTwice},
+		"another Application":         {named(application, "three"), ""},
+		"the AppProject of the fleet": {named(project, "kasou"), policy.RuleTwice},
+		"a generated AppProject":      {named(project, "teams"), policy.RuleTwice},
+		"an AppProject of people":     {named(project, "others"), ""},
+		"a cluster Secret":            {named(sealed, "cluster-two"), policy.RuleTwice},
+		"another sealed Secret":       {named(sealed, "cluster-of-nobody"), ""},
+		"a cluster's Namespace":       {"apiVersion: v1\nkind: Namespace\nmetadata: {name: two}\n", policy.RuleTwice},
+		"another Namespace":           {"apiVersion: v1\nkind: Namespace\nmetadata: {name: three}\n", ""},
+		"what a chart renders":        {"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: control-plane, namespace: two}\n", policy.RuleTwice},
+		"another ConfigMap there":     {"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: another, namespace: two}\n", ""},
+	} {
+		extra(test.text)
+		for _, r := range []*report.Report{pipe(t, pipelines.Check, checker), pipe(t, pipelines.Build, builder), pipe(t, pipelines.Build, builder)} {
+			switch {
+			case test.rule == "" && has(r, policy.RuleTwice):
+				fleettest.Print(t, r)
+				t.Errorf("%s is refused", name)
+			case test.rule != "" && !has(r, test.rule):
+				fleettest.Print(t, r)
+				t.Errorf("%s is not refused", name)
+			}
+		}
+	}
+	extra(named(application, "three"))
+	for range 2 { // the second build skips what the first has built
+		fleettest.MustPass(t, pipe(t, pipelines.Build, builder), nil)
+	}
+	repo.Cluster(t, "three", "  chart: {path: charts/d}\n")
+	found(t, pipe(t, pipelines.Build, builder), policy.RuleTwice, finding.Error)
+}
+
+// Whoever replaces the image of kubeseal is given what it seals. No commit silences that of
+// itself, nor that what it brings is not signed.
+func TestANewToolAndASilence(t *testing.T) {
+	repo, builder, checker, _ := signed(t)
+	original := repo.Read(t, "clusters/fleet.yaml")
+	image := func(digit string) string {
+		return "  toolchain: {kubeseal: {image: \"registry.example.com/kubeseal@sha256:" + strings.Repeat(digit, 64) + "\"}}\n"
+	}
+	const silence = "  silence: [{rule: seal-new-tool, reason: noise}, {rule: seal-unsigned, reason: noise}]\n"
+	write := func(more string) {
+		repo.Write(t, "clusters/fleet.yaml", append(bytes.Clone(original), more...))
+	}
+	write(image("a") + silence)
+	r := pipe(t, pipelines.Check, checker)
+	found(t, r, trust.RuleNewTool, finding.Warning)
+	found(t, r, pipelines.RuleUnusedSilence, finding.Error)
+	write(image("a"))
+	fleettest.MustPass(t, pipe(t, pipelines.Build, builder), nil)
+	for range 2 { // HEAD has it, and the commit before that
+		repo.Git(t, "commit", "-qam", "an image", "--allow-empty")
+	}
+	if r := pipe(t, pipelines.Check, checker); has(r, trust.RuleNewTool) {
+		t.Error("it is told of an image that was there before")
+	}
+	write(image("b"))
+	found(t, pipe(t, pipelines.Check, checker), trust.RuleNewTool, finding.Warning)
+
+	write(image("a") + silence)
+	repo.Write(t, rendered, bytes.Replace(repo.Read(t, rendered), []byte("sealed-at: \"2"), []byte("sealed-at: \"3"), 1))
+	checker.BeforeMerge = true
+	lock := string(repo.Read(t, "clusters/one/lock.yaml"))
+	old, _, _ := strings.Cut(lock[strings.Index(lock, "one/manifests/c/templates/config.yaml: sha256:")+len("one/manifests/c/templates/config.yaml: "):], "\n")
+	repo.Write(t, "clusters/one/lock.yaml", []byte(strings.Replace(lock, old, manifest.Digest(repo.Read(t, rendered)), 1)))
+	found(t, pipe(t, pipelines.Check, checker), trust.RuleUnsigned, finding.Warning)
 }

@@ -184,6 +184,54 @@ spec:
 	}
 }
 
+// A Service of type LoadBalancer or NodePort becomes spec.endpoint where that makes the same
+// Service, and stays in the values where it does not.
+func TestImportTakesTheService(t *testing.T) {
+	repo := fleettest.New(t, "1.34.1")
+	newest, old := upstream.Chart(t, "vcluster-0.36.1"), upstream.Chart(t, "vcluster-0.19.7")
+	service := func(server, text string) string {
+		host := strings.Split(server, ":")[0]
+		return "controlPlane:\n  service: " + text + "\n  proxy: {extraSANs: [" + host + "]}\nexportKubeConfig: {server: \"https://" + server + "\"}\n"
+	}
+	byHand(t, repo, "balanced", newest, service("balanced.example.com", "{annotations: {external-dns.alpha.kubernetes.io/hostname: balanced.example.com, team: a}, spec: {type: LoadBalancer}}"))
+	byHand(t, repo, "address", newest, service("192.0.2.7", "{spec: {type: LoadBalancer}}"))
+	byHand(t, repo, "unnamed", newest, service("unnamed.example.com", "{spec: {type: LoadBalancer}}"))
+	byHand(t, repo, "ported", newest, service("192.0.2.9:30443", "{httpsNodePort: 30443, spec: {type: NodePort}}"))
+	byHand(t, repo, "any-port", newest, service("192.0.2.9:30444", "{spec: {type: NodePort}}"))
+	byHand(t, repo, "older", old, `
+service: {type: LoadBalancer, loadBalancerAnnotations: {external-dns.alpha.kubernetes.io/hostname: older.example.com}}
+syncer: {extraArgs: ["--tls-san=older.example.com", "--out-kube-config-server=https://older.example.com"]}
+`)
+	o := repo.Options(t, tools(t))
+	r, err := pipelines.ImportTree(t.Context(), o, pipelines.Import{From: "old", ChartArchives: "charts"})
+	fleettest.MustPass(t, r, err)
+	for name, want := range map[string]struct{ has, lacks []string }{
+		"balanced": {[]string{"loadBalancer:\n      annotations:\n        team: a\n      host: balanced.example.com"}, []string{"values", "\n  server:"}},
+		"address":  {[]string{"loadBalancer:\n      host: 192.0.2.7"}, []string{"values", "\n  server:"}},
+		"unnamed":  {[]string{"type: LoadBalancer", "\n  server: https://unnamed.example.com"}, []string{"endpoint"}},
+		"ported":   {[]string{"nodePort:\n      host: 192.0.2.9\n      port: 30443"}, []string{"values", "\n  server:"}},
+		"any-port": {[]string{"type: NodePort", "\n  server: https://192.0.2.9:30444"}, []string{"endpoint"}},
+		"older":    {[]string{"loadBalancer:\n      host: older.example.com"}, []string{"values", "\n  server:"}},
+	} {
+		spec := string(repo.Read(t, "clusters/"+name+"/spec.yaml"))
+		for _, part := range want.has {
+			if !strings.Contains(spec, part) {
+				t.Errorf("%s: no %q in\n%s", name, part, spec)
+			}
+		}
+		for _, part := range want.lacks {
+			if strings.Contains(spec, part) {
+				t.Errorf("%s: %q in\n%s", name, part, spec)
+			}
+		}
+	}
+	for _, f := range r.Findings {
+		if f.Rule == handmade.RuleDiffers && strings.Contains(f.Message, "Service ") {
+			t.Errorf("%s: %s", f.Cluster, f.Message)
+		}
+	}
+}
+
 func hasRule(r *report.Report, rule finding.Rule) bool {
 	return slices.ContainsFunc(r.Findings, func(f finding.Finding) bool { return f.Rule == rule })
 }

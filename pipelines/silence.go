@@ -17,7 +17,7 @@ const RuleUnusedSilence finding.Rule = "fleet-unused-silence"
 
 // loud are the rules that nothing silences: they are found in one commit alone, which
 // could bring the silence along. A step that breaks a cluster has spec.accept.
-var loud = []finding.Rule{trust.RuleNewPublicKey, trust.RuleNewCertificate, baseline.RuleFleet, baseline.RuleStep}
+var loud = []finding.Rule{trust.RuleNewPublicKey, trust.RuleNewCertificate, trust.RuleNewTool, trust.RuleUnsigned, trust.RuleRollback, baseline.RuleFleet, baseline.RuleStep}
 
 // silenced returns the report, sorted, without the notes and warnings that fleet.yaml silences. A
 // silence that hit nothing is a note, where the run looked at the whole fleet.
@@ -28,7 +28,7 @@ func silenced(w *workspace.Workspace, out *report.Report) *report.Report {
 			switch {
 			case slices.Contains(loud, finding.Rule(s.Rule)):
 				out.Findings = append(out.Findings, w.Fleet.Finding(finding.Error, RuleUnusedSilence, []string{"spec", "silence", fmt.Sprint(i), "rule"},
-					"the rule "+s.Rule+" is not to be silenced: it is found in the commit that changes it, and in no other", "Take it out."))
+					"the rule "+s.Rule+" is not to be silenced: it is found in the commit that makes the change, which could bring the silence along", "Take it out."))
 			case !used[i]:
 				out.Findings = append(out.Findings, w.Fleet.Finding(finding.Note, RuleUnusedSilence, []string{"spec", "silence", fmt.Sprint(i), "rule"},
 					"the rule "+s.Rule+" is silenced, and found nothing", "Take it out: it would hide what comes later."))

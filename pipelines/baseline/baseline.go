@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path"
 	"slices"
 	"strconv"
@@ -65,26 +64,33 @@ type Baseline struct {
 
 // Open returns the commit that a change starts from; nil where the repository has
 // none. Where it is not in the clone, it is HEAD, with a warning, or with an error where
-// nobody has merged the change. The caller closes it.
+// nobody has merged the change. Where the run must compare (Options.MustCompare), it is a
+// *workspace.SettingError if Options name no commit, and no folder. The caller closes it.
 func Open(ctx context.Context, w *workspace.Workspace) (b *Baseline, findings finding.List, err error) {
 	if w.AgainstFolder != "" {
 		folder, err := history.OpenFolder(w.AgainstFolder, w.Root)
 		if err != nil {
-			return nil, nil, err
+			return nil, nil, &workspace.SettingError{Name: "--against-folder", Err: err}
 		}
 		return compared(ctx, w, folder)
 	}
-	git := w.Git(ctx)
+	git, must := w.Git(ctx), w.MustCompare && w.Against != ""
 	unknown := finding.Warning
 	if w.BeforeMerge {
 		unknown = finding.Error // HEAD has the change already: nothing would be refused
 	}
 	if git.Unread != "" {
+		if must {
+			return nil, nil, &workspace.SettingError{Name: "--against", Err: errors.New(git.Unread)}
+		}
 		return nil, finding.List{w.Fleet.Finding(unknown, RuleBaseUnknown, nil,
 			"what the change does to clusters that run is not known: "+git.Unread, "Run kasou where git reads the repository.")}, nil
 	}
 	base, err := git.Base(ctx, history.Start{Against: w.Against, BeforeMerge: w.BeforeMerge, Merge: w.Merge})
 	if errors.Is(err, history.ErrNoCommit) {
+		if must {
+			return nil, nil, &workspace.SettingError{Name: "--against", Err: err}
+		}
 		findings = finding.List{w.Fleet.Finding(unknown, RuleBaseUnknown, nil,
 			"what the whole change does to clusters that run is not known: "+err.Error(), "Fetch more of its history (fetch-depth: 0).")}
 		base, err = git.Base(ctx, history.Start{})
@@ -94,32 +100,6 @@ func Open(ctx context.Context, w *workspace.Workspace) (b *Baseline, findings fi
 	}
 	b, found, err := compared(ctx, w, base)
 	return b, append(findings, found...), err
-}
-
-// Check returns why there is nothing that a person can have meant to compare with: a
-// *workspace.SettingError where Options name no commit, and no folder; else nil.
-func Check(ctx context.Context, o workspace.Options) error {
-	if o.AgainstFolder != "" {
-		info, err := os.Stat(o.AgainstFolder)
-		if err == nil && !info.IsDir() {
-			err = errors.New("not a folder")
-		}
-		if err != nil {
-			return &workspace.SettingError{Name: "--against-folder", Err: err}
-		}
-	}
-	if o.Against == "" {
-		return nil
-	}
-	git := history.Open(ctx, o.Root)
-	if git.Unread != "" {
-		return &workspace.SettingError{Name: "--against", Err: errors.New(git.Unread)}
-	}
-	_, err := git.Base(ctx, history.Start{Against: o.Against})
-	if errors.Is(err, history.ErrNoCommit) {
-		return &workspace.SettingError{Name: "--against", Err: err}
-	}
-	return err
 }
 
 // compared returns the baseline with what differs from it, and what a change of fleet.yaml

@@ -49,6 +49,8 @@ type Builder struct {
 	kinds kinds
 	// endpoints are the names of the fleet's API servers.
 	endpoints policy.Endpoints
+	// own are the objects that the fleet makes by itself.
+	own policy.Own
 	// outside are the objects, of the clusters that were built, that others could bring, too.
 	outside policy.Fleet
 	// sealed says that something sealed was met.
@@ -58,7 +60,7 @@ type Builder struct {
 // New returns a builder for a workspace that is prepared. judge says what the changes
 // of a plan mean for the pipeline.
 func New(w *workspace.Workspace, judge func(tree.Plan) finding.List) *Builder {
-	return &Builder{Workspace: w, judge: judge, endpoints: policy.EndpointsOf(w.Fleet.Clusters)}
+	return &Builder{Workspace: w, judge: judge, endpoints: policy.EndpointsOf(w.Fleet.Clusters), own: policy.OwnOf(w.Fleet)}
 }
 
 // Claim enters the objects of a cluster that other clusters could bring, too.

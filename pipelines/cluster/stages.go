@@ -312,14 +312,21 @@ func (b batch) validateFor(ctx context.Context, works []*work) {
 // the extras' files and values.yaml. Its findings are the validation's, too.
 func (b batch) admit(_ context.Context, w *work) (finding.List, error) {
 	findings := w.invalid
-	var judged []manifest.Document
+	var judged, beside []manifest.Document
 	for _, d := range w.files.Documents() {
-		if d.Role == manifest.Rendered || d.Role == manifest.Sealed {
+		switch {
+		case d.Role == manifest.Rendered, d.Role == manifest.Sealed:
 			judged = append(judged, d)
+		case d.Role == manifest.Namespace && d.Head.Kind != "Namespace":
+			beside = append(beside, d)
 		}
 	}
 	objects, err := policy.Objects(append(judged, w.extras.Objects...))
 	if err != nil && !findings.Failed() {
+		return findings, err
+	}
+	made, err := policy.Objects(beside)
+	if err != nil {
 		return findings, err
 	}
 	scopes := policy.Scopes{}
@@ -336,7 +343,7 @@ func (b batch) admit(_ context.Context, w *work) (finding.List, error) {
 		}
 		w.files.Add(manifest.Extra, name, data) // with its objects: the plan compares them
 	}
-	request := policy.Request{Cluster: w.cluster, Scopes: scopes, Endpoints: b.endpoints, Objects: objects}
+	request := policy.Request{Cluster: w.cluster, Scopes: scopes, Endpoints: b.endpoints, Own: b.own, Objects: objects, Beside: made}
 	for _, kind := range vcluster.ClusterScoped(w.chart.Name) {
 		request.ClusterScoped = append(request.ClusterScoped, policy.ParseKind(kind))
 	}

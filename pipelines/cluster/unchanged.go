@@ -85,6 +85,9 @@ func (b *Builder) unchanged(w *work) (finding.List, bool) {
 	if slices.ContainsFunc(known.Hosts, func(host string) bool { return b.endpoints.Of(host, w.cluster.Name) != "" }) {
 		return nil, false // by now another cluster is reached there
 	}
+	if b.own.Visited(w.cluster) || b.own.Claims(w.cluster.Name, known.Outside) {
+		return nil, false // by now others have to do with what it brings
+	}
 	source := w.sourceDigest()
 	if source != known.Source {
 		// Other texts may mean the same.

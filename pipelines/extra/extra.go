@@ -165,6 +165,11 @@ func (r *reader) document(d manifest.Document) {
 		r.report(name, d.Line, 1, RuleSyntax, "it is not a Kubernetes object", "Write apiVersion, kind and metadata.name.")
 		return
 	}
+	for path, character := range manifest.Unwritable(d.Object) {
+		line, column := at.KeyAt(path...)
+		r.report(name, line, column, RuleSyntax, fmt.Sprintf("the escaped character %U does not survive Kubernetes' YAML library", character), "Remove it; in a ConfigMap, binaryData can hold it.")
+		return
+	}
 	kind := d.Head.Kind
 	kindLine, column := at.KeyAt("kind")
 	switch {

@@ -48,6 +48,8 @@ func TestRead(t *testing.T) {
 		{name: "not YAML", file: "a.yaml", text: "a: [\n", want: extra.RuleSyntax},
 		{name: "empty", file: "a.yaml", text: "# nothing\n", want: extra.RuleSyntax, line: 1},
 		{name: "a key twice", file: "a.yaml", text: "kind: A\nkind: B\n", want: extra.RuleSyntax, line: 2},
+		{name: "a key twice in JSON", file: "a.yaml", text: quota + "a: {1: b,\n  1.0: c}\n", want: extra.RuleSyntax, line: 6},
+		{name: "an escape that is lost", file: "a.yaml", text: quota + "a:\n- b\n- \"c\\Nd\"\n", want: extra.RuleSyntax, line: 7},
 		{name: "no kind", file: "a.yaml", text: quota + "---\napiVersion: v1\nmetadata: {name: a}\n", want: extra.RuleSyntax, line: 6},
 		{name: "a List", file: "a.yaml", text: "apiVersion: v1\nkind: List\nitems: []\n", want: extra.RuleSyntax, line: 2},
 		{name: "behind the marker", file: "a.yaml", text: "--- {kind: Secret}\n", want: extra.RuleSyntax, line: 1},

@@ -105,7 +105,9 @@ func tidy(findings finding.List) finding.List {
 			last := kept[n-1]
 			last.Cluster = f.Cluster
 			if last == f {
-				kept[n-1].Cluster = ""
+				if kept[n-1].Cluster != f.Cluster {
+					kept[n-1].Cluster = ""
+				}
 				continue
 			}
 		}

@@ -65,6 +65,8 @@ type Anchors struct {
 	PublicKeys []ed25519.PublicKey
 	// Certificates are the files of the sealing certificates, from the clusters folder.
 	Certificates []string
+	// Images are those that tools run from, by the tools' names.
+	Images map[string]string
 }
 
 // AnchorsIn returns those that the text of a fleet.yaml names, of another commit. The
@@ -74,7 +76,7 @@ func AnchorsIn(text []byte) (Anchors, error) {
 	if err := yaml.Unmarshal(text, &file); err != nil {
 		return Anchors{}, err
 	}
-	a := Anchors{PublicKeys: file.Spec.Sealing.PublicKeys()}
+	a := Anchors{PublicKeys: file.Spec.Sealing.PublicKeys(), Images: file.Spec.Toolchain.Images()}
 	for _, c := range file.Spec.Certificates() {
 		a.Certificates = append(a.Certificates, c.File)
 	}

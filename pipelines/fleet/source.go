@@ -59,6 +59,10 @@ func parse(file, cluster string, data []byte, s *schema) *source {
 		src.report(1, 1, RuleEmptyValue, "the file is empty", "It needs apiVersion, kind and spec: remove it, and `"+writer+"` writes one.")
 		return src
 	}
+	for path, r := range manifest.Unwritable(content) {
+		line, column := src.document.KeyAt(path...)
+		src.report(line, column, RuleEncoding, fmt.Sprintf("the escaped character %U cannot be passed to a chart", r), "Remove it.")
+	}
 	src.validate(s, content)
 	return src
 }

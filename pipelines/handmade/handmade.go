@@ -47,7 +47,12 @@ type Cluster struct {
 	// Gateway is what spec.endpoint says of the TLSRoute to the API server; nil where there
 	// is none, and where it says more than spec.endpoint can.
 	Gateway *fleet.GatewayEndpoint
-	// Server and ServiceCIDR are of the workload's arguments; empty where it has none.
+	// LoadBalancer and NodePort are what spec.endpoint says of the chart's Service; nil
+	// where it is of another type, and where spec.endpoint would make another one.
+	LoadBalancer *fleet.LoadBalancerEndpoint
+	NodePort     *fleet.NodePortEndpoint
+	// Server and ServiceCIDR are of the workload's arguments, the server of a newer chart of
+	// its values; empty where they have none.
 	Server, ServiceCIDR string
 	// Values are those of ValuesFile; nil where there is no such file.
 	Values     map[string]any
@@ -114,6 +119,7 @@ func Find(root fs.FS, dir string) ([]Cluster, finding.List, error) {
 	t.registrations()
 	for i := range t.clusters {
 		t.valuesOf(&t.clusters[i])
+		t.clusters[i].service()
 	}
 	if len(t.clusters) == 0 {
 		t.report(dir, 0, finding.Error, RuleNothing, "no rendered virtual cluster is in the folder",

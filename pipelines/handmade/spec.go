@@ -37,9 +37,8 @@ func (c Cluster) Spec(f *fleet.Fleet, host string, chart fleet.Chart) fleet.Clus
 		off := false
 		s.Ingress = &fleet.Ingress{Enabled: &off}
 	}
-	if c.Gateway != nil {
-		s.Endpoint = &fleet.Endpoint{Gateway: c.Gateway} // for Ways: the fleet's defaults may say the same
-	}
+	// For Ways: the fleet's defaults may say the same.
+	s.Endpoint = &fleet.Endpoint{Gateway: c.Gateway, LoadBalancer: c.LoadBalancer, NodePort: c.NodePort}
 	if ways := s.Ways(); c.Server != "" && (len(ways) == 0 || c.Server != ways[0].URL()) {
 		s.Server = c.Server
 	}
@@ -51,23 +50,35 @@ func (c Cluster) Spec(f *fleet.Fleet, host string, chart fleet.Chart) fleet.Clus
 	return s
 }
 
-// endpoint returns the gateway of a cluster, without what the fleet's defaults say anyway,
+// endpoint returns the ways in of a cluster beside the ingress, without what the fleet's defaults say anyway,
 // and turns the ways in off that the defaults would add; nil where nothing is left.
 func (c Cluster) endpoint(defaults fleet.ClusterSpec) *fleet.Endpoint {
 	shared := fleet.Endpoint{}
 	if defaults.Endpoint != nil {
 		shared = *defaults.Endpoint
 	}
-	own, off := fleet.Endpoint{}, false
+	own, on, off := fleet.Endpoint{}, true, false
 	if c.Gateway != nil {
 		own.Gateway = beyondDefault(*c.Gateway, cmp.Or(shared.Gateway, &fleet.GatewayEndpoint{}), c.Name)
 	} else if g := shared.Gateway; g != nil && g.Host != "" {
 		own.Gateway = &fleet.GatewayEndpoint{Enabled: &off}
 	}
-	if l := shared.LoadBalancer; l != nil && l.Host != "" {
+	switch l := shared.LoadBalancer; {
+	case c.LoadBalancer != nil:
+		own.LoadBalancer = c.LoadBalancer
+		if l != nil && l.Enabled != nil {
+			own.LoadBalancer.Enabled = &on
+		}
+	case l != nil && l.Host != "":
 		own.LoadBalancer = &fleet.LoadBalancerEndpoint{Enabled: &off}
 	}
-	if n := shared.NodePort; n != nil && n.Host != "" {
+	switch n := shared.NodePort; {
+	case c.NodePort != nil:
+		own.NodePort = c.NodePort
+		if n != nil && n.Enabled != nil {
+			own.NodePort.Enabled = &on
+		}
+	case n != nil && n.Host != "":
 		own.NodePort = &fleet.NodePortEndpoint{Enabled: &off}
 	}
 	if own == (fleet.Endpoint{}) {

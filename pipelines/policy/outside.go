@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 
 	"kasou/pipelines/finding"
@@ -12,7 +11,7 @@ import (
 )
 
 // reaches keeps an object that another cluster of the host could bring, too: one without a
-// namespace, of another namespace, or of a shared one.
+// namespace, of another namespace, of a shared one, or of one that another may write into.
 func (c *checker) reaches(o Object, kind Kind, clusterScoped bool) {
 	namespace := cmp.Or(manifest.Text(o.Fields, "metadata", "namespace"), c.Cluster.Spec.Namespace)
 	object := manifest.Text(o.Fields, "metadata", "name")
@@ -21,11 +20,12 @@ func (c *checker) reaches(o Object, kind Kind, clusterScoped bool) {
 		return
 	case clusterScoped:
 		namespace = ""
-	case namespace == c.Cluster.Spec.Namespace && !c.Cluster.Spec.ShareNamespace:
+	case namespace == c.Cluster.Spec.Namespace && !c.Cluster.Spec.ShareNamespace && !c.Own.Visited(c.Cluster):
 		return
 	}
+	c.made(o, kind, namespace, object)
 	c.outside = append(c.outside, manifest.Claim{
-		Key:   strings.Join([]string{c.Cluster.Spec.Host, kind.String(), namespace, object}, "\x00"),
+		Key:   keyOf(c.Cluster.Spec.Host, kind, namespace, object),
 		Title: name(o, kind), File: o.File, Line: o.Line,
 	})
 }

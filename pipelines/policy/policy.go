@@ -23,10 +23,12 @@ type Request struct {
 	// ClusterScoped are the kinds without a namespace that the chart may render.
 	ClusterScoped []Kind
 	Scopes        Scopes
-	// Endpoints are those of the whole fleet.
+	// Endpoints and Own are those of the whole fleet.
 	Endpoints Endpoints
-	// Objects are all but kasou's own.
-	Objects []Object
+	Own       Own
+	// Objects are all but kasou's own, and Beside are those, but for the Namespace: nothing
+	// is held against them.
+	Objects, Beside []Object
 }
 
 // Result is what became of a Request.
@@ -46,6 +48,11 @@ func Check(r Request) Result {
 	c := &checker{Request: r, used: make([]bool, len(r.Cluster.Spec.Allow))}
 	for _, o := range r.Objects {
 		c.object(o)
+	}
+	if r.Own.Visited(r.Cluster) {
+		for _, o := range r.Beside {
+			c.reaches(o, KindOf(o.Fields), false)
+		}
 	}
 	c.podSecurity()
 	for i, used := range c.used {
@@ -159,7 +166,8 @@ func (c *checker) argoCD(o Object, kind Kind) (refused bool) {
 // takes the credential that it signs from vc-NAME.
 func (c *checker) kubeconfig(o Object, kind Kind) {
 	secret := manifest.Text(o.Fields, "metadata", "name")
-	own := secret == "vc-"+c.Cluster.Name || o.Extra && strings.HasPrefix(secret, "vc-")
+	elsewhere := o.Extra || cmp.Or(manifest.Text(o.Fields, "metadata", "namespace"), c.Cluster.Spec.Namespace) != c.Cluster.Spec.Namespace
+	own := secret == "vc-"+c.Cluster.Name || elsewhere && strings.HasPrefix(secret, "vc-")
 	if kind.Kind != "Secret" && kind.Kind != sealedSecret || !own {
 		return
 	}

@@ -130,6 +130,7 @@ func TestCheck(t *testing.T) {
 		{name: "the kubeconfig", text: sealed("vc-dev"), want: []finding.Rule{policy.RuleKubeconfig}},
 		{name: "the kubeconfig, allowed", text: sealed("vc-dev"), allow: []fleet.Allowed{{Group: "bitnami.com", Kind: "SealedSecret"}}, want: []finding.Rule{policy.RuleKubeconfig}},
 		{name: "another cluster's, by an extra", text: sealed("vc-other"), extra: true, want: []finding.Rule{policy.RuleKubeconfig}},
+		{name: "another cluster's, by a chart", text: strings.Replace(sealed("vc-other"), "name: vc-other", "name: vc-other, namespace: other", 1), allow: []fleet.Allowed{{Group: "bitnami.com", Kind: "SealedSecret", Namespace: "other"}}, want: []finding.Rule{policy.RuleKubeconfig}},
 		{name: "a chart's configuration", text: sealed("vc-config-dev")},
 		{name: "a Secret of an extra", text: sealed("database"), extra: true},
 		{name: "a definition that says the known scope", text: definition("Cluster"), allow: []fleet.Allowed{{Group: "apiextensions.k8s.io", Kind: "CustomResourceDefinition"}}},

@@ -25,7 +25,7 @@ func (b *Book) anchorsBefore(ctx context.Context, before history.Before) (findin
 	var findings finding.List
 	told := map[string]bool{}
 	for i, files := range changed {
-		old := fleet.Anchors{PublicKeys: b.Keys, Certificates: b.certificates()}
+		old := fleet.Anchors{PublicKeys: b.Keys, Certificates: b.certificates(), Images: b.Fleet.Spec.Toolchain.Images()}
 		if text, ok := files[b.Fleet.File]; ok {
 			if old, err = fleet.AnchorsIn(text); err != nil {
 				findings = append(findings, b.Fleet.Finding(finding.Warning, RuleHistoryUnknown, PublicKeyField,
@@ -44,7 +44,7 @@ func (b *Book) anchorsBefore(ctx context.Context, before history.Before) (findin
 		if found.Failed() {
 			return found, nil
 		}
-		for _, f := range append(found, b.newCertificates(old.Certificates, files)...) {
+		for _, f := range slices.Concat(found, b.newCertificates(old.Certificates, files), b.newTools(old.Images)) {
 			if !told[f.Message] {
 				told[f.Message], findings = true, append(findings, f)
 			}
@@ -117,6 +117,21 @@ func (b *Book) newCertificates(old []string, changed map[string][]byte) finding.
 		findings = append(findings, b.Fleet.Finding(finding.Warning, RuleNewCertificate, named.Field,
 			named.File+" has another key than the sealing certificate of the commit before: whoever has the private half can read what is sealed from now on",
 			"Compare it with the controller's own: kasou lock --certificate fetches that one."))
+	}
+	return findings
+}
+
+// newTools returns a warning for each tool that runs from another image than the commit
+// before names, old.
+func (b *Book) newTools(old map[string]string) finding.List {
+	var findings finding.List
+	images := b.Fleet.Spec.Toolchain.Images()
+	for _, tool := range slices.Sorted(maps.Keys(images)) {
+		if images[tool] != old[tool] {
+			findings = append(findings, b.Fleet.Finding(finding.Warning, RuleNewTool, []string{"spec", "toolchain", tool, "image"},
+				tool+" runs from another image than in the commit before: with --toolchain dagger its maker says what is rendered, valid and sealed, and is given what is sealed",
+				"Look who made it, and compare its digest with theirs."))
+		}
 	}
 	return findings
 }

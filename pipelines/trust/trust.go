@@ -34,6 +34,8 @@ const (
 	RuleNewPublicKey finding.Rule = "seal-new-public-key"
 	// RuleNewCertificate: a sealing certificate has another key than the commit before.
 	RuleNewCertificate finding.Rule = "seal-new-certificate"
+	// RuleNewTool: a tool runs from another image than in the commit before.
+	RuleNewTool finding.Rule = "seal-new-tool"
 	// RuleHistoryUnknown: the commit before is not there to compare with.
 	RuleHistoryUnknown finding.Rule = "seal-history-unknown"
 	// RuleRegistrationForeign: what stands in a registration's place is not the

@@ -51,6 +51,9 @@ type Options struct {
 	// AgainstFolder is a checkout of that commit, for where there is no git; empty to
 	// ask git. Signatures are not held against it.
 	AgainstFolder string
+	// MustCompare fails a run whose Against is not a commit of the clone, where others
+	// compare with HEAD.
+	MustCompare bool
 	// BeforeMerge says that the run is about a change that nobody has merged yet:
 	// a rendered Secret without a signature is then a warning, as the build after
 	// the merge signs it.
