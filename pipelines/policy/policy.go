@@ -143,7 +143,7 @@ func (c *checker) argoCD(o Object, kind Kind) (refused bool) {
 	if kind.Kind == sealedSecret {
 		labels = append([]string{"spec", "template"}, labels...)
 	}
-	if has(o.Fields, labels...) || has(o.Fields, "metadata", "labels", secretType) {
+	if manifest.At(o.Fields, labels...) != nil || manifest.At(o.Fields, "metadata", "labels", secretType) != nil {
 		c.add(o, RuleArgoCD, name(o, kind)+" has the label "+secretType+": Argo CD would take it for a cluster or a repository of its own",
 			"Leave it out by the chart's values; kasou register makes the cluster's own Secret.")
 		return true
@@ -246,9 +246,4 @@ func KindOf(object map[string]any) Kind {
 		group = ""
 	}
 	return Kind{Group: group, Kind: manifest.Text(object, "kind")}
-}
-
-// has reports whether anything stands at path.
-func has(object map[string]any, path ...string) bool {
-	return manifest.At(object, path...) != nil
 }

@@ -21,7 +21,7 @@ const aggregates = rbacGroup + "/aggregate-to-"
 // of the host's; empty where nothing does. A right on all Secrets or Pods is not
 // among it: charts with several namespaces need them, and vcluster-isolation notes it.
 func rights(role map[string]any) string {
-	if has(role, "aggregationRule") {
+	if manifest.At(role, "aggregationRule") != nil {
 		return "gathers the rules of other ClusterRoles (aggregationRule)"
 	}
 	labels, _ := manifest.At(role, "metadata", "labels").(map[string]any)

@@ -16,11 +16,11 @@ func (j *job) facts() Facts {
 	}
 	f.Unsigned = o.Unsigned != nil && o.Unsigned(j.request.Path, j.request.Previous)
 	h := j.have
-	id, okWhole := keyOfTag(h.record.whole)
+	_, okWhole := keyOfTag(h.record.whole)
 	_, okPlain := keyOfTag(h.record.plaintext)
 	f.Tagged = okWhole && okPlain
 	f.Placed = h.record.place == j.place
-	f.Key = keyState(j, id)
+	_, f.Key = j.keyOf(h.record.whole)
 	f.OlderThanLock = j.request.Recorded != "" && manifest.Digest(j.request.Previous) != j.request.Recorded
 	f.TooOld = h.record.age(o.Now) > o.MaxAge
 	f.Reseal = f.Reseal || o.Foreign != nil && o.Foreign(h.record.certificate)
@@ -35,18 +35,22 @@ func (j *job) facts() Facts {
 	return f
 }
 
-// keyState says which key has the id.
-func keyState(j *job, id string) KeyState {
-	key := j.sealer.options.Key
+// keyOf returns the key that made a tag, empty where this run does not have it, and how
+// it compares with the run's own.
+func (j *job) keyOf(tag string) (tagKey, KeyState) {
+	id, _ := keyOfTag(tag)
+	own := j.sealer.options.Key
 	switch {
+	case id == contentKey && j.secret == nil:
+		return tagKey{}, ContentKey
 	case id == contentKey:
-		return ContentKey
-	case key == nil:
-		return NoKey
-	case id == environmentKey(key).id:
-		return SameKey
+		return plaintextKey(j.secret.Data), ContentKey
+	case own == nil:
+		return tagKey{}, NoKey
+	case id == environmentKey(own).id:
+		return environmentKey(own), SameKey
 	}
-	return OtherKey
+	return tagKey{}, OtherKey
 }
 
 func (j *job) documentHolds(h *sealed) Answer {
@@ -60,11 +64,11 @@ func (j *job) compare(f *Facts) {
 	f.NameChanged = h.namespace != w.namespace || h.name != w.name || h.kind != w.kind
 	f.ScopeChanged = h.scope != w.scope
 	f.TemplateChanged = h.template != w.template
-	if key, ok := j.keyOf(h.record.plaintext); ok {
+	if key, _ := j.keyOf(h.record.plaintext); key.id != "" {
 		f.SamePlaintext = answer(sameTag(h.record.plaintext, plaintextTag(key, j.subject(h, ""), j.secret.Data)))
 	}
-	key, ok := j.keyOf(h.record.whole)
-	if !ok {
+	key, _ := j.keyOf(h.record.whole)
+	if key.id == "" {
 		return
 	}
 	holds := func(s *sealed, certificate string) bool {
@@ -90,19 +94,6 @@ func suspect(j *job, whole bool, holds func(*sealed, string) bool) Tampering {
 		return TamperedMetadata
 	}
 	return TamperedCiphertext
-}
-
-// keyOf returns the key that made a tag, if this run has it.
-func (j *job) keyOf(tag string) (tagKey, bool) {
-	id, ok := keyOfTag(tag)
-	key := j.sealer.options.Key
-	switch {
-	case ok && id == contentKey:
-		return plaintextKey(j.secret.Data), true
-	case ok && key != nil && environmentKey(key).id == id:
-		return environmentKey(key), true
-	}
-	return tagKey{}, false
 }
 
 func (j *job) subject(s *sealed, certificate string) subject {

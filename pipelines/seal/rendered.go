@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"sync"
 
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/yaml"
@@ -34,7 +35,13 @@ func (s *Sealer) Rendered(ctx context.Context, c fleet.Cluster, files manifest.S
 	}
 	out, gathered := maps.Clone(files), false
 	for _, path := range files.Paths() {
-		f := &renderedFile{sealer: s, cluster: c, path: path, values: values, seen: map[string]bool{}, committed: previous}
+		f := &renderedFile{sealer: s, cluster: c, path: path, values: values, seen: map[string]bool{}}
+		f.committed = sync.OnceValues(func() (data []byte, recorded string) {
+			if s.options.Recorded != nil {
+				recorded = s.options.Recorded(path)
+			}
+			return previous(path), recorded
+		})
 		sealed, err := f.seal(ctx, files[path])
 		if err != nil {
 			return nil, nil, err
@@ -58,12 +65,9 @@ type renderedFile struct {
 	sealer  *Sealer
 	cluster fleet.Cluster
 	path    string
-	// committed returns a path's committed file: load puts this one's, and what the
-	// lock records of it, into previous and recorded.
-	committed func(path string) []byte
-	loaded    bool
-	previous  []byte
-	recorded  string
+	// committed returns the committed file, which only a file with a Secret in it needs,
+	// and the digest that the lock records of it.
+	committed func() (data []byte, recorded string)
 	// values is nil where all values stand in git.
 	values *SecretValues
 	found  finding.List
@@ -71,17 +75,6 @@ type renderedFile struct {
 	seen map[string]bool
 	// gathered says that a Secret is sealed later, with others.
 	gathered bool
-}
-
-// load reads the committed file, which only a file with a Secret in it needs.
-func (m *renderedFile) load() {
-	if m.loaded {
-		return
-	}
-	m.loaded, m.previous = true, m.committed(m.path)
-	if o := m.sealer.options.Recorded; o != nil {
-		m.recorded = o(m.path)
-	}
 }
 
 func (m *renderedFile) seal(ctx context.Context, f manifest.File) (manifest.File, error) {
@@ -179,7 +172,6 @@ func (m *renderedFile) sealedObject(ctx context.Context, d document, both pair) 
 // the fleet and a chart that is pinned, so that everyone who has these has them:
 // they are in git. With secret values in it, they can be guessed.
 func (m *renderedFile) secret(ctx context.Context, object map[string]any, line int, entropy Entropy) ([]byte, error) {
-	m.load()
 	if manifest.Text(object, "apiVersion") != "v1" {
 		m.add(line, RuleInvalidSecret, "an object of kind Secret whose apiVersion is not v1: kasou cannot seal it",
 			"Leave it out by the chart's values.")
@@ -197,14 +189,15 @@ func (m *renderedFile) secret(ctx context.Context, object map[string]any, line i
 		return nil, nil
 	}
 	m.seen[name] = true
-	if holdsPlain(m.previous, secret.Namespace, secret.Name) {
+	previous, recorded := m.committed()
+	if holdsPlain(previous, secret.Namespace, secret.Name) {
 		m.add(line, RuleCommittedPlain, "the file on disk holds Secret "+name+" unsealed",
 			"Sealing it now does not take it out of git's history: if it was ever pushed, change what is in it.")
 		m.found[len(m.found)-1].Severity = finding.Warning
 	}
 	result, found, err := m.sealer.Secret(ctx, Request{
 		Cluster: m.cluster, Path: m.path, Line: line,
-		Secret: secret, Own: first(secret), Entropy: entropy, Previous: m.previous, Recorded: m.recorded,
+		Secret: secret, Own: first(secret), Entropy: entropy, Previous: previous, Recorded: recorded,
 	})
 	m.found = append(m.found, found...)
 	if errors.Is(err, ErrGathered) {

@@ -186,14 +186,14 @@ func (m *renderedFile) unknown(ctx context.Context, object map[string]any, line 
 	if problem != "" {
 		return m.secret(ctx, object, line, Guessable) // says what is wrong
 	}
-	m.load()
+	previous, recorded := m.committed()
 	name := secret.Namespace + "/" + secret.Name
 	switch {
-	case sealedNamed(m.previous, secret.Namespace, secret.Name) == nil:
+	case sealedNamed(previous, secret.Namespace, secret.Name) == nil:
 		m.add(line, RuleUnverifiable, "there is no SealedSecret "+name+" here, and no value to make it with",
 			"Run kasou build where the values of spec.valuesFrom and "+KeyEnv+" are, and commit what it writes.")
 		return nil, nil
-	case m.recorded != "" && manifest.Digest(m.previous) != m.recorded:
+	case recorded != "" && manifest.Digest(previous) != recorded:
 		m.add(line, RuleTampered, "the file of SealedSecret "+name+" is not the one that the lock records",
 			"Put it back from git's history, or run kasou build where the values of spec.valuesFrom are.")
 		return nil, nil
@@ -201,7 +201,7 @@ func (m *renderedFile) unknown(ctx context.Context, object map[string]any, line 
 	result, found, err := m.sealer.Secret(ctx, Request{
 		Cluster: m.cluster, Path: m.path, Line: line, Entropy: Guessable,
 		Namespace: secret.Namespace, Name: secret.Name,
-		Previous: m.previous, Recorded: m.recorded,
+		Previous: previous, Recorded: recorded,
 	})
 	m.found = append(m.found, found...)
 	return result.Document, err

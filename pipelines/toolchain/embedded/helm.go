@@ -125,11 +125,10 @@ func (h *helmTool) take(digest string) (*worker, error) {
 		return nil, errClosed
 	}
 	if len(h.idle) > 0 {
-		i := slices.IndexFunc(h.idle, func(w *worker) bool { return w.charts[digest] })
-		i = max(i, 0)
+		i := max(0, slices.IndexFunc(h.idle, func(w *worker) bool { return w.charts[digest] }))
 		w := h.idle[i]
 		h.idle = slices.Delete(h.idle, i, i+1)
-		if !w.full(digest) {
+		if w.charts[digest] || len(w.charts) < maxCharts {
 			return w, nil
 		}
 		w.stop()

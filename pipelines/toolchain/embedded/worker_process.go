@@ -72,12 +72,6 @@ func self() (string, error) {
 	return path, nil
 }
 
-// full reports whether the worker holds as many charts as it may and this is
-// another one.
-func (w *worker) full(digest string) bool {
-	return len(w.charts) >= maxCharts && !w.charts[digest]
-}
-
 // do returns the answer to one job, and whether the worker can take another.
 func (w *worker) do(ctx context.Context, j job) (got outcome, alive bool, err error) {
 	digest := j.Release.Chart.Digest
