@@ -2,6 +2,7 @@ package pipelines_test
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -91,6 +92,36 @@ func TestTwoFleetsOfOneRepository(t *testing.T) {
 		}
 		repo.Git(t, "rm", "-qrf", place)
 	}
+}
+
+// What keeps Argo CD from reading the repository at all is told, wherever it is.
+func TestWhatKeepsArgoCDFromTheRepository(t *testing.T) {
+	repo, _, checker, _ := signed(t)
+	for target, told := range map[string]bool{
+		"/etc/hosts": true, "../../outside": true, "../../" + filepath.Base(repo.Root) + "/docs/a": true, "a": false, "../clusters/fleet.yaml": false, "./..": false, "missing": false,
+	} {
+		if err := errors.Join(os.MkdirAll(filepath.Join(repo.Root, "docs"), 0o755), os.Symlink(target, filepath.Join(repo.Root, "docs", "link"))); err != nil {
+			t.Fatal(err)
+		}
+		repo.Git(t, "add", "docs")
+		if r := pipe(t, pipelines.Check, checker); has(r, workspace.RuleLink) != told {
+			t.Errorf("%s: told %v", target, !told)
+		}
+		repo.Git(t, "rm", "-qrf", "docs")
+	}
+	submodule := func(told bool) {
+		t.Helper()
+		if r := pipe(t, pipelines.Check, checker); has(r, workspace.RuleSubmodule) != told {
+			fleettest.Print(t, r)
+			t.Errorf("told %v", !told)
+		}
+	}
+	repo.Git(t, "update-index", "--add", "--cacheinfo", "160000,"+strings.Repeat("1", 40)+",vendor/other")
+	submodule(false) // without .gitmodules Argo CD fetches none
+	repo.Write(t, ".gitmodules", []byte("[submodule \"a\"]\n\tpath = a\n\turl = ../a\n"))
+	submodule(true)
+	repo.Write(t, ".gitmodules", []byte("[submodule \"other\"]\n\tpath = vendor/other\n\turl = ../other\n"))
+	submodule(false)
 }
 
 // Whoever replaces the sealing certificate by one of their own reads all that CI seals

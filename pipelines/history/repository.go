@@ -105,18 +105,13 @@ func (r Repository) isCut() bool { return r.shallow && len(r.commits) == 1 }
 // differing returns the paths, from the root, of the files that match one of the patterns of
 // git's glob and are another in the working copy than in a commit, the last of arguments.
 func (r Repository) differing(ctx context.Context, patterns []string, arguments ...string) ([]string, error) {
-	return r.list(ctx, "diff", patterns, append([]string{"--name-only", "-z", "--no-renames", "--no-ext-diff"}, arguments...)...)
-}
-
-// list returns the paths that one of git's commands prints for patterns of its glob.
-func (r Repository) list(ctx context.Context, command string, patterns []string, arguments ...string) ([]string, error) {
-	all := append(append([]string{command}, arguments...), "--")
+	all := append([]string{"diff", "--name-only", "-z", "--no-renames", "--no-ext-diff"}, append(arguments, "--")...)
 	for _, pattern := range patterns {
 		all = append(all, ":(top,glob)"+pattern)
 	}
 	listed, err := r.git(ctx, all...)
 	if err != nil {
-		return nil, fmt.Errorf("git %s: %w", command, err)
+		return nil, fmt.Errorf("git diff: %w", err)
 	}
 	return strings.FieldsFunc(listed, func(r rune) bool { return r == 0 }), nil
 }
