@@ -83,3 +83,22 @@ func TestRowCommand(t *testing.T) {
 		})
 	}
 }
+
+// The date of one cluster does not stand for those that have the same.
+func TestDatesOfLikeRows(t *testing.T) {
+	r := &Report{Command: "drift"}
+	for cluster, since := range map[string]string{"a": "2026-11-20T08:00:00Z", "b": "2026-11-21T08:00:00Z"} {
+		f := finding.Finding{Cluster: cluster, Rule: "tree-stale", Severity: finding.Warning, Message: "off"}
+		r.Findings = append(r.Findings, f)
+		r.Drift = append(r.Drift, Row{Finding: f, Since: since})
+	}
+	for verbose, dates := range map[bool]int{false: 0, true: 2} {
+		var text strings.Builder
+		if err := Write(&text, r, Options{Format: "text", Verbose: verbose}); err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Count(text.String(), "since 2026-11-2"); got != dates {
+			t.Errorf("verbose %v: %d dates in\n%s", verbose, got, text.String())
+		}
+	}
+}

@@ -143,9 +143,11 @@ func (t *textWriter) like(l Like) {
 	fmt.Fprintf(t, "%s: %s %s", t.paint(colors[severityClass(f.Severity)], f.Severity.String()),
 		indented(f.Message), t.paint(faint, "["+string(f.Rule)+"]"))
 	t.around(l)
-	note := t.rows[l.first].note()
+	row := t.rows[l.first]
+	note := row.note()
 	if len(l.Clusters) > 1 {
-		note = replaceName(note, l.first.Cluster)
+		row.Since = "" // each cluster has a date of its own, which -v shows
+		note = replaceName(row.note(), l.first.Cluster)
 	}
 	if note != "" {
 		fmt.Fprintf(t, "  %s\n", t.paint(faint, Inert(note)))
