@@ -3,6 +3,7 @@ package pipelines_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -318,6 +319,47 @@ func TestAnExtraInThePlaceOfKasousOwn(t *testing.T) {
 	}
 	repo.Cluster(t, "three", "  chart: {path: charts/d}\n")
 	found(t, pipe(t, pipelines.Build, builder), policy.RuleTwice, finding.Error)
+}
+
+// Who allows a source of values lets others read it: that is told in the commit that does,
+// and of less than before nothing is.
+func TestANewSourceOfValues(t *testing.T) {
+	repo, _, checker, _ := signed(t)
+	original := repo.Read(t, "clusters/fleet.yaml")
+	allow := func(sources string) {
+		repo.Write(t, "clusters/fleet.yaml", fmt.Appendf(bytes.Clone(original), "  valuesFrom: {allow: [%s]}\n", sources))
+	}
+	told := func(name string, want int) {
+		t.Helper()
+		r := pipe(t, pipelines.Check, checker)
+		n := 0
+		for _, f := range r.Findings {
+			if f.Rule == trust.RuleNewSource && f.Line > 0 {
+				n++
+			}
+		}
+		if n != want {
+			fleettest.Print(t, r)
+			t.Errorf("%s: told %d times, want %d", name, n, want)
+		}
+	}
+	const secret, one = "{secret: {namespace: databases, name: shared}, clusters: [one]}", "{env: SHARED, clusters: [one]}"
+	allow(secret)
+	told("a Secret", 1)
+	allow(secret + ", " + one)
+	told("and a variable", 2)
+	for range 2 { // HEAD has it, and the commit before that
+		repo.Git(t, "commit", "-qam", "sources", "--allow-empty")
+	}
+	told("both were there", 0)
+	allow(one)
+	told("one less", 0)
+	allow("{secret: {namespace: databases, name: shared}}, " + one)
+	told("for all clusters", 1)
+	allow(secret + ", {env: SHARED, clusters: [one, two]}")
+	told("for one more", 1)
+	allow(secret + ", " + one + ", {env: OTHER, clusters: [one]}")
+	told("another", 1)
 }
 
 // Whoever replaces the image of kubeseal is given what it seals. No commit silences that of

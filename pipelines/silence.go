@@ -17,7 +17,7 @@ const RuleUnusedSilence finding.Rule = "fleet-unused-silence"
 
 // loud are the rules that nothing silences: they are found in one commit alone, which
 // could bring the silence along. A step that breaks a cluster has spec.accept.
-var loud = []finding.Rule{trust.RuleNewPublicKey, trust.RuleNewCertificate, trust.RuleNewTool, trust.RuleUnsigned, trust.RuleRollback, baseline.RuleFleet, baseline.RuleStep}
+var loud = []finding.Rule{trust.RuleNewPublicKey, trust.RuleNewCertificate, trust.RuleNewTool, trust.RuleNewSource, trust.RuleUnsigned, trust.RuleRollback, baseline.RuleFleet, baseline.RuleStep}
 
 // silenced returns the report, sorted, without the notes and warnings that fleet.yaml silences. A
 // silence that hit nothing is a note, where the run looked at the whole fleet.

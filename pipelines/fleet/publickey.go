@@ -67,6 +67,8 @@ type Anchors struct {
 	Certificates []string
 	// Images are those that tools run from, by the tools' names.
 	Images map[string]string
+	// Sources are those that specs may take values from beside a cluster's own.
+	Sources []AllowedSource
 }
 
 // AnchorsIn returns those that the text of a fleet.yaml names, of another commit. The
@@ -76,7 +78,7 @@ func AnchorsIn(text []byte) (Anchors, error) {
 	if err := yaml.Unmarshal(text, &file); err != nil {
 		return Anchors{}, err
 	}
-	a := Anchors{PublicKeys: file.Spec.Sealing.PublicKeys(), Images: file.Spec.Toolchain.Images()}
+	a := Anchors{PublicKeys: file.Spec.Sealing.PublicKeys(), Images: file.Spec.Toolchain.Images(), Sources: file.Spec.ValuesFrom.Allowed()}
 	for _, c := range file.Spec.Certificates() {
 		a.Certificates = append(a.Certificates, c.File)
 	}

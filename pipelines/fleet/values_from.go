@@ -201,3 +201,29 @@ func checkSecretKey(s SecretKey) *problem {
 	}
 	return nil
 }
+
+// Allowed returns the sources that v allows; none where it is nil.
+func (v *FleetValuesFrom) Allowed() []AllowedSource {
+	if v == nil {
+		return nil
+	}
+	return v.Allow
+}
+
+// String returns what is allowed, as a message names it.
+func (a AllowedSource) String() string {
+	if a.Secret != nil {
+		return "the Secret " + a.Secret.Namespace + "/" + a.Secret.Name
+	}
+	return "the environment variable " + a.Env
+}
+
+// Within reports whether one of others allows all clusters what a does, that a names.
+func (a AllowedSource) Within(others []AllowedSource) bool {
+	return slices.ContainsFunc(others, func(o AllowedSource) bool {
+		if a.String() != o.String() || len(o.Clusters) == 0 {
+			return a.String() == o.String()
+		}
+		return len(a.Clusters) > 0 && !slices.ContainsFunc(a.Clusters, func(name string) bool { return !slices.Contains(o.Clusters, name) })
+	})
+}

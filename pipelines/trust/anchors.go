@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"context"
 	"crypto/ed25519"
+	"fmt"
 	"maps"
 	"path"
 	"slices"
+	"strconv"
 	"time"
 
 	"kasou/pipelines/finding"
@@ -25,7 +27,7 @@ func (b *Book) anchorsBefore(ctx context.Context, before history.Before) (findin
 	var findings finding.List
 	told := map[string]bool{}
 	for i, files := range changed {
-		old := fleet.Anchors{PublicKeys: b.Keys, Certificates: b.certificates(), Images: b.Fleet.Spec.Toolchain.Images()}
+		old := fleet.Anchors{PublicKeys: b.Keys, Certificates: b.certificates(), Images: b.Fleet.Spec.Toolchain.Images(), Sources: b.Fleet.Spec.ValuesFrom.Allowed()}
 		if text, ok := files[b.Fleet.File]; ok {
 			if old, err = fleet.AnchorsIn(text); err != nil {
 				findings = append(findings, b.Fleet.Finding(finding.Warning, RuleHistoryUnknown, PublicKeyField,
@@ -44,7 +46,7 @@ func (b *Book) anchorsBefore(ctx context.Context, before history.Before) (findin
 		if found.Failed() {
 			return found, nil
 		}
-		for _, f := range slices.Concat(found, b.newCertificates(old.Certificates, files), b.newTools(old.Images)) {
+		for _, f := range slices.Concat(found, b.newCertificates(old.Certificates, files), b.newTools(old.Images), b.newSources(old.Sources)) {
 			if !told[f.Message] {
 				told[f.Message], findings = true, append(findings, f)
 			}
@@ -132,6 +134,25 @@ func (b *Book) newTools(old map[string]string) finding.List {
 				tool+" runs from another image than in the commit before: with --toolchain dagger its maker says what is rendered, valid and sealed, and is given what is sealed",
 				"Look who made it, and compare its digest with theirs."))
 		}
+	}
+	return findings
+}
+
+// newSources returns a warning for each source of values beyond a cluster's own that the
+// commit before does not allow, which allows old.
+func (b *Book) newSources(old []fleet.AllowedSource) finding.List {
+	var findings finding.List
+	for i, source := range b.Fleet.Spec.ValuesFrom.Allowed() {
+		if source.Within(old) {
+			continue
+		}
+		who := "every cluster"
+		if len(source.Clusters) > 0 {
+			who = finding.Few(source.Clusters, 3)
+		}
+		findings = append(findings, b.Fleet.Finding(finding.Warning, RuleNewSource, []string{"spec", "valuesFrom", "allow", strconv.Itoa(i)},
+			fmt.Sprintf("%s may be taken by %s, which the commit before does not allow: whoever runs such a cluster can read it", source, who),
+			"Ask whose it is."))
 	}
 	return findings
 }

@@ -36,6 +36,8 @@ const (
 	RuleNewCertificate finding.Rule = "seal-new-certificate"
 	// RuleNewTool: a tool runs from another image than in the commit before.
 	RuleNewTool finding.Rule = "seal-new-tool"
+	// RuleNewSource: specs may take values from a source that the commit before does not allow.
+	RuleNewSource finding.Rule = "values-new-source"
 	// RuleHistoryUnknown: the commit before is not there to compare with.
 	RuleHistoryUnknown finding.Rule = "seal-history-unknown"
 	// RuleRegistrationForeign: what stands in a registration's place is not the
