@@ -77,7 +77,7 @@ func (p *proposer) all(ctx context.Context, o pipelines.Options) (*report.Report
 		out.Findings = found
 		return out, err
 	}
-	rings := f.Spec.RingNames()
+	rings := fleet.RingNames(f.Spec.Rings)
 	if len(rings) == 0 {
 		rings = []string{""}
 	}

@@ -65,7 +65,7 @@ func (f *flags) lock(c *cobra.Command, names []string, l lockFlags) error {
 	case l.into != "" && l.certificate == "":
 		return usagef("--into is for --certificate")
 	}
-	source, names, err := f.certificateSource(l.certificate, names, l.upgrade)
+	source, names, err := certificateSource(f.env, l.certificate, names, l.upgrade)
 	if err != nil {
 		return err
 	}
@@ -83,7 +83,7 @@ func (f *flags) lock(c *cobra.Command, names []string, l lockFlags) error {
 // certificateSource takes the source for --certificate, which may stand behind
 // it as an argument; empty is the host. Without the flag the arguments are
 // names.
-func (f *flags) certificateSource(certificate string, args []string, upgrade bool) (source string, names []string, err error) {
+func certificateSource(e Env, certificate string, args []string, upgrade bool) (source string, names []string, err error) {
 	switch {
 	case certificate == "":
 		return "", args, nil
@@ -99,7 +99,7 @@ func (f *flags) certificateSource(certificate string, args []string, upgrade boo
 		return "", nil, nil
 	}
 	if !strings.Contains(source, "://") {
-		source = f.env.path(source)
+		source = e.path(source)
 	}
 	return source, nil, nil
 }

@@ -12,12 +12,10 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 
 	"sigs.k8s.io/yaml"
 
 	"kasou/pipelines/argocd"
-	"kasou/pipelines/chart"
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
 	"kasou/pipelines/history"
@@ -53,13 +51,11 @@ type Baseline struct {
 	// told are the causes of which the fleet's own findings speak: the same step of each
 	// cluster needs no other.
 	told map[transition.Cause]bool
-	// shared has where a part of fleet.yaml differs first from the committed one, by the
-	// part's keys.
-	mu     sync.Mutex
-	shared map[string][]string
-	// defaults are the charts' own values, by the charts' digests: of a fleet that moves
-	// to another chart, each cluster asks for two.
-	defaults sync.Map
+	// places are where people's files differ.
+	places places
+	// defaults are those of the charts: of a fleet that moves to another chart, each cluster
+	// asks for two.
+	defaults defaults
 }
 
 // Open returns the commit that a change starts from; nil where the repository has
@@ -108,6 +104,7 @@ func compared(ctx context.Context, w *workspace.Workspace, files history.Files) 
 	appOfApps := path.Join(w.Dir, layout.Bootstrap, layout.AppOfApps)
 	names, err := files.Differs(ctx, history.Literal(w.Dir)+"/*/"+layout.Lock, history.Literal(w.Fleet.File), history.Literal(appOfApps))
 	b := &Baseline{Workspace: w, tree: files, moved: map[string]bool{}, told: map[transition.Cause]bool{}}
+	b.places = places{before: files, now: w.Repository(), fleet: w.Fleet.File, shared: map[string][]string{}}
 	before := func() ([]byte, error) { return w.Committed(appOfApps), nil }
 	var found, more finding.List
 	for _, name := range names {
@@ -158,7 +155,7 @@ func (b *Baseline) Steps(ctx context.Context, c fleet.Cluster, ch toolchain.Char
 	if err != nil {
 		return nil, nil, err
 	}
-	cause, err := b.cause(ctx, c)
+	cause, err := b.places.cause(ctx, c)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -215,62 +212,6 @@ func judged(c fleet.Cluster, change transition.Change, cause []string) (finding.
 // acceptance returns the sentence of a hint that says how to accept a change, and where.
 func acceptance(change transition.Change, where string) string {
 	return fmt.Sprintf(" To do it all the same, write {change: %s, from: %s, to: %s} into %s.", quoted(change.Name), quoted(change.From), quoted(change.To), where)
-}
-
-// cause returns where the spec differs first from the committed one, or its class or the
-// fleet's defaults, which stand at the same path; the whole spec where neither does, as where the
-// chart's content has changed.
-func (b *Baseline) cause(ctx context.Context, c fleet.Cluster) ([]string, error) {
-	at, err := b.firstDifference(ctx, c.File, "spec")
-	for _, place := range c.Inherits() {
-		if err != nil || len(at) > 0 {
-			break
-		}
-		at, err = b.sharedDifference(ctx, place)
-	}
-	return append([]string{"spec"}, at...), err
-}
-
-// sharedDifference is firstDifference of a part of fleet.yaml, which many clusters ask
-// for.
-func (b *Baseline) sharedDifference(ctx context.Context, keys []string) ([]string, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	part := strings.Join(keys, ".")
-	if at, known := b.shared[part]; known {
-		return at, nil
-	}
-	at, err := b.firstDifference(ctx, b.Fleet.File, keys...)
-	if err == nil {
-		if b.shared == nil {
-			b.shared = map[string][]string{}
-		}
-		b.shared[part] = at
-	}
-	return at, err
-}
-
-// firstDifference returns where what a file has below the keys differs first from what the
-// commit has; nothing where it does not, and where one of the two does not parse.
-func (b *Baseline) firstDifference(ctx context.Context, file string, keys ...string) ([]string, error) {
-	old, err := b.tree.File(ctx, file)
-	if err != nil {
-		return nil, err
-	}
-	now, err := b.Repository().ReadFile(file)
-	if err != nil {
-		return nil, err
-	}
-	var before, after any
-	if yaml.Unmarshal(old, &before) != nil || yaml.Unmarshal(now, &after) != nil {
-		return nil, nil
-	}
-	for _, key := range keys {
-		left, _ := before.(map[string]any)
-		right, _ := after.(map[string]any)
-		before, after = left[key], right[key]
-	}
-	return transition.FirstDifference(before, after), nil
 }
 
 // causes are where in a spec a change comes from, where that is known.
@@ -347,7 +288,7 @@ func (b *Baseline) before(ctx context.Context, c fleet.Cluster) (transition.Side
 	if ch.Archive == nil {
 		s.Chart = transition.ChartOf(s.Objects)
 	}
-	s.Values, s.ServiceCIDR = b.effective(ch, files[b.Paths(c.Name).Values()].Bytes)
+	s.Values, s.ServiceCIDR = b.defaults.below(ch, files[b.Paths(c.Name).Values()].Bytes)
 	// Without a signed statement nobody knows of which server the credential is.
 	s.Server = lock.Sealed[b.Inside(b.Paths(c.Name).Registration())].Server
 	s.Registered = s.Registered && s.Server != ""
@@ -409,7 +350,7 @@ func (b *Baseline) after(c fleet.Cluster, ch toolchain.Chart, files manifest.Set
 	s, err := b.side(c.Name, files)
 	s.Chart = transition.Chart{Name: ch.Name, Version: ch.Version}
 	s.Server = c.Spec.Server
-	s.Values, s.ServiceCIDR = b.effective(ch, files[b.Paths(c.Name).Values()].Bytes)
+	s.Values, s.ServiceCIDR = b.defaults.below(ch, files[b.Paths(c.Name).Values()].Bytes)
 	return s, err
 }
 
@@ -437,38 +378,6 @@ func (b *Baseline) side(cluster string, files manifest.Set) (transition.Side, er
 		}
 	}
 	return s, nil
-}
-
-// effective returns the chart's defaults with the cluster's values over them, those alone
-// where the chart is not at hand, and the service range among the values; nil where the
-// values do not parse.
-func (b *Baseline) effective(ch toolchain.Chart, values []byte) (map[string]any, string) {
-	var own map[string]any
-	if yaml.Unmarshal(values, &own) != nil {
-		return nil, ""
-	}
-	all := b.chartDefaults(ch)
-	if all == nil {
-		return own, transition.ServiceCIDR(own)
-	}
-	return manifest.Coalesce(all, own), transition.ServiceCIDR(own)
-}
-
-// chartDefaults returns the chart's own values, which are not to be changed; nil where
-// there is no chart, and where they do not parse.
-func (b *Baseline) chartDefaults(ch toolchain.Chart) map[string]any {
-	if ch.Archive == nil {
-		return nil
-	}
-	parsed, _ := b.defaults.LoadOrStore(ch.Digest, sync.OnceValue(func() map[string]any {
-		all := map[string]any{}
-		text, err := chart.Defaults(ch)
-		if err != nil || yaml.Unmarshal(text, &all) != nil {
-			return nil
-		}
-		return all
-	}))
-	return parsed.(func() map[string]any)()
 }
 
 // Distro returns the distro that is committed; empty where the cluster does not

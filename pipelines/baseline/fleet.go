@@ -19,11 +19,11 @@ import (
 // what it does to each cluster. before returns the app of apps as it is committed, nil where
 // it is not; its error is returned.
 func (b *Baseline) fleetSteps(before func() ([]byte, error)) (finding.List, error) {
-	appOfApps, err := before()
+	committed, err := before()
 	if err != nil {
 		return nil, err
 	}
-	changes, spec := b.appOfApps(argocd.Read(appOfApps)), b.Fleet.Spec
+	changes, spec := appOfApps(b.Fleet, argocd.Read(committed)), b.Fleet.Spec
 	var found finding.List
 	for _, c := range changes {
 		b.told[c.About] = true
@@ -41,8 +41,8 @@ func (b *Baseline) fleetSteps(before func() ([]byte, error)) (finding.List, erro
 
 // appOfApps returns how the app of apps that the fleet wants differs from the committed one;
 // nothing where that is the zero value. Each change has the name of the field in fleet.yaml.
-func (b *Baseline) appOfApps(was argocd.Deployed) []transition.Change {
-	now := b.Fleet.Spec
+func appOfApps(f *fleet.Fleet, was argocd.Deployed) []transition.Change {
+	now := f.Spec
 	if was.Name == "" {
 		return nil
 	}
@@ -63,7 +63,7 @@ func (b *Baseline) appOfApps(was argocd.Deployed) []transition.Change {
 	if was.In != now.ArgoCD.Namespace {
 		changed(transition.ByArgoCDNamespace, "argocd.namespace", was.In, now.ArgoCD.Namespace,
 			fmt.Sprintf("Argo CD moves from namespace %s to %s: the one in %s refuses all that the fleet changes from then on, as its AppProject allows its own namespace alone", was.In, now.ArgoCD.Namespace, was.In),
-			fmt.Sprintf("Stop the Argo CD in %s, merge, and apply %s/bootstrap by hand where the new one runs.", was.In, b.Dir))
+			fmt.Sprintf("Stop the Argo CD in %s, merge, and apply %s/bootstrap by hand where the new one runs.", was.In, f.Dir))
 		return all
 	}
 	changed(transition.ByArgoCDName, "argocd.name", was.Name, now.ArgoCD.Name,

@@ -370,7 +370,7 @@ func (b *Builder) compare(ctx context.Context, w *work) Built {
 		return w.Built
 	}
 	var err error
-	if w.Unknown, err = b.unknownFiles(w); w.Err == nil {
+	if w.Unknown, err = unknownFiles(b.Workspace, w); w.Err == nil {
 		w.Err = err
 	}
 	b.Count(&w.Outcome)
@@ -414,7 +414,7 @@ func (b *Builder) compareFiles(ctx context.Context, w *work) {
 // unknownFiles returns a finding for each file of the cluster that Argo CD would deploy
 // and kasou does not vouch for: in its manifests folder, and in place of its
 // registration.
-func (b *Builder) unknownFiles(w *work) (finding.List, error) {
+func unknownFiles(b *workspace.Workspace, w *work) (finding.List, error) {
 	known := map[string]bool{}
 	if w.lock != nil {
 		for p := range w.lock.Files {

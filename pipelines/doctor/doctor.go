@@ -12,9 +12,7 @@ import (
 	"strings"
 
 	"kasou/pipelines/finding"
-	"kasou/pipelines/fleet"
 	"kasou/pipelines/history"
-	"kasou/pipelines/lockfile"
 	"kasou/pipelines/report"
 	"kasou/pipelines/toolchain"
 	"kasou/pipelines/tree"
@@ -146,13 +144,9 @@ func (d *doctor) charts(ctx context.Context, r *workspace.Workspace) {
 			continue
 		}
 		pinned++
-		d.chart(ctx, c, &lock.Chart)
+		_, _, found, err = d.Charts.Fetch(ctx, c, &lock.Chart)
+		d.out.Findings = append(d.out.Findings, found...)
+		workspace.Unfinished(d.out, c.Name, err)
 	}
 	d.probe("charts", nil, fmt.Sprintf("%d of %s with a pinned chart", pinned, finding.Plural(len(r.Clusters), "cluster")))
-}
-
-func (d *doctor) chart(ctx context.Context, c fleet.Cluster, pin *lockfile.ChartLock) {
-	_, _, found, err := d.Charts.Fetch(ctx, c, pin)
-	d.out.Findings = append(d.out.Findings, found...)
-	workspace.Unfinished(d.out, c.Name, err)
 }

@@ -137,7 +137,7 @@ func (l *registered) look(secret *corev1.Secret) (seal.Decision, error) {
 	_, cred, _ := argocd.ReadClusterSecret(secret) // what cannot be read is not strong
 	d, err := workspace.RegistrationSealer(l.Workspace, l.cluster, l.lock).Look(seal.Request{
 		Cluster: l.cluster, Path: l.file(), Secret: secret, Entropy: register.Entropy(cred),
-		Previous: l.files[l.file()], Recorded: l.Recorded(l.lock, l.file()),
+		Previous: l.files[l.file()], Recorded: l.lock.Recorded(l.Inside(l.file())),
 	})
 	l.proved = l.proved || err == nil && d.Proved
 	return d, err

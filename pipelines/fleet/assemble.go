@@ -41,7 +41,7 @@ func (f *Fleet) assemble(shared *source, specs []*source) finding.List {
 	}
 	read = slices.DeleteFunc(read, func(k *check) bool { return k == nil })
 	f.findSharers()
-	f.checkInRings(report)
+	checkInRings(f, report)
 	checkAcross(f, read)
 	for _, k := range read {
 		findings = append(findings, k.findings...)

@@ -35,7 +35,7 @@ func (f *Fleet) Beside(repo fs.FS, files []string) finding.List {
 				continue
 			}
 		}
-		if shared := f.sharedNames(repo, dir, other.ArgoCD); len(shared) > 0 {
+		if shared := sharedNames(f, repo, dir, other.ArgoCD); len(shared) > 0 {
 			findings = append(findings, f.Finding(severity, RuleTwoFleets, []string{"spec", "argocd", "name"},
 				fmt.Sprintf("%s is another fleet, and makes these objects of Argo CD, too: %s", file, strings.Join(shared, ", ")),
 				"Give each fleet an argocd.name, projects and clusters of its own; if each has an Argo CD of its own, write its argocd.context."))
@@ -60,7 +60,7 @@ func readOther(repo fs.FS, file string) (FleetSpec, bool) {
 
 // sharedNames returns the objects in Argo CD's namespace that the fleet and the one in dir
 // both make, as a message names them.
-func (f *Fleet) sharedNames(repo fs.FS, dir string, other FleetArgoCD) []string {
+func sharedNames(f *Fleet, repo fs.FS, dir string, other FleetArgoCD) []string {
 	var shared []string
 	theirs := other.ownProjects()
 	for _, name := range f.Spec.ArgoCD.ownProjects() {
@@ -70,10 +70,10 @@ func (f *Fleet) sharedNames(repo fs.FS, dir string, other FleetArgoCD) []string 
 	}
 	ours := []string{f.Spec.ArgoCD.Name, f.Spec.ArgoCD.Name + BootstrapEnd}
 	apps := []string{theirs[0], theirs[0] + BootstrapEnd}
-	apps = slices.DeleteFunc(apps, func(name string) bool { return !slices.Contains(ours, name) && !f.hasCluster(name) })
+	apps = slices.DeleteFunc(apps, func(name string) bool { return !slices.Contains(ours, name) && !hasCluster(f, name) })
 	entries, _ := fs.ReadDir(repo, dir) // what cannot be listed has no cluster
 	for _, e := range entries {
-		if name := e.Name(); slices.Contains(ours, name) || f.hasCluster(name) {
+		if name := e.Name(); slices.Contains(ours, name) || hasCluster(f, name) {
 			if _, err := fs.Stat(repo, path.Join(dir, name, layout.Spec)); err == nil {
 				apps = append(apps, name)
 			}
@@ -88,7 +88,7 @@ func (f *Fleet) sharedNames(repo fs.FS, dir string, other FleetArgoCD) []string 
 	return shared
 }
 
-func (f *Fleet) hasCluster(name string) bool {
+func hasCluster(f *Fleet, name string) bool {
 	_, has := f.Cluster(name)
 	return has
 }

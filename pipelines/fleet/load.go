@@ -69,14 +69,14 @@ func Load(root, dir string, options ...Option) (*Fleet, finding.List, error) {
 	if !l.sharedAlone {
 		specs = l.folders(entries)
 	}
-	findings := slices.Concat(l.findings, l.fleet.assemble(shared, specs), l.fleet.readElsewhere())
+	findings := slices.Concat(l.findings, l.fleet.assemble(shared, specs), readElsewhere(l.fleet))
 	return l.fleet, tidy(findings), nil
 }
 
 // readElsewhere warns where Argo CD would read another folder of this repository than
 // the one that is checked. The repository that it reads may be another, with another
 // layout, so that it is no error.
-func (f *Fleet) readElsewhere() finding.List {
+func readElsewhere(f *Fleet) finding.List {
 	other := path.Clean(f.Spec.Repository.Path)
 	if other == f.Dir || f.Spec.Repository.Path == "" {
 		return nil

@@ -47,10 +47,10 @@ func (s FleetSpec) RingOf(cluster string) (int, bool) {
 	return i, i >= 0
 }
 
-// RingNames returns the names of the rings, in their order.
-func (s FleetSpec) RingNames() []string {
-	names := make([]string, len(s.Rings))
-	for i, r := range s.Rings {
+// RingNames returns the names of rings, in their order.
+func RingNames(rings []Ring) []string {
+	names := make([]string, len(rings))
+	for i, r := range rings {
 		names[i] = r.Name
 	}
 	return names
@@ -90,7 +90,7 @@ func checkSoak(text string, ring int) *problem {
 }
 
 // checkInRings warns of clusters that no ring takes: kasou upgrade passes them over.
-func (f *Fleet) checkInRings(report reporter) {
+func checkInRings(f *Fleet, report reporter) {
 	if len(f.Spec.Rings) == 0 {
 		return
 	}

@@ -25,7 +25,7 @@ func TestRings(t *testing.T) {
 			t.Errorf("%s is in ring %d, want %d", name, got, want)
 		}
 	}
-	if f.Spec.Rings[1].SoakTime().Hours() != 72 || strings.Join(f.Spec.RingNames(), " ") != "canary rest" {
+	if f.Spec.Rings[1].SoakTime().Hours() != 72 || strings.Join(RingNames(f.Spec.Rings), " ") != "canary rest" {
 		t.Errorf("%+v", f.Spec.Rings)
 	}
 	if _, ok := (FleetSpec{}).RingOf("dev-a"); ok {

@@ -53,7 +53,7 @@ func (h *Host) IsItself(ctx context.Context, server string) bool {
 	if port != ownPort && port != httpsPort {
 		return false
 	}
-	certificate := h.served(ctx)
+	certificate := served(ctx, h)
 	if certificate == nil {
 		return false
 	}
@@ -70,7 +70,7 @@ func (h *Host) IsItself(ctx context.Context, server string) bool {
 
 // served returns the certificate that the API server shows, which is asked once;
 // nil where it cannot be had.
-func (h *Host) served(ctx context.Context) *x509.Certificate {
+func served(ctx context.Context, h *Host) *x509.Certificate {
 	h.certificate.Do(func() {
 		client, err := rest.HTTPClientFor(h.config)
 		if err != nil {

@@ -123,6 +123,15 @@ func (l Lock) Claims(p string, data []byte) bool {
 	return listed && l.Writing && manifest.HasDigest(data, digest)
 }
 
+// Recorded returns the digest that the lock has for a file, whose path is from the clusters
+// folder; empty where it has none, and where l is nil.
+func (l *Lock) Recorded(p string) string {
+	if l == nil {
+		return ""
+	}
+	return l.Files[p]
+}
+
 // Marshal returns the lock as YAML, keys sorted.
 func (l Lock) Marshal() ([]byte, error) {
 	l.APIVersion, l.Kind = LockVersion, LockKind

@@ -186,7 +186,7 @@ func (r Registrar) sealCredential(ctx context.Context, c fleet.Cluster, cred cre
 	previous := r.Committed(file)
 	sealed, found, err := workspace.RegistrationSealer(r.Workspace, c, lock, func(o *seal.Options) { o.Reseal = reseal }).Secret(ctx, seal.Request{
 		Cluster: c, Path: file, Secret: secret, Own: argocd.RegistrationGuards(c), Entropy: Entropy(cred),
-		Previous: previous, Recorded: r.Recorded(lock, file), NotAfter: cred.NotAfter,
+		Previous: previous, Recorded: lock.Recorded(r.Inside(file)), NotAfter: cred.NotAfter,
 	})
 	findings = append(findings, found...)
 	if sealed.Decision.Outcome == seal.Unverifiable {
@@ -237,7 +237,7 @@ func Entropy(cred credential.Credential) seal.Entropy {
 // deleted is a finding that register mends.
 func (r Registrar) Keep(c fleet.Cluster, lock *lockfile.Lock, files manifest.Set, sealed map[string]lockfile.SealLock) finding.List {
 	file := r.Paths(c.Name).Registration()
-	recorded := r.Recorded(lock, file)
+	recorded := lock.Recorded(r.Inside(file))
 	if recorded == "" {
 		return r.Trust.MissingRegistration(c, lock)
 	}

@@ -211,7 +211,14 @@ func (t *textWriter) line(file string, number int) (string, bool) {
 	}
 	lines, ok := t.sources[file]
 	if !ok {
-		if data := t.read(file); data != nil && mayBeShown(file, data) {
+		var data []byte
+		if t.text != nil {
+			data = t.text(file)
+		}
+		if data == nil {
+			data, _ = t.options.Source(file) // what cannot be had has no lines
+		}
+		if data != nil && mayBeShown(file, data) {
 			lines = strings.Split(string(data), "\n")
 		}
 		t.sources[file] = lines
@@ -227,20 +234,6 @@ func (t *textWriter) line(file string, number int) (string, bool) {
 func mayBeShown(file string, data []byte) bool {
 	base := path.Base(file)
 	return base == layout.Spec || base == layout.Fleet || !difference.HoldsSecret(data)
-}
-
-// read returns the text of a file; nil where it cannot be had.
-func (t *textWriter) read(path string) []byte {
-	if t.text != nil {
-		if data := t.text(path); data != nil {
-			return data
-		}
-	}
-	data, err := t.options.Source(path)
-	if err != nil {
-		return nil
-	}
-	return data
 }
 
 func (t *textWriter) changes(r *Report) {

@@ -91,9 +91,10 @@ func Open(ctx context.Context, o Options) (*Book, finding.List, error) {
 			"the public half of "+seal.KeyEnv+" is not among the keys that fleet.yaml names: "+b.Key.Public(),
 			"Set "+seal.KeyEnv+" to the fleet's key; if this one is to replace it, add its public half behind a comma.")}, nil
 	}
-	b.Keys = named
 	before := b.Git.Before(ctx, b.Against)
-	findings, err := b.anchorsBefore(ctx, before)
+	now := anchors{fleet: b.Fleet, committed: b.Committed, keys: named}
+	findings, err := now.held(ctx, before)
+	b.Keys = now.keys
 	if err != nil || len(b.Keys) == 0 {
 		return b, findings, err
 	}

@@ -79,7 +79,7 @@ func Run(ctx context.Context, o workspace.Options, u Options) (*report.Report, e
 		return workspace.Sorted(out), err
 	}
 	defer r.Close()
-	if known := r.Fleet.Spec.RingNames(); u.Ring != "" && !slices.Contains(known, u.Ring) {
+	if known := fleet.RingNames(r.Fleet.Spec.Rings); u.Ring != "" && !slices.Contains(known, u.Ring) {
 		return nil, &UnknownRingError{Name: u.Ring, Known: known}
 	}
 	if err := Move(ctx, r, out, u); err != nil {

@@ -19,7 +19,7 @@ const (
 
 // beside returns what is to be said of the repository beside the fleet, as far as git has
 // it: other fleets, and what keeps Argo CD from reading it at all.
-func (w *Workspace) beside(ctx context.Context) (finding.List, error) {
+func beside(ctx context.Context, w *Workspace) (finding.List, error) {
 	git, dir := w.Git(ctx), history.Literal(w.Dir)
 	// What else is among the generated files is found by others.
 	entries, err := git.Entries(ctx, dir+"/*/"+layout.Manifests+"/**", dir+"/"+layout.Root+"/**")

@@ -103,7 +103,7 @@ func sealer(w *Workspace, c fleet.Cluster, lock *lockfile.Lock, named fleet.Cert
 	own := w.Certificates.In(named)
 	o := seal.Options{
 		Tool: w.Toolchain, Certificate: own, Named: named, Key: w.Key, Now: time.Now(), MaxAge: named.MaxAge,
-		Recorded: func(file string) string { return w.Recorded(lock, file) },
+		Recorded: func(file string) string { return lock.Recorded(w.Inside(file)) },
 		Foreign: func(fingerprint string) bool {
 			if own == nil || own.Fingerprint == fingerprint || moved {
 				return own != nil && own.Fingerprint != fingerprint

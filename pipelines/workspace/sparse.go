@@ -11,7 +11,7 @@ const RuleNotCheckedOut finding.Rule = "fleet-not-checked-out"
 
 // checkedOut returns an error where git has files of the clusters folder that the working
 // copy does not: a build would take their clusters for ones that were removed.
-func (w *Workspace) checkedOut(ctx context.Context) (finding.List, error) {
+func checkedOut(ctx context.Context, w *Workspace) (finding.List, error) {
 	missing, err := w.Git(ctx).NotCheckedOut(ctx, w.Dir)
 	if err != nil || missing == "" {
 		return nil, err

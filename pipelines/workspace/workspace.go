@@ -16,7 +16,6 @@ import (
 	"kasou/pipelines/fleet"
 	"kasou/pipelines/history"
 	"kasou/pipelines/layout"
-	"kasou/pipelines/lockfile"
 	"kasou/pipelines/manifest"
 	"kasou/pipelines/report"
 	"kasou/pipelines/seal"
@@ -102,7 +101,7 @@ func (w *Workspace) Prepare(ctx context.Context, now time.Time) (findings findin
 	if w.Key, err = sealKey(w.SealKey); err != nil {
 		return nil, err
 	}
-	if findings, err = w.checkedOut(ctx); err != nil || findings.Failed() {
+	if findings, err = checkedOut(ctx, w); err != nil || findings.Failed() {
 		return findings, err
 	}
 	w.Certificates = loadCertificates(w.Fleet, now)
@@ -113,7 +112,7 @@ func (w *Workspace) Prepare(ctx context.Context, now time.Time) (findings findin
 	if err != nil {
 		return findings, err
 	}
-	others, err := w.beside(ctx)
+	others, err := beside(ctx, w)
 	if err != nil {
 		return findings, err
 	}
@@ -201,15 +200,6 @@ func choose(w *Workspace) error {
 		}
 	}
 	return nil
-}
-
-// Recorded returns the digest that a lock has for a file, whose path is from the
-// repo's root; empty where it has none. lock may be nil.
-func (w *Workspace) Recorded(lock *lockfile.Lock, file string) string {
-	if lock == nil {
-		return ""
-	}
-	return lock.Files[w.Inside(file)]
 }
 
 // Paths returns the paths of a cluster's files, from the repo's root.
