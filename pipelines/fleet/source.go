@@ -2,9 +2,7 @@ package fleet
 
 import (
 	"bytes"
-	"cmp"
 	"crypto/sha256"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"regexp"
@@ -13,8 +11,6 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
-
-	"sigs.k8s.io/yaml"
 
 	"kasou/pipelines/finding"
 	"kasou/pipelines/manifest"
@@ -46,8 +42,8 @@ func parse(file, cluster string, data []byte, s *schema) *source {
 		return src
 	}
 	content, err := manifest.Read(data)
-	if src.document = position.Folded(data); err != nil {
-		if content, ok = src.explained(data, err); !ok {
+	if src.document = position.Folded(data); err != nil || mayMerge(data) {
+		if content, ok = src.explained(data); !ok {
 			return src
 		}
 	}
@@ -67,10 +63,15 @@ func parse(file, cluster string, data []byte, s *schema) *source {
 	return src
 }
 
-// explained says where the form of data is wrong, which cannot be read for that reason.
-// What can be read of it all the same is returned, so that whatever else is wrong is told,
-// too.
-func (src *source) explained(data []byte, reason error) (content any, ok bool) {
+// mayMerge reports whether a mapping of the YAML may take others in, by << or by a tag: two
+// keys of that kind in one are not told by the parser.
+func mayMerge(data []byte) bool {
+	return bytes.Contains(data, []byte("<<")) || bytes.ContainsRune(data, '!')
+}
+
+// explained returns what can be read of data, whose form may be wrong, and says where it
+// is: so whatever else is wrong is told, too.
+func (src *source) explained(data []byte) (content any, ok bool) {
 	src.document = nil
 	document, err := position.Parse(data, 0)
 	if err != nil {
@@ -82,8 +83,11 @@ func (src *source) explained(data []byte, reason error) (content any, ok bool) {
 			fmt.Sprintf("duplicate key %q", d.Key),
 			fmt.Sprintf("It stands in line %d already: keep one of the two.", d.FirstLine))
 	}
-	if content, err = decode(data); err != nil || len(src.findings) == 0 {
-		src.conversionError(cmp.Or(err, reason), data)
+	content, err = manifest.ReadLast(data)
+	if err != nil && (len(src.findings) == 0 || !errors.Is(err, manifest.ErrSameKey)) {
+		src.conversionError(err, data)
+	}
+	if err != nil {
 		return nil, false
 	}
 	src.document = document
@@ -172,6 +176,8 @@ func (src *source) conversionError(err error, data []byte) {
 		message, hint = "the file's aliases expand to too much", "Write the values out instead of repeating them by aliases."
 	case strings.Contains(text, "contains itself"):
 		message, hint = "an anchor's value contains an alias of itself", "Write the value out."
+	case errors.Is(err, manifest.ErrSameKey):
+		message, hint = "a mapping has a key twice, once from << and in another form, such as 1 and 1.0", "Write each key in one form."
 	case strings.Contains(text, "map key"):
 		message, hint = "a key of a mapping is null, a list or a mapping", "Keys are plain text; quote text such as null or ~."
 	case strings.Contains(text, "map merge"):
@@ -195,18 +201,6 @@ func textOf(data []byte, line int) (int, int) {
 	text := lines[line-1]
 	indent := len(text) - len(strings.TrimLeft(text, " \t"))
 	return line, indent + 1
-}
-
-// decode returns what sigs.k8s.io/yaml, and so Helm, makes of the file. Of repeated keys
-// one counts.
-func decode(data []byte) (any, error) {
-	asJSON, err := yaml.YAMLToJSON(data)
-	if err != nil {
-		return nil, err
-	}
-	var content any
-	err = json.Unmarshal(asJSON, &content)
-	return content, err
 }
 
 // has reports whether the file has a value at path, one that is refused apart.

@@ -35,3 +35,31 @@ func TestEscapes(t *testing.T) {
 		}
 	}
 }
+
+// A mapping may have what it merges otherwise, in any order, and no more than one <<.
+func TestMerges(t *testing.T) {
+	const base = "annotations: &b {x: one, z: two}\n    other: &c {x: three}\n    numbers: &n {1: one}\n    labels: "
+	for labels, want := range map[string]string{
+		"{<<: *b, x: own}":               "map[x:own z:two]",
+		"{x: own, <<: *c, q: r}":         "map[q:r x:three]", // as Helm's parser has it
+		"{<<: [*b, *c]}":                 "map[x:one z:two]",
+		"{<<: *b}":                       "map[x:one z:two]",
+		"{<<: *b, <<: *c}":               "9:22 fleet-duplicate-key",
+		"{!!merge m: *b, !!merge m: *c}": "9:29 fleet-duplicate-key",
+		"{<<: *b, x: own, x: more}":      "9:30 fleet-duplicate-key",
+		"{<<: *n, 1.0: own}":             "1:1 fleet-syntax", // which counts, would be left to chance
+		"{'<<': own, q: r}":              "map[<<:own q:r]",
+	} {
+		src := parse("spec.yaml", "a", []byte("apiVersion: kasou/v1\nkind: VirtualCluster\nmetadata: {name: a}\nspec:\n  values:\n    "+base+labels+"\n"), schemaOfSpec())
+		got := ""
+		for _, f := range src.findings {
+			got += fmt.Sprintf("%d:%d %s", f.Line, f.Column, f.Rule)
+		}
+		if got == "" {
+			got = fmt.Sprint(object(src.raw, "spec", "values")["labels"])
+		}
+		if got != want {
+			t.Errorf("%s: %s, want %s", labels, got, want)
+		}
+	}
+}

@@ -41,9 +41,16 @@ func decode(data []byte) (map[string]any, error) {
 // UnmarshalStrict of sigs.k8s.io/yaml reads it, which kubectl and Argo CD have: a key that
 // stands twice is an error. Whole numbers are int64, as apimachinery has them. Nothing but
 // comments is nil, as a null is.
-func Read(data []byte) (any, error) {
+func Read(data []byte) (any, error) { return read(data, true, yaml.YAMLToJSONStrict) }
+
+// ReadLast returns what Read does, and takes the last of a key that stands twice, as Helm
+// reads values.yaml: to Read that is also a key that a merge (<<) brings and the mapping
+// itself has.
+func ReadLast(data []byte) (any, error) { return read(data, false, yaml.YAMLToJSON) }
+
+func read(data []byte, strict bool, toJSON func([]byte) ([]byte, error)) (any, error) {
 	decoder := plainyaml.NewDecoder(bytes.NewReader(data))
-	decoder.SetStrict(true)
+	decoder.SetStrict(strict)
 	var value any
 	if err := decoder.Decode(&value); errors.Is(err, io.EOF) {
 		return nil, nil
@@ -60,7 +67,7 @@ func Read(data []byte) (any, error) {
 			return nil, ErrSameKey
 		}
 		// The library knows what JSON makes of it.
-		text, err := yaml.YAMLToJSONStrict(data)
+		text, err := toJSON(data)
 		if err != nil {
 			return nil, err
 		}

@@ -55,6 +55,30 @@ func TestDocumentsAreReadAsTheLibraryReadsThem(t *testing.T) {
 	}
 }
 
+// Where a key may stand twice, it is read as Helm reads its values.
+func TestReadLast(t *testing.T) {
+	merges := []string{"a: &x {b: 1}\nc: {<<: *x, b: 2}\n", "a: &x {b: 1}\nc: {b: 2, <<: *x}\n", "a: &x {b: 1}\nb: &y {b: 2}\nc: {<<: [*x, *y]}\n", "a: &x {b: 1}\nb: &y {b: 2}\nc: {<<: *x, <<: *y}\n"}
+	for _, data := range append(merges, documents...) {
+		var want any
+		text, wantErr := yaml.YAMLToJSON([]byte(data))
+		if wantErr == nil {
+			wantErr = utiljson.Unmarshal(text, &want)
+		}
+		got, err := manifest.ReadLast([]byte(data))
+		switch {
+		case wantErr != nil && err == nil:
+			t.Errorf("%q: the library says %v, and there is no error", data, wantErr)
+		case wantErr == nil && err == nil && !cmp.Equal(want, got):
+			t.Errorf("%q: %v, want %v", data, got, want)
+		case wantErr == nil && err != nil && !errors.Is(err, manifest.ErrManyDocuments) && !errors.Is(err, manifest.ErrSameKey):
+			t.Errorf("%q: %v", data, err)
+		}
+	}
+	if _, err := manifest.ReadLast([]byte("a: &x {1: b}\nc: {<<: *x, 1.0: d}\n")); !errors.Is(err, manifest.ErrSameKey) {
+		t.Errorf("two keys that are one in JSON, one of them merged: %v", err)
+	}
+}
+
 func FuzzDecode(f *testing.F) {
 	for _, data := range documents {
 		f.Add(data)
