@@ -21,14 +21,7 @@ import (
 func rulesInCode(t *testing.T) map[string]string {
 	t.Helper()
 	rules := map[string]string{}
-	walkGo(t, func(path string) {
-		if strings.HasSuffix(path, "_test.go") {
-			return
-		}
-		file, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
+	productCode(t, "pipelines", func(_ string, _ *token.FileSet, file *ast.File) {
 		ast.Inspect(file, func(n ast.Node) bool {
 			spec, ok := n.(*ast.ValueSpec)
 			if !ok || !isRule(spec.Type) {
@@ -55,11 +48,24 @@ func isRule(expr ast.Expr) bool {
 	return ok && selector.Sel.Name == "Rule"
 }
 
-func walkGo(t *testing.T, visit func(path string)) {
+// productCode calls visit for each file of Go below a folder of the repository, but for
+// tests and the module of end-to-end tests.
+func productCode(t *testing.T, dir string, visit func(path string, files *token.FileSet, file *ast.File)) {
 	t.Helper()
-	err := filepath.WalkDir("../../pipelines", func(path string, d fs.DirEntry, err error) error {
-		if err == nil && filepath.Ext(path) == ".go" {
-			visit(path)
+	root := filepath.Join("..", "..")
+	err := filepath.WalkDir(filepath.Join(root, dir), func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case path == filepath.Join(root, "e2e"):
+			return fs.SkipDir
+		case filepath.Ext(path) != ".go", strings.HasSuffix(path, "_test.go"):
+			return nil
+		}
+		files := token.NewFileSet()
+		file, err := parser.ParseFile(files, path, nil, parser.SkipObjectResolution)
+		if err == nil {
+			visit(filepath.ToSlash(strings.TrimPrefix(path, root+string(filepath.Separator))), files, file)
 		}
 		return err
 	})
