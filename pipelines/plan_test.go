@@ -1,6 +1,7 @@
 package pipelines_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -405,4 +406,23 @@ func TestAPlanOfANewCluster(t *testing.T) {
 		fleettest.Print(t, r)
 		t.Errorf("uno: %q, one: %q", effects(r, "uno"), effects(r, "one"))
 	}
+}
+
+// What nobody has committed yet deploys nothing: a person who corrects the first fleet.yaml
+// has no step to accept.
+func TestACorrectionBeforeTheFirstCommit(t *testing.T) {
+	repo := example(t, "one")
+	git(t, repo.Root, "init", "-q")
+	repo.Git(t, "commit", "-qm", "before kasou", "--allow-empty")
+	options := built(t, repo)
+	text := repo.Read(t, "clusters/fleet.yaml")
+	right := bytes.Replace(text, []byte("platform.git"), []byte("right.git"), 1)
+	repo.Write(t, "clusters/fleet.yaml", right)
+	fleettest.MustPass(t, pipe(t, pipelines.Build, options), nil)
+	if got := repo.Read(t, "clusters/bootstrap/root.yaml"); !bytes.Contains(got, []byte("right.git")) {
+		t.Errorf("the app of apps is\n%s", got)
+	}
+	repo.Commit(t)
+	repo.Write(t, "clusters/fleet.yaml", text)
+	found(t, pipe(t, pipelines.Build, options), baseline.RuleRefused, finding.Error)
 }

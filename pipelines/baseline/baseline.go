@@ -101,30 +101,26 @@ func Open(ctx context.Context, w *workspace.Workspace) (b *Baseline, findings fi
 // compared returns the baseline with what differs from it, and what a change of fleet.yaml
 // does to all of its clusters. It closes files where that fails.
 func compared(ctx context.Context, w *workspace.Workspace, files history.Files) (*Baseline, finding.List, error) {
-	appOfApps := path.Join(w.Dir, layout.Bootstrap, layout.AppOfApps)
-	names, err := files.Differs(ctx, history.Literal(w.Dir)+"/*/"+layout.Lock, history.Literal(w.Fleet.File), history.Literal(appOfApps))
 	b := &Baseline{Workspace: w, tree: files, moved: map[string]bool{}, told: map[transition.Cause]bool{}}
 	b.places = places{before: files, now: w.Repository(), fleet: w.Fleet.File, shared: map[string][]string{}}
-	before := func() ([]byte, error) { return w.Committed(appOfApps), nil }
-	var found, more finding.List
+	names, err := files.Differs(ctx, history.Literal(w.Dir)+"/*/"+layout.Lock, history.Literal(w.Fleet.File))
+	var found finding.List
 	for _, name := range names {
-		switch name {
-		case w.Fleet.File:
-			found, err = b.hostSteps(ctx)
-		case appOfApps:
-			before = func() ([]byte, error) { return files.File(ctx, appOfApps) }
-		default:
+		if name != w.Fleet.File {
 			b.moved[path.Base(path.Dir(name))] = true
+		} else {
+			found, err = b.hostSteps(ctx)
 		}
 	}
-	if err == nil {
-		more, err = b.fleetSteps(before)
+	var appOfApps []byte
+	if err == nil { // one on disk alone deploys nothing
+		appOfApps, err = files.File(ctx, path.Join(w.Dir, layout.Bootstrap, layout.AppOfApps))
 	}
 	if err != nil {
 		files.Close()
 		return nil, nil, err
 	}
-	return b, append(found, more...), nil
+	return b, append(found, b.fleetSteps(argocd.Read(appOfApps))...), nil
 }
 
 // Close ends git.

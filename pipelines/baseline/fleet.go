@@ -16,14 +16,10 @@ import (
 )
 
 // fleetSteps returns what the step to the wanted fleet does to the Argo CD that runs, beside
-// what it does to each cluster. before returns the app of apps as it is committed, nil where
-// it is not; its error is returned.
-func (b *Baseline) fleetSteps(before func() ([]byte, error)) (finding.List, error) {
-	committed, err := before()
-	if err != nil {
-		return nil, err
-	}
-	changes, spec := appOfApps(b.Fleet, argocd.Read(committed)), b.Fleet.Spec
+// what it does to each cluster. was is the app of apps as it is committed, the zero value
+// where it is not.
+func (b *Baseline) fleetSteps(was argocd.Deployed) finding.List {
+	changes, spec := appOfApps(b.Fleet, was), b.Fleet.Spec
 	var found finding.List
 	for _, c := range changes {
 		b.told[c.About] = true
@@ -36,7 +32,7 @@ func (b *Baseline) fleetSteps(before func() ([]byte, error)) (finding.List, erro
 	unused := unusedAccepts(spec.Accept, changes, func(at []string, message, hint string) finding.Finding {
 		return b.Fleet.Finding(finding.Warning, RuleUnusedAccept, at, message, hint)
 	})
-	return append(found, unused...), nil
+	return append(found, unused...)
 }
 
 // appOfApps returns how the app of apps that the fleet wants differs from the committed one;
