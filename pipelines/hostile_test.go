@@ -360,6 +360,18 @@ func TestANewSourceOfValues(t *testing.T) {
 	told("for one more", 1)
 	allow(secret + ", " + one + ", {env: OTHER, clusters: [one]}")
 	told("another", 1)
+	allow(secret + ", {env: SHARED, clusters: [\"\"]}")
+	for range 2 {
+		repo.Git(t, "commit", "-qam", "a name that no cluster has", "--allow-empty")
+	}
+	allow(secret + ", {env: SHARED}")
+	told("for all clusters, after one without a name", 1)
+	allow("{env: SHARED, clusters: [one]}, {env: SHARED, clusters: [two]}")
+	for range 2 {
+		repo.Git(t, "commit", "-qam", "an entry each", "--allow-empty")
+	}
+	allow("{env: SHARED, clusters: [two, one]}")
+	told("both in one entry", 0)
 }
 
 // Whoever replaces the image of kubeseal is given what it seals. No commit silences that of

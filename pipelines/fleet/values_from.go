@@ -64,7 +64,7 @@ func (k *check) valuesFrom(fleet FleetSpec) {
 }
 
 func deniedEnv(fleet FleetSpec, cluster, name string) *problem {
-	if strings.HasPrefix(name, ValueEnvPrefix) || allowed(fleet, cluster, func(a AllowedSource) bool { return a.Env == name }) {
+	if strings.HasPrefix(name, ValueEnvPrefix) || allowed(fleet.ValuesFrom.Allowed(), cluster, func(a AllowedSource) bool { return a.Env == name }) {
 		return nil
 	}
 	return fail(RuleValuesDenied, quoted(name)+" is not a variable that specs may take",
@@ -86,7 +86,7 @@ func (k *check) valueSecret(fleet FleetSpec, at string, s SecretKey) {
 		k.report(at+".namespace", p)
 		return
 	}
-	if s.Namespace == k.cluster.Spec.Namespace || allowed(fleet, k.cluster.Name, func(a AllowedSource) bool {
+	if s.Namespace == k.cluster.Spec.Namespace || allowed(fleet.ValuesFrom.Allowed(), k.cluster.Name, func(a AllowedSource) bool {
 		return a.Secret != nil && a.Secret.Namespace == s.Namespace && a.Secret.Name == s.Name
 	}) {
 		return
@@ -95,12 +95,9 @@ func (k *check) valueSecret(fleet FleetSpec, at string, s SecretKey) {
 		fmt.Sprintf("Put the Secret into the cluster's namespace, or have it allowed in fleet.yaml: spec.valuesFrom.allow: [{secret: {namespace: %s, name: %s}}].", s.Namespace, s.Name)))
 }
 
-// allowed reports whether the fleet allows the cluster a source that matches.
-func allowed(fleet FleetSpec, cluster string, matches func(AllowedSource) bool) bool {
-	if fleet.ValuesFrom == nil {
-		return false
-	}
-	return slices.ContainsFunc(fleet.ValuesFrom.Allow, func(a AllowedSource) bool {
+// allowed reports whether one of the sources that matches is for the cluster.
+func allowed(sources []AllowedSource, cluster string, matches func(AllowedSource) bool) bool {
+	return slices.ContainsFunc(sources, func(a AllowedSource) bool {
 		return matches(a) && (len(a.Clusters) == 0 || slices.Contains(a.Clusters, cluster))
 	})
 }
@@ -218,12 +215,11 @@ func (a AllowedSource) String() string {
 	return "the environment variable " + a.Env
 }
 
-// Within reports whether one of others allows all clusters what a does, that a names.
+// Within reports whether others allow each cluster what a does.
 func (a AllowedSource) Within(others []AllowedSource) bool {
-	return slices.ContainsFunc(others, func(o AllowedSource) bool {
-		if a.String() != o.String() || len(o.Clusters) == 0 {
-			return a.String() == o.String()
-		}
-		return len(a.Clusters) > 0 && !slices.ContainsFunc(a.Clusters, func(name string) bool { return !slices.Contains(o.Clusters, name) })
-	})
+	same := func(o AllowedSource) bool { return o.String() == a.String() }
+	if len(a.Clusters) == 0 {
+		return slices.ContainsFunc(others, func(o AllowedSource) bool { return same(o) && len(o.Clusters) == 0 })
+	}
+	return !slices.ContainsFunc(a.Clusters, func(name string) bool { return !allowed(others, name, same) })
 }
