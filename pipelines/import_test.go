@@ -155,25 +155,13 @@ spec:
 	o := repo.Options(t, tools(t))
 	r, err := pipelines.ImportTree(t.Context(), o, pipelines.Import{From: "old", ChartArchives: "charts"})
 	fleettest.MustPass(t, r, err)
-	for name, want := range map[string]struct{ has, lacks []string }{
+	importedSpecs(t, repo, map[string]parts{
 		"same":  {nil, []string{"endpoint", "values", "tlsRoute", "\n  server:", "ingress"}},
 		"other": {[]string{"endpoint:\n    gateway:", "host: other.example.com", "name: private", "sectionName: tls"}, []string{"values", "\n  server:"}},
 		"mesh":  {[]string{"tlsRoute", "kind: Service", "gateway:\n      enabled: false"}, []string{"name: public"}},
 		"inner": {[]string{"gateway:\n      enabled: false"}, []string{"host:"}},
 		"older": {[]string{"host: older.example.org", "team: a"}, []string{"parentRefs", "\n  server:", "values"}},
-	} {
-		spec := string(repo.Read(t, "clusters/"+name+"/spec.yaml"))
-		for _, part := range want.has {
-			if !strings.Contains(spec, part) {
-				t.Errorf("%s: no %q in\n%s", name, part, spec)
-			}
-		}
-		for _, part := range want.lacks {
-			if strings.Contains(spec, part) {
-				t.Errorf("%s: %q in\n%s", name, part, spec)
-			}
-		}
-	}
+	})
 	for _, f := range r.Findings {
 		if f.Rule == handmade.RuleDiffers && strings.Contains(f.Message, "TLSRoute") && f.Message != "TLSRoute vc-older/older: it differs in metadata.labels" {
 			t.Errorf("%s: %s", f.Cluster, f.Message)
@@ -205,14 +193,33 @@ syncer: {extraArgs: ["--tls-san=older.example.com", "--out-kube-config-server=ht
 	o := repo.Options(t, tools(t))
 	r, err := pipelines.ImportTree(t.Context(), o, pipelines.Import{From: "old", ChartArchives: "charts"})
 	fleettest.MustPass(t, r, err)
-	for name, want := range map[string]struct{ has, lacks []string }{
+	importedSpecs(t, repo, map[string]parts{
 		"balanced": {[]string{"loadBalancer:\n      annotations:\n        team: a\n      host: balanced.example.com"}, []string{"values", "\n  server:"}},
 		"address":  {[]string{"loadBalancer:\n      host: 192.0.2.7"}, []string{"values", "\n  server:"}},
 		"unnamed":  {[]string{"type: LoadBalancer", "\n  server: https://unnamed.example.com"}, []string{"endpoint"}},
 		"ported":   {[]string{"nodePort:\n      host: 192.0.2.9\n      port: 30443"}, []string{"values", "\n  server:"}},
 		"any-port": {[]string{"type: NodePort", "\n  server: https://192.0.2.9:30444"}, []string{"endpoint"}},
 		"older":    {[]string{"loadBalancer:\n      host: older.example.com"}, []string{"values", "\n  server:"}},
-	} {
+	})
+	for _, f := range r.Findings {
+		if f.Rule == handmade.RuleDiffers && strings.Contains(f.Message, "Service ") {
+			t.Errorf("%s: %s", f.Cluster, f.Message)
+		}
+	}
+}
+
+func hasRule(r *report.Report, rule finding.Rule) bool {
+	return slices.ContainsFunc(r.Findings, func(f finding.Finding) bool { return f.Rule == rule })
+}
+
+// parts are texts that a file has, and texts that it lacks.
+type parts struct{ has, lacks []string }
+
+// importedSpecs holds the specs that an import wrote to what they have to say, by the
+// clusters' names.
+func importedSpecs(t *testing.T, repo fleettest.Repo, wanted map[string]parts) {
+	t.Helper()
+	for name, want := range wanted {
 		spec := string(repo.Read(t, "clusters/"+name+"/spec.yaml"))
 		for _, part := range want.has {
 			if !strings.Contains(spec, part) {
@@ -225,15 +232,6 @@ syncer: {extraArgs: ["--tls-san=older.example.com", "--out-kube-config-server=ht
 			}
 		}
 	}
-	for _, f := range r.Findings {
-		if f.Rule == handmade.RuleDiffers && strings.Contains(f.Message, "Service ") {
-			t.Errorf("%s: %s", f.Cluster, f.Message)
-		}
-	}
-}
-
-func hasRule(r *report.Report, rule finding.Rule) bool {
-	return slices.ContainsFunc(r.Findings, func(f finding.Finding) bool { return f.Rule == rule })
 }
 
 // filesBelow returns the paths of the files below a folder of the repository, from it.

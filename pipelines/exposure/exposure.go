@@ -41,7 +41,7 @@ func MayLead(object map[string]any) bool {
 	return kind == serviceKind || kind == ingressKind || kind == routeKind
 }
 
-// Annotated returns the names that an object's HostnameAnnotation gives it.
+// Annotated returns the names that an object's HostnameAnnotation has.
 func Annotated(object map[string]any) []string {
 	return strings.FieldsFunc(manifest.Text(object, "metadata", "annotations", HostnameAnnotation), func(r rune) bool { return r == ',' || r == ' ' })
 }

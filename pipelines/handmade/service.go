@@ -19,10 +19,10 @@ import (
 var firstNodePorts = semver.MustParse("0.19.0")
 
 // service takes the way in that the chart's Service is, by its type, once the values are
-// known. It takes none where spec.endpoint would make another Service: kasou gives one with
-// a DNS name the annotation of ExternalDNS, so one that has it not stays in the values.
+// known. It takes none where spec.endpoint would make another Service: with a DNS name kasou
+// writes the annotation of ExternalDNS, so a Service without it stays in the values.
 func (c *Cluster) service() {
-	c.Server = cmp.Or(c.Server, manifest.Text(c.Values, "exportKubeConfig", "server")) // from 0.20 on it is no argument
+	c.Server = cmp.Or(c.Server, manifest.Text(c.Values, "exportKubeConfig", "server")) // from 0.20 on it is not an argument
 	var objects []map[string]any
 	for _, d := range c.Documents {
 		if d.Head.Kind == "Service" { // chart 0.19 has one of its own for the load balancer
