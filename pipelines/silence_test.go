@@ -1,6 +1,8 @@
 package pipelines_test
 
 import (
+	"slices"
+	"strings"
 	"testing"
 
 	"kasou/internal/fleettest"
@@ -8,6 +10,7 @@ import (
 	"kasou/pipelines/baseline"
 	"kasou/pipelines/finding"
 	"kasou/pipelines/report"
+	"kasou/pipelines/trust"
 )
 
 // A note or warning is left out where the fleet says so, an error never, and a
@@ -77,5 +80,25 @@ func TestNoCommitSilencesItsOwnStep(t *testing.T) {
 		r := pipe(t, p, options)
 		found(t, r, baseline.RuleStep, finding.Warning)
 		found(t, r, pipelines.RuleUnusedSilence, finding.Error)
+	}
+}
+
+// What is found in the commit alone that makes a change, no commit silences for itself.
+func TestWhatNothingSilences(t *testing.T) {
+	repo := example(t, "one")
+	options := built(t, repo)
+	plain := string(repo.Read(t, "clusters/fleet.yaml"))
+	for _, rule := range []finding.Rule{
+		trust.RuleNewPublicKey, trust.RuleNewCertificate, trust.RuleNewTool, trust.RuleNewSource, trust.RuleUnsigned, trust.RuleRollback,
+		baseline.RuleFleet, baseline.RuleStep,
+	} {
+		repo.Write(t, "clusters/fleet.yaml", []byte(plain+"  silence: [{rule: "+string(rule)+", reason: a}]\n"))
+		r := pipe(t, pipelines.Check, options)
+		if !slices.ContainsFunc(r.Findings, func(f finding.Finding) bool {
+			return f.Rule == pipelines.RuleUnusedSilence && f.Severity == finding.Error && strings.Contains(f.Message, string(rule))
+		}) {
+			fleettest.Print(t, r)
+			t.Errorf("%s can be silenced", rule)
+		}
 	}
 }
