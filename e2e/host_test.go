@@ -111,8 +111,8 @@ func TestARefusalNamesTheMissingRule(t *testing.T) {
 					if err == nil {
 						return
 					}
-					var forbidden *host.ForbiddenError
-					if !errors.As(err, &forbidden) {
+					forbidden, ok := errors.AsType[*host.ForbiddenError](err)
+					if !ok {
 						t.Fatalf("error %v, want a refusal or none", err)
 					}
 					grant(t, env.host, user+name, forbidden.Needs)

@@ -195,8 +195,7 @@ func TestABrokenSealKeyIsNamedAndNotShown(t *testing.T) {
 	options := example(t, "one").Options(t, tools(t))
 	options.SealKey = "s3cret-but-too-short"
 	_, err := pipelines.Build(context.Background(), options)
-	var setting *pipelines.SettingError
-	if !errors.As(err, &setting) || strings.Contains(err.Error(), "s3cret") {
+	if _, ok := errors.AsType[*pipelines.SettingError](err); !ok || strings.Contains(err.Error(), "s3cret") {
 		t.Errorf("error %v", err)
 	}
 }

@@ -107,8 +107,7 @@ func rebuild(ctx context.Context, s *session, root string, write pipelines.Pipel
 // unpublished prints what kept a tree from being published, and returns the
 // command's error.
 func unpublished(s *session, err error) error {
-	var findings *publish.FindingsError
-	if errors.As(err, &findings) {
+	if findings, ok := errors.AsType[*publish.FindingsError](err); ok {
 		return errors.Join(s.print(&report.Report{Command: "build", Findings: findings.Findings}), errNothingPublished)
 	}
 	return fmt.Errorf("%w: %w", errNothingPublished, err)

@@ -4,10 +4,8 @@ import (
 	"crypto/sha256"
 	"debug/elf"
 	"encoding/hex"
-	"encoding/json"
 	"io"
 	"os"
-	"path/filepath"
 	"runtime"
 	"sync"
 	"time"
@@ -18,9 +16,9 @@ import (
 )
 
 // Built knows which clusters this very program has built, from what, with what
-// result, so that a build need not do it again. It is a file for each repository. It
-// is believed only together with the lock, and the lock only together with every
-// file's content. The nil Built knows nothing and keeps nothing.
+// result, so that a build need not do it again. It is believed only together with the
+// lock, and the lock only together with every file's content. The nil Built knows nothing
+// and keeps nothing.
 type Built struct {
 	file *File
 	// base is the digest of what all clusters are built with.
@@ -45,46 +43,44 @@ type Entry struct {
 	// names that they have routed.
 	Outside []manifest.Claim `json:"outside,omitempty"`
 	Hosts   []string         `json:"hosts,omitempty"`
+	// Lock is the lock itself, which need not be parsed while its bytes are the same.
+	Lock lockfile.Lock `json:"lock"`
 	// Findings are what the stages said of it, and Text the digest of the files
 	// that they point into; empty where they said nothing.
 	Findings finding.List `json:"findings,omitempty"`
 	Text     string       `json:"text,omitempty"`
 }
 
-// OpenBuilt opens the file in the folder for the repository at root with the clusters
-// folder dir, as this program left it. base is the digest of what all clusters are
-// built with, and clusters are their names. It is nil where folder is empty, or where
-// it is not known which program this is.
-func OpenBuilt(folder, root, dir, base string, clusters []string) *Built {
-	self, err := program()
-	if err != nil || folder == "" {
+// NewBuilt returns what the file knows of clusters that are built; nil for no file. base is
+// the digest of what all clusters are built with, and clusters are their names.
+func NewBuilt(file *File, base string, clusters []string) *Built {
+	if file == nil {
 		return nil
 	}
-	where := sha256.Sum256([]byte(root + "\x00" + dir))
-	b := &Built{file: Open(filepath.Join(folder, "built", hex.EncodeToString(where[:])), self), base: base, kept: time.Now()}
 	for _, name := range clusters {
-		b.file.Get(name) // what a run on named clusters leaves alone is kept
+		file.get(entryOf + name) // what a run on named clusters leaves alone is kept
 	}
-	return b
+	return &Built{file: file, base: base, kept: time.Now()}
 }
 
-// Get returns the entry of a cluster, and whether there is one.
-func (b *Built) Get(cluster string) (Entry, bool) {
+// entryOf begins the key of a cluster's entry.
+const entryOf = "cluster "
+
+// Get returns the entry of a cluster; nil where there is none.
+func (b *Built) Get(cluster string) *Entry {
 	var e Entry
-	if b == nil {
-		return e, false
+	if b == nil || !b.file.Get(entryOf+cluster, &e) {
+		return nil
 	}
-	data, ok := b.file.Get(cluster)
-	return e, ok && json.Unmarshal(data, &e) == nil
+	return &e
 }
 
 // Put notes a cluster's entry, and writes the file now and then.
-func (b *Built) Put(cluster string, e Entry) {
-	data, err := json.Marshal(e)
-	if b == nil || err != nil {
+func (b *Built) Put(cluster string, e *Entry) {
+	if b == nil {
 		return
 	}
-	b.file.Put(cluster, data)
+	b.file.Put(entryOf+cluster, e)
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if time.Since(b.kept) > keepEvery {

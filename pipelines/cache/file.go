@@ -6,12 +6,17 @@ package cache
 import (
 	"bytes"
 	"crypto/sha256"
+	"encoding/hex"
 	"os"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
+
+	cbor "k8s.io/apimachinery/pkg/runtime/serializer/cbor/direct"
 )
 
-// File is values by their keys. It is safe for concurrent use. A nil File holds
+// File is values by their keys, in the form in which Kubernetes keeps objects in etcd
+// (CBOR): a whole number stays one. It is safe for concurrent use. A nil File holds
 // nothing and keeps nothing.
 type File struct {
 	path string
@@ -31,7 +36,19 @@ type entry struct {
 }
 
 // format is of the file: another one has another number.
-const format = "kasou cache 2\n"
+const format = "kasou cache 3\n"
+
+// OpenFor opens the file in the folder for the repository at root with the clusters folder
+// dir, as this very program left it. It is nil where folder is empty, or where it is not
+// known which program this is.
+func OpenFor(folder, root, dir string) *File {
+	self, err := program()
+	if err != nil || folder == "" {
+		return nil
+	}
+	where := sha256.Sum256([]byte(root + "\x00" + dir))
+	return Open(filepath.Join(folder, "built", hex.EncodeToString(where[:])), self)
+}
 
 // Open reads the file at path, which is empty where there is none, where it is
 // not whole, or where it is of another owner: whatever the values depend on
@@ -52,8 +69,24 @@ func Open(path, owner string) *File {
 	return f
 }
 
-// Get returns the value of the key, which is not to be changed.
-func (f *File) Get(key string) ([]byte, bool) {
+// Get fills into, a pointer, with the value of the key, and reports whether there is one.
+func (f *File) Get(key string, into any) bool {
+	value, ok := f.get(key)
+	return ok && cbor.Unmarshal(value, into) == nil
+}
+
+// Put sets the value of a key.
+func (f *File) Put(key string, value any) {
+	if f == nil {
+		return
+	}
+	if data, err := cbor.Marshal(value); err == nil {
+		f.put(key, data)
+	}
+}
+
+// get returns the value of the key, which is not to be changed.
+func (f *File) get(key string) ([]byte, bool) {
 	if f == nil {
 		return nil, false
 	}
@@ -67,11 +100,8 @@ func (f *File) Get(key string) ([]byte, bool) {
 	return e.value, true
 }
 
-// Put sets the value of a key, which is not to be changed afterwards.
-func (f *File) Put(key string, value []byte) {
-	if f == nil {
-		return
-	}
+// put sets the value of a key, which is not to be changed afterwards.
+func (f *File) put(key string, value []byte) {
 	e := &entry{value: value}
 	e.used.Store(true)
 	f.mu.Lock()

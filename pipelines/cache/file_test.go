@@ -14,14 +14,14 @@ func filled(t *testing.T) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "below", "file")
 	f := Open(path, "one")
-	f.Put("a", []byte("first"))
-	f.Put("b", nil)
+	f.put("a", []byte("first"))
+	f.put("b", nil)
 	f.Keep()
 	return path
 }
 
 func has(f *File, key, want string) bool {
-	got, ok := f.Get(key)
+	got, ok := f.get(key)
 	return ok && string(got) == want
 }
 
@@ -31,7 +31,7 @@ func TestWhatIsKeptIsThere(t *testing.T) {
 	if !has(f, "a", "first") || !has(f, "b", "") {
 		t.Error("it is not")
 	}
-	if _, ok := f.Get("c"); ok {
+	if _, ok := f.get("c"); ok {
 		t.Error("what was not put is there")
 	}
 	info, err := os.Stat(path)
@@ -80,18 +80,18 @@ func TestDamageIsNotRead(t *testing.T) {
 func TestWhatNobodyAsksForGoes(t *testing.T) {
 	path := filled(t)
 	f := Open(path, "one")
-	f.Get("a")
+	f.get("a")
 	f.Keep()
 	if again := Open(path, "one"); !has(again, "b", "") {
 		t.Error("it was written although nothing is new")
 	}
-	f.Put("c", []byte("third"))
+	f.put("c", []byte("third"))
 	f.Keep()
 	again := Open(path, "one")
 	if !has(again, "a", "first") || !has(again, "c", "third") {
 		t.Error("what is used is gone")
 	}
-	if _, ok := again.Get("b"); ok {
+	if _, ok := again.get("b"); ok {
 		t.Error("what nobody asked for is still there")
 	}
 }
@@ -99,7 +99,7 @@ func TestWhatNobodyAsksForGoes(t *testing.T) {
 func TestTheSameAgainIsNotWritten(t *testing.T) {
 	path := filled(t)
 	f := Open(path, "one")
-	f.Put("a", []byte("first"))
+	f.put("a", []byte("first"))
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
 	}
@@ -112,7 +112,7 @@ func TestTheSameAgainIsNotWritten(t *testing.T) {
 func TestWithoutAPlaceItWorks(t *testing.T) {
 	blocked := filepath.Join(filled(t), "below a file")
 	f := Open(blocked, "one")
-	f.Put("a", []byte("first"))
+	f.put("a", []byte("first"))
 	f.Keep()
 	if !has(f, "a", "first") {
 		t.Error("it forgot")
@@ -120,7 +120,7 @@ func TestWithoutAPlaceItWorks(t *testing.T) {
 	var none *File
 	none.Put("a", nil)
 	none.Keep()
-	if _, ok := none.Get("a"); ok {
+	if none.Get("a", new(string)) {
 		t.Error("nothing holds something")
 	}
 }
@@ -131,8 +131,8 @@ func TestManyAtOnce(t *testing.T) {
 	var group sync.WaitGroup
 	for i := range 50 {
 		group.Go(func() {
-			f.Put(fmt.Sprint(i), []byte{byte(i)})
-			f.Get("a")
+			f.put(fmt.Sprint(i), []byte{byte(i)})
+			f.get("a")
 			if i%10 == 0 {
 				f.Keep()
 			}

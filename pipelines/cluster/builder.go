@@ -110,9 +110,9 @@ func (b *Builder) Build(ctx context.Context, out *report.Report) error {
 	}
 	if !b.DryRun {
 		if !b.NoCache {
-			b.built, b.onHosts = cache.OpenBuilt(b.Cache, b.Root, b.Dir, base(b.Workspace), b.Fleet.Names()), hostDigests(b.Workspace)
+			b.built, b.onHosts = cache.NewBuilt(b.Kept, base(b.Workspace), b.Fleet.Names()), hostDigests(b.Workspace)
 		}
-		defer b.built.Keep()
+		defer b.Kept.Keep()
 	}
 	built := b.Each(ctx, b.write)
 	for i := range built {

@@ -5,10 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"path"
 	"slices"
 
 	"kasou/pipelines/argocd"
+	"kasou/pipelines/cache"
 	"kasou/pipelines/conform"
 	"kasou/pipelines/extra"
 	"kasou/pipelines/finding"
@@ -30,6 +30,8 @@ import (
 type work struct {
 	Built
 	cluster fleet.Cluster
+	// known is what the cache has of it; nil for nothing.
+	known *cache.Entry
 	// lock is the one on disk, nil where there is none; unreadable says that nobody
 	// knows which files are kasou's.
 	lock       *lockfile.Lock
@@ -103,7 +105,11 @@ func (b *Builder) begin(ctx context.Context, c fleet.Cluster) *work {
 	w.Cluster = c.Name
 	var found finding.List
 	var err error
-	w.lock, found, err = tree.ReadLock(b.Disk, c.Name)
+	var known *lockfile.Lock
+	if w.known = b.built.Get(c.Name); w.known != nil {
+		known = &w.known.Lock
+	}
+	w.lock, found, err = tree.RereadLock(b.Disk, c.Name, known)
 	if !w.Keep(ctx, found, err) {
 		w.unreadable = true
 		return w
@@ -115,7 +121,7 @@ func (b *Builder) begin(ctx context.Context, c fleet.Cluster) *work {
 	if !w.Keep(ctx, found, err) {
 		return w
 	}
-	w.extras, found, err = extra.Read(b.Repository(), b.Dir, c)
+	w.extras, found, err = extra.Read(b.Disk, c)
 	if !w.Keep(ctx, found, err) {
 		return w
 	}
@@ -418,7 +424,7 @@ func unknownFiles(b *workspace.Workspace, w *work) (finding.List, error) {
 	known := map[string]bool{}
 	if w.lock != nil {
 		for p := range w.lock.Files {
-			known[path.Join(b.Dir, p)] = true
+			known[b.Dir+"/"+p] = true
 		}
 	}
 	for _, change := range w.Plan.Changes {

@@ -75,11 +75,11 @@ func ownInputs(c fleet.Cluster) bool { return !c.Spec.ShareNamespace && len(c.Sp
 // inputs, with every file that its lock lists there and as it was. The findings
 // are those of that build.
 func (b *Builder) unchanged(w *work) (finding.List, bool) {
-	if b.built == nil || w.lock == nil || !ownInputs(w.cluster) || b.Trust.RolledBack(w.cluster.Name, w.lock) {
+	if w.lock == nil || !ownInputs(w.cluster) || b.Trust.RolledBack(w.cluster.Name, w.lock) {
 		return nil, false
 	}
-	known, ok := b.built.Get(w.cluster.Name)
-	if !ok || known.Digest != b.built.Digest(w.lock, b.onHosts[w.cluster.Spec.Host]) || len(known.Findings) > 0 && known.Text != w.cluster.TextDigest() {
+	known := w.known
+	if known == nil || known.Digest != b.built.Digest(w.lock, b.onHosts[w.cluster.Spec.Host]) || len(known.Findings) > 0 && known.Text != w.cluster.TextDigest() {
 		return nil, false
 	}
 	if slices.ContainsFunc(known.Hosts, func(host string) bool { return b.endpoints.Of(host, w.cluster.Name) != "" }) {
@@ -122,7 +122,10 @@ func (b *Builder) keepBuilt(c fleet.Cluster, w *Built) {
 	if err != nil || lock == nil || len(findings) > 0 || lock.Inputs != w.inputs {
 		return
 	}
-	e := cache.Entry{Source: w.source, Digest: b.built.Digest(lock, b.onHosts[c.Spec.Host]), Findings: w.Findings, Sealed: w.sealed, Outside: w.outside, Hosts: w.hosts}
+	e := &cache.Entry{
+		Source: w.source, Digest: b.built.Digest(lock, b.onHosts[c.Spec.Host]), Lock: *lock,
+		Findings: w.Findings, Sealed: w.sealed, Outside: w.outside, Hosts: w.hosts,
+	}
 	if len(e.Findings) > 0 {
 		e.Text = c.TextDigest()
 	}

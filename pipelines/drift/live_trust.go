@@ -259,8 +259,8 @@ func (l *registered) answer(ctx context.Context, secret *corev1.Secret) []report
 			return host.Answers(ctx, server, cred, host.Options{Timeout: l.reach.patience, Retries: 1})
 		})
 	}
-	var silent *host.SilentError
-	if !errors.As(err, &silent) {
+	silent, ok := errors.AsType[*host.SilentError](err)
+	if !ok {
 		if err == nil || ctx.Err() != nil {
 			return nil
 		}

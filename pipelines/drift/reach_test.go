@@ -149,8 +149,8 @@ func TestADeadResolver(t *testing.T) {
 	r := newReach(time.Second)
 	r.silent["the resolver"] = silentAtOne
 	_, err := r.addresses(t.Context(), "a.example.com")
-	var dns *net.DNSError
-	if !errors.As(err, &dns) || dns.IsNotFound || !timedOut(err) {
+	dns, ok := errors.AsType[*net.DNSError](err)
+	if !ok || dns.IsNotFound || !timedOut(err) {
 		t.Errorf("the error is %v", err)
 	}
 	if found, err := r.addresses(t.Context(), "192.0.2.1"); err != nil || len(found) != 1 {

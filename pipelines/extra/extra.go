@@ -4,13 +4,12 @@
 package extra
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
-	"os"
 	"path"
-	"path/filepath"
 	"regexp"
 	"strings"
 
@@ -22,6 +21,7 @@ import (
 	"kasou/pipelines/manifest"
 	"kasou/pipelines/position"
 	"kasou/pipelines/tree"
+	"kasou/pipelines/tree/disk"
 )
 
 // maxFile is the size in bytes from which a file is refused. An API server takes
@@ -52,24 +52,19 @@ func (e Extras) Digest() string {
 	return manifest.Digest([]byte(all.String()))
 }
 
-// Read reads the cluster's extra folder below dir, the clusters folder, in the
-// repo. A cluster without that folder has none. Findings are about the
-// files; the error is the disk's.
-func Read(repo *os.Root, dir string, c fleet.Cluster) (Extras, finding.List, error) {
-	r := &reader{cluster: c, repo: repo, folder: layout.Of(dir, c.Name).Extra(), extras: Extras{Files: manifest.Set{}}}
-	info, err := repo.Lstat(filepath.FromSlash(r.folder))
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return Extras{}, nil, nil
-	case err != nil:
-		return Extras{}, nil, fmt.Errorf("read %s: %w", r.folder, err)
-	case !info.IsDir():
+// Read reads the cluster's extra folder. A cluster without that folder has none.
+// Findings are about the files; the error is the disk's.
+func Read(d *disk.Disk, c fleet.Cluster) (Extras, finding.List, error) {
+	v := d.View()
+	defer v.Close()
+	r := &reader{cluster: c, view: v, folder: layout.Of(d.Dir(), c.Name).Extra(), extras: Extras{Files: manifest.Set{}}}
+	entries, err := v.List(r.folder)
+	if _, obstacle := errors.AsType[*disk.Obstacle](err); obstacle {
 		r.report(r.folder, 0, 0, RuleFile, "it is not a folder", "The cluster's own manifests are files in a folder "+layout.Extra+".")
 		return Extras{}, r.findings, nil
 	}
-	entries, err := fs.ReadDir(repo.FS(), r.folder)
-	if err != nil {
-		return Extras{}, nil, fmt.Errorf("read %s: %w", r.folder, err)
+	if err != nil || len(entries) == 0 {
+		return Extras{}, nil, err
 	}
 	for _, e := range entries {
 		if err := r.entry(e); err != nil {
@@ -81,7 +76,7 @@ func Read(repo *os.Root, dir string, c fleet.Cluster) (Extras, finding.List, err
 
 type reader struct {
 	cluster  fleet.Cluster
-	repo     *os.Root
+	view     *disk.View
 	folder   string
 	extras   Extras
 	findings finding.List
@@ -118,11 +113,11 @@ func (r *reader) entry(e fs.DirEntry) error {
 		r.report(name, 0, 0, RuleFile, fmt.Sprintf("it has %d bytes, and %d is the limit", info.Size(), maxFile), "An API server takes no object of that size.")
 		return nil
 	}
-	data, err := r.repo.ReadFile(filepath.FromSlash(name))
+	data, err := r.view.Read(name)
 	if err != nil {
-		return fmt.Errorf("read %s: %w", name, err)
+		return err
 	}
-	r.read(name, data)
+	r.read(name, bytes.Clone(data))
 	return nil
 }
 
@@ -146,8 +141,7 @@ func (r *reader) document(d manifest.Document) {
 		return
 	}
 	at, err := position.Parse(d.Bytes, d.Line-1)
-	var syntax *position.SyntaxError
-	if errors.As(err, &syntax) {
+	if syntax, ok := errors.AsType[*position.SyntaxError](err); ok {
 		r.report(name, syntax.Line, 1, RuleSyntax, "not valid YAML: "+syntax.Message, "Look at the indentation, quotes and colons of this line and of the one above.")
 		return
 	}

@@ -9,6 +9,7 @@ import (
 	"kasou/pipelines/extra"
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
+	"kasou/pipelines/tree/disk"
 )
 
 func cluster() fleet.Cluster {
@@ -59,7 +60,7 @@ func TestRead(t *testing.T) {
 		{name: "a Secret behind a line separator", file: "a.yaml", text: "apiVersion: v1\nmetadata: {name: a}\n# \u2028kind: Secret\n", want: extra.RuleSecret},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			all, found, err := extra.Read(opened(t, repo(t, map[string]string{test.file: test.text})), "clusters", cluster())
+			all, found, err := extra.Read(disk.At(repo(t, map[string]string{test.file: test.text}), "clusters"), cluster())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -81,7 +82,7 @@ func TestReadFollowsNoLink(t *testing.T) {
 	if err := os.Symlink("/etc/passwd", filepath.Join(root, "clusters/dev/extra/passwd.yaml")); err != nil {
 		t.Fatal(err)
 	}
-	if _, found, err := extra.Read(opened(t, root), "clusters", cluster()); err != nil || len(found) != 1 || found[0].Rule != extra.RuleFile {
+	if _, found, err := extra.Read(disk.At(root, "clusters"), cluster()); err != nil || len(found) != 1 || found[0].Rule != extra.RuleFile {
 		t.Errorf("%v, %v", found, err)
 	}
 }
@@ -90,7 +91,7 @@ func TestManifests(t *testing.T) {
 	root := repo(t, map[string]string{
 		"a.yaml": quota + "---\napiVersion: example.com/v1\nkind: World\nmetadata: {name: w}\n---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: c, namespace: elsewhere}\n",
 	})
-	all, found, err := extra.Read(opened(t, root), "clusters", cluster())
+	all, found, err := extra.Read(disk.At(root, "clusters"), cluster())
 	if err != nil || len(found) > 0 {
 		t.Fatal(found, err)
 	}
@@ -125,7 +126,7 @@ metadata:
 }
 
 func TestNoFolder(t *testing.T) {
-	all, found, err := extra.Read(opened(t, t.TempDir()), "clusters", cluster())
+	all, found, err := extra.Read(disk.At(t.TempDir(), "clusters"), cluster())
 	if err != nil || len(found) > 0 || all.Digest() != "" {
 		t.Errorf("%v, %v, %v", all, found, err)
 	}
@@ -136,17 +137,7 @@ func TestNoFolder(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(root, "clusters/dev/extra"), nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, found, _ := extra.Read(opened(t, root), "clusters", cluster()); len(found) != 1 || !strings.Contains(found[0].Message, "not a folder") {
+	if _, found, _ := extra.Read(disk.At(root, "clusters"), cluster()); len(found) != 1 || !strings.Contains(found[0].Message, "not a folder") {
 		t.Errorf("%v", found)
 	}
-}
-
-func opened(t *testing.T, root string) *os.Root {
-	t.Helper()
-	r, err := os.OpenRoot(root)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = r.Close() })
-	return r
 }

@@ -286,31 +286,29 @@ func checkHostNames(all []*check) {
 		host string
 		port int
 	}
-	hosts, ports := map[string]claim{}, map[nodePort]claim{}
+	type server struct {
+		Way
+		of *check
+	}
+	hosts, ports := map[string]server{}, map[nodePort]*check{}
 	for _, k := range all {
 		for _, w := range k.cluster.Spec.Ways() {
-			own := claim{owner: k, path: strings.Join(w.Path, ".")}
 			if w.Kind == ByNodePort {
 				path, at := "spec.endpoint.nodePort.port", nodePort{k.cluster.Spec.Host, w.Port}
-				if other, taken := ports[at]; taken && w.Port != 0 {
-					k.report(path, fail(RuleDuplicateNodePort, fmt.Sprintf("%d is also the node port of %s (%s)", w.Port, other.owner.cluster.Name, other.owner.place(path)), "Give each cluster a port of its own: the host's API server refuses the second."))
+				if other := ports[at]; other != nil && w.Port != 0 {
+					k.report(path, fail(RuleDuplicateNodePort, fmt.Sprintf("%d is also the node port of %s (%s)", w.Port, other.cluster.Name, other.place(path)), "Give each cluster a port of its own: the host's API server refuses the second."))
 				} else {
-					ports[at] = own
+					ports[at] = k
 				}
 				continue
 			}
 			host := strings.TrimSuffix(strings.ToLower(w.Host), ".")
 			if other, taken := hosts[host]; !taken {
-				hosts[host] = own
-			} else if other.owner != k {
-				k.report(own.path, fail(RuleDuplicateHost, fmt.Sprintf("%s is also the %s host of %s (%s)", quoted(w.Host), kindOf(other.path), other.owner.cluster.Name, other.place()), "Give each cluster a host of its own."))
+				hosts[host] = server{w, k}
+			} else if other.of != k {
+				at := other.of.place(strings.Join(other.Path, "."))
+				k.report(strings.Join(w.Path, "."), fail(RuleDuplicateHost, fmt.Sprintf("%s is also the %s host of %s (%s)", quoted(w.Host), other.Kind, other.of.cluster.Name, at), "Give each cluster a host of its own."))
 			}
 		}
 	}
-}
-
-// kindOf returns the kind of a way in by the path of its host.
-func kindOf(path string) string {
-	parts := strings.Split(path, ".")
-	return parts[len(parts)-2]
 }

@@ -1,6 +1,8 @@
 package fleet
 
 import (
+	"bytes"
+	"crypto/sha256"
 	"fmt"
 	"io"
 	"io/fs"
@@ -13,9 +15,11 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"kasou/pipelines/cache"
 	"kasou/pipelines/finding"
 	"kasou/pipelines/layout"
 	"kasou/pipelines/nofollow"
+	"kasou/pipelines/position"
 )
 
 // BootstrapEnd ends the name of the Application that deploys the bootstrap folder.
@@ -29,6 +33,12 @@ type Option func(*loader)
 
 // SharedAlone makes Load read fleet.yaml and no cluster.
 func SharedAlone() Option { return func(l *loader) { l.sharedAlone = true } }
+
+// WithCache makes Load take what a fleet.yaml or spec.yaml says from the file, where that
+// has a text byte for byte and found nothing wrong with its form, and put it there
+// otherwise. What the files mean, also beside each other, is checked each time. Nil is no
+// file.
+func WithCache(file *cache.File) Option { return func(l *loader) { l.cache = file } }
 
 // Load reads fleet.yaml and every spec.yaml of the clusters folder dir
 // (slash-separated, relative to root, which is absolute), applies all defaults
@@ -101,6 +111,25 @@ type loader struct {
 	findings finding.List
 	// sharedAlone leaves the clusters' folders alone.
 	sharedAlone bool
+	cache       *cache.File
+}
+
+// parse is parse by the cache. cluster is empty for fleet.yaml.
+func (l *loader) parse(file, cluster string, data []byte, s func() *schema) *source {
+	known := &source{file: file, cluster: cluster, text: sha256.Sum256(data)}
+	key := "spec " + string(known.text[:])
+	if cluster == "" {
+		key = "fleet " + string(known.text[:])
+	}
+	if l.cache.Get(key, &known.raw) {
+		known.document = position.Folded(bytes.TrimPrefix(data, byteOrderMark))
+		return known
+	}
+	src := parse(file, cluster, data, s())
+	if src.raw != nil && len(src.findings) == 0 {
+		l.cache.Put(key, src.raw)
+	}
+	return src
 }
 
 func (l *loader) report(severity finding.Severity, rule finding.Rule, name, message, hint string) {
@@ -129,7 +158,7 @@ func (l *loader) fleetFile(entries []fs.DirEntry) *source {
 	if !ok {
 		return nil
 	}
-	return parse(l.fleet.File, "", data, schemaOfFleet())
+	return l.parse(l.fleet.File, "", data, schemaOfFleet)
 }
 
 // folders reads the spec.yaml of every folder that is a cluster's.
@@ -160,7 +189,7 @@ func (l *loader) folders(entries []fs.DirEntry) []*source {
 func (l *loader) clusters(names []string) []*source {
 	specs, each := make([]*source, len(names)), make([]loader, len(names))
 	sideBySide(len(names), func(i int) {
-		each[i] = loader{folder: l.folder, top: l.top, dir: l.dir, fleet: &Fleet{}}
+		each[i] = loader{folder: l.folder, top: l.top, dir: l.dir, fleet: &Fleet{}, cache: l.cache}
 		specs[i] = each[i].cluster(names[i])
 	})
 	for i := range each {
@@ -229,7 +258,7 @@ func (l *loader) cluster(name string) *source {
 		if !ok {
 			return nil
 		}
-		return parse(path.Join(l.dir, file), name, data, schemaOfSpec())
+		return l.parse(path.Join(l.dir, file), name, data, schemaOfSpec)
 	case similar != "":
 		l.report(finding.Error, RuleMissingSpec, file, "there is no "+layout.Spec, fmt.Sprintf("Rename %s to %s.", similar, layout.Spec))
 	case len(entries) == 0:

@@ -142,8 +142,7 @@ func (src *source) report(line, column int, rule finding.Rule, message, hint str
 // after the last one.
 func (src *source) syntaxError(err error, data []byte) {
 	line, message := 1, err.Error()
-	var syntax *position.SyntaxError
-	if errors.As(err, &syntax) {
+	if syntax, ok := errors.AsType[*position.SyntaxError](err); ok {
 		line, message = syntax.Line, syntax.Message
 	}
 	if name, found := strings.CutPrefix(message, "unknown anchor '"); found {

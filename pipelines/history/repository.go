@@ -66,8 +66,8 @@ func (r Repository) whyUnread(err error) string {
 	if errors.Is(err, exec.ErrNotFound) {
 		return "the git command is not there: install git"
 	}
-	var failed *exec.ExitError
-	if !errors.As(err, &failed) {
+	failed, ok := errors.AsType[*exec.ExitError](err)
+	if !ok {
 		return ""
 	}
 	said, _, _ := strings.Cut(strings.TrimSpace(string(failed.Stderr)), "\n")

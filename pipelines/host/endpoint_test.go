@@ -35,8 +35,7 @@ func TestServedNothing(t *testing.T) {
 	} {
 		start := time.Now()
 		_, err := Served(background(t), "https://"+address, "a.example.com", Options{Timeout: 300 * time.Millisecond})
-		var unreachable *UnreachableError
-		if !errors.As(err, &unreachable) || time.Since(start) > 5*time.Second {
+		if _, ok := errors.AsType[*UnreachableError](err); !ok || time.Since(start) > 5*time.Second {
 			t.Errorf("%s: %v after %s", name, err, time.Since(start))
 		}
 	}

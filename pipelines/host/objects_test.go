@@ -136,8 +136,7 @@ func TestAnswers(t *testing.T) {
 		"elsewhere":      {ask(answering(t, http.RedirectHandler("https://example.com", http.StatusFound).ServeHTTP)), "sends kasou to another server"},
 		"a web page":     {ask(answering(t, text(http.StatusOK, "<html>"))), "not a Kubernetes object"},
 	} {
-		var silent *SilentError
-		if !errors.As(c.err, &silent) || !strings.Contains(c.err.Error(), c.want) {
+		if _, ok := errors.AsType[*SilentError](c.err); !ok || !strings.Contains(c.err.Error(), c.want) {
 			t.Errorf("%s: %v; want %s", name, c.err, c.want)
 		}
 		if strings.Contains(fmt.Sprint(c.err), testToken) {

@@ -164,8 +164,8 @@ func TestMessagesNameTheDocumentedRules(t *testing.T) {
 
 func checkRule(t *testing.T, failed error, want grant) {
 	t.Helper()
-	var err *ForbiddenError
-	if !errors.As(failed, &err) {
+	err, ok := errors.AsType[*ForbiddenError](failed)
+	if !ok {
 		t.Fatalf("error %v", failed)
 	}
 	var rules []rbacv1.PolicyRule

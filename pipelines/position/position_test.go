@@ -114,8 +114,8 @@ func TestSyntaxErrorsHaveLines(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			_, err := Parse([]byte(test.data), 10)
-			var syntax *SyntaxError
-			if !errors.As(err, &syntax) {
+			syntax, ok := errors.AsType[*SyntaxError](err)
+			if !ok {
 				t.Fatalf("error %v, want a *SyntaxError", err)
 			}
 			if syntax.Line != test.line || syntax.Message == "" {

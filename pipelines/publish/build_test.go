@@ -82,8 +82,8 @@ func mustPublish(t *testing.T, o Options) Result {
 
 func wantKind(t *testing.T, err error, kind Kind, words string) {
 	t.Helper()
-	var e *Error
-	if !errors.As(err, &e) {
+	e, ok := errors.AsType[*Error](err)
+	if !ok {
 		t.Fatalf("got %v, want an Error that is %s", err, kind)
 	}
 	if e.Kind != kind || !strings.Contains(e.Error(), words) {

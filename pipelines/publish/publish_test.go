@@ -197,8 +197,8 @@ func TestAPersonBreaksASpecMeanwhile(t *testing.T) {
 	other.commit("clusters/two/spec.yaml", "broken")
 	other.push()
 	_, err := publish(t, at(p.dir))
-	var found *FindingsError
-	if !errors.As(err, &found) || len(found.Findings) != 1 || found.Findings[0].File != "clusters/two/spec.yaml" || found.Commit != s.tip(t) {
+	found, ok := errors.AsType[*FindingsError](err)
+	if !ok || len(found.Findings) != 1 || found.Findings[0].File != "clusters/two/spec.yaml" || found.Commit != s.tip(t) {
 		t.Fatalf("got %v", err)
 	}
 	s.wantPublished(t, 0)

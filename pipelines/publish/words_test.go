@@ -40,8 +40,8 @@ func TestWhatServersSay(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got, err := judge(&failure{command: "push", stdout: c.stdout, stderr: c.stderr, err: errors.New("exit status 1")})
-			var e *Error
-			if !errors.As(err, &e) || got != c.want || e.Kind != c.kind {
+			e, ok := errors.AsType[*Error](err)
+			if !ok || got != c.want || e.Kind != c.kind {
 				t.Errorf("got %d, %v", got, err)
 			}
 		})

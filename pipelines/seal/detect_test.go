@@ -35,8 +35,7 @@ func objectsIn(data []byte) []map[string]any {
 		if err := plain.Decode(&object); errors.Is(err, io.EOF) {
 			return all
 		} else if err != nil {
-			var typed *yaml.TypeError
-			if !errors.As(err, &typed) {
+			if _, ok := errors.AsType[*yaml.TypeError](err); !ok {
 				return all
 			}
 		}

@@ -88,8 +88,7 @@ func TestPullRequestsAreNotAllowed(t *testing.T) {
 	} {
 		g.Refuse(http.StatusForbidden, message)
 		_, err := k.Open(t.Context(), hop)
-		var failed *tracker.Error
-		if !errors.As(err, &failed) || !strings.Contains(err.Error(), want) {
+		if _, ok := errors.AsType[*tracker.Error](err); !ok || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %s", err, want)
 		}
 	}

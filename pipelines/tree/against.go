@@ -55,7 +55,7 @@ func Intact(d *disk.Disk, cluster string, lock lockfile.Lock) (bool, error) {
 	v := d.View()
 	defer v.Close()
 	for p, digest := range lock.Files {
-		data, err := v.Read(path.Join(d.Dir(), p))
+		data, err := v.Read(d.Dir() + "/" + p)
 		if obstacleIn(err, cluster) != nil {
 			return false, nil
 		}

@@ -317,8 +317,8 @@ func lockCause(text []byte, marshal func() ([]byte, error)) Cause {
 // obstacleIn returns the finding about what stands in kasou's way; nil where err is
 // anything else.
 func obstacleIn(err error, cluster string) *finding.Finding {
-	var o *disk.Obstacle
-	if !errors.As(err, &o) {
+	o, ok := errors.AsType[*disk.Obstacle](err)
+	if !ok {
 		return nil
 	}
 	rule := RuleNotAFile

@@ -19,9 +19,15 @@ import (
 // does not parse, or that claims files which cannot be the cluster's, is
 // findings and no lock.
 func ReadLock(d *disk.Disk, cluster string) (*lockfile.Lock, finding.List, error) {
+	return RereadLock(d, cluster, nil)
+}
+
+// RereadLock is ReadLock, and returns known, a lock that ReadLock returned before, where the
+// text is the same.
+func RereadLock(d *disk.Disk, cluster string, known *lockfile.Lock) (*lockfile.Lock, finding.List, error) {
 	v := d.View()
 	defer v.Close()
-	lock, _, findings, err := readLock(d, v, cluster, nil)
+	lock, _, findings, err := readLock(d, v, cluster, known)
 	return lock, findings, err
 }
 

@@ -2,7 +2,6 @@ package tree
 
 import (
 	"io/fs"
-	"slices"
 	"strings"
 
 	"kasou/pipelines/layout"
@@ -23,13 +22,15 @@ func owned(cluster, p string) bool {
 	if !ok || !fs.ValidPath(p) || inside == "" || strings.ContainsAny(p, "\\\x00") {
 		return false
 	}
-	parts := strings.Split(inside, "/")
-	if inside != layout.Values && (parts[0] != layout.Manifests || len(parts) == 1) {
+	if inside != layout.Values && !strings.HasPrefix(inside, layout.Manifests+"/") {
 		return false
 	}
-	return !slices.ContainsFunc(parts, func(part string) bool {
-		return part == ".git" || strings.HasPrefix(part, disk.TempPrefix)
-	})
+	for part := range strings.SplitSeq(inside, "/") {
+		if part == ".git" || strings.HasPrefix(part, disk.TempPrefix) {
+			return false
+		}
+	}
+	return true
 }
 
 // bootstraps reports whether p, a path from the clusters folder, can be a generated

@@ -133,8 +133,7 @@ func (r *mover) nextHop(ctx context.Context, c fleet.Cluster, rings *rings) (*re
 		return step, nil, nil
 	}
 	versions, err := r.Charts.Versions(ctx, *c.Spec.Chart)
-	var problem *chart.Problem
-	if errors.As(err, &problem) {
+	if problem, ok := errors.AsType[*chart.Problem](err); ok {
 		return nil, finding.List{problem.Finding(c)}, nil
 	}
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"kasou/pipelines/cache"
 	"kasou/pipelines/conform"
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
@@ -42,6 +43,9 @@ type Workspace struct {
 	// OnlyLooks lets a run go on without the values of valuesFrom: it compares
 	// what it can.
 	OnlyLooks bool
+	// Kept is what builds before have left in the cache for this repository; nil where
+	// everything is to be worked out anew.
+	Kept *cache.File
 
 	repo *os.Root
 	once sync.Once
@@ -53,7 +57,11 @@ type Workspace struct {
 // done and the workspace is nil. The caller closes it. A name that no cluster has is an
 // *UnknownClusterError.
 func Open(o Options, out *report.Report) (*Workspace, error) {
-	f, findings, err := fleet.Load(o.Root, o.Dir)
+	var kept *cache.File
+	if !o.DryRun && !o.NoCache {
+		kept = cache.OpenFor(o.Cache, o.Root, o.Dir)
+	}
+	f, findings, err := fleet.Load(o.Root, o.Dir, fleet.WithCache(kept))
 	out.Findings = append(out.Findings, findings...)
 	if err != nil || findings.Failed() {
 		return nil, err
@@ -68,7 +76,7 @@ func Open(o Options, out *report.Report) (*Workspace, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the repo: %w", err)
 	}
-	w := &Workspace{Options: o, Fleet: f, repo: repo, Disk: cmp.Or(o.Swept, disk.At(o.Root, o.Dir)), Hosts: openHosts(f, o)}
+	w := &Workspace{Options: o, Fleet: f, Kept: kept, repo: repo, Disk: cmp.Or(o.Swept, disk.At(o.Root, o.Dir)), Hosts: openHosts(f, o)}
 	if err := choose(w); err != nil {
 		w.Close()
 		return nil, err

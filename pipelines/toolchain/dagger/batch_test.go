@@ -123,8 +123,8 @@ func TestABatchAnswersOnlyForValuesThatAgree(t *testing.T) {
 		}
 	}
 	got := d.Template(t.Context(), releases...)
-	var fault *toolchain.ChartError
-	if !errors.As(got[1].Err, &fault) || len(fault.Values) != 1 || got[0].Err != nil || got[2].Err != nil {
+	fault, ok := errors.AsType[*toolchain.ChartError](got[1].Err)
+	if !ok || len(fault.Values) != 1 || got[0].Err != nil || got[2].Err != nil {
 		t.Errorf("%+v", got)
 	}
 	// Nobody holds the values against the schema but helm.
@@ -140,8 +140,7 @@ func TestABatchAnswersOnlyForValuesThatAgree(t *testing.T) {
 
 // message is what a person is told of a chart's fault.
 func message(err error) string {
-	var fault *toolchain.ChartError
-	if errors.As(err, &fault) {
+	if fault, ok := errors.AsType[*toolchain.ChartError](err); ok {
 		return fault.Message
 	}
 	return fmt.Sprint(err)

@@ -160,8 +160,8 @@ func TestATemplateThatDoesNotEndIsStopped(t *testing.T) {
 	}
 	endless := charttest.Pack(t, map[string]string{"templates/a.yaml": `{{ range until 100000 }}{{ range until 100000 }}{{ end }}{{ end }}`})
 	_, err = impatient.Template(t.Context(), release(endless, "in: time\n"))[0].Get()
-	var fault *toolchain.ChartError
-	if !errors.As(err, &fault) || !strings.Contains(fault.Message, "did not end within 4s") {
+	fault, ok := errors.AsType[*toolchain.ChartError](err)
+	if !ok || !strings.Contains(fault.Message, "did not end within 4s") {
 		t.Errorf("error %v", err)
 	}
 }

@@ -61,8 +61,7 @@ func TestOnlyWhatIsAskedIsCompared(t *testing.T) {
 	}
 	r.Determinism = true
 	files, err = tc.Template(t.Context(), r)[0].Get()
-	var differs *toolchain.DeterminismError
-	if !errors.As(err, &differs) || len(files) != 1 {
+	if _, ok := errors.AsType[*toolchain.DeterminismError](err); !ok || len(files) != 1 {
 		t.Fatalf("files %v, %v", files.Paths(), err)
 	}
 	if want := "the chart renders differently every time: c/templates/a.yaml:6 calls `uuidv4`"; err.Error() != want {

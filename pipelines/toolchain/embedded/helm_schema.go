@@ -96,8 +96,7 @@ func (s schemas) validateOne(text []byte, values map[string]any, path []string) 
 		return nil, err
 	}
 	err = schema.Validate(chartutil.Values(values).AsMap())
-	var invalid *jsonschema.ValidationError
-	if errors.As(err, &invalid) {
+	if invalid, ok := errors.AsType[*jsonschema.ValidationError](err); ok {
 		return verdict.Tidy(leaves(invalid, path)), nil
 	}
 	return nil, err

@@ -22,8 +22,8 @@ import (
 
 func chartError(t *testing.T, err error, says string) {
 	t.Helper()
-	var e *toolchain.ChartError
-	if !errors.As(err, &e) {
+	e, ok := errors.AsType[*toolchain.ChartError](err)
+	if !ok {
 		t.Fatalf("error %v is a %T, no ChartError", err, err)
 	}
 	if !strings.Contains(e.Message, says) {
@@ -93,8 +93,8 @@ func TestSchemaErrorsNameEveryValue(t *testing.T) {
 		"either":{"anyOf":[{"type":"integer"},{"enum":["x","z"]}]},
 		"list":{"items":{"type":"boolean"}}}}`})
 	_, err := tc.Template(t.Context(), release(ch, "a: {b: text}\neither: w\nlist: [true, 1]\nodd: 1\nodder: 1\n"))[0].Get()
-	var e *toolchain.ChartError
-	if !errors.As(err, &e) {
+	e, ok := errors.AsType[*toolchain.ChartError](err)
+	if !ok {
 		t.Fatal(err)
 	}
 	want := []toolchain.Problem{
@@ -116,8 +116,8 @@ func TestErrorsNameTheTemplateAndLine(t *testing.T) {
 		"templates/_h.tpl": "{{ define \"h\" }}\n\n{{ index .Values.list 5 }}{{ end }}",
 	})
 	_, err := tc.Template(t.Context(), release(ch, "list: [1]\n"))[0].Get()
-	var e *toolchain.ChartError
-	if !errors.As(err, &e) {
+	e, ok := errors.AsType[*toolchain.ChartError](err)
+	if !ok {
 		t.Fatal(err)
 	}
 	if e.Template != "c/templates/_h.tpl" || e.Line != 3 {

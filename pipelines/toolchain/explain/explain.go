@@ -41,8 +41,8 @@ func (e *Explainer) Explain(document manifest.Document) ([]toolchain.Problem, er
 	if err != nil || schema == nil {
 		return nil, err
 	}
-	var invalid *jsonschema.ValidationError
-	if !errors.As(schema.Validate(document.Object), &invalid) {
+	invalid, ok := errors.AsType[*jsonschema.ValidationError](schema.Validate(document.Object))
+	if !ok {
 		return nil, nil
 	}
 	return verdict.Sorted(leaves(invalid)), nil

@@ -132,15 +132,12 @@ func open[T io.Closer](in *os.Root, p string, kind fs.FileMode, do func(string) 
 
 // named returns the error of an operation in a folder with the path from the repo's root.
 func named(err error, p string) error {
-	var obstacle *Obstacle
-	var bare *fs.PathError
-	var link *os.LinkError
-	switch {
-	case err == nil || errors.As(err, &obstacle):
+	if _, obstacle := errors.AsType[*Obstacle](err); err == nil || obstacle {
 		return err
-	case errors.As(err, &bare):
+	}
+	if bare, ok := errors.AsType[*fs.PathError](err); ok {
 		err = bare.Err
-	case errors.As(err, &link):
+	} else if link, ok := errors.AsType[*os.LinkError](err); ok {
 		err = link.Err
 	}
 	return fmt.Errorf("%s: %w", p, err)

@@ -112,8 +112,8 @@ func killed(t *testing.T, root, want string, dies int) bool {
 	if err == nil {
 		return false
 	}
-	var exit *exec.ExitError
-	if !errors.As(err, &exit) || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {
+	exit, ok := errors.AsType[*exec.ExitError](err)
+	if !ok || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {
 		t.Fatalf("step %d: %v\n%s", dies, err, out)
 	}
 	return true

@@ -79,8 +79,7 @@ func (d *Disk) leftBehind(mine func(cluster string) bool) ([]string, error) {
 // passed returns an error that is not of what is in the way, and of no permission: whoever
 // needs the folder says those.
 func passed(err error) error {
-	var obstacle *Obstacle
-	if errors.As(err, &obstacle) || errors.Is(err, fs.ErrPermission) {
+	if _, ok := errors.AsType[*Obstacle](err); ok || errors.Is(err, fs.ErrPermission) {
 		return nil
 	}
 	return err

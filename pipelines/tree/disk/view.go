@@ -134,8 +134,7 @@ func (v *View) read(p string) ([]byte, error) {
 // Exists reports whether anything stands at p.
 func (v *View) Exists(p string) (bool, error) {
 	data, err := v.Read(p)
-	var obstacle *Obstacle
-	if errors.As(err, &obstacle) && obstacle.Path == p {
+	if obstacle, ok := errors.AsType[*Obstacle](err); ok && obstacle.Path == p {
 		return true, nil
 	}
 	return data != nil, err
