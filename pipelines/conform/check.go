@@ -5,6 +5,7 @@ package conform
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"path"
@@ -20,6 +21,14 @@ import (
 // maxFile is the size from which a generated file is refused, in bytes. An API
 // server takes objects of up to 3 MiB.
 const maxFile = 32 << 20
+
+// MaxFolder is how many bytes Argo CD reads of the manifests of one Application: with more it
+// deploys nothing of it. 10M is the default of --max-combined-directory-manifests-size of its
+// repo-server (getPotentiallyValidManifests in its reposerver/repository/repository.go).
+const MaxFolder = 10_000_000
+
+// FolderSizeHint says what to do about more.
+const FolderSizeHint = "Set reposerver.max.combined.directory.manifests.size in the ConfigMap argocd-cmd-params-cm of Argo CD to more, such as 100M, and silence the rule."
 
 // Job is a cluster, and its manifests.
 type Job struct {
@@ -38,6 +47,7 @@ func Check(ctx context.Context, kc toolchain.Kubeconform, schemas toolchain.Sche
 		for _, path := range j.Files.Paths() {
 			checks[i].read(j.Files[path])
 		}
+		checks[i].size(j.Files)
 		checks[i].duplicates()
 		manifests[i] = toolchain.Manifests{Cluster: j.Cluster.Name, Documents: checks[i].documents()}
 	}
@@ -68,6 +78,18 @@ func (c *checker) add(rule finding.Rule, file string, line, column int, message,
 	})
 }
 
+// size warns of more manifests than Argo CD reads of one folder.
+func (c *checker) size(files manifest.Set) {
+	all := 0
+	for _, f := range files {
+		all += len(f.Bytes)
+	}
+	if all > MaxFolder {
+		c.findings = append(c.findings, c.cluster.Finding(finding.Warning, RuleFolderSize, []string{"spec"},
+			fmt.Sprintf("the manifests have %d bytes, and Argo CD reads %d of one Application: it would deploy none of them", all, MaxFolder), FolderSizeHint))
+	}
+}
+
 // read takes a file's objects, and finds what is wrong with its form.
 func (c *checker) read(f manifest.File) {
 	if !slices.Contains([]string{".yaml", ".yml", ".json"}, path.Ext(f.Path)) {
@@ -83,6 +105,12 @@ func (c *checker) read(f manifest.File) {
 	if at := bytes.Index(f.Bytes, []byte(skipMarker)); at >= 0 {
 		c.add(RuleIgnoredFile, f.Path, 1+bytes.Count(f.Bytes[:at], []byte("\n")), 1, "Argo CD passes over a file with the text "+skipMarker+", wherever it stands",
 			"Take the text out of the chart, its values or the manifest.")
+	}
+	if path.Ext(f.Path) == ".json" && !json.Valid(f.Bytes) {
+		// getObjsFromYAMLOrJSON in reposerver/repository/repository.go of Argo CD 3.5.
+		c.add(RuleSyntax, f.Path, 1, 1, "Argo CD reads a .json file as JSON, and Helm writes a --- line at its head: Argo CD would deploy nothing of the cluster",
+			"Rename the chart's template so that it ends in .yaml.")
+		return
 	}
 	for i := range f.Documents {
 		c.readDocument(&f.Documents[i])

@@ -115,10 +115,14 @@ spec:
 			"a.yaml:4:58: ConfigMap a: x: unknown field [conform-invalid]"}},
 		{"JSON", "a.json", "{\"apiVersion\": \"v1\", \"kind\": \"ConfigMap\",\n \"metadata\": {\"name\": 1}}", []string{
 			"a.json:2:15: ConfigMap 1: metadata.name: is a number, must be a string [conform-invalid]"}},
+		{"JSON as Helm writes it", "a.json", "---\n# Source: c/templates/a.json\n{\"apiVersion\": \"v1\", \"kind\": \"ConfigMap\", \"metadata\": {\"name\": \"a\"}}\n", []string{
+			"a.json:1:1: Argo CD reads a .json file as JSON, and Helm writes a --- line at its head: Argo CD would deploy nothing of the cluster [conform-syntax]"}},
 		{"a name that is not read", "a.txt", "hello", []string{
 			"a.txt:1:1: Argo CD reads .yaml, .yml and .json files only, so this file would not be deployed [conform-ignored-file]"}},
 		{"too large", "a.yaml", "#" + strings.Repeat("x", 33<<20), []string{
-			"a.yaml:1:1: the file has 34603009 bytes; 33554432 is the limit [conform-too-large]"}},
+			"a.yaml:1:1: the file has 34603009 bytes; 33554432 is the limit [conform-too-large]",
+			"clusters/dev/spec.yaml: the manifests have 34603009 bytes, and Argo CD reads 10000000 of one Application: it would deploy none of them [conform-folder-size]"}},
+		{"as large as Argo CD reads", "a.yaml", "#" + strings.Repeat("x", 10_000_000-1), nil},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -1,6 +1,7 @@
 package tree
 
 import (
+	"errors"
 	"io/fs"
 	"path"
 	"slices"
@@ -50,6 +51,30 @@ func unknownFile(cluster, at string) finding.Finding {
 		Message: "kasou did not write this file, and Argo CD would deploy it",
 		Hint:    "Delete it. What belongs to a cluster beside its chart goes into clusters/NAME/extra/; anything else into an Application of its own, outside of the clusters folder.",
 	}
+}
+
+// Size returns how many bytes the files in the folder have, at any depth, that Argo CD would
+// deploy; none where the folder is not there, or is no folder.
+func Size(d *disk.Disk, folder string) (bytes int64, err error) {
+	v := d.View()
+	defer v.Close()
+	err = v.Walk(folder, func(p string, entry fs.DirEntry) error {
+		if !isDeployed(p) {
+			return nil
+		}
+		info, err := entry.Info()
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // another run has just taken it away
+		}
+		if err == nil {
+			bytes += info.Size()
+		}
+		return err
+	})
+	if obstacleIn(err, "") != nil {
+		return 0, nil // which Unknown reports
+	}
+	return bytes, err
 }
 
 // Deployed returns what Argo CD deploys for a cluster as it stands on disk,
