@@ -250,6 +250,8 @@ func TestANameOfAnotherClustersAPIServer(t *testing.T) {
 	}
 	dev, other := at("dev", "dev.example.com"), at("other", "Other.example.com")
 	other.Spec.Endpoint = &fleet.Endpoint{NodePort: &fleet.NodePortEndpoint{Host: "nodes.example.com", Port: 30443}, Gateway: &fleet.GatewayEndpoint{Host: "gateway.example.com"}}
+	other.Spec.Server = "https://By-Values.example.com:8443/"
+	balanced := []fleet.Cluster{{Name: "x", Spec: fleet.ClusterSpec{Server: "https://lb.example.com:1443"}}, {Name: "y", Spec: fleet.ClusterSpec{Server: "https://lb.example.com:2443"}}}
 	ingress := func(host string) string {
 		return "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: a}\nspec: {rules: [{host: a.example.com}, {host: " + host + "}]}\n"
 	}
@@ -259,6 +261,8 @@ func TestANameOfAnotherClustersAPIServer(t *testing.T) {
 		ingress("OTHER.example.com."):    1,
 		ingress("gateway.example.com"):   1,
 		ingress("nodes.example.com"):     0,
+		ingress("by-values.example.com"): 1,
+		ingress("lb.example.com"):        0,
 		ingress("'*.example.com'"):       0,
 		ingress("app.other.example.com"): 0,
 		"apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: {name: a}\nspec: {hostnames: [other.example.com]}\n":                                               1,
@@ -269,7 +273,7 @@ func TestANameOfAnotherClustersAPIServer(t *testing.T) {
 		"apiVersion: gateway.networking.k8s.io/v1\nkind: TCPRoute\nmetadata: {name: a, annotations: {external-dns.alpha.kubernetes.io/hostname: other.example.com}}\nspec: {}\n": 1,
 		"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {host: other.example.com}\n":                                                                                0,
 	} {
-		r := policy.Request{Cluster: dev, Endpoints: policy.EndpointsOf([]fleet.Cluster{dev, other}), Objects: objects(t, text)}
+		r := policy.Request{Cluster: dev, Endpoints: policy.EndpointsOf(append(balanced, dev, other)), Objects: objects(t, text)}
 		found := policy.Check(r).Findings
 		if len(found) != want || want > 0 && (found[0].Rule != policy.RuleHost || !strings.Contains(found[0].Message, "cluster other")) {
 			t.Errorf("%s: %v", text, found)
