@@ -36,13 +36,14 @@ func (s Shared) Unknown(gone []tree.Plan, said finding.List) (finding.List, erro
 // sizeOfRoot warns where root/ has nearly as much as Argo CD reads of one folder, which some
 // thousand registered clusters have: with more it deploys no change of any cluster.
 func (s Shared) sizeOfRoot() (finding.List, error) {
+	const near = conform.MaxFolder / 10 * 9
 	root := path.Join(s.Dir, layout.Root)
-	size, err := tree.Size(s.Disk, root)
-	if err != nil || size <= conform.MaxFolder/10*9 {
+	large, err := tree.MoreThan(s.Disk, root, near)
+	if err != nil || !large {
 		return nil, err
 	}
 	return finding.List{s.Fleet.Finding(finding.Warning, conform.RuleFolderSize, []string{"spec", "argocd"},
-		fmt.Sprintf("%s has %d bytes of manifests, and Argo CD reads %d of one folder: with more it deploys no change of any cluster", root, size, conform.MaxFolder), conform.FolderSizeHint)}, nil
+		fmt.Sprintf("%s has more than %d bytes of manifests, and Argo CD reads %d of one folder: with more it deploys no change of any cluster", root, near, conform.MaxFolder), conform.FolderSizeHint)}, nil
 }
 
 func (s Shared) unknownInRoot(gone []tree.Plan, said finding.List) (finding.List, error) {

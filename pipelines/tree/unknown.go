@@ -53,12 +53,13 @@ func unknownFile(cluster, at string) finding.Finding {
 	}
 }
 
-// Size returns how many bytes the files in the folder have, at any depth, that Argo CD would
-// deploy; none where the folder is not there, or is no folder.
-func Size(d *disk.Disk, folder string) (bytes int64, err error) {
+// MoreThan reports whether the files in the folder that Argo CD would deploy, at any depth,
+// have more than so many bytes. It looks no further than it has to: a large fleet has tens of
+// thousands. A folder that is not there, or is no folder, has none.
+func MoreThan(d *disk.Disk, folder string, bytes int64) (bool, error) {
 	v := d.View()
 	defer v.Close()
-	err = v.Walk(folder, func(p string, entry fs.DirEntry) error {
+	err := v.Walk(folder, func(p string, entry fs.DirEntry) error {
 		if !isDeployed(p) {
 			return nil
 		}
@@ -66,16 +67,24 @@ func Size(d *disk.Disk, folder string) (bytes int64, err error) {
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil // another run has just taken it away
 		}
-		if err == nil {
-			bytes += info.Size()
+		if err != nil {
+			return err
 		}
-		return err
+		if bytes -= info.Size(); bytes < 0 {
+			return errMore
+		}
+		return nil
 	})
 	if obstacleIn(err, "") != nil {
-		return 0, nil // which Unknown reports
+		return false, nil // which Unknown reports
 	}
-	return bytes, err
+	if errors.Is(err, errMore) {
+		return true, nil
+	}
+	return false, err
 }
+
+var errMore = errors.New("it has more")
 
 // Deployed returns what Argo CD deploys for a cluster as it stands on disk,
 // whoever wrote it: all manifests, the Application, and the sealed cluster
