@@ -335,10 +335,7 @@ func (b batch) admit(_ context.Context, w *work) (finding.List, error) {
 	if err != nil {
 		return findings, err
 	}
-	scopes := policy.Scopes{}
-	for _, s := range b.Schemas.Scopes() {
-		scopes[policy.Kind{Group: s.Group, Kind: s.Kind}] = s.Cluster
-	}
+	scopes := scopesOf(b.Workspace)
 	own, err := w.extras.Manifests(b.Dir, w.cluster, func(fields map[string]any) bool { return scopes.Namespaced(policy.KindOf(fields)) })
 	if err != nil {
 		return findings, err
