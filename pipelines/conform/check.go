@@ -10,6 +10,10 @@ import (
 	"fmt"
 	"path"
 	"slices"
+	"strings"
+
+	segment "k8s.io/apimachinery/pkg/api/validation/path"
+	"k8s.io/apimachinery/pkg/util/validation"
 
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
@@ -173,11 +177,33 @@ func (c *checker) readObject(o object) {
 			"Write each object into a document of its own; a resource with such a field cannot be deployed by Argo CD.")
 		return
 	}
-	if o.metadata("name") == nil || o.metadata("name") == "" {
+	switch name := o.metadata("name"); {
+	case name == nil || name == "":
 		c.noName(o)
+	case o.Head.Name != "" && !validName(o.Head): // one that is no text breaks the schema
+		line, column := o.at("metadata", "name")
+		c.add(RuleNoName, o.File, line, column, fmt.Sprintf("%s %q: the API server takes no such name", o.Head.Kind, name), "Use lower-case letters, digits, hyphens and dots.")
 	}
 	c.liveFields(o)
 	c.objects = append(c.objects, o)
+}
+
+// freeNames are the kinds whose names may have other characters than a DNS name, such as
+// colons (pkg/registry and pkg/apis/*/validation of Kubernetes 1.34). Custom resources have
+// DNS names (apiextensions-apiserver's customresource strategy).
+var freeNames = map[string][]string{
+	"rbac.authorization.k8s.io": {"ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"},
+	"certificates.k8s.io":       {"ClusterTrustBundle"},
+	"networking.k8s.io":         {"IPAddress"},
+}
+
+// validName reports whether the API server takes the name of an object.
+func validName(h manifest.Head) bool {
+	group, _, _ := strings.Cut(h.APIVersion, "/")
+	if slices.Contains(freeNames[group], h.Kind) {
+		return len(segment.IsValidPathSegmentName(h.Name)) == 0
+	}
+	return len(validation.IsDNS1123Subdomain(h.Name)) == 0
 }
 
 // noName refuses an object without a name. Argo CD makes one of generateName for

@@ -117,6 +117,9 @@ spec:
 			"a.json:2:15: ConfigMap 1: metadata.name: is a number, must be a string [conform-invalid]"}},
 		{"JSON as Helm writes it", "a.json", "---\n# Source: c/templates/a.json\n{\"apiVersion\": \"v1\", \"kind\": \"ConfigMap\", \"metadata\": {\"name\": \"a\"}}\n", []string{
 			"a.json:1:1: Argo CD reads a .json file as JSON, and Helm writes a --- line at its head: Argo CD would deploy nothing of the cluster [conform-syntax]"}},
+		{"a name that no API server takes", "a.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: \"a\\n# b\"}\n", []string{
+			"a.yaml:3:12: ConfigMap \"a\\n# b\": the API server takes no such name [conform-no-name]"}},
+		{"a role's name", "a.yaml", "apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: {name: 'system:A b'}\n", nil},
 		{"a name that is not read", "a.txt", "hello", []string{
 			"a.txt:1:1: Argo CD reads .yaml, .yml and .json files only, so this file would not be deployed [conform-ignored-file]"}},
 		{"too large", "a.yaml", "#" + strings.Repeat("x", 33<<20), []string{

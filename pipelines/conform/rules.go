@@ -12,7 +12,7 @@ const (
 	RuleUnknownKind finding.Rule = "conform-unknown-kind"
 	// RuleNotAnObject: a document is not a Kubernetes object.
 	RuleNotAnObject finding.Rule = "conform-not-an-object"
-	// RuleNoName: an object has no metadata.name.
+	// RuleNoName: an object has no metadata.name, or one that the API server refuses.
 	RuleNoName finding.Rule = "conform-no-name"
 	// RuleLiveField: an object was copied from a cluster with fields that its API
 	// server wrote.
