@@ -184,6 +184,7 @@ func (c *checker) readObject(o object) {
 		line, column := o.at("metadata", "name")
 		c.add(RuleNoName, o.File, line, column, fmt.Sprintf("%s %q: the API server takes no such name", o.Head.Kind, name), "Use lower-case letters, digits, hyphens and dots.")
 	}
+	c.labels(o)
 	c.liveFields(o)
 	c.objects = append(c.objects, o)
 }

@@ -119,6 +119,10 @@ spec:
 			"a.json:1:1: Argo CD reads a .json file as JSON, and Helm writes a --- line at its head: Argo CD would deploy nothing of the cluster [conform-syntax]"}},
 		{"a name that no API server takes", "a.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: \"a\\n# b\"}\n", []string{
 			"a.yaml:3:12: ConfigMap \"a\\n# b\": the API server takes no such name [conform-no-name]"}},
+		{"labels that no API server takes", "a.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\n  labels: {example.com/ok: A_b.c, bad key: x, x: a+b}\n  annotations: {Example.com/OK: any +, a/b/c: x}\n", []string{
+			"a.yaml:5:35: ConfigMap a: metadata.labels: the API server takes no name \"bad key\" [conform-invalid]",
+			"a.yaml:5:47: ConfigMap a: metadata.labels: the API server takes no value \"a+b\" of x [conform-invalid]",
+			"a.yaml:6:40: ConfigMap a: metadata.annotations: the API server takes no name \"a/b/c\" [conform-invalid]"}},
 		{"a role's name", "a.yaml", "apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: {name: 'system:A b'}\n", nil},
 		{"a name that is not read", "a.txt", "hello", []string{
 			"a.txt:1:1: Argo CD reads .yaml, .yml and .json files only, so this file would not be deployed [conform-ignored-file]"}},
