@@ -129,22 +129,22 @@ func (l *loader) parse(all []*source) {
 		if all[i].cluster == "" {
 			s = schemaOfFleet
 		}
-		all[i].parse(s())
-		if all[i].raw != nil && len(all[i].findings) == 0 && !l.cache.Has(all[i].key()) {
-			l.cache.Put(all[i].key(), all[i].raw)
+		parseSource(all[i], s())
+		if all[i].raw != nil && len(all[i].findings) == 0 && !l.cache.Has(keyOf(all[i])) {
+			l.cache.Put(keyOf(all[i]), all[i].raw)
 		}
 	})
 }
 
 // cached takes what the texts say from the cache, and reports whether that has all of them.
 func (l *loader) cached(all []*source) bool {
-	if slices.ContainsFunc(all, func(s *source) bool { return !l.cache.Has(s.key()) }) {
+	if slices.ContainsFunc(all, func(s *source) bool { return !l.cache.Has(keyOf(s)) }) {
 		return false
 	}
 	var missed atomic.Bool
 	sideBySide(len(all), func(i int) {
 		all[i].document = position.Folded(bytes.TrimPrefix(all[i].data, byteOrderMark))
-		if !l.cache.Get(all[i].key(), &all[i].raw) {
+		if !l.cache.Get(keyOf(all[i]), &all[i].raw) {
 			missed.Store(true)
 		}
 	})

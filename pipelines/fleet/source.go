@@ -43,21 +43,21 @@ func newSource(file, cluster string, data []byte) *source {
 // parse returns the source of a text, parsed.
 func parse(file, cluster string, data []byte, s *schema) *source {
 	src := newSource(file, cluster, data)
-	src.parse(s)
+	parseSource(src, s)
 	return src
 }
 
-// key is that of what the text says in the cache.
-func (src *source) key() string {
+// keyOf returns the key, in the cache, of what the source's text says.
+func keyOf(src *source) string {
 	if src.cluster == "" {
 		return "fleet " + string(src.text[:])
 	}
 	return "spec " + string(src.text[:])
 }
 
-// parse reads the source's text as YAML in the way Helm reads a values.yaml, and holds it
+// parseSource reads the source's text as YAML in the way Helm reads a values.yaml, and holds it
 // to the schema. Whatever is wrong becomes a finding of the source.
-func (src *source) parse(s *schema) {
+func parseSource(src *source, s *schema) {
 	data, ok := src.plain(src.data)
 	if !ok {
 		return
