@@ -147,7 +147,7 @@ func (w *Workspace) Close() { _, _ = w.Disk.Close(), w.repo.Close() }
 // Sweep removes what earlier runs left in the repository half written, and notes in the
 // options what it saw. A dry run removes nothing.
 func Sweep(ctx context.Context, o *Options) error {
-	if o.DryRun || o.Swept != nil {
+	if o.DryRun {
 		return nil
 	}
 	o.Swept = disk.At(o.Root, o.Dir)
