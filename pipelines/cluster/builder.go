@@ -110,10 +110,8 @@ func (b *Builder) Build(ctx context.Context, out *report.Report) error {
 	if b.refused = slices.ContainsFunc(found, func(f finding.Finding) bool { return f.Rule == baseline.RuleRefused }); b.refused && !b.DryRun {
 		return nil // it is a step of the whole fleet
 	}
-	if !b.DryRun {
-		if !b.NoCache {
-			b.built, b.onHosts = cache.NewBuilt(b.Kept, base(b.Workspace), b.Fleet.Names()), hostDigests(b.Workspace)
-		}
+	if b.Kept != nil {
+		b.built, b.onHosts = cache.NewBuilt(b.Kept, base(b.Workspace), b.Fleet.Names()), hostDigests(b.Workspace)
 		defer b.Kept.Keep()
 	}
 	built := b.Each(ctx, b.write)
