@@ -12,7 +12,7 @@ import (
 	"slices"
 	"strings"
 
-	segment "k8s.io/apimachinery/pkg/api/validation/path"
+	"k8s.io/apimachinery/pkg/api/validate/content"
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"kasou/pipelines/finding"
@@ -202,7 +202,7 @@ var freeNames = map[string][]string{
 func validName(h manifest.Head) bool {
 	group, _, _ := strings.Cut(h.APIVersion, "/")
 	if slices.Contains(freeNames[group], h.Kind) {
-		return len(segment.IsValidPathSegmentName(h.Name)) == 0
+		return len(content.IsPathSegmentName(h.Name)) == 0
 	}
 	return len(validation.IsDNS1123Subdomain(h.Name)) == 0
 }
