@@ -13,13 +13,14 @@ import (
 
 // claimOthers enters what the clusters bring that a check of some leaves to others, such as
 // to another shard, as it stands on disk: that is what Argo CD would deploy, whoever checks
-// it. Only those count whose specs let objects out of a namespace of their own.
+// it. Only those count whose specs let objects out of a namespace of their own, or whose
+// names can be taken apart in two ways.
 func claimOthers(b *Builder) {
 	if !b.OnlyLooks {
 		return
 	}
 	for _, c := range b.Fleet.Clusters {
-		if own(b.Workspace, c.Name) || len(c.Spec.Allow) == 0 && !c.Spec.ShareNamespace && !b.own.Visited(c) {
+		if own(b.Workspace, c.Name) || len(c.Spec.Allow) == 0 && !c.Spec.ShareNamespace && !b.own.Visited(c) && !ambiguous(c) {
 			continue
 		}
 		files, err := tree.Deployed(b.Disk, c.Name)
@@ -32,6 +33,12 @@ func claimOthers(b *Builder) {
 		}
 		b.Claim(c.Name, policy.Check(policy.Request{Cluster: c, Scopes: scopesOf(b.Workspace), Own: b.own, Objects: objects}).Outside)
 	}
+}
+
+// ambiguous reports whether the name that the charts give to a ClusterRole,
+// vc-NAME-v-NAMESPACE, could be that of another cluster, too.
+func ambiguous(c fleet.Cluster) bool {
+	return strings.Contains(c.Name+"-", "-v-") || strings.Contains("-"+c.Spec.Namespace, "-v-")
 }
 
 // claiming returns the documents below folder but the cluster's own Namespace.
