@@ -85,8 +85,8 @@ func (p person) extras(t *testing.T, repo fleettest.Repo, folder string) {
 // Whatever stands in extra, build and check agree on it, each error has its place, and what
 // is refused keeps no other cluster from being built.
 func TestAnyExtra(t *testing.T) {
-	with := tools(t)
 	forSeeds(t, 10, func(t *testing.T, p person) {
+		with := tools(t)
 		repo := smallCharts(t)
 		fleet := strings.Replace(string(repo.Read(t, "clusters/fleet.yaml")), "spec:\n", "spec:\n  schemas: [schemas]\n", 1)
 		repo.Write(t, "clusters/fleet.yaml", []byte(fleet))

@@ -191,8 +191,8 @@ func smallCharts(t *testing.T) fleettest.Repo {
 // refused, nothing is written; whoever takes out what is refused has a fleet in the end.
 func TestAnyFleet(t *testing.T) {
 	shared, own := schemaFrom(t, fleet.FleetSchema), schemaFrom(t, fleet.SpecSchema)
-	with := tools(t)
 	forSeeds(t, 8, func(t *testing.T, p person) {
+		with := tools(t)
 		repo := smallCharts(t)
 		options, plain := repo.Options(t, with), repo.Read(t, "clusters/fleet.yaml")
 		for range 2 {

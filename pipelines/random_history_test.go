@@ -179,8 +179,8 @@ func (c *committer) same(with toolchain.Toolchain) {
 // Whatever commits do, check and plan say the same of the last one, in every clone of the
 // repository.
 func TestAnyHistory(t *testing.T) {
-	with := tools(t)
 	forSeeds(t, 2, func(t *testing.T, p person) {
+		with := tools(t)
 		c := &committer{person: p, t: t, repo: smallCharts(t)}
 		c.options = c.repo.Options(t, with)
 		c.repo.Write(t, ".gitignore", []byte(".cache\n"))

@@ -119,10 +119,10 @@ var vclusterImage = regexp.MustCompile(`(?:^|/)vcluster(?:-oss|-pro)?:v?([0-9]+\
 // the chart's versions hold for it, too. Where the chart moves, chartChanges has them.
 func imageChanges(before, after Side) []Change {
 	from, to := before.imageVersion(vclusterImage), after.imageVersion(vclusterImage)
-	if from == to || from == "" || to == "" || before.Chart != after.Chart {
+	if from == to || from == "" || to == "" || before.Chart.String() != after.Chart.String() {
 		return nil
 	}
-	c, moved := versionChange(Chart{"vcluster", from}, Chart{"vcluster", to})
+	c, moved := versionChange(Chart{Name: "vcluster", Version: from}, Chart{Name: "vcluster", Version: to})
 	if !moved {
 		return nil
 	}
