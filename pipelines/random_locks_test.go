@@ -142,7 +142,7 @@ func (m lockMutant) damage() string {
 		case 0:
 			m.repo.Write(t, file+"/mine", []byte("a person's"))
 		case 1:
-			if err := os.Symlink("../a/spec.yaml", at); err != nil {
+			if err := os.Symlink(filepath.Join(m.repo.Root, "clusters/a/spec.yaml"), at); err != nil {
 				t.Fatal(err)
 			}
 		}
