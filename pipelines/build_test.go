@@ -211,3 +211,31 @@ func TestReportOrder(t *testing.T) {
 		t.Errorf("clusters %v", names)
 	}
 }
+
+// A lock that lost the line of a file which is as it has to be gets it back, in one build:
+// the file is not taken for another's, to be deleted. Of what is sealed nobody can say that.
+func TestALockThatLostItsLines(t *testing.T) {
+	repo := example(t, "one")
+	repo.Write(t, "charts/c/Chart.yaml", []byte("apiVersion: v2\nname: c\nversion: 1.0.0\n"))
+	repo.Write(t, "charts/c/templates/config.yaml", []byte(configSecret))
+	repo.Cluster(t, "sealed", "  chart: {path: charts/c}\n")
+	options := built(t, repo)
+	before := snapshot(t, repo.Root)
+	for file, refused := range map[string]bool{"one/manifests/vcluster/templates/network.yaml": false, "sealed/manifests/c/templates/config.yaml": true} {
+		name, _, _ := strings.Cut(file, "/")
+		lock := string(repo.Read(t, "clusters/"+name+"/lock.yaml"))
+		at := strings.Index(lock, "  "+file+":")
+		repo.Write(t, "clusters/"+name+"/lock.yaml", []byte(lock[:at]+lock[at+strings.Index(lock[at:], "\n")+1:]))
+		if r := pipe(t, pipelines.Check, options); !r.Failed() || has(r, tree.RuleUnknownFile) != refused {
+			fleettest.Print(t, r)
+			t.Errorf("%s: a check does not say it", file)
+		}
+		if r := pipe(t, pipelines.Build, options); has(r, tree.RuleUnknownFile) != refused || r.Failed() != refused {
+			fleettest.Print(t, r)
+			t.Errorf("%s: a build does not mend it", file)
+		}
+	}
+	if snapshot(t, repo.Root) != before {
+		t.Error("the tree is another one")
+	}
+}

@@ -405,3 +405,47 @@ func TestAnExpiredCertificateOfAnEmptyHost(t *testing.T) {
 		t.Error("it fails clusters of another host")
 	}
 }
+
+// By which context kasou asks a cluster, no generated file shows: what changes there is told.
+func TestAnotherContext(t *testing.T) {
+	s := spreadFleet(t)
+	fleettest.MustPass(t, pipe(t, pipelines.Build, s.options), nil)
+	s.repo.Commit(t)
+	for text, want := range map[string]string{
+		severalHosts: "",
+		strings.Replace(severalHosts, `destination: {server: "https://us-1.example.com"}`, `destination: {server: "https://us-1.example.com"}, context: us-1`, 1):      "", // the default
+		strings.Replace(severalHosts, `destination: {server: "https://us-1.example.com"}`, `destination: {server: "https://us-1.example.com"}, context: elsewhere`, 1): "host us-1 by the context elsewhere in place of the context us-1",
+	} {
+		s.repo.Write(t, "clusters/fleet.yaml", []byte(text))
+		for _, p := range []pipelines.Pipeline{pipelines.Plan, pipelines.Check} {
+			r := pipe(t, p, s.options)
+			if want != "" {
+				said(t, r, baseline.RuleFleet, "kasou asks "+want+": service ranges, Secrets and credentials", "Make sure")
+			} else if has(r, baseline.RuleFleet) {
+				fleettest.Print(t, r)
+				t.Error("it is told without a change")
+			}
+		}
+	}
+}
+
+// The same of a single host, and of Argo CD's cluster; a flag of the run is no change.
+func TestAnotherContextOfTheSingleHost(t *testing.T) {
+	repo := example(t, "one")
+	options := built(t, repo)
+	repo.Commit(t)
+	original := string(repo.Read(t, "clusters/fleet.yaml"))
+	host := strings.Replace(original, "host: {", "host: {context: elsewhere, ", 1)
+	for text, want := range map[string]string{
+		host: "the host by the context elsewhere in place of the current context",
+		original + "  argocd: {context: management}\n": "Argo CD's cluster by the context management in place of the current context",
+	} {
+		repo.Write(t, "clusters/fleet.yaml", []byte(text))
+		said(t, pipe(t, pipelines.Check, options), baseline.RuleFleet, "kasou asks "+want, "")
+	}
+	repo.Write(t, "clusters/fleet.yaml", []byte(original))
+	options.HostContext = "by-hand"
+	if r := pipe(t, pipelines.Check, options); has(r, baseline.RuleFleet) {
+		t.Error("--host-context is taken for a change of fleet.yaml")
+	}
+}

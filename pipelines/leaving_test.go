@@ -202,7 +202,9 @@ func TestShardsGuardTheFleet(t *testing.T) {
 		}
 	}
 	shards(func(o pipelines.Options) {
-		if r := pipe(t, pipelines.Build, o); !has(r, tree.RulePrune) || len(r.Clusters) > 0 {
+		r := pipe(t, pipelines.Build, o)
+		errorsOf(t, r)
+		if !has(r, tree.RulePrune) || len(r.Clusters) > 0 {
 			t.Errorf("shard %d finds %q and does %v", o.Shard.Index, rules(r), r.Clusters)
 		}
 	})

@@ -426,3 +426,34 @@ func TestACorrectionBeforeTheFirstCommit(t *testing.T) {
 	repo.Write(t, "clusters/fleet.yaml", text)
 	found(t, pipe(t, pipelines.Build, options), baseline.RuleRefused, finding.Error)
 }
+
+// Another repository of a chart is told, whether its archive is the same or not.
+func TestAChartFromElsewhere(t *testing.T) {
+	one, two := fleettest.Releases(t, "0.25.2=0.24.1"), fleettest.Releases(t, "0.25.2=0.30.0")
+	repo := fleettest.New(t, "1.34.1")
+	released(t, repo, one, "same", "0.24.1", "")
+	released(t, repo, one, "other", "0.25.2", "")
+	options := repo.Options(t, tools(t))
+	fleettest.MustPass(t, pipe(t, pipelines.Build, options), nil)
+	repo.Commit(t)
+	released(t, repo, one+"/", "same", "0.24.1", "")
+	if r := pipe(t, pipelines.Plan, options); effects(r, "same") != "" || effects(r, "other") != "" {
+		fleettest.Print(t, r)
+		t.Error("the same repository is another one")
+	}
+	released(t, repo, two, "same", "0.24.1", "")
+	released(t, repo, two, "other", "0.25.2", "")
+	for _, p := range []pipelines.Pipeline{pipelines.Plan, pipelines.Check, pipelines.Build} {
+		r := pipe(t, p, options)
+		if effects(r, "same") != "source-moves" || !strings.HasPrefix(effects(r, "other"), "source-moves") {
+			fleettest.Print(t, r)
+			t.Errorf("the steps are %q and %q", effects(r, "same"), effects(r, "other"))
+		}
+		said(t, r, baseline.RuleStep, "the chart is read from "+two+" in place of "+one+": the archive is the same", "Look at who can write there.")
+		said(t, r, baseline.RuleStep, "in place of "+one+": there it is another archive under the same version", "")
+	}
+	repo.Commit(t)
+	if r := pipe(t, pipelines.Plan, options); effects(r, "same") != "" || effects(r, "other") != "" {
+		t.Error("it is told after the commit, too")
+	}
+}

@@ -213,42 +213,40 @@ func settle(t *testing.T, repo fleettest.Repo, options pipelines.Options) {
 // Whatever specs say, a build and a check agree on it, and the way to it does not matter:
 // the tree is the one that a build from nothing writes.
 func TestAnySpecs(t *testing.T) {
-	for seed := range uint64(3) {
-		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
-			p := person{Rand: rand.New(rand.NewPCG(seed, 0)), charts: []string{"vcluster-0.4.3", "vcluster-0.19.7", "vcluster-k8s-0.19.7", "vcluster-0.30.0", "vcluster-0.36.1"}, places: map[string][]place{}}
-			repo, clean := fleettest.New(t, "1.34.1"), fleettest.New(t, "1.34.1")
-			for _, name := range p.charts {
-				archive := upstream.Chart(t, name)
-				repo.Copy(t, "charts/"+name+".tgz", archive)
-				clean.Copy(t, "charts/"+name+".tgz", archive)
-				text, err := chart.Defaults(toolchain.Chart{Name: "vcluster", Archive: repo.Read(t, "charts/"+name+".tgz")})
-				var values map[string]any
-				if err := errors.Join(err, yaml.Unmarshal(text, &values)); err != nil {
-					t.Fatal(err)
-				}
-				p.places[name] = placesIn(values, nil)
+	forSeeds(t, 3, func(t *testing.T, p person) {
+		p.charts, p.places = []string{"vcluster-0.4.3", "vcluster-0.19.7", "vcluster-k8s-0.19.7", "vcluster-0.30.0", "vcluster-0.36.1"}, map[string][]place{}
+		repo, clean := fleettest.New(t, "1.34.1"), fleettest.New(t, "1.34.1")
+		for _, name := range p.charts {
+			archive := upstream.Chart(t, name)
+			repo.Copy(t, "charts/"+name+".tgz", archive)
+			clean.Copy(t, "charts/"+name+".tgz", archive)
+			text, err := chart.Defaults(toolchain.Chart{Name: "vcluster", Archive: repo.Read(t, "charts/"+name+".tgz")})
+			var values map[string]any
+			if err := errors.Join(err, yaml.Unmarshal(text, &values)); err != nil {
+				t.Fatal(err)
 			}
-			options := repo.Options(t, tools(t))
-			names := make([]string, 12)
-			for i := range names {
-				names[i] = fmt.Sprint("c", i)
-				p.write(t, repo, names[i])
+			p.places[name] = placesIn(values, nil)
+		}
+		options := repo.Options(t, tools(t))
+		names := make([]string, 12)
+		for i := range names {
+			names[i] = fmt.Sprint("c", i)
+			p.write(t, repo, names[i])
+		}
+		settle(t, repo, options)
+		for range 4 {
+			p.write(t, repo, names[p.IntN(len(names))])
+		}
+		settle(t, repo, options)
+		for file, text := range filesOf(t, repo) {
+			if filepath.Base(file) == "spec.yaml" {
+				clean.Write(t, "clusters/"+file, []byte(text))
 			}
-			settle(t, repo, options)
-			for range 4 {
-				p.write(t, repo, names[p.IntN(len(names))])
-			}
-			settle(t, repo, options)
-			for file, text := range filesOf(t, repo) {
-				if filepath.Base(file) == "spec.yaml" {
-					clean.Write(t, "clusters/"+file, []byte(text))
-				}
-			}
-			clean.Write(t, "clusters/sealed-secrets.crt", bytes.Clone(repo.Keys.Certificate))
-			fleettest.MustPass(t, pipe(t, pipelines.Build, clean.Options(t, options.Toolchain)), nil)
-			if files := differing(filesOf(t, repo), filesOf(t, clean)); len(files) > 0 {
-				t.Errorf("a build from nothing writes these otherwise: %v", files)
-			}
-		})
-	}
+		}
+		clean.Write(t, "clusters/sealed-secrets.crt", bytes.Clone(repo.Keys.Certificate))
+		fleettest.MustPass(t, pipe(t, pipelines.Build, clean.Options(t, options.Toolchain)), nil)
+		if files := differing(filesOf(t, repo), filesOf(t, clean)); len(files) > 0 {
+			t.Errorf("a build from nothing writes these otherwise: %v", files)
+		}
+	})
 }

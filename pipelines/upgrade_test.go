@@ -1,6 +1,8 @@
 package pipelines_test
 
 import (
+	"bytes"
+	"context"
 	"os"
 	"path/filepath"
 	"strings"
@@ -221,5 +223,38 @@ func TestRingsOpenByGitsDates(t *testing.T) {
 	}
 	if _, err := pipelines.Upgrade(t.Context(), dry, pipelines.UpgradeOptions{Ring: "none"}); err == nil {
 		t.Error("a ring that is not there")
+	}
+}
+
+// Beside a change of fleet.yaml that is refused, no hop is written: no build could follow it.
+func TestNoUpgradeBesideARefusedFleet(t *testing.T) {
+	url := fleettest.Releases(t, minors...)
+	repo := fleettest.New(t, "1.34.1")
+	released(t, repo, url, "one", "0.24.1", "")
+	options := repo.Options(t, tools(t))
+	fleettest.MustPass(t, pipe(t, pipelines.Build, options), nil)
+	repo.Commit(t)
+	fleet := repo.Read(t, "clusters/fleet.yaml")
+	repo.Write(t, "clusters/fleet.yaml", bytes.Replace(fleet, []byte("platform.git"), []byte("other.git"), 1))
+	before := snapshot(t, repo.Root)
+	for _, p := range []pipelines.Pipeline{
+		func(_ context.Context, o pipelines.Options) (*report.Report, error) {
+			return upgradeBy(t, o, pipelines.UpgradeOptions{}), nil
+		},
+		func(ctx context.Context, o pipelines.Options) (*report.Report, error) {
+			return pipelines.Lock(ctx, o, true)
+		},
+	} {
+		r := pipe(t, p, options)
+		found(t, r, baseline.RuleRefused, finding.Error)
+		found(t, r, upgrade.RuleUpgradeStops, finding.Warning)
+		if snapshot(t, repo.Root) != before || len(r.Upgrades) > 0 {
+			fleettest.Print(t, r)
+			t.Error("a hop is written")
+		}
+	}
+	repo.Write(t, "clusters/fleet.yaml", fleet)
+	if r := upgradeBy(t, options, pipelines.UpgradeOptions{}); hop(t, r, "one") != "0.24.1>0.25.2" {
+		t.Error("without the change nothing moves either")
 	}
 }

@@ -180,7 +180,7 @@ func (p *proposer) ring(ctx context.Context, o pipelines.Options, ring string) (
 	message := publish.Message{Title: report.ProposalTitle(seen, ring), Tools: seen.Tools}
 	for _, u := range seen.Upgrades {
 		if u.To != "" {
-			message.Changes = append(message.Changes, publish.Change{Cluster: u.Cluster, Reasons: []publish.Reason{{Cause: publish.Chart, From: u.From, To: u.To}}})
+			message.Changes = append(message.Changes, publish.Change{Cluster: u.Cluster, Reasons: []report.Reason{{Cause: report.ChartChanged, From: u.From, To: u.To}}})
 		}
 	}
 	pushed, err := b.Push(ctx, h.dir, message)

@@ -70,11 +70,7 @@ func built(r *report.Report) publish.Built {
 		if len(c.Changes) == 0 {
 			continue
 		}
-		change := publish.Change{Cluster: c.Name}
-		for _, reason := range c.Reasons {
-			change.Reasons = append(change.Reasons, publish.Reason{Cause: publish.Cause(reason.Cause), From: reason.From, To: reason.To})
-		}
-		b.Message.Changes = append(b.Message.Changes, change)
+		b.Message.Changes = append(b.Message.Changes, publish.Change{Cluster: c.Name, Reasons: c.Reasons})
 		b.Files = append(b.Files, paths(c.Changes)...)
 	}
 	b.Files = append(b.Files, paths(r.Fleet)...)

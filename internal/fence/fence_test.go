@@ -51,6 +51,7 @@ var below = map[string][]string{
 	"drift": {"argocd", "chart", "cluster", "credential", "fleetwide", "history", "host", "live", "register", "report", "retire", "seal",
 		"workspace"},
 	"handmade": {"argocd"},
+	"publish":  {"report"},
 	"doctor":   {"conform", "history", "host", "report", "workspace"},
 	"pin":      {"chart", "host", "report", "seal", "workspace"},
 	"upgrade":  {"baseline", "chart", "history", "report", "transition", "workspace"},

@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"kasou/pipelines/argocd"
+	"kasou/pipelines/chart"
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
 	"kasou/pipelines/history"
@@ -284,6 +285,7 @@ func (b *Baseline) before(ctx context.Context, c fleet.Cluster) (transition.Side
 	if ch.Archive == nil {
 		s.Chart = transition.ChartOf(s.Objects)
 	}
+	s.Chart.Repository, s.Chart.Digest = chart.Place(lock.Chart.Repository), lock.Chart.Digest
 	s.Values, s.ServiceCIDR = b.defaults.below(ch, files[b.Paths(c.Name).Values()].Bytes)
 	// Without a signed statement nobody knows of which server the credential is.
 	s.Server = lock.Sealed[b.Inside(b.Paths(c.Name).Registration())].Server
@@ -344,7 +346,7 @@ func (b *Baseline) chartBefore(ctx context.Context, c fleet.Cluster, lock *lockf
 // after returns a cluster as it is wanted.
 func (b *Baseline) after(c fleet.Cluster, ch toolchain.Chart, files manifest.Set) (transition.Side, error) {
 	s, err := b.side(c.Name, files)
-	s.Chart = transition.Chart{Name: ch.Name, Version: ch.Version}
+	s.Chart = transition.Chart{Name: ch.Name, Version: ch.Version, Repository: chart.Place(c.Spec.Chart.Repository), Digest: ch.Digest}
 	s.Server = c.Spec.Server
 	s.Values, s.ServiceCIDR = b.defaults.below(ch, files[b.Paths(c.Name).Values()].Bytes)
 	return s, err

@@ -69,8 +69,8 @@ func appOfApps(f *fleet.Fleet, was argocd.Deployed) []transition.Change {
 }
 
 // hostSteps returns which hosts Argo CD knows otherwise from then on, where a person's word
-// alone says that they are the same clusters: no step of theirs is refused. The error is
-// git's.
+// alone says that they are the same clusters: no step of theirs is refused; and which
+// clusters kasou asks by another context. The error is git's.
 func (b *Baseline) hostSteps(ctx context.Context) (finding.List, error) {
 	text, err := b.tree.File(ctx, b.Fleet.File)
 	if err != nil || text == nil {
@@ -94,5 +94,40 @@ func (b *Baseline) hostSteps(ctx context.Context) (finding.List, error) {
 				"Make sure that they are: if not, every cluster of the host begins there anew, empty."))
 		}
 	}
-	return found, nil
+	return append(found, b.contextSteps(was)...), nil
+}
+
+// contextSteps returns which clusters kasou asks by another context of the kubeconfig than
+// before: what it reads there, Secrets among it, no file shows.
+func (b *Baseline) contextSteps(was fleet.FleetSpec) finding.List {
+	now := b.Fleet.Spec
+	var found finding.List
+	moved := func(field []string, title, from, to string) {
+		if from == to {
+			return
+		}
+		found = append(found, b.Fleet.Finding(finding.Warning, RuleFleet, field,
+			fmt.Sprintf("kasou asks %s by %s in place of %s: service ranges, Secrets and credentials are read there from then on", title, contextTitle(to), contextTitle(from)),
+			"Make sure that the context leads to that cluster, wherever kasou runs."))
+	}
+	for _, name := range now.HostNames() {
+		if b.HostContext == "" && slices.Contains(was.HostNames(), name) && was.HostOf(name).Context != now.HostOf(name).Context {
+			moved(fleet.HostField(name, "context"), fleet.HostTitle(name), was.ContextOf(name), now.ContextOf(name))
+		}
+	}
+	if was.ArgoCD.Context != now.ArgoCD.Context {
+		from, known := was.ArgoCDContext()
+		to, stays := now.ArgoCDContext()
+		if known && stays {
+			moved([]string{"spec", "argocd", "context"}, "Argo CD's cluster", from, to)
+		}
+	}
+	return found
+}
+
+func contextTitle(name string) string {
+	if name == "" {
+		return "the current context"
+	}
+	return "the context " + name
 }

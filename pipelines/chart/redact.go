@@ -16,6 +16,10 @@ func redact(raw string) string {
 	return u.String()
 }
 
+// Place returns the URL of a chart repository as messages show it, by which the same
+// repository compares equal; empty for none.
+func Place(repository string) string { return redact(normalURL(repository)) }
+
 // normalURL returns a URL by which the same repository compares equal.
 func normalURL(raw string) string {
 	u, err := url.Parse(raw)

@@ -432,6 +432,13 @@ func unknownFiles(b *workspace.Workspace, w *work) (finding.List, error) {
 			known[b.Dir+"/"+p] = true
 		}
 	}
+	if !w.done && w.Usable() {
+		// A lock that lost the line of a file which is as it has to be gets it again. What
+		// is sealed cannot be computed: without its line nobody vouches for it.
+		for p, f := range w.files {
+			known[p] = known[p] || f.Role != manifest.Sealed && p != b.Paths(w.Cluster).Registration()
+		}
+	}
 	for _, change := range w.Plan.Changes {
 		known[change.Path] = known[change.Path] || change.New != nil
 	}

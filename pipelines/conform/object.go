@@ -96,7 +96,11 @@ func objects(d *manifest.Document) ([]object, error) {
 	}
 	list, isList := items.([]any)
 	if !isList || len(list) == 0 && d.Head.Kind != "List" || !strings.HasSuffix(d.Head.Kind, "List") {
-		return []object{{Document: *d, in: d}}, nil
+		o := object{Document: *d, in: d}
+		if d.Plain != nil {
+			o.Bytes = d.Plain // kubeconform reads strictly
+		}
+		return []object{o}, nil
 	}
 	all := make([]object, 0, len(list))
 	for i, item := range list {

@@ -128,13 +128,15 @@ func (r *reader) read(name string, data []byte) {
 	if len(f.Documents) == 0 {
 		r.report(name, 1, 1, RuleSyntax, "there is no object in it", "Write one, or remove the file.")
 	}
-	for _, d := range f.Documents {
-		r.document(d)
+	for i := range f.Documents {
+		r.document(&f.Documents[i])
 	}
 	r.extras.Files[name] = f
 }
 
-func (r *reader) document(d manifest.Document) {
+// document takes one document, and reads it as Argo CD does: not strictly, as long as no key
+// stands twice.
+func (r *reader) document(d *manifest.Document) {
 	name := d.File
 	if d.Divided != nil {
 		r.report(name, d.Divided.Line, 1, RuleSyntax, d.Divided.Message, "")
@@ -154,6 +156,12 @@ func (r *reader) document(d manifest.Document) {
 			r.report(name, key.Line, key.Column, RuleSyntax, fmt.Sprintf("duplicate key %q", key.Key), fmt.Sprintf("It stands in line %d already: keep one of the two.", key.FirstLine))
 		}
 		return
+	}
+	if d.Err != nil && !errors.Is(d.Err, manifest.ErrNotMapping) {
+		if err := d.Override(); err != nil {
+			r.unreadable(*d, at, err)
+			return
+		}
 	}
 	if d.Object == nil {
 		r.report(name, d.Line, 1, RuleSyntax, "it is not a Kubernetes object", "Write apiVersion, kind and metadata.name.")
@@ -175,9 +183,20 @@ func (r *reader) document(d manifest.Document) {
 		r.report(name, kindLine, column, RuleSecret, "it holds a Secret in plain text",
 			"Seal it with kubeseal for this namespace, and put the SealedSecret here; if it was ever pushed, change what is in it.")
 	default:
-		d.Line = kindLine
-		r.extras.Objects = append(r.extras.Objects, d)
+		object := *d
+		object.Line = kindLine
+		r.extras.Objects = append(r.extras.Objects, object)
 	}
+}
+
+// unreadable reports YAML that parses and still cannot be read as plain data.
+func (r *reader) unreadable(d manifest.Document, at *position.Document, err error) {
+	line, message, hint := manifest.Explain(err)
+	line, column := d.Line+max(line, 1)-1, 1
+	if errors.Is(err, manifest.ErrSameKey) {
+		line, column = at.SameKey()
+	}
+	r.report(d.File, line, column, RuleSyntax, message, hint)
 }
 
 // Manifests returns what stands in the cluster's manifests folder for its extras,

@@ -50,6 +50,10 @@ func TestRead(t *testing.T) {
 		{name: "empty", file: "a.yaml", text: "# nothing\n", want: extra.RuleSyntax, line: 1},
 		{name: "a key twice", file: "a.yaml", text: "kind: A\nkind: B\n", want: extra.RuleSyntax, line: 2},
 		{name: "a key twice in JSON", file: "a.yaml", text: quota + "a: {1: b,\n  1.0: c}\n", want: extra.RuleSyntax, line: 6},
+		{name: "a merged key in another form", file: "a.yaml", text: quota + "a: &a {1: b}\nb:\n  <<: *a\n  1.0: c\n", want: extra.RuleSyntax, line: 8},
+		{name: "a merge of no mapping", file: "a.yaml", text: quota + "---\n" + quota + "a: {<<: b}\n", want: extra.RuleSyntax, line: 6},
+		{name: "a key that is a mapping", file: "a.yaml", text: quota + "a: {? {b: c} : d}\n", want: extra.RuleSyntax, line: 1},
+		{name: "aliases without end", file: "a.yaml", text: "a: &a [b, b, b, b, b, b, b, b, b]\n" + bombs("abcdefgh"), want: extra.RuleSyntax, line: 1},
 		{name: "an escape that is lost", file: "a.yaml", text: quota + "a:\n- b\n- \"c\\Nd\"\n", want: extra.RuleSyntax, line: 7},
 		{name: "no kind", file: "a.yaml", text: quota + "---\napiVersion: v1\nmetadata: {name: a}\n", want: extra.RuleSyntax, line: 6},
 		{name: "a List", file: "a.yaml", text: "apiVersion: v1\nkind: List\nitems: []\n", want: extra.RuleSyntax, line: 2},
@@ -74,6 +78,30 @@ func TestRead(t *testing.T) {
 				t.Errorf("found %v, want %s at line %d", found, test.want, test.line)
 			}
 		})
+	}
+}
+
+// bombs returns lists that each repeat the one before nine times.
+func bombs(names string) string {
+	text := ""
+	for i := range len(names) - 1 {
+		text += names[i+1:i+2] + ": &" + names[i+1:i+2] + " [" + strings.TrimSuffix(strings.Repeat("*"+names[i:i+1]+", ", 9), ", ") + "]\n"
+	}
+	return text
+}
+
+// An object may have what it merges otherwise, as Argo CD's reader takes it: the last one
+// counts, wherever << stands.
+func TestAnOverridingMerge(t *testing.T) {
+	root := repo(t, map[string]string{"a.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, labels: &l {a: b, c: d}, annotations: {<<: *l, c: own}}\ndata: {c: own, <<: *l}\n"})
+	all, found, err := extra.Read(disk.At(root, "clusters"), cluster())
+	if err != nil || len(found) > 0 || len(all.Objects) != 1 {
+		t.Fatalf("%v, %v, %+v", err, found, all)
+	}
+	files, err := all.Manifests("clusters", cluster(), func(map[string]any) bool { return true })
+	const want = "apiVersion: v1\ndata:\n  a: b\n  c: d\nkind: ConfigMap\nmetadata:\n  annotations:\n    a: b\n    c: own\n  labels:\n    a: b\n    c: d\n  name: a\n  namespace: team-dev\n"
+	if got := string(files["clusters/dev/manifests/extra/a.yaml"]); err != nil || !strings.HasSuffix(got, want) {
+		t.Errorf("%v\n%s", err, got)
 	}
 }
 

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -105,7 +104,7 @@ func (src *source) explained(data []byte) (content any, ok bool) {
 	}
 	content, err = manifest.ReadLast(data)
 	if err != nil && (len(src.findings) == 0 || !errors.Is(err, manifest.ErrSameKey)) {
-		src.conversionError(err, data)
+		src.conversionError(err, document, data)
 	}
 	if err != nil {
 		return nil, false
@@ -184,31 +183,13 @@ func (src *source) syntaxError(err error, data []byte) {
 	src.report(line, column, RuleSyntax, "not valid YAML: "+message, hint)
 }
 
-var errorLine = regexp.MustCompile(`\bline (\d+): `)
-
-// conversionError reports YAML that parses and still cannot be read as plain
-// data. The library's text can quote values, so it is not passed on.
-func (src *source) conversionError(err error, data []byte) {
-	message, hint := "this YAML cannot be read as plain data", "Use only mappings with plain keys, lists, text, numbers, true, false and null."
-	switch text := err.Error(); {
-	case strings.Contains(text, "excessive aliasing"):
-		message, hint = "the file's aliases expand to too much", "Write the values out instead of repeating them by aliases."
-	case strings.Contains(text, "contains itself"):
-		message, hint = "an anchor's value contains an alias of itself", "Write the value out."
-	case errors.Is(err, manifest.ErrSameKey):
-		message, hint = "a mapping has a key twice, once from << and in another form, such as 1 and 1.0", "Write each key in one form."
-	case strings.Contains(text, "map key"):
-		message, hint = "a key of a mapping is null, a list or a mapping", "Keys are plain text; quote text such as null or ~."
-	case strings.Contains(text, "map merge"):
-		message, hint = "<< merges something that is not a mapping", "Give << an alias of a mapping, or a list of such aliases."
-	case strings.Contains(text, "unsupported value"):
-		message, hint = ".inf and .nan cannot be passed to a chart", "Write a number, or quote it as text."
-	}
-	line := 1
-	if m := errorLine.FindStringSubmatch(err.Error()); m != nil {
-		line, _ = strconv.Atoi(m[1])
-	}
+// conversionError reports YAML that parses and still cannot be read as plain data.
+func (src *source) conversionError(err error, document *position.Document, data []byte) {
+	line, message, hint := manifest.Explain(err)
 	line, column := textOf(data, line)
+	if errors.Is(err, manifest.ErrSameKey) {
+		line, column = document.SameKey()
+	}
 	src.report(line, column, RuleSyntax, message, hint)
 }
 

@@ -47,7 +47,7 @@ func TestMerges(t *testing.T) {
 		"{<<: *b, <<: *c}":               "9:22 fleet-duplicate-key",
 		"{!!merge m: *b, !!merge m: *c}": "9:29 fleet-duplicate-key",
 		"{<<: *b, x: own, x: more}":      "9:30 fleet-duplicate-key",
-		"{<<: *n, 1.0: own}":             "1:1 fleet-syntax", // which counts, would be left to chance
+		"{<<: *n, 1.0: own}":             "9:22 fleet-syntax", // which counts, would be left to chance
 		"{'<<': own, q: r}":              "map[<<:own q:r]",
 	} {
 		src := parse("spec.yaml", "a", []byte("apiVersion: kasou/v1\nkind: VirtualCluster\nmetadata: {name: a}\nspec:\n  values:\n    "+base+labels+"\n"), schemaOfSpec())

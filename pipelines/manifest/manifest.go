@@ -6,6 +6,8 @@ import (
 	"bytes"
 	"maps"
 	"slices"
+
+	"sigs.k8s.io/yaml"
 )
 
 // Role says what a generated file is, by who made it.
@@ -49,6 +51,8 @@ type Document struct {
 	// Bytes are the document without its --- line; with it where something but a
 	// comment stands on that line. They are shared with the file.
 	Bytes []byte
+	// Plain is Object as YAML, where a strict reader refuses Bytes; nil elsewhere.
+	Plain []byte
 	// Object is the document as Kubernetes' parser reads it. It is shared: whoever
 	// changes it copies it first. nil where the document is not a mapping.
 	Object map[string]any
@@ -90,6 +94,22 @@ func NewDocument(role Role, file string, line int, data []byte) Document {
 func (d *Document) decode() {
 	d.Object, d.Err = decode(d.Bytes)
 	d.Head = headOf(d.Object)
+}
+
+// Override reads the document again as ReadLast does, so that a mapping may have what it
+// merges (<<) otherwise. Nothing changes where that is an error, too.
+func (d *Document) Override() error {
+	value, err := ReadLast(d.Bytes)
+	object, ok := value.(map[string]any)
+	if err != nil || !ok {
+		return err
+	}
+	plain, err := yaml.Marshal(object)
+	if err != nil {
+		return err
+	}
+	d.Object, d.Head, d.Err, d.Plain = object, headOf(object), nil, plain
+	return nil
 }
 
 // headOf returns the head of an object. What is not text reads as an empty one.

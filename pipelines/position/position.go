@@ -251,6 +251,54 @@ func (d *Document) Duplicates() []Duplicate {
 	return found
 }
 
+// SameKey returns line and column of the first key that a mapping also merges (<<) in
+// another form, such as 1 and 1.0, which are one key in JSON; those of the document where
+// there is none.
+func (d *Document) SameKey() (line, column int) {
+	line, column = d.place(nil)
+	found := false
+	d.walk(d.tree(), func(n *yaml.Node) {
+		for i := 0; !found && n.Kind == yaml.MappingNode && i+1 < len(n.Content); i += 2 {
+			if n.Content[i].Value != "<<" {
+				continue
+			}
+			for j := 0; j+1 < len(n.Content) && !found; j += 2 {
+				if own := n.Content[j]; j != i && hasOtherwise(n.Content[i+1], own, mergeDepth) {
+					line, column = d.place(own)
+					found = true
+				}
+			}
+		}
+	})
+	return line, column
+}
+
+// hasOtherwise reports whether what << merges has the key in another form.
+func hasOtherwise(merged, key *yaml.Node, depth int) bool {
+	if merged.Kind == yaml.AliasNode {
+		merged = merged.Alias
+	}
+	if depth == 0 {
+		return false
+	}
+	for i, n := range merged.Content {
+		switch {
+		case merged.Kind == yaml.SequenceNode:
+			if hasOtherwise(n, key, 1) {
+				return true
+			}
+		case i%2 == 1:
+		case n.Value == "<<":
+			if hasOtherwise(merged.Content[i+1], key, depth-1) {
+				return true
+			}
+		case n.ShortTag() != key.ShortTag() && asText(n) == asText(key):
+			return true
+		}
+	}
+	return false
+}
+
 var (
 	// word matches a key that is its own text without quotes, unless it is one of the words
 	// that YAML 1.1 takes for null or a truth value.

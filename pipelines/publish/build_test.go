@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"kasou/pipelines/finding"
+	"kasou/pipelines/report"
 )
 
 // build is a small deterministic pipeline: every clusters/NAME/spec.yaml gives
@@ -40,7 +41,7 @@ func build(_ context.Context, root string) (Built, error) {
 			return built, errors.New("cannot write")
 		}
 		built.Files = append(built.Files, "clusters/"+name+"/out.yaml")
-		built.Message.Changes = append(built.Message.Changes, Change{Cluster: name, Reasons: []Reason{{Cause: Spec}}})
+		built.Message.Changes = append(built.Message.Changes, Change{Cluster: name, Reasons: []report.Reason{{Cause: report.SpecChanged}}})
 	}
 	return built, nil
 }

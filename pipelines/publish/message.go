@@ -6,35 +6,14 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"kasou/pipelines/report"
 )
-
-// Cause is why a cluster's files changed.
-type Cause string
-
-// The causes, in the order in which a message lists them.
-const (
-	Added       Cause = "added"
-	Removed     Cause = "removed"
-	Spec        Cause = "spec"
-	Chart       Cause = "chart"
-	Tool        Cause = "tool"
-	Certificate Cause = "certificate"
-	Credential  Cause = "credential"
-	Repaired    Cause = "hand edit repaired"
-)
-
-var causes = []Cause{Added, Removed, Spec, Chart, Tool, Certificate, Credential, Repaired}
-
-// Reason is a cause, with the versions before and after where they say more.
-type Reason struct {
-	Cause    Cause
-	From, To string
-}
 
 // Change is one cluster whose files have changed; an empty name is the fleet.
 type Change struct {
 	Cluster string
-	Reasons []Reason
+	Reasons []report.Reason
 }
 
 // Message is what the commit says.
@@ -74,11 +53,11 @@ func (m Message) text(inputs string) string {
 
 // subject says what happened in up to 72 characters.
 func subject(changes []Change) string {
-	var all []Reason
+	var all []report.Reason
 	removed := len(changes) > 0
 	for _, c := range changes {
 		all = append(all, c.Reasons...)
-		removed = removed && slices.ContainsFunc(c.Reasons, func(r Reason) bool { return r.Cause == Removed })
+		removed = removed && slices.ContainsFunc(c.Reasons, func(r report.Reason) bool { return r.Cause == report.RemovedByPerson })
 	}
 	verb, what := "Build ", fmt.Sprintf("%d clusters", len(changes))
 	if removed {
@@ -108,22 +87,22 @@ func (c Change) name() string {
 }
 
 // causesOf returns each cause once, in their order; none that is not known.
-func causesOf(reasons []Reason) []string {
+func causesOf(reasons []report.Reason) []string {
 	var names []string
-	for _, cause := range causes {
-		if slices.ContainsFunc(reasons, func(r Reason) bool { return r.Cause == cause }) {
+	for _, cause := range report.Causes() {
+		if slices.ContainsFunc(reasons, func(r report.Reason) bool { return r.Cause == cause }) {
 			names = append(names, string(cause))
 		}
 	}
 	return names
 }
 
-func reasons(all []Reason) string {
+func reasons(all []report.Reason) string {
 	var said []string
-	for _, cause := range causes {
+	for _, cause := range report.Causes() {
 		for _, r := range all {
 			if r.Cause == cause {
-				said = append(said, r.text())
+				said = append(said, reasonText(r))
 			}
 		}
 	}
@@ -133,7 +112,7 @@ func reasons(all []Reason) string {
 	return strings.Join(said, ", ")
 }
 
-func (r Reason) text() string {
+func reasonText(r report.Reason) string {
 	switch {
 	case r.From != "" && r.To != "":
 		return fmt.Sprintf("%s %s to %s", r.Cause, inert(r.From), inert(r.To))

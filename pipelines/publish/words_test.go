@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"kasou/pipelines/report"
 )
 
 func TestWhatServersSay(t *testing.T) {
@@ -72,21 +74,21 @@ func TestMessage(t *testing.T) {
 	}{
 		{"chart and tool", Message{
 			Changes: []Change{
-				{"two", []Reason{{Cause: Tool, From: "v3.21.0", To: "v3.22.0"}}},
-				{"one", []Reason{{Cause: Chart, From: "0.4.3", To: "0.5.0"}, {Cause: Spec}}},
+				{"two", []report.Reason{{Cause: report.ToolChanged, From: "v3.21.0", To: "v3.22.0"}}},
+				{"one", []report.Reason{{Cause: report.ChartChanged, From: "0.4.3", To: "0.5.0"}, {Cause: report.SpecChanged}}},
 			},
 			Tools: map[string]string{"kubeseal": "v0.30.0", "helm": "v3.22.0"},
 		}, "Build 2 clusters (spec, chart, tool)\n\n- one: spec, chart 0.4.3 to 0.5.0\n- two: tool v3.21.0 to v3.22.0\n\n" +
 			"Kasou-Inputs: abc\nKasou-Tool: helm v3.22.0\nKasou-Tool: kubeseal v0.30.0\n"},
-		{"removed", Message{Changes: []Change{{"one", []Reason{{Cause: Removed}}}}},
+		{"removed", Message{Changes: []Change{{"one", []report.Reason{{Cause: report.RemovedByPerson}}}}},
 			"Remove one\n\n- one: removed\n\nKasou-Inputs: abc\n"},
-		{"certificate and repair", Message{Changes: []Change{{"one", []Reason{{Cause: Repaired}, {Cause: Certificate}}}}},
+		{"certificate and repair", Message{Changes: []Change{{"one", []report.Reason{{Cause: report.Repaired}, {Cause: report.CertificateChanged}}}}},
 			"Build one (certificate, hand edit repaired)\n\n- one: certificate, hand edit repaired\n\nKasou-Inputs: abc\n"},
 		{"nothing said", Message{}, "Build the fleet\n\nKasou-Inputs: abc\n"},
-		{"a long name", Message{Changes: []Change{{strings.Repeat("n", 63), []Reason{{Cause: Certificate}}}}},
+		{"a long name", Message{Changes: []Change{{strings.Repeat("n", 63), []report.Reason{{Cause: report.CertificateChanged}}}}},
 			"Build " + strings.Repeat("n", 63) + "\n\n- " + strings.Repeat("n", 63) + ": certificate\n\nKasou-Inputs: abc\n"},
 		{"hostile", Message{
-			Changes: []Change{{"x\n\nSigned-off-by: root <r@x>", []Reason{{Cause: Chart, To: "1\nfixes #1 @all [skip ci] ::set-output"}, {Cause: "made\nup"}}}},
+			Changes: []Change{{"x\n\nSigned-off-by: root <r@x>", []report.Reason{{Cause: report.ChartChanged, To: "1\nfixes #1 @all [skip ci] ::set-output"}, {Cause: "made\nup"}}}},
 			Tools:   map[string]string{"helm\nX: y": "v1\nCo-authored-by: z"},
 		}, "Build x__Signed-off-by__root__r_x_ (chart)\n\n- x__Signed-off-by__root__r_x_: chart 1_fixes__1__all__skip_ci____set-output\n\n" +
 			"Kasou-Inputs: abc\nKasou-Tool: helm_X__y v1_Co-authored-by__z\n"},
@@ -103,7 +105,7 @@ func FuzzMessage(f *testing.F) {
 	f.Add("development", "0.4.3\nX-Evil: yes", "\u2028")
 	f.Fuzz(func(t *testing.T, cluster, version, tool string) {
 		m := Message{
-			Changes: []Change{{cluster, []Reason{{Cause: Chart, From: version, To: version}}}},
+			Changes: []Change{{cluster, []report.Reason{{Cause: report.ChartChanged, From: version, To: version}}}},
 			Tools:   map[string]string{tool: version},
 		}
 		text := m.text("abc")

@@ -192,6 +192,11 @@ const (
 	Repaired           Cause = "hand edit repaired"
 )
 
+// Causes are all of them, in the order in which they are told.
+func Causes() []Cause {
+	return []Cause{Added, RemovedByPerson, SpecChanged, ChartChanged, ToolChanged, CertificateChanged, CredentialChanged, Repaired}
+}
+
 // Reason is a cause, with the versions before and after where they say more.
 type Reason struct {
 	Cause Cause  `json:"cause"`

@@ -32,6 +32,25 @@ func chartChanges(before, after Side) []Change {
 	return append(all, c)
 }
 
+// repositoryChanges: whoever can write to a repository says what the chart renders. A digest
+// pins what was taken from the one before, and nothing of the new one.
+func repositoryChanges(before, after Side) []Change {
+	from, to := before.Chart, after.Chart
+	if from.Repository == to.Repository || from.Repository == "" || to.Repository == "" {
+		return nil
+	}
+	c := Change{Effect: SourceMoves, From: from.Repository, To: to.Repository, About: ByChart,
+		Message: fmt.Sprintf("the chart is read from %s in place of %s", to.Repository, from.Repository),
+		Hint:    "Look at who can write there."}
+	switch {
+	case from.Digest == to.Digest:
+		c.Message += ": the archive is the same"
+	case from.Name == to.Name && from.Version == to.Version:
+		c.Message += ": there it is another archive under the same version"
+	}
+	return []Change{c}
+}
+
 // DistroChangeStarts reports whether the vcluster of a version starts after its
 // distro has changed, and migrates the data: eks becomes k8s, and from 0.25 on k3s
 // does (config.ValidateDistroChanges), until 0.33 takes k3s away.

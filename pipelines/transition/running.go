@@ -120,11 +120,11 @@ var vclusterImage = regexp.MustCompile(`(?:^|/)vcluster(?:-oss|-pro)?:v?([0-9]+\
 // them.
 func imageChanges(before, after Side) []Change {
 	from, to := before.imageVersion(vclusterImage), after.imageVersion(vclusterImage)
-	byChart := before.Chart != after.Chart && from == before.Chart.Version && to == after.Chart.Version
+	byChart := before.Chart.String() != after.Chart.String() && from == before.Chart.Version && to == after.Chart.Version
 	if from == to || from == "" || to == "" || byChart {
 		return nil
 	}
-	c, moved := versionChange(Chart{"vcluster", from}, Chart{"vcluster", to})
+	c, moved := versionChange(Chart{Name: "vcluster", Version: from}, Chart{Name: "vcluster", Version: to})
 	if !moved {
 		return nil
 	}

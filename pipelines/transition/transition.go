@@ -40,7 +40,12 @@ type Side struct {
 }
 
 // Chart is a chart's name and version.
-type Chart struct{ Name, Version string }
+type Chart struct {
+	Name, Version string
+	// Repository that the chart is from, and Digest of its archive; empty where the chart
+	// stands in the fleet's own repository, or nothing says where it is from.
+	Repository, Digest string
+}
 
 // Object is one Kubernetes object.
 type Object map[string]any
@@ -61,7 +66,7 @@ const (
 	RefusedByAPIServer
 	// Unreachable: the cluster is no longer reached where it was.
 	Unreachable
-	// SourceMoves: Argo CD reads the manifests from somewhere else.
+	// SourceMoves: Argo CD reads the manifests, or kasou the chart, from somewhere else.
 	SourceMoves
 	// Unguarded: what kept the data, or the host, goes.
 	Unguarded
@@ -150,7 +155,7 @@ func Compare(before, after Side) []Change {
 
 // parts are what Compare looks at, in the order of the changes that do equally much.
 var parts = []func(before, after Side) []Change{
-	chartChanges, imageChanges, storeChanges, kubernetesChanges, rangeChanges, birthChanges, replicaChanges, volumeChanges,
+	chartChanges, repositoryChanges, imageChanges, storeChanges, kubernetesChanges, rangeChanges, birthChanges, replicaChanges, volumeChanges,
 	// What runs in the virtual cluster notices, although the cluster itself goes on.
 	syncChanges, domainChanges, limitChanges, accountChanges, rightChanges,
 	objectChanges, endpointChanges, serviceChanges, credentialChanges,

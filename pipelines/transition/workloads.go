@@ -117,7 +117,7 @@ func accountChanges(before, after Side) []Change {
 // vcluster does by them fails. What another version of the chart no longer needs is not
 // told.
 func rightChanges(before, after Side) []Change {
-	if before.Chart != after.Chart {
+	if before.Chart.String() != after.Chart.String() {
 		return nil
 	}
 	var all []Change

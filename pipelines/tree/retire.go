@@ -127,12 +127,13 @@ func (c *comparison) orphan(at string) error {
 
 // GuardPrune returns an error where the plans remove more than one cluster and
 // nobody said that this is meant. Removing one is what deleting a spec.yaml
-// plainly asks for; more is what a bad merge or a wrong folder looks like.
+// plainly asks for; more is what a bad merge or a wrong folder looks like. Its file is the
+// first of those that would go.
 func GuardPrune(plans []Plan, allow bool) finding.List {
-	var names []string
+	var names, files []string
 	for _, p := range plans {
 		if p.Removes() {
-			names = append(names, p.Cluster)
+			names, files = append(names, p.Cluster), append(files, p.Changes[0].Path)
 		}
 	}
 	slices.Sort(names)
@@ -141,7 +142,7 @@ func GuardPrune(plans []Plan, allow bool) finding.List {
 		return nil
 	}
 	return finding.List{{
-		Rule: RulePrune, Severity: finding.Error,
+		File: slices.Min(files), Rule: RulePrune, Severity: finding.Error,
 		Message: fmt.Sprintf("kasou build would remove %d clusters: %s", len(names), strings.Join(names, ", ")),
 		Hint:    "If that is meant, say --allow-prune.",
 	}}

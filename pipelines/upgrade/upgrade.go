@@ -89,7 +89,7 @@ func Run(ctx context.Context, o workspace.Options, u Options) (*report.Report, e
 }
 
 // Move makes the next hop of every chosen cluster, and enters it into the
-// report.
+// report. It moves none where a change of fleet.yaml is refused.
 func Move(ctx context.Context, w *workspace.Workspace, out *report.Report, u Options) error {
 	base, based, err := baseline.Open(ctx, w)
 	out.Findings = append(out.Findings, based...)
@@ -97,6 +97,11 @@ func Move(ctx context.Context, w *workspace.Workspace, out *report.Report, u Opt
 		return err
 	}
 	defer base.Close()
+	if based.Failed() {
+		out.Findings = append(out.Findings, w.Fleet.Finding(finding.Warning, RuleUpgradeStops, nil, "no chart is moved: a change of "+w.Fleet.File+" is refused, and a hop beside it could not be built",
+			"Accept the change or take it back, and run kasou upgrade again."))
+		return nil
+	}
 	r := &mover{Workspace: w, base: base, options: u}
 	rings := newRings(r)
 	to := map[string]string{}

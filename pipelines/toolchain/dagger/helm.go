@@ -270,10 +270,7 @@ func (t helm) helmError(r toolchain.Release, err error) error {
 		}
 		return said
 	}
-	if died := verdict.Died(e.stderr); died != nil {
-		return died
-	}
-	return &toolchain.ChartError{Message: fmt.Sprintf("the process that rendered the chart died with exit code %d", e.code)}
+	return verdict.Died(e.stderr, 0, fmt.Sprintf("exit code %d", e.code))
 }
 
 // refusesArguments reports whether helm speaks of how it was called.

@@ -9,12 +9,11 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
-	"slices"
-	"strings"
 	"time"
 
 	"kasou/pipelines/manifest"
 	"kasou/pipelines/toolchain"
+	"kasou/pipelines/toolchain/verdict"
 )
 
 // worker is one running worker process. One goroutine uses it at a time.
@@ -115,31 +114,12 @@ func (w *worker) exchange(j job) (got outcome, err error) {
 // headSize is what is kept of what a worker says on stderr.
 const headSize = 16 << 10
 
-// memorySigns are the ways in which Go, cgo and the race detector word that the
-// system gave no more memory; a new thread's stack needs some too.
-var memorySigns = []string{
-	"out of memory", "cannot allocate memory", "failed to allocate",
-	"failed to create new OS thread", "pthread_create failed",
-}
-
-// explain says why a worker died. What it printed is Go's own account of a
-// fatal error; it holds no values.
+// explain returns why a worker died.
 func (w *worker) explain(died, broken error) error {
-	said := string(w.stderr.data)
-	var exit *exec.ExitError
-	switch {
-	case strings.Contains(said, "stack overflow"), strings.Contains(said, "goroutine stack exceeds"):
-		return &toolchain.ChartError{Message: "the chart's templates recurse without end"}
-	case slices.ContainsFunc(memorySigns, func(sign string) bool { return strings.Contains(said, sign) }),
-		errors.As(died, &exit) && exit.ExitCode() == exitMemory:
-		return &toolchain.ChartError{Message: fmt.Sprintf("the chart's templates need more than %d MiB of memory", w.opts.Memory>>20)}
+	if exit, ok := errors.AsType[*exec.ExitError](died); ok && exit.ExitCode() == exitMemory {
+		return verdict.OutOfMemory(w.opts.Memory)
 	}
-	for line := range strings.Lines(said) {
-		if strings.HasPrefix(line, "fatal error:") || strings.HasPrefix(line, "kasou:") {
-			return &toolchain.ChartError{Message: "the process that rendered the chart died: " + strings.TrimSpace(line)}
-		}
-	}
-	return &toolchain.ChartError{Message: fmt.Sprintf("the process that rendered the chart died: %v (%v)", died, broken)}
+	return verdict.Died(string(w.stderr.data), w.opts.Memory, fmt.Sprintf("%v (%v)", died, broken))
 }
 
 func (w *worker) kill() { _ = w.cmd.Process.Kill() }

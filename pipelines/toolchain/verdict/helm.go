@@ -3,6 +3,7 @@
 package verdict
 
 import (
+	"fmt"
 	"regexp"
 	"slices"
 	"strconv"
@@ -49,16 +50,40 @@ func Chart(text string) *toolchain.ChartError {
 	return e
 }
 
-// Died says why a process that rendered a chart came to its end, from what Go
-// printed about it; nil where the text does not say.
-func Died(stderr string) *toolchain.ChartError {
+// memorySigns are the ways in which Go, cgo and the race detector word that the
+// system gave no more memory; a new thread's stack needs some too.
+var memorySigns = []string{
+	"out of memory", "cannot allocate memory", "failed to allocate",
+	"failed to create new OS thread", "pthread_create failed",
+}
+
+// Died returns why a process that rendered a chart came to its end. stderr is what it
+// printed: Go's own account of a fatal error, which holds no values. memory is what it may
+// have, in bytes; 0 where nothing bounds it. status says how it ended, for where it does
+// not say itself.
+func Died(stderr string, memory int64, status string) *toolchain.ChartError {
 	switch {
 	case strings.Contains(stderr, "stack overflow"), strings.Contains(stderr, "goroutine stack exceeds"):
 		return &toolchain.ChartError{Message: "the chart's templates recurse without end"}
-	case strings.Contains(stderr, "out of memory"), strings.Contains(stderr, "cannot allocate memory"):
+	case slices.ContainsFunc(memorySigns, func(sign string) bool { return strings.Contains(stderr, sign) }):
+		return OutOfMemory(memory)
+	}
+	for line := range strings.Lines(stderr) {
+		if strings.HasPrefix(line, "fatal error:") || strings.HasPrefix(line, "kasou:") {
+			status = strings.TrimSpace(line)
+			break
+		}
+	}
+	return &toolchain.ChartError{Message: "the process that rendered the chart died: " + status}
+}
+
+// OutOfMemory is what is wrong with a chart that needs more memory, in bytes, than it may
+// have; 0 where nothing bounds that.
+func OutOfMemory(memory int64) *toolchain.ChartError {
+	if memory == 0 {
 		return &toolchain.ChartError{Message: "the chart's templates need more memory than there is"}
 	}
-	return nil
+	return &toolchain.ChartError{Message: fmt.Sprintf("the chart's templates need more than %d MiB of memory", memory>>20)}
 }
 
 const (
