@@ -277,41 +277,33 @@ func (h *hand) build() {
 // TestTheCacheLeavesNothing edits a repository at random between builds, and takes edits back:
 // each build by the cache leaves, and says, what one without it does.
 func TestTheCacheLeavesNothing(t *testing.T) {
-	seeds, from := uint64(1), uint64(0)
-	if text := os.Getenv("KASOU_TEST_SEEDS"); text != "" {
-		if _, err := fmt.Sscanf(text, "%d-%d", &from, &seeds); err != nil {
-			t.Fatal(err)
+	forSeeds(t, 1, func(t *testing.T, p person) {
+		h := &hand{Rand: p.Rand, t: t, repo: fleettest.New(t, "1.34.1"), names: []string{"one", "two", "three"}, sealKey: sealKey}
+		h.keys = []sealtest.KeyPair{h.repo.Keys, h.repo.Keys, sealtest.NewKeyPair(t)}
+		for _, name := range []string{"c", "d"} {
+			h.repo.Write(t, "charts/"+name+"/Chart.yaml", []byte("apiVersion: v2\nname: "+name+"\nversion: 1.0.0\n"))
 		}
-	}
-	for seed := from; seed < seeds; seed++ {
-		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
-			h := &hand{Rand: rand.New(rand.NewPCG(seed, 1)), t: t, repo: fleettest.New(t, "1.34.1"), names: []string{"one", "two", "three"}, sealKey: sealKey}
-			h.keys = []sealtest.KeyPair{h.repo.Keys, h.repo.Keys, sealtest.NewKeyPair(t)}
-			for _, name := range []string{"c", "d"} {
-				h.repo.Write(t, "charts/"+name+"/Chart.yaml", []byte("apiVersion: v2\nname: "+name+"\nversion: 1.0.0\n"))
+		h.repo.Write(t, "charts/c/templates/config.yaml", []byte(configSecret))
+		h.repo.Write(t, "charts/d/templates/a.yaml", []byte("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: \"{{ .Release.Name }}\"}\ndata: {values: {{ toJson .Values | quote }}}\n"))
+		h.repo.Write(t, "crds/widget.yaml", []byte(widgets("Namespaced")))
+		for _, name := range h.names {
+			h.repo.Cluster(t, name, "  chart: {path: charts/d}\n")
+		}
+		h.build()
+		for range 30 {
+			if h.failed && h.IntN(4) > 0 {
+				h.done = append(h.done, h.revert())
 			}
-			h.repo.Write(t, "charts/c/templates/config.yaml", []byte(configSecret))
-			h.repo.Write(t, "charts/d/templates/a.yaml", []byte("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: \"{{ .Release.Name }}\"}\ndata: {values: {{ toJson .Values | quote }}}\n"))
-			h.repo.Write(t, "crds/widget.yaml", []byte(widgets("Namespaced")))
-			for _, name := range h.names {
-				h.repo.Cluster(t, name, "  chart: {path: charts/d}\n")
+			for range 1 + h.IntN(3) {
+				h.done = append(h.done, h.step())
 			}
 			h.build()
-			for range 30 {
-				if h.failed && h.IntN(4) > 0 {
-					h.done = append(h.done, h.revert())
-				}
-				for range 1 + h.IntN(3) {
-					h.done = append(h.done, h.step())
-				}
-				h.build()
-				if t.Failed() {
-					t.Fatalf("after:\n%s", strings.Join(h.done, "\n"))
-				}
+			if t.Failed() {
+				t.Fatalf("after:\n%s", strings.Join(h.done, "\n"))
 			}
-			if h.saved < 10 {
-				t.Errorf("the cache has saved %d renders alone", h.saved)
-			}
-		})
-	}
+		}
+		if h.saved < 10 {
+			t.Errorf("the cache has saved %d renders alone", h.saved)
+		}
+	})
 }
