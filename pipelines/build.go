@@ -30,14 +30,35 @@ type writer func(ctx context.Context, b *cluster.Builder, out *report.Report) er
 // buildBy is Build with the clusters written by what begin returns. It is called before
 // anything is looked at beside the specs, and its error ends the build.
 func buildBy(ctx context.Context, o Options, begin func(context.Context, *workspace.Workspace) (writer, error)) (*report.Report, error) {
-	out := &report.Report{Command: "build", DryRun: o.DryRun}
 	if err := workspace.Sweep(ctx, &o); err != nil {
 		return nil, err
 	}
+	// Most builds have nothing to do, and the cache soon says so. What is to be done, and what
+	// is wrong, comes from the files alone.
+	idle := o
+	idle.Idle = true
+	out := &report.Report{Command: "build", DryRun: o.DryRun}
+	if w, err := workspace.Start(ctx, idle, out); err == nil && w != nil {
+		found, err := buildIn(ctx, w, out, begin)
+		if !w.Fleet.Cached || err == nil && nothingDone(found) {
+			return found, err
+		}
+	}
+	out = &report.Report{Command: "build", DryRun: o.DryRun}
 	w, err := workspace.Start(ctx, o, out)
 	if err != nil || w == nil {
 		return workspace.Sorted(out), err
 	}
+	return buildIn(ctx, w, out, begin)
+}
+
+// nothingDone reports whether a build has found everything as it is to be.
+func nothingDone(out *report.Report) bool {
+	return out.Count(report.Unchanged) == len(out.Clusters) && len(out.Fleet)+len(out.Unfinished) == 0 && !out.Findings.Failed()
+}
+
+// buildIn is buildBy in a workspace, which it closes.
+func buildIn(ctx context.Context, w *workspace.Workspace, out *report.Report, begin func(context.Context, *workspace.Workspace) (writer, error)) (*report.Report, error) {
 	defer w.Close()
 	write, err := begin(ctx, w)
 	if err != nil {
@@ -50,7 +71,7 @@ func buildBy(ctx context.Context, o Options, begin func(context.Context, *worksp
 		return nil, err
 	}
 	out.Findings = append(append(out.Findings, gone.Findings...), gone.Renamed...)
-	out.Findings = append(out.Findings, tree.GuardPrune(gone.Fleet, o.AllowPrune)...)
+	out.Findings = append(out.Findings, tree.GuardPrune(gone.Fleet, w.AllowPrune)...)
 	if fleetwide.FailedOtherwise(out.Findings) {
 		return workspace.Sorted(out), nil
 	}
@@ -62,7 +83,7 @@ func buildBy(ctx context.Context, o Options, begin func(context.Context, *worksp
 	if err := write(ctx, b, out); err != nil {
 		return nil, err
 	}
-	if b.Refused() && !o.DryRun {
+	if b.Refused() && !w.DryRun {
 		return workspace.Sorted(out), ctx.Err()
 	}
 	for _, one := range gone.Own {

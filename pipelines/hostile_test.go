@@ -481,3 +481,29 @@ func TestADefinitionThatTheHostHasOtherwise(t *testing.T) {
 		}
 	}
 }
+
+// Argo CD reads no more than 10 MB of one folder. A fleet that comes near to it in root/ is told
+// before no change of any cluster is deployed any more.
+func TestAFolderThatArgoCDDoesNotRead(t *testing.T) {
+	repo, builder, checker, _ := signed(t)
+	told := func(want bool) {
+		t.Helper()
+		for _, r := range []*report.Report{pipe(t, pipelines.Check, checker), pipe(t, pipelines.Build, builder)} {
+			if has(r, conform.RuleFolderSize) != want {
+				fleettest.Print(t, r)
+				t.Errorf("told %v", !want)
+			}
+		}
+	}
+	many := func(size int) []byte {
+		return append([]byte("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: many}\n"), bytes.Repeat([]byte("# a line\n"), size/9)...)
+	}
+	repo.Write(t, "clusters/root/many.yaml", many(8_900_000))
+	told(false)
+	repo.Write(t, "clusters/root/many.yaml", many(9_100_000))
+	told(true)
+	if err := os.Rename(filepath.Join(repo.Root, "clusters/root/many.yaml"), filepath.Join(repo.Root, "clusters/root/many.txt")); err != nil {
+		t.Fatal(err)
+	}
+	told(false)
+}

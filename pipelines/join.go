@@ -91,6 +91,7 @@ func handedOver(root *os.Root, dir string, c report.Cluster) (handover.Cluster, 
 // reports like Build. Parts that are not the shards of the commit checked out, built by
 // this program, are a *JoinError, and nothing is written.
 func Join(ctx context.Context, o Options, parts []handover.Part, program string) (*report.Report, error) {
+	o.NoCache = true
 	return buildBy(ctx, o, func(ctx context.Context, w *workspace.Workspace) (writer, error) {
 		clusters, err := joined(ctx, w, parts, program)
 		return func(ctx context.Context, b *cluster.Builder, out *report.Report) error {

@@ -16,7 +16,8 @@ import (
 )
 
 // Each shard sees its own clusters; what two of them bring in different shards, the run that
-// joins them sees, whether they were built or left as they are, and so does drift.
+// joins them sees, whether they were built or left as they are, and so do drift and a check of
+// either.
 func TestAnObjectOfTwoShards(t *testing.T) {
 	repo, builder, _, _ := signed(t)
 	first := workspace.Shard{Index: 1, Count: 2}
@@ -59,4 +60,21 @@ func TestAnObjectOfTwoShards(t *testing.T) {
 		return pipelines.Drift(ctx, o, drift.Options{})
 	}
 	found(t, pipe(t, look, builder), policy.RuleTwice, finding.Error)
+
+	// A pull request is checked in shards that nobody joins.
+	for i := range 2 {
+		shard := builder
+		shard.Shard = workspace.Shard{Index: i + 1, Count: 2}
+		found(t, pipe(t, pipelines.Check, shard), policy.RuleTwice, finding.Error)
+	}
+	other := builder
+	other.Names = []string{"one"}
+	fleettest.MustPass(t, pipe(t, pipelines.Check, other), nil)
+	repo.Write(t, "clusters/"+claimed[false]+"/extra/a.yaml", []byte("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: b, namespace: monitoring}\n"))
+	fleettest.MustPass(t, pipe(t, pipelines.Build, builder), nil)
+	for i := range 2 {
+		shard := builder
+		shard.Shard = workspace.Shard{Index: i + 1, Count: 2}
+		fleettest.MustPass(t, pipe(t, pipelines.Check, shard), nil)
+	}
 }

@@ -2,6 +2,7 @@ package pipelines_test
 
 import (
 	"context"
+	"crypto/sha256"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"kasou/internal/sealtest"
 	"kasou/internal/upstream"
 	"kasou/pipelines"
+	"kasou/pipelines/cache"
 	"kasou/pipelines/manifest"
 	"kasou/pipelines/report"
 	"kasou/pipelines/toolchain"
@@ -100,4 +102,98 @@ func TestUnchangedClustersAreNotRendered(t *testing.T) {
 	fleet := string(repo.Read(t, "clusters/fleet.yaml"))
 	repo.Write(t, "clusters/fleet.yaml", []byte(strings.Replace(fleet, "1.34.1", "1.33.1", 1)))
 	build("another Kubernetes version", 4, nil)
+}
+
+// Whoever can write into the cache, as another job of CI might, can say that nothing is to be
+// done, and no more: nothing is written but by the files.
+func TestAForgedCacheWritesNothing(t *testing.T) {
+	repo := example(t, "one", "two")
+	options := repo.Options(t, tools(t))
+	build := func(t *testing.T, noCache bool) {
+		t.Helper()
+		o := options
+		o.NoCache = noCache
+		r, err := pipelines.Build(t.Context(), o)
+		fleettest.MustPass(t, r, err)
+	}
+	build(t, false)
+	before, two := snapshot(t, repo.Root), repo.Read(t, "clusters/two/spec.yaml")
+	text := func(name string) string {
+		sum := sha256.Sum256(repo.Read(t, name))
+		return string(sum[:])
+	}
+	forge := func(change func(f *cache.File)) {
+		t.Helper()
+		f := cache.OpenFor(options.Cache, options.Root, options.Dir)
+		for _, name := range []string{"one", "two"} {
+			f.Has("cluster " + name)
+			f.Has("spec " + text("clusters/"+name+"/spec.yaml"))
+		}
+		f.Has("fleet " + text("clusters/fleet.yaml"))
+		change(f)
+		f.Keep()
+	}
+	said := func(key string, change func(spec map[string]any)) func(f *cache.File) {
+		return func(f *cache.File) {
+			var raw map[string]any
+			if !f.Get(key, &raw) {
+				t.Fatalf("nothing is kept for %q", key)
+			}
+			spec, ok := raw["spec"].(map[string]any)
+			if !ok {
+				spec = map[string]any{}
+			}
+			change(spec)
+			raw["spec"] = spec
+			f.Put(key, raw)
+		}
+	}
+	entry := func(change func(e *cache.Entry)) func(f *cache.File) {
+		return func(f *cache.File) {
+			var e cache.Entry
+			if !f.Get("cluster one", &e) {
+				t.Fatal("nothing is kept for the cluster")
+			}
+			change(&e)
+			f.Put("cluster one", &e)
+		}
+	}
+	one, shared := "spec "+text("clusters/one/spec.yaml"), "fleet "+text("clusters/fleet.yaml")
+	for what, change := range map[string]func(f *cache.File){
+		"another namespace": said(one, func(spec map[string]any) { spec["namespace"] = "kube-system" }),
+		"a value":           said(one, func(spec map[string]any) { spec["values"] = map[string]any{"syncer": map[string]any{"image": "evil"}} }),
+		"another repository": said(shared, func(spec map[string]any) {
+			spec["repository"] = map[string]any{"url": "https://example.com/evil.git"}
+		}),
+		"a kind of the lock": entry(func(e *cache.Entry) {
+			e.Lock.ClusterScoped = append(e.Lock.ClusterScoped, "rbac.authorization.k8s.io/ClusterRoleBinding")
+		}),
+		"a file of the lock": entry(func(e *cache.Entry) { e.Lock.Files["../README.md"] = e.Lock.Files["one/values.yaml"] }),
+		"no file of the lock": entry(func(e *cache.Entry) {
+			e.Lock.Files = map[string]string{"one/values.yaml": e.Lock.Files["one/values.yaml"]}
+		}),
+	} {
+		t.Run(what, func(t *testing.T) {
+			forge(change)
+			build(t, false)
+			if snapshot(t, repo.Root) != before {
+				t.Error("it came into the tree")
+			}
+			// The same, where another cluster has to be built.
+			forge(change)
+			repo.Cluster(t, "two", "  ingress: {enabled: true, host: other.example.com}\n")
+			build(t, false)
+			got := snapshot(t, repo.Root)
+			build(t, true)
+			if snapshot(t, repo.Root) != got {
+				t.Error("it came into the tree when another cluster was built")
+			}
+			repo.Write(t, "clusters/two/spec.yaml", two)
+			build(t, true)
+			build(t, false)
+			if snapshot(t, repo.Root) != before {
+				t.Error("the tree is not as it was")
+			}
+		})
+	}
 }

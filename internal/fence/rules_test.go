@@ -93,6 +93,9 @@ func sections(t *testing.T) map[string]string {
 	return found
 }
 
+// sentence is a remedy that begins as a sentence does, or with a command.
+var sentence = regexp.MustCompile("(?m)^Remedy: [A-Z`\"].*[.:]$")
+
 func TestEveryRuleIsDocumented(t *testing.T) {
 	rules, documented := rulesInCode(t), sections(t)
 	for _, rule := range slices.Sorted(maps.Keys(rules)) {
@@ -105,6 +108,9 @@ func TestEveryRuleIsDocumented(t *testing.T) {
 			if !strings.Contains(section, part) {
 				t.Errorf("docs/rules.md: %s has no %s", rule, part)
 			}
+		}
+		if remedy := sentence.FindString(section); remedy == "" {
+			t.Errorf("docs/rules.md: the remedy of %s is not a sentence", rule)
 		}
 	}
 	for rule := range documented {

@@ -197,3 +197,26 @@ func TestTheProjectLetsThroughWhatASpecAllows(t *testing.T) {
 		}
 	}
 }
+
+// The destinations of an AppProject are patterns: the brackets of an IPv6 address would be a
+// set of characters, and match no server (run with gobwas/glob 0.2.3, which Argo CD has).
+func TestTheProjectLetsThroughAnIPv6Server(t *testing.T) {
+	const server = "https://[fd00::1]:6443"
+	f := exampleFleet(cluster("a", func(s *fleet.ClusterSpec) { s.ArgoCD.Project = "own" }))
+	f.Spec.ArgoCD.Destination = server
+	f.Spec.ArgoCD.Projects = []fleet.Project{{Name: "own", Generated: true}}
+	files, err := Bootstrap(f, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if project := string(files[f.Dir+"/bootstrap/project-own.yaml"]); !strings.Contains(project, `server: https://\[fd00::1\]:6443`+"\n") {
+		t.Errorf("the brackets are a pattern:\n%s", project)
+	}
+	objects, _, err := Objects(f, f.Clusters[0], nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if application := string(objects.Files()["clusters/root/a.yaml"]); !strings.Contains(application, "server: "+server+"\n") {
+		t.Errorf("the Application has another server:\n%s", application)
+	}
+}

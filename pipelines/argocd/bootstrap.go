@@ -96,6 +96,10 @@ func ownProject(f *fleet.Fleet) map[string]any {
 	})
 }
 
+// literal writes the brackets of an IPv6 address for an AppProject, whose destinations are
+// patterns (globMatch in app_project_types.go of Argo CD): without it one matches no server.
+var literal = strings.NewReplacer("[", `\[`, "]", `\]`)
+
 // clusterProject returns the AppProject of that name: this repository alone, the
 // namespaces of its clusters and those that their specs allow, each on its host, and of the kinds without a namespace exactly those
 // that they deploy.
@@ -120,6 +124,9 @@ func clusterProject(f *fleet.Fleet, name string, kinds map[string][]string) map[
 	}
 	for _, p := range slices.SortedFunc(maps.Keys(places), byName) {
 		destination := f.Spec.DestinationOf(p.host).Fields()
+		for field, text := range destination {
+			destination[field] = literal.Replace(fmt.Sprint(text))
+		}
 		destination["namespace"] = p.namespace
 		destinations = append(destinations, destination)
 	}

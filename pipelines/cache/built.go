@@ -89,14 +89,6 @@ func (b *Built) Put(cluster string, e *Entry) {
 	}
 }
 
-// Keep writes the file, where there is anything new. What cannot be written is not
-// kept.
-func (b *Built) Keep() {
-	if b != nil {
-		b.file.Keep()
-	}
-}
-
 // Digest returns the digest of what all clusters are built with, of what those of its
 // host are, and of the lock's own bytes: one with a comment more is not the lock that a
 // build wrote.

@@ -75,6 +75,12 @@ func (f *File) Get(key string, into any) bool {
 	return ok && cbor.Unmarshal(value, into) == nil
 }
 
+// Has reports whether there is a value of the key.
+func (f *File) Has(key string) bool {
+	_, ok := f.get(key)
+	return ok
+}
+
 // Put sets the value of a key.
 func (f *File) Put(key string, value any) {
 	if f == nil {

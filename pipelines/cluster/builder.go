@@ -67,8 +67,10 @@ func New(w *workspace.Workspace, judge func(tree.Plan) finding.List) *Builder {
 func (b *Builder) Claim(cluster string, objects []manifest.Claim) { b.outside.Put(cluster, objects) }
 
 // TwiceClaimed returns an error for each object that two of the clusters bring that were
-// built, or were entered by Claim.
-func (b *Builder) TwiceClaimed() finding.List { return b.outside.Twice() }
+// built, or were entered by Claim, one of which the run is about.
+func (b *Builder) TwiceClaimed() finding.List {
+	return b.outside.Twice(func(cluster string) bool { return own(b.Workspace, cluster) })
+}
 
 // MetSealed reports whether there is something sealed in a cluster that was built.
 func (b *Builder) MetSealed() bool { return b.sealed.Load() }
@@ -108,10 +110,8 @@ func (b *Builder) Build(ctx context.Context, out *report.Report) error {
 	if b.refused = slices.ContainsFunc(found, func(f finding.Finding) bool { return f.Rule == baseline.RuleRefused }); b.refused && !b.DryRun {
 		return nil // it is a step of the whole fleet
 	}
-	if !b.DryRun {
-		if !b.NoCache {
-			b.built, b.onHosts = cache.NewBuilt(b.Kept, base(b.Workspace), b.Fleet.Names()), hostDigests(b.Workspace)
-		}
+	if b.Kept != nil {
+		b.built, b.onHosts = cache.NewBuilt(b.Kept, base(b.Workspace), b.Fleet.Names()), hostDigests(b.Workspace)
 		defer b.Kept.Keep()
 	}
 	built := b.Each(ctx, b.write)
@@ -119,6 +119,7 @@ func (b *Builder) Build(ctx context.Context, out *report.Report) error {
 		workspace.AddCluster(out, b.Clusters[i], built[i].Outcome)
 		out.Clusters[len(out.Clusters)-1].Claims = built[i].outside
 	}
+	claimOthers(b)
 	out.Findings = append(out.Findings, b.TwiceClaimed()...)
 	if b.Diff && out.Count(report.Changed) > 0 {
 		if out.FleetDiff, err = before.Difference(ctx, b.Fleet.File); err != nil {

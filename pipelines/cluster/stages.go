@@ -106,7 +106,7 @@ func (b *Builder) begin(ctx context.Context, c fleet.Cluster) *work {
 	var found finding.List
 	var err error
 	var known *lockfile.Lock
-	if w.known = b.built.Get(c.Name); w.known != nil {
+	if w.known = b.built.Get(c.Name); w.known != nil && b.Fleet.Cached {
 		known = &w.known.Lock
 	}
 	w.lock, found, err = tree.RereadLock(b.Disk, c.Name, known)
@@ -134,10 +134,18 @@ func (b *Builder) begin(ctx context.Context, c fleet.Cluster) *work {
 		w.Findings, w.done = append(w.Findings, found...), true
 		return w
 	}
+	if b.Fleet.Cached {
+		w.Keep(ctx, nil, errChanged)
+		return w
+	}
 	w.secrets, found, err = valueSource{b.Workspace}.fill(ctx, &w.cluster)
 	w.take(ctx, found, err)
 	return w
 }
+
+// errChanged is of a cluster that is not as it was built, in a run that takes from the cache
+// what the files say.
+var errChanged = errors.New("not as it was built")
 
 func chartLock(l *lockfile.Lock) *lockfile.ChartLock {
 	if l == nil {
@@ -335,10 +343,7 @@ func (b batch) admit(_ context.Context, w *work) (finding.List, error) {
 	if err != nil {
 		return findings, err
 	}
-	scopes := policy.Scopes{}
-	for _, s := range b.Schemas.Scopes() {
-		scopes[policy.Kind{Group: s.Group, Kind: s.Kind}] = s.Cluster
-	}
+	scopes := scopesOf(b.Workspace)
 	own, err := w.extras.Manifests(b.Dir, w.cluster, func(fields map[string]any) bool { return scopes.Namespaced(policy.KindOf(fields)) })
 	if err != nil {
 		return findings, err

@@ -67,15 +67,11 @@ func (w *work) inputsDigest() (string, error) {
 	return manifest.Digest([]byte(spec + "\n" + w.chart.Digest + "\n" + w.extras.Digest())), nil
 }
 
-// ownInputs reports whether a cluster's outcome depends on nothing but its inputs: not
-// on other clusters, or on values that only the run has.
-func ownInputs(c fleet.Cluster) bool { return !c.Spec.ShareNamespace && len(c.Spec.ValuesFrom) == 0 }
-
 // unchanged reports whether the cluster is as this program built it: from the same
 // inputs, with every file that its lock lists there and as it was. The findings
 // are those of that build.
 func (b *Builder) unchanged(w *work) (finding.List, bool) {
-	if w.lock == nil || !ownInputs(w.cluster) || b.Trust.RolledBack(w.cluster.Name, w.lock) {
+	if w.lock == nil || !w.cluster.OwnInputs() || b.Trust.RolledBack(w.cluster.Name, w.lock) {
 		return nil, false
 	}
 	known := w.known
@@ -91,6 +87,9 @@ func (b *Builder) unchanged(w *work) (finding.List, bool) {
 	source := w.sourceDigest()
 	if source != known.Source {
 		// Other texts may mean the same.
+		if b.Fleet.Cached {
+			return nil, false
+		}
 		if inputs, err := w.inputsDigest(); err != nil || inputs != w.lock.Inputs {
 			return nil, false
 		}
@@ -114,7 +113,7 @@ func (b *Builder) unchanged(w *work) (finding.List, bool) {
 // keepBuilt notes that the cluster was built, is on disk as its lock says, and
 // would be built the same again.
 func (b *Builder) keepBuilt(c fleet.Cluster, w *Built) {
-	if b.built == nil || !w.Usable() || !w.lasting || !ownInputs(c) ||
+	if b.built == nil || !w.Usable() || !w.lasting || !c.OwnInputs() ||
 		slices.ContainsFunc(w.Findings, func(f finding.Finding) bool { return !repeats(f) }) {
 		return
 	}

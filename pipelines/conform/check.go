@@ -5,10 +5,15 @@ package conform
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"path"
 	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/api/validate/content"
+	"k8s.io/apimachinery/pkg/util/validation"
 
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
@@ -20,6 +25,14 @@ import (
 // maxFile is the size from which a generated file is refused, in bytes. An API
 // server takes objects of up to 3 MiB.
 const maxFile = 32 << 20
+
+// MaxFolder is how many bytes Argo CD reads of the manifests of one Application: with more it
+// deploys nothing of it. 10M is the default of --max-combined-directory-manifests-size of its
+// repo-server (getPotentiallyValidManifests in its reposerver/repository/repository.go).
+const MaxFolder = 10_000_000
+
+// FolderSizeHint says what to do about more.
+const FolderSizeHint = "Set reposerver.max.combined.directory.manifests.size in the ConfigMap argocd-cmd-params-cm of Argo CD to more, such as 100M, and silence the rule."
 
 // Job is a cluster, and its manifests.
 type Job struct {
@@ -38,6 +51,7 @@ func Check(ctx context.Context, kc toolchain.Kubeconform, schemas toolchain.Sche
 		for _, path := range j.Files.Paths() {
 			checks[i].read(j.Files[path])
 		}
+		checks[i].size(j.Files)
 		checks[i].duplicates()
 		manifests[i] = toolchain.Manifests{Cluster: j.Cluster.Name, Documents: checks[i].documents()}
 	}
@@ -68,6 +82,18 @@ func (c *checker) add(rule finding.Rule, file string, line, column int, message,
 	})
 }
 
+// size warns of more manifests than Argo CD reads of one folder.
+func (c *checker) size(files manifest.Set) {
+	all := 0
+	for _, f := range files {
+		all += len(f.Bytes)
+	}
+	if all > MaxFolder {
+		c.findings = append(c.findings, c.cluster.Finding(finding.Warning, RuleFolderSize, []string{"spec"},
+			fmt.Sprintf("the manifests have %d bytes, and Argo CD reads %d of one Application: it would deploy none of them", all, MaxFolder), FolderSizeHint))
+	}
+}
+
 // read takes a file's objects, and finds what is wrong with its form.
 func (c *checker) read(f manifest.File) {
 	if !slices.Contains([]string{".yaml", ".yml", ".json"}, path.Ext(f.Path)) {
@@ -83,6 +109,12 @@ func (c *checker) read(f manifest.File) {
 	if at := bytes.Index(f.Bytes, []byte(skipMarker)); at >= 0 {
 		c.add(RuleIgnoredFile, f.Path, 1+bytes.Count(f.Bytes[:at], []byte("\n")), 1, "Argo CD passes over a file with the text "+skipMarker+", wherever it stands",
 			"Take the text out of the chart, its values or the manifest.")
+	}
+	if path.Ext(f.Path) == ".json" && !json.Valid(f.Bytes) {
+		// getObjsFromYAMLOrJSON in reposerver/repository/repository.go of Argo CD 3.5.
+		c.add(RuleSyntax, f.Path, 1, 1, "Argo CD reads a .json file as JSON, and Helm writes a --- line at its head: Argo CD would deploy nothing of the cluster",
+			"Rename the chart's template so that it ends in .yaml.")
+		return
 	}
 	for i := range f.Documents {
 		c.readDocument(&f.Documents[i])
@@ -145,11 +177,34 @@ func (c *checker) readObject(o object) {
 			"Write each object into a document of its own; a resource with such a field cannot be deployed by Argo CD.")
 		return
 	}
-	if o.metadata("name") == nil || o.metadata("name") == "" {
+	switch name := o.metadata("name"); {
+	case name == nil || name == "":
 		c.noName(o)
+	case o.Head.Name != "" && !validName(o.Head): // one that is no text breaks the schema
+		line, column := o.at("metadata", "name")
+		c.add(RuleNoName, o.File, line, column, fmt.Sprintf("%s %q: the API server takes no such name", o.Head.Kind, name), "Use lower-case letters, digits, hyphens and dots.")
 	}
+	c.labels(o)
 	c.liveFields(o)
 	c.objects = append(c.objects, o)
+}
+
+// freeNames are the kinds whose names may have other characters than a DNS name, such as
+// colons (pkg/registry and pkg/apis/*/validation of Kubernetes 1.34). Custom resources have
+// DNS names (apiextensions-apiserver's customresource strategy).
+var freeNames = map[string][]string{
+	"rbac.authorization.k8s.io": {"ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"},
+	"certificates.k8s.io":       {"ClusterTrustBundle"},
+	"networking.k8s.io":         {"IPAddress"},
+}
+
+// validName reports whether the API server takes the name of an object.
+func validName(h manifest.Head) bool {
+	group, _, _ := strings.Cut(h.APIVersion, "/")
+	if slices.Contains(freeNames[group], h.Kind) {
+		return len(content.IsPathSegmentName(h.Name)) == 0
+	}
+	return len(validation.IsDNS1123Subdomain(h.Name)) == 0
 }
 
 // noName refuses an object without a name. Argo CD makes one of generateName for

@@ -115,10 +115,21 @@ spec:
 			"a.yaml:4:58: ConfigMap a: x: unknown field [conform-invalid]"}},
 		{"JSON", "a.json", "{\"apiVersion\": \"v1\", \"kind\": \"ConfigMap\",\n \"metadata\": {\"name\": 1}}", []string{
 			"a.json:2:15: ConfigMap 1: metadata.name: is a number, must be a string [conform-invalid]"}},
+		{"JSON as Helm writes it", "a.json", "---\n# Source: c/templates/a.json\n{\"apiVersion\": \"v1\", \"kind\": \"ConfigMap\", \"metadata\": {\"name\": \"a\"}}\n", []string{
+			"a.json:1:1: Argo CD reads a .json file as JSON, and Helm writes a --- line at its head: Argo CD would deploy nothing of the cluster [conform-syntax]"}},
+		{"a name that no API server takes", "a.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: \"a\\n# b\"}\n", []string{
+			"a.yaml:3:12: ConfigMap \"a\\n# b\": the API server takes no such name [conform-no-name]"}},
+		{"labels that no API server takes", "a.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\n  labels: {example.com/ok: A_b.c, bad key: x, x: a+b}\n  annotations: {Example.com/OK: any +, a/b/c: x}\n", []string{
+			"a.yaml:5:35: ConfigMap a: metadata.labels: the API server takes no name \"bad key\" [conform-invalid]",
+			"a.yaml:5:47: ConfigMap a: metadata.labels: the API server takes no value \"a+b\" of x [conform-invalid]",
+			"a.yaml:6:40: ConfigMap a: metadata.annotations: the API server takes no name \"a/b/c\" [conform-invalid]"}},
+		{"a role's name", "a.yaml", "apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: {name: 'system:A b'}\n", nil},
 		{"a name that is not read", "a.txt", "hello", []string{
 			"a.txt:1:1: Argo CD reads .yaml, .yml and .json files only, so this file would not be deployed [conform-ignored-file]"}},
 		{"too large", "a.yaml", "#" + strings.Repeat("x", 33<<20), []string{
-			"a.yaml:1:1: the file has 34603009 bytes; 33554432 is the limit [conform-too-large]"}},
+			"a.yaml:1:1: the file has 34603009 bytes; 33554432 is the limit [conform-too-large]",
+			"clusters/dev/spec.yaml: the manifests have 34603009 bytes, and Argo CD reads 10000000 of one Application: it would deploy none of them [conform-folder-size]"}},
+		{"as large as Argo CD reads", "a.yaml", "#" + strings.Repeat("x", 10_000_000-1), nil},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -12,7 +12,7 @@ const (
 	RuleUnknownKind finding.Rule = "conform-unknown-kind"
 	// RuleNotAnObject: a document is not a Kubernetes object.
 	RuleNotAnObject finding.Rule = "conform-not-an-object"
-	// RuleNoName: an object has no metadata.name.
+	// RuleNoName: an object has no metadata.name, or one that the API server refuses.
 	RuleNoName finding.Rule = "conform-no-name"
 	// RuleLiveField: an object was copied from a cluster with fields that its API
 	// server wrote.
@@ -21,6 +21,8 @@ const (
 	RuleDuplicate finding.Rule = "conform-duplicate"
 	// RuleTooLarge: a generated file is larger than any manifest should be.
 	RuleTooLarge finding.Rule = "conform-too-large"
+	// RuleFolderSize: an Application has more manifests than Argo CD reads of one, or nearly.
+	RuleFolderSize finding.Rule = "conform-folder-size"
 	// RuleIgnoredFile: a generated file has a name, or a text in it, for which Argo CD does
 	// not read it.
 	RuleIgnoredFile finding.Rule = "conform-ignored-file"

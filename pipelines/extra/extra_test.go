@@ -51,7 +51,7 @@ func TestRead(t *testing.T) {
 		{name: "a key twice", file: "a.yaml", text: "kind: A\nkind: B\n", want: extra.RuleSyntax, line: 2},
 		{name: "a key twice in JSON", file: "a.yaml", text: quota + "a: {1: b,\n  1.0: c}\n", want: extra.RuleSyntax, line: 6},
 		{name: "a merged key in another form", file: "a.yaml", text: quota + "a: &a {1: b}\nb:\n  <<: *a\n  1.0: c\n", want: extra.RuleSyntax, line: 8},
-		{name: "a merge of no mapping", file: "a.yaml", text: quota + "---\n" + quota + "a: {<<: b}\n", want: extra.RuleSyntax, line: 10},
+		{name: "a merge of no mapping", file: "a.yaml", text: quota + "---\n" + quota + "a: {<<: b}\n", want: extra.RuleSyntax, line: 6},
 		{name: "a key that is a mapping", file: "a.yaml", text: quota + "a: {? {b: c} : d}\n", want: extra.RuleSyntax, line: 1},
 		{name: "aliases without end", file: "a.yaml", text: "a: &a [b, b, b, b, b, b, b, b, b]\n" + bombs("abcdefgh"), want: extra.RuleSyntax, line: 1},
 		{name: "an escape that is lost", file: "a.yaml", text: quota + "a:\n- b\n- \"c\\Nd\"\n", want: extra.RuleSyntax, line: 7},

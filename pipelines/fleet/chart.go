@@ -75,7 +75,7 @@ var scpLike = regexp.MustCompile(`^([A-Za-z0-9._-]+@)?[A-Za-z0-9.-]+:[^/\s:][^\s
 func checkGitURL(raw string) *problem {
 	u, err := url.Parse(raw)
 	if (err != nil || !strings.Contains(raw, "://")) && scpLike.MatchString(raw) {
-		return nil
+		return checkNoPattern(RuleRepository, raw, "Write the URL of one repository.")
 	}
 	if err != nil || u.Host == "" || strings.ContainsAny(raw, " \t\n") {
 		return fail(RuleRepository, "is not the URL of a git repository", "Write it as Argo CD knows it: https://host/path.git, ssh://git@host/path.git or git@host:path.git.")
@@ -88,7 +88,7 @@ func checkGitURL(raw string) *problem {
 	if hasSecret(u) {
 		return fail(RuleCredentials, "has credentials in it", "Take them out, and change them, as git remembers; give them to Argo CD with `argocd repo add`.")
 	}
-	return nil
+	return checkNoPattern(RuleRepository, raw, "Write the URL of one repository, with the name of its host.")
 }
 
 func hasSecret(u *url.URL) bool {

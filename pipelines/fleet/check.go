@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/util/validation"
+
 	"kasou/pipelines/finding"
 )
 
@@ -110,6 +112,24 @@ func (k *check) one(fleet FleetSpec) {
 	}
 	k.argoCDCluster(fleet.ArgoCD.ProjectNames())
 	k.valuesFrom(fleet)
+	checkAllow(spec.Allow, k.report)
+}
+
+// checkAllow checks what spec.allow names: a namespace goes into a generated AppProject, where
+// a pattern would open the host.
+func checkAllow(allow []Allowed, report reporter) {
+	for i, a := range allow {
+		at := fmt.Sprintf("spec.allow.%d.", i)
+		if a.Namespace != "" {
+			report(at+"namespace", checkLabel(RuleNamespace, a.Namespace))
+		}
+		if a.Group != "" {
+			report(at+"group", checkSubdomain(RuleWrongValue, a.Group))
+		}
+		if len(validation.IsDNS1035Label(strings.ToLower(a.Kind))) > 0 {
+			report(at+"kind", fail(RuleWrongValue, quoted(a.Kind)+" is not a kind", "Write one kind, such as PriorityClass."))
+		}
+	}
 }
 
 // checkGenerated keeps kasou's hands off the projects that others own.

@@ -28,6 +28,9 @@ type Fleet struct {
 	// Retired are the names of folders that have a lock.yaml and no spec.yaml:
 	// clusters that a person took away, whose generated files are still there.
 	Retired []string
+	// Cached says that what the files say is from a cache, which is not proven: nothing
+	// may be written by it.
+	Cached bool
 
 	document *position.Document
 	// text is the SHA-256 of fleet.yaml.
@@ -62,6 +65,10 @@ func (c Cluster) TextDigest() string {
 	}
 	return manifest.Digest(all)
 }
+
+// OwnInputs reports whether what is made of the cluster depends on nothing but its files: not
+// on other clusters, or on values that only the run has.
+func (c Cluster) OwnInputs() bool { return !c.Spec.ShareNamespace && len(c.Spec.ValuesFrom) == 0 }
 
 // Finding returns a finding at path, such as "spec", "ingress", "host", in the
 // cluster's spec.yaml. Where the spec has no such value, and its class or the fleet's

@@ -276,6 +276,8 @@ func checkHost(spec FleetSpec, name string, report reporter) {
 		report(at+".destination", fail(RuleHosts, "has not either a server or a name", "Write one of the two, as argocd cluster list shows it."))
 	case d.Server != "":
 		report(at+".destination.server", checkDestination(d.Server))
+	default:
+		report(at+".destination.name", checkNoPattern(RuleHosts, d.Name, "Write the name of one cluster, as argocd cluster list shows it."))
 	}
 	for i, text := range h.SameAs {
 		if strings.Contains(text, "://") {

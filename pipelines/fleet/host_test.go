@@ -117,6 +117,13 @@ func TestHostFindings(t *testing.T) {
 		"two the same":          {"  hosts: {a: {kubernetesVersion: 1.34.1, destination: {name: a}, sameAs: [x]}, b: {kubernetesVersion: 1.34.1, destination: {name: b}, sameAs: [x]}}\n", "{host: a}", RuleHosts, "fleet.yaml:5", "which is host a"},
 		"the same as nothing":   {"  host: {kubernetesVersion: 1.34.1, sameAs: [\"\"]}\n", "{}", RuleHosts, "fleet.yaml:5", "is empty"},
 		"the same by HTTP":      {"  host: {kubernetesVersion: 1.34.1, sameAs: [\"http://x\"]}\n", "{}", RuleServer, "fleet.yaml:5", "https://"},
+		"any name":              {"  hosts: {a: {kubernetesVersion: 1.34.1, destination: {name: \"*\"}}}\n", "{host: a}", RuleHosts, "fleet.yaml:5", "a pattern"},
+		"all names but one":     {"  hosts: {a: {kubernetesVersion: 1.34.1, destination: {name: \"!b\"}}}\n", "{host: a}", RuleHosts, "fleet.yaml:5", "a pattern"},
+		"any server":            {"  host: {kubernetesVersion: 1.34.1, destination: {server: \"https://*.example.com\"}}\n", "{}", RuleServer, "fleet.yaml:5", "a pattern"},
+		"into all namespaces":   {"  host: {kubernetesVersion: 1.34.1}\n", "{allow: [{kind: ConfigMap, namespace: \"*\"}]}", RuleNamespace, "a/spec.yaml:5", "not a DNS label"},
+		"out of one namespace":  {"  host: {kubernetesVersion: 1.34.1}\n", "{allow: [{kind: ConfigMap, namespace: \"!b\"}]}", RuleNamespace, "a/spec.yaml:5", "not a DNS label"},
+		"any kind":              {"  host: {kubernetesVersion: 1.34.1}\n", "{allow: [{group: example.com, kind: \"*\"}]}", RuleWrongValue, "a/spec.yaml:5", "is not a kind"},
+		"any group":             {"  host: {kubernetesVersion: 1.34.1}\n", "{allow: [{group: \"*\", kind: Widget}]}", RuleWrongValue, "a/spec.yaml:5", "not a name"},
 		"a password, the same":  {"  host: {kubernetesVersion: 1.34.1, sameAs: [\"https://a:hunter2@x\"]}\n", "{}", RuleCredentials, "fleet.yaml:5", "credentials"},
 		"an empty destination":  {"  host: {kubernetesVersion: 1.34.1, destination: {}}\n", "{}", RuleHosts, "fleet.yaml:5", "either a server or a name"},
 		"server and name":       {"  host: {kubernetesVersion: 1.34.1, destination: {server: \"https://x\", name: x}}\n", "{}", RuleHosts, "fleet.yaml:5", "either a server or a name"},
@@ -146,6 +153,11 @@ func TestHostFindings(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A destination by an IPv6 address is none of Argo CD's patterns.
+func TestADestinationByIPv6(t *testing.T) {
+	sound(t, map[string]string{"fleet.yaml": hostsOf("  host: {kubernetesVersion: 1.34.1, destination: {server: \"https://[fd00::1]:6443\"}}\n"), "a/spec.yaml": specOf("a", "{}")})
 }
 
 // Clusters meet where they are on one host, and in Argo CD.

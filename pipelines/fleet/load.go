@@ -2,7 +2,6 @@ package fleet
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"fmt"
 	"io"
 	"io/fs"
@@ -34,11 +33,13 @@ type Option func(*loader)
 // SharedAlone makes Load read fleet.yaml and no cluster.
 func SharedAlone() Option { return func(l *loader) { l.sharedAlone = true } }
 
-// WithCache makes Load take what a fleet.yaml or spec.yaml says from the file, where that
-// has a text byte for byte and found nothing wrong with its form, and put it there
-// otherwise. What the files mean, also beside each other, is checked each time. Nil is no
-// file.
-func WithCache(file *cache.File) Option { return func(l *loader) { l.cache = file } }
+// WithCache makes Load put into the file what each text says whose form has no fault. With
+// take it takes all of them from there where the file has every one, byte for byte, and the
+// fleet is Cached then. What they mean, also beside each other, is checked all the same.
+// Nil is no file.
+func WithCache(file *cache.File, take bool) Option {
+	return func(l *loader) { l.cache, l.take = file, take }
+}
 
 // Load reads fleet.yaml and every spec.yaml of the clusters folder dir
 // (slash-separated, relative to root, which is absolute), applies all defaults
@@ -79,6 +80,7 @@ func Load(root, dir string, options ...Option) (*Fleet, finding.List, error) {
 	if !l.sharedAlone {
 		specs = l.folders(entries)
 	}
+	l.parse(slices.DeleteFunc(append(slices.Clone(specs), shared), func(s *source) bool { return s == nil }))
 	findings := slices.Concat(l.findings, l.fleet.assemble(shared, specs), readElsewhere(l.fleet))
 	return l.fleet, tidy(findings), nil
 }
@@ -111,25 +113,42 @@ type loader struct {
 	findings finding.List
 	// sharedAlone leaves the clusters' folders alone.
 	sharedAlone bool
-	cache       *cache.File
+	// cache has what texts say, and take allows to take that from there.
+	cache *cache.File
+	take  bool
 }
 
-// parse is parse by the cache. cluster is empty for fleet.yaml.
-func (l *loader) parse(file, cluster string, data []byte, s func() *schema) *source {
-	known := &source{file: file, cluster: cluster, text: sha256.Sum256(data)}
-	key := "spec " + string(known.text[:])
-	if cluster == "" {
-		key = "fleet " + string(known.text[:])
+// parse makes of the texts that were read what they say.
+func (l *loader) parse(all []*source) {
+	if l.take && l.cached(all) {
+		l.fleet.Cached = true
+		return
 	}
-	if l.cache.Get(key, &known.raw) {
-		known.document = position.Folded(bytes.TrimPrefix(data, byteOrderMark))
-		return known
+	sideBySide(len(all), func(i int) {
+		s := schemaOfSpec
+		if all[i].cluster == "" {
+			s = schemaOfFleet
+		}
+		parseSource(all[i], s())
+		if all[i].raw != nil && len(all[i].findings) == 0 && !l.cache.Has(keyOf(all[i])) {
+			l.cache.Put(keyOf(all[i]), all[i].raw)
+		}
+	})
+}
+
+// cached takes what the texts say from the cache, and reports whether that has all of them.
+func (l *loader) cached(all []*source) bool {
+	if slices.ContainsFunc(all, func(s *source) bool { return !l.cache.Has(keyOf(s)) }) {
+		return false
 	}
-	src := parse(file, cluster, data, s())
-	if src.raw != nil && len(src.findings) == 0 {
-		l.cache.Put(key, src.raw)
-	}
-	return src
+	var missed atomic.Bool
+	sideBySide(len(all), func(i int) {
+		all[i].document = position.Folded(bytes.TrimPrefix(all[i].data, byteOrderMark))
+		if !l.cache.Get(keyOf(all[i]), &all[i].raw) {
+			missed.Store(true)
+		}
+	})
+	return !missed.Load()
 }
 
 func (l *loader) report(severity finding.Severity, rule finding.Rule, name, message, hint string) {
@@ -158,7 +177,7 @@ func (l *loader) fleetFile(entries []fs.DirEntry) *source {
 	if !ok {
 		return nil
 	}
-	return l.parse(l.fleet.File, "", data, schemaOfFleet)
+	return newSource(l.fleet.File, "", data)
 }
 
 // folders reads the spec.yaml of every folder that is a cluster's.
@@ -189,7 +208,7 @@ func (l *loader) folders(entries []fs.DirEntry) []*source {
 func (l *loader) clusters(names []string) []*source {
 	specs, each := make([]*source, len(names)), make([]loader, len(names))
 	sideBySide(len(names), func(i int) {
-		each[i] = loader{folder: l.folder, top: l.top, dir: l.dir, fleet: &Fleet{}, cache: l.cache}
+		each[i] = loader{folder: l.folder, top: l.top, dir: l.dir, fleet: &Fleet{}}
 		specs[i] = each[i].cluster(names[i])
 	})
 	for i := range each {
@@ -258,7 +277,7 @@ func (l *loader) cluster(name string) *source {
 		if !ok {
 			return nil
 		}
-		return l.parse(path.Join(l.dir, file), name, data, schemaOfSpec)
+		return newSource(path.Join(l.dir, file), name, data)
 	case similar != "":
 		l.report(finding.Error, RuleMissingSpec, file, "there is no "+layout.Spec, fmt.Sprintf("Rename %s to %s.", similar, layout.Spec))
 	case len(entries) == 0:

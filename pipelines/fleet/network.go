@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"k8s.io/apimachinery/pkg/util/validation"
+
+	"kasou/pipelines/finding"
 )
 
 // The sizes of a service range that kube-apiserver takes: at most 20 bits of
@@ -200,6 +202,20 @@ func checkDestination(destination string) *problem {
 		return fail(RuleServer, "is not an https:// URL", "Write the server as `argocd cluster list` shows it; "+DefaultDestination+" is the cluster that Argo CD runs in.")
 	case u.User != nil:
 		return fail(RuleCredentials, "has credentials in it", "Take them out: Argo CD keeps them in its cluster Secret.")
+	}
+	return checkNoPattern(RuleServer, strings.NewReplacer("[", "", "]", "").Replace(destination), "Write the server as `argocd cluster list` shows it.")
+}
+
+// patternCharacters are those by which Argo CD takes what an AppProject has for a pattern
+// (util/glob), and denies is what a pattern begins with that turns it into its opposite
+// (globMatch in app_project_types.go).
+const patternCharacters, denies = `*?[]{}\`, "!"
+
+// checkNoPattern keeps patterns out of what goes into an AppProject: one would let through
+// more than the fleet deploys, or less.
+func checkNoPattern(rule finding.Rule, value, hint string) *problem {
+	if strings.ContainsAny(value, patternCharacters) || strings.HasPrefix(value, denies) {
+		return fail(rule, "is a pattern to Argo CD's AppProjects", hint)
 	}
 	return nil
 }

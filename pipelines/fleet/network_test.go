@@ -94,6 +94,7 @@ func TestCheckGitURL(t *testing.T) {
 		{"https://acme@dev.azure.com/acme/_git/platform", ""}, {"http://gitea.local/a.git", ""},
 		{"https://me:hunter2@github.com/a.git", "credentials"}, {"https://ghp_hunter2@github.com/a.git", "credentials"}, {"ssh://git:hunter2@h/a", "credentials"},
 		{"/srv/git/a.git", "not the URL"}, {"file:///srv/a.git", "not the URL"}, {"ftp://h/a.git", "begins with"}, {"a b", "not the URL"},
+		{"https://github.com/acme/*", "a pattern"}, {"git@github.com:acme/{a,b}.git", "a pattern"}, {"https://[fd00::1]/a.git", "a pattern"},
 	} {
 		got := ""
 		if p := checkGitURL(tt.url); p != nil {

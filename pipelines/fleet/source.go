@@ -20,6 +20,7 @@ import (
 // is wrong with its form.
 type source struct {
 	file, cluster string
+	data          []byte
 	// raw is the content without what the schema refuses; nil where the file
 	// could not be read at all.
 	raw      map[string]any
@@ -32,34 +33,53 @@ type source struct {
 	text [sha256.Size]byte
 }
 
-// parse reads data as YAML in the way Helm reads a values.yaml, and holds it
-// to the schema. Whatever is wrong becomes a finding of the source.
+// newSource returns the source of a text that is not parsed yet. cluster is empty for
+// fleet.yaml.
+func newSource(file, cluster string, data []byte) *source {
+	return &source{file: file, cluster: cluster, data: data, text: sha256.Sum256(data)}
+}
+
+// parse returns the source of a text, parsed.
 func parse(file, cluster string, data []byte, s *schema) *source {
-	src := &source{file: file, cluster: cluster, text: sha256.Sum256(data)}
-	data, ok := src.plain(data)
+	src := newSource(file, cluster, data)
+	parseSource(src, s)
+	return src
+}
+
+// keyOf returns the key, in the cache, of what the source's text says.
+func keyOf(src *source) string {
+	if src.cluster == "" {
+		return "fleet " + string(src.text[:])
+	}
+	return "spec " + string(src.text[:])
+}
+
+// parseSource reads the source's text as YAML in the way Helm reads a values.yaml, and holds it
+// to the schema. Whatever is wrong becomes a finding of the source.
+func parseSource(src *source, s *schema) {
+	data, ok := src.plain(src.data)
 	if !ok {
-		return src
+		return
 	}
 	content, err := manifest.Read(data)
 	if src.document = position.Folded(data); err != nil || mayMerge(data) {
 		if content, ok = src.explained(data); !ok {
-			return src
+			return
 		}
 	}
 	if content == nil {
 		writer := "kasou init"
-		if cluster != "" {
-			writer = "kasou new " + cluster
+		if src.cluster != "" {
+			writer = "kasou new " + src.cluster
 		}
 		src.report(1, 1, RuleEmptyValue, "the file is empty", "It needs apiVersion, kind and spec: remove it, and `"+writer+"` writes one.")
-		return src
+		return
 	}
 	for path, r := range manifest.Unwritable(content) {
 		line, column := src.document.KeyAt(path...)
 		src.report(line, column, RuleEncoding, fmt.Sprintf("the escaped character %U cannot be passed to a chart", r), "Remove it.")
 	}
 	src.validate(s, content)
-	return src
 }
 
 // mayMerge reports whether a mapping of the YAML may take others in, by << or by a tag: two

@@ -1,9 +1,11 @@
 package fleetwide
 
 import (
+	"fmt"
 	"path"
 	"slices"
 
+	"kasou/pipelines/conform"
 	"kasou/pipelines/finding"
 	"kasou/pipelines/layout"
 	"kasou/pipelines/tree"
@@ -24,7 +26,24 @@ func (s Shared) Unknown(gone []tree.Plan, said finding.List) (finding.List, erro
 		return found, err
 	}
 	hidden, err := s.submodules()
-	return append(found, hidden...), err
+	if err != nil {
+		return nil, err
+	}
+	large, err := s.sizeOfRoot()
+	return slices.Concat(found, hidden, large), err
+}
+
+// sizeOfRoot warns where root/ has nearly as much as Argo CD reads of one folder, which some
+// thousand registered clusters have: with more it deploys no change of any cluster.
+func (s Shared) sizeOfRoot() (finding.List, error) {
+	const near = conform.MaxFolder / 10 * 9
+	root := path.Join(s.Dir, layout.Root)
+	large, err := tree.MoreThan(s.Disk, root, near)
+	if err != nil || !large {
+		return nil, err
+	}
+	return finding.List{s.Fleet.Finding(finding.Warning, conform.RuleFolderSize, []string{"spec", "argocd"},
+		fmt.Sprintf("%s has more than %d bytes of manifests, and Argo CD reads %d of one folder: with more it deploys no change of any cluster", root, near, conform.MaxFolder), conform.FolderSizeHint)}, nil
 }
 
 func (s Shared) unknownInRoot(gone []tree.Plan, said finding.List) (finding.List, error) {

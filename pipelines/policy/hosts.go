@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -14,17 +15,40 @@ import (
 // clusters.
 type Endpoints map[string]string
 
-// EndpointsOf returns those of a fleet. Nodes are many clusters' at once.
+// EndpointsOf returns those of a fleet: of the ways in that specs name, and of the servers that
+// Argo CD dials by another one, such as an Ingress by raw values. Nodes, and a server's name
+// that several clusters have, are many clusters' at once.
 func EndpointsOf(clusters []fleet.Cluster) Endpoints {
-	endpoints := Endpoints{}
+	endpoints, servers, shared := Endpoints{}, Endpoints{}, map[string]bool{}
 	for _, c := range clusters {
 		for _, way := range c.Spec.Ways() {
-			if way.Kind != fleet.ByNodePort {
-				endpoints[strings.ToLower(way.Host)] = c.Name
+			if host := strings.ToLower(way.Host); way.Kind == fleet.ByNodePort {
+				shared[host] = true
+			} else {
+				endpoints[host] = c.Name
 			}
+		}
+		if host := hostOf(c.Spec.Server); host != "" {
+			shared[host] = shared[host] || servers[host] != ""
+			servers[host] = c.Name
+		}
+	}
+	for host, cluster := range servers {
+		if _, known := endpoints[host]; !known && !shared[host] {
+			endpoints[host] = cluster
 		}
 	}
 	return endpoints
+}
+
+// hostOf returns the host of a server's URL, empty where it has none.
+func hostOf(server string) string {
+	normal, err := fleet.NormalizeServer(server)
+	u, notURL := url.Parse(normal)
+	if err != nil || notURL != nil {
+		return ""
+	}
+	return u.Hostname()
 }
 
 // Of returns the cluster whose API server is reached at a name, where that is another than

@@ -56,8 +56,8 @@ func (f *Fleet) Put(cluster string, objects []manifest.Claim) {
 
 // Twice returns an error for each object that more than one cluster brings, at all but the
 // first by name: each Application would undo what the other does, and take the object along
-// when it goes. Sorted.
-func (f *Fleet) Twice() finding.List {
+// when it goes. about says of which clusters one of the two has to be. Sorted.
+func (f *Fleet) Twice(about func(cluster string) bool) finding.List {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	var findings finding.List
@@ -66,6 +66,9 @@ func (f *Fleet) Twice() finding.List {
 		for _, o := range all[1:] {
 			if o.cluster == all[0].cluster {
 				continue // conform-duplicate says so
+			}
+			if !about(o.cluster) && !about(all[0].cluster) {
+				continue
 			}
 			findings = append(findings, finding.Finding{
 				File: o.File, Line: o.Line, Cluster: o.cluster, Rule: RuleTwice, Severity: finding.Error,

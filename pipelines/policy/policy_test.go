@@ -126,6 +126,16 @@ func TestCheck(t *testing.T) {
 		{name: "skipped", text: annotated("ConfigMap", "hook: 'Skip'"), want: []finding.Rule{policy.RuleArgoCD}},
 		{name: "a claim as a hook", text: annotated("PersistentVolumeClaim", "hook: PreSync"), want: []finding.Rule{policy.RuleArgoCD}},
 		{name: "a claim as a hook of Helm's", text: "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: a, annotations: {helm.sh/hook: pre-install}}\n", want: []finding.Rule{policy.RuleArgoCD}},
+		{name: "a policy as a hook", text: annotated("NetworkPolicy", "hook: PreSync"), want: []finding.Rule{policy.RuleArgoCD}},
+		{name: "a policy as a hook of Helm's, when all is gone", text: "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: a, annotations: {helm.sh/hook: post-delete}}\n", want: []finding.Rule{policy.RuleArgoCD}},
+		{name: "a quota as a hook", text: annotated("ResourceQuota", "hook: Sync"), want: []finding.Rule{policy.RuleArgoCD}},
+		{name: "a hook of no phase", text: annotated("ConfigMap", "hook: Presync"), want: []finding.Rule{policy.RuleArgoCD}},
+		{name: "a hook that says nothing", text: annotated("ConfigMap", "hook: ''"), want: []finding.Rule{policy.RuleArgoCD}},
+		{name: "a hook of Helm's that Argo CD lacks", text: "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, annotations: {helm.sh/hook: pre-rollback}}\n", want: []finding.Rule{policy.RuleArgoCD}},
+		{name: "a hook of no phase, allowed", text: annotated("ConfigMap", "hook: Presync"), allow: []fleet.Allowed{{Kind: "ConfigMap"}}},
+		{name: "a hook's own settings", text: annotated("ConfigMap", "hook: 'PreSync, PostDelete'")},
+		{name: "a test of Helm's", text: "apiVersion: v1\nkind: Pod\nmetadata: {name: a, annotations: {helm.sh/hook: test}}\n"},
+		{name: "a hook that is none", text: "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, annotations: {helm.sh/hook: crd-install}}\n"},
 		{name: "a Job as a hook", text: "apiVersion: batch/v1\nkind: Job\nmetadata: {name: a, annotations: {helm.sh/hook: pre-install}}\n"},
 		{name: "the kubeconfig", text: sealed("vc-dev"), want: []finding.Rule{policy.RuleKubeconfig}},
 		{name: "the kubeconfig, allowed", text: sealed("vc-dev"), allow: []fleet.Allowed{{Group: "bitnami.com", Kind: "SealedSecret"}}, want: []finding.Rule{policy.RuleKubeconfig}},
@@ -226,7 +236,7 @@ func TestAnObjectOfTwoClusters(t *testing.T) {
 			c := fleet.Cluster{Name: cluster, File: "clusters/" + cluster + "/spec.yaml", Spec: brings.spec}
 			all.Put(c.Name, policy.Check(policy.Request{Cluster: c, Objects: objects(t, brings.text)}).Outside)
 		}
-		found := all.Twice()
+		found := all.Twice(func(string) bool { return true })
 		if len(found) != test.want || test.want > 0 && (found[0].Cluster != "a-v-b" || !strings.Contains(found[0].Message, "also of cluster a (")) {
 			t.Errorf("%s: %v", name, found)
 		}
@@ -240,6 +250,8 @@ func TestANameOfAnotherClustersAPIServer(t *testing.T) {
 	}
 	dev, other := at("dev", "dev.example.com"), at("other", "Other.example.com")
 	other.Spec.Endpoint = &fleet.Endpoint{NodePort: &fleet.NodePortEndpoint{Host: "nodes.example.com", Port: 30443}, Gateway: &fleet.GatewayEndpoint{Host: "gateway.example.com"}}
+	other.Spec.Server = "https://By-Values.example.com:8443/"
+	balanced := []fleet.Cluster{{Name: "x", Spec: fleet.ClusterSpec{Server: "https://lb.example.com:1443"}}, {Name: "y", Spec: fleet.ClusterSpec{Server: "https://lb.example.com:2443"}}}
 	ingress := func(host string) string {
 		return "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: a}\nspec: {rules: [{host: a.example.com}, {host: " + host + "}]}\n"
 	}
@@ -249,6 +261,8 @@ func TestANameOfAnotherClustersAPIServer(t *testing.T) {
 		ingress("OTHER.example.com."):    1,
 		ingress("gateway.example.com"):   1,
 		ingress("nodes.example.com"):     0,
+		ingress("by-values.example.com"): 1,
+		ingress("lb.example.com"):        0,
 		ingress("'*.example.com'"):       0,
 		ingress("app.other.example.com"): 0,
 		"apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: {name: a}\nspec: {hostnames: [other.example.com]}\n":                                               1,
@@ -259,7 +273,7 @@ func TestANameOfAnotherClustersAPIServer(t *testing.T) {
 		"apiVersion: gateway.networking.k8s.io/v1\nkind: TCPRoute\nmetadata: {name: a, annotations: {external-dns.alpha.kubernetes.io/hostname: other.example.com}}\nspec: {}\n": 1,
 		"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {host: other.example.com}\n":                                                                                0,
 	} {
-		r := policy.Request{Cluster: dev, Endpoints: policy.EndpointsOf([]fleet.Cluster{dev, other}), Objects: objects(t, text)}
+		r := policy.Request{Cluster: dev, Endpoints: policy.EndpointsOf(append(balanced, dev, other)), Objects: objects(t, text)}
 		found := policy.Check(r).Findings
 		if len(found) != want || want > 0 && (found[0].Rule != policy.RuleHost || !strings.Contains(found[0].Message, "cluster other")) {
 			t.Errorf("%s: %v", text, found)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"strconv"
 	"sync"
 
 	corev1 "k8s.io/api/core/v1"
@@ -216,14 +217,14 @@ func (m *renderedFile) add(line int, rule finding.Rule, message, hint string) {
 
 const syncWave = "argocd.argoproj.io/sync-wave"
 
-// first returns the annotation that has Argo CD apply the SealedSecret before
-// what reads its Secret: it applies custom kinds last. A hook has an order of its
-// own, and a wave that the chart gives stays.
+// first returns the annotation that has Argo CD apply the SealedSecret before what reads its
+// Secret: of one wave it applies custom kinds last, so that it takes the wave before the
+// Secret's own. That is the annotation, else Helm's weight of a hook, else 0 (Wave of its
+// sync engine).
 func first(secret *corev1.Secret) map[string]string {
-	for name := range followed(secret.Annotations) {
-		if name == syncWave || name == "argocd.argoproj.io/hook" || name == "helm.sh/hook" {
-			return nil
-		}
+	wave, err := strconv.Atoi(secret.Annotations[syncWave])
+	if err != nil {
+		wave, _ = strconv.Atoi(secret.Annotations["helm.sh/hook-weight"])
 	}
-	return map[string]string{syncWave: "-1"}
+	return map[string]string{syncWave: strconv.Itoa(wave - 1)}
 }

@@ -115,8 +115,29 @@ func TestTheUnsealedSecretIsTheRenderedOne(t *testing.T) {
 		t.Errorf("unsealed to %v", secret.Data)
 	}
 	own, _, _ := strings.Cut(string(document), "\nspec:")
-	if !strings.Contains(own, "helm.sh/hook: pre-install") || !strings.Contains(own, "sync-wave: \"-3\"") || strings.Contains(own, "tracking-id") || strings.Contains(own, "note:") {
+	if !strings.Contains(own, "helm.sh/hook: pre-install") || !strings.Contains(own, "sync-wave: \"-4\"") || strings.Contains(own, "tracking-id") || strings.Contains(own, "note:") {
 		t.Errorf("the SealedSecret's own metadata:\n%s", own)
+	}
+}
+
+// Of one wave Argo CD applies custom kinds last: in the Secret's own, a workload that reads it
+// would come before it.
+func TestASealedSecretComesBeforeTheSecretsWave(t *testing.T) {
+	pair := sealtest.NewKeyPair(t)
+	for annotations, want := range map[string]string{
+		"":                                   "-1",
+		"argocd.argoproj.io/sync-wave: '5'":  "4",
+		"argocd.argoproj.io/sync-wave: five": "-1",
+		"helm.sh/hook: pre-install":          "-1",
+		"helm.sh/hook-weight: '-5', helm.sh/hook: a":                  "-6",
+		"helm.sh/hook-weight: '5', argocd.argoproj.io/sync-wave: '2'": "1",
+	} {
+		file := head + strings.Replace(secretYAML("stringData: {k: value}\n"), "name: a", "name: a\n  annotations: {"+annotations+"}", 1)
+		out, found := rendered(t, options(t, pair), manifest.Files{manifestFile: []byte(file)}, nil)
+		own, _, _ := strings.Cut(string(sealedIn(t, out[manifestFile])), "\nspec:")
+		if len(found) > 0 || !strings.Contains(own, "sync-wave: \""+want+"\"") {
+			t.Errorf("%q: want the wave %s: %v\n%s", annotations, want, found, own)
+		}
 	}
 }
 

@@ -112,14 +112,16 @@ func ServiceCIDR(values map[string]any) string {
 	return argument(values, "--service-cidr", "vcluster", "extraArgs")
 }
 
-// vclusterImage is an image of vcluster itself: the version is its tag.
-var vclusterImage = regexp.MustCompile(`(?:^|/)vcluster(?:-oss|-pro)?:v?([0-9]+\.[0-9]+\.[0-9]+)$`)
+// vclusterImage is an image of vcluster itself: its tag begins with the version.
+var vclusterImage = regexp.MustCompile(`(?:^|/)vcluster(?:-oss|-pro)?:v?([0-9]+\.[0-9]+\.[0-9]+)(?:$|[-@])`)
 
 // imageChanges: values can have another vcluster run than the chart's, and the rules of
-// the chart's versions hold for it, too. Where the chart moves, chartChanges has them.
+// the chart's versions hold for it, too. Where it moves with the chart, chartChanges has
+// them.
 func imageChanges(before, after Side) []Change {
 	from, to := before.imageVersion(vclusterImage), after.imageVersion(vclusterImage)
-	if from == to || from == "" || to == "" || before.Chart.String() != after.Chart.String() {
+	byChart := before.Chart.String() != after.Chart.String() && from == before.Chart.Version && to == after.Chart.Version
+	if from == to || from == "" || to == "" || byChart {
 		return nil
 	}
 	c, moved := versionChange(Chart{Name: "vcluster", Version: from}, Chart{Name: "vcluster", Version: to})

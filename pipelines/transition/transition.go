@@ -158,7 +158,7 @@ var parts = []func(before, after Side) []Change{
 	chartChanges, repositoryChanges, imageChanges, storeChanges, kubernetesChanges, rangeChanges, birthChanges, replicaChanges, volumeChanges,
 	// What runs in the virtual cluster notices, although the cluster itself goes on.
 	syncChanges, domainChanges, limitChanges, accountChanges, rightChanges,
-	objectChanges, endpointChanges, credentialChanges,
+	objectChanges, endpointChanges, serviceChanges, credentialChanges,
 }
 
 // elsewhere returns what makes the cluster another one: nothing of it moves along.

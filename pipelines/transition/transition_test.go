@@ -121,6 +121,14 @@ func serviceOf(release, name, kind string) func(*transition.Side) {
 	return added(o)
 }
 
+// labelled has the pods of the control plane be those of a release.
+func labelled(release string) func(*transition.Side) {
+	return func(s *transition.Side) {
+		spec := map[string]any{"template": map[string]any{"metadata": map[string]any{"labels": map[string]any{"release": release, "app": "vcluster"}}}}
+		s.Objects = []transition.Object{object("StatefulSet", "dev", spec)}
+	}
+}
+
 func dialled(server string) func(*transition.Side) {
 	return func(s *transition.Side) { s.Server = server }
 }
@@ -218,14 +226,22 @@ func TestCompare(t *testing.T) {
 		"no control plane": {same, func(s *transition.Side) { s.Objects = nil }, []string{"empty-cluster workload", "objects-left "}},
 		"a control plane of another name": {same, func(s *transition.Side) { s.Objects[0]["metadata"] = map[string]any{"name": "other"} },
 			[]string{"empty-cluster workload", "objects-left ", "applied "}},
-		"no pods":              {same, func(s *transition.Side) { s.Objects[0]["spec"].(map[string]any)["replicas"] = int64(0) }, []string{"unreachable replicas", "applied "}},
-		"no pods, as before":   {stop, stop, nil},
-		"an older vcluster":    {image("ghcr.io/loft-sh/vcluster-pro:0.30.0"), image("evil.example.com:5000/x/vcluster:v0.29.0"), []string{"refused-by-vcluster image", "restart "}},
-		"a vcluster too new":   {image("loftsh/vcluster:0.4.3"), image("loftsh/vcluster:0.6.0"), []string{"refused-by-vcluster image", "restart "}},
-		"a patch of vcluster":  {image("loftsh/vcluster:0.4.2"), image("loftsh/vcluster:0.4.3"), []string{"restart "}},
-		"a volume elsewhere":   {mounted("/data", ""), mounted("/other", ""), []string{"data-lost volume", "restart "}},
-		"a folder of a volume": {mounted("/data", ""), mounted("/data", "new"), []string{"data-lost volume", "restart "}},
-		"claims that go":       {mounted("/data", ""), deleted(mounted("/data", "")), []string{"guard-lifted ", "applied "}},
+		"no pods":                                   {same, func(s *transition.Side) { s.Objects[0]["spec"].(map[string]any)["replicas"] = int64(0) }, []string{"unreachable replicas", "applied "}},
+		"no pods, as before":                        {stop, stop, nil},
+		"an older vcluster":                         {image("ghcr.io/loft-sh/vcluster-pro:0.30.0"), image("evil.example.com:5000/x/vcluster:v0.29.0"), []string{"refused-by-vcluster image", "restart "}},
+		"a vcluster too new":                        {image("loftsh/vcluster:0.4.3"), image("loftsh/vcluster:0.6.0"), []string{"refused-by-vcluster image", "restart "}},
+		"a patch of vcluster":                       {image("loftsh/vcluster:0.4.2"), image("loftsh/vcluster:0.4.3"), []string{"restart "}},
+		"a patch of the chart, and an older image":  {image("loftsh/vcluster:0.30.0"), all(image("loftsh/vcluster:0.29.0"), chart("vcluster", "0.30.4")), []string{"refused-by-vcluster image", "restart "}},
+		"a patch of the chart, and its image":       {image("loftsh/vcluster:0.30.0"), all(image("loftsh/vcluster:0.30.4"), chart("vcluster", "0.30.4")), []string{"restart "}},
+		"an older vcluster, built for another base": {image("loftsh/vcluster:0.30.0-alpine"), image("loftsh/vcluster:0.29.0@sha256:" + strings.Repeat("a", 64)), []string{"refused-by-vcluster image", "restart "}},
+		"a Service without its pods":                {all(labelled("dev"), service("ClusterIP")), all(labelled("dev"), serviceOf("other", "dev", "ClusterIP")), []string{"unreachable service", "applied "}},
+		"pods without their Service":                {all(labelled("dev"), service("ClusterIP")), all(labelled("other"), service("ClusterIP")), []string{"unreachable service", "restart "}},
+		"both with other labels":                    {all(labelled("dev"), service("ClusterIP")), all(labelled("other"), serviceOf("other", "dev", "ClusterIP")), []string{"restart ", "applied "}},
+		"a Service that leads elsewhere":            {all(labelled("dev"), service("ClusterIP")), all(labelled("dev"), service("ExternalName")), []string{"unreachable service", "applied "}},
+		"a Service of pods that are not rendered":   {service("ClusterIP"), serviceOf("other", "dev", "ClusterIP"), []string{"applied "}},
+		"a volume elsewhere":                        {mounted("/data", ""), mounted("/other", ""), []string{"data-lost volume", "restart "}},
+		"a folder of a volume":                      {mounted("/data", ""), mounted("/data", "new"), []string{"data-lost volume", "restart "}},
+		"claims that go":                            {mounted("/data", ""), deleted(mounted("/data", "")), []string{"guard-lifted ", "applied "}},
 		"another workload": {same, func(s *transition.Side) { s.Objects = []transition.Object{object("Deployment", "dev", nil)} },
 			[]string{"data-lost workload", "objects-left ", "applied "}},
 		"an object more": {same, func(s *transition.Side) { s.Objects = append(s.Objects, object("ConfigMap", "a", nil)) }, []string{"applied "}},

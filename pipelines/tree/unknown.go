@@ -1,6 +1,7 @@
 package tree
 
 import (
+	"errors"
 	"io/fs"
 	"path"
 	"slices"
@@ -51,6 +52,39 @@ func unknownFile(cluster, at string) finding.Finding {
 		Hint:    "Delete it. What belongs to a cluster beside its chart goes into clusters/NAME/extra/; anything else into an Application of its own, outside of the clusters folder.",
 	}
 }
+
+// MoreThan reports whether the files in the folder that Argo CD would deploy, at any depth,
+// have more than so many bytes. It looks no further than it has to: a large fleet has tens of
+// thousands. A folder that is not there, or is no folder, has none.
+func MoreThan(d *disk.Disk, folder string, bytes int64) (bool, error) {
+	v := d.View()
+	defer v.Close()
+	err := v.Walk(folder, func(p string, entry fs.DirEntry) error {
+		if !isDeployed(p) {
+			return nil
+		}
+		info, err := entry.Info()
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // another run has just taken it away
+		}
+		if err != nil {
+			return err
+		}
+		if bytes -= info.Size(); bytes < 0 {
+			return errMore
+		}
+		return nil
+	})
+	if obstacleIn(err, "") != nil {
+		return false, nil // which Unknown reports
+	}
+	if errors.Is(err, errMore) {
+		return true, nil
+	}
+	return false, err
+}
+
+var errMore = errors.New("it has more")
 
 // Deployed returns what Argo CD deploys for a cluster as it stands on disk,
 // whoever wrote it: all manifests, the Application, and the sealed cluster

@@ -65,6 +65,9 @@ type Options struct {
 	Helm toolchain.HelmMajor
 	// Swept is the clusters folder as Sweep looked through it; nil where it did not.
 	Swept *disk.Disk
+	// Idle lets Open take what the fleet's files say from the cache, where that has all of
+	// them: nothing is written then, as with DryRun (Fleet.Cached).
+	Idle bool
 	// NoCache builds every cluster in full, whatever was built before.
 	NoCache bool
 	// DryRun keeps Build from writing.

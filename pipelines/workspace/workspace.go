@@ -61,10 +61,16 @@ func Open(o Options, out *report.Report) (*Workspace, error) {
 	if !o.DryRun && !o.NoCache {
 		kept = cache.OpenFor(o.Cache, o.Root, o.Dir)
 	}
-	f, findings, err := fleet.Load(o.Root, o.Dir, fleet.WithCache(kept))
+	f, findings, err := fleet.Load(o.Root, o.Dir, fleet.WithCache(kept, o.Idle))
+	if err == nil && f.Cached && slices.ContainsFunc(f.Clusters, func(c fleet.Cluster) bool { return !c.OwnInputs() }) {
+		f, findings, err = fleet.Load(o.Root, o.Dir, fleet.WithCache(kept, false)) // they are always built
+	}
 	out.Findings = append(out.Findings, findings...)
 	if err != nil || findings.Failed() {
 		return nil, err
+	}
+	if f.Cached {
+		o.DryRun, o.Progress, o.Failed = true, nil, nil
 	}
 	if o.Helm != 0 {
 		f.Spec.Helm = o.Helm
