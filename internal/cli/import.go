@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"errors"
+	"io/fs"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
@@ -52,6 +54,9 @@ It removes and overwrites nothing, and says what is left to do, in order.`,
 // root, slash-separated.
 func (s *session) below(name string) (string, error) {
 	full, err := filepath.EvalSymlinks(s.env.path(name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", usagef("there is no folder %q", name)
+	}
 	if err != nil {
 		return "", usageError{err}
 	}

@@ -70,7 +70,7 @@ func (f *flags) newCluster(c *cobra.Command, wanted fleet.NewOptions) error {
 	var invalid *fleet.NewSpecError
 	switch {
 	case errors.Is(err, fs.ErrExist):
-		return usagef("%s is there already", path.Join(s.dir, wanted.Name, layout.Spec))
+		return usagef("%s is there already: edit it, or name another cluster", path.Join(s.dir, wanted.Name, layout.Spec))
 	case errors.As(err, &invalid):
 		return usageError{err}
 	case err != nil:

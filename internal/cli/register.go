@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"kasou/pipelines"
+	"kasou/pipelines/finding"
 )
 
 // maxKubeconfig bounds what is read as a kubeconfig, in bytes.
@@ -58,9 +59,12 @@ func (s *session) registration(names []string, kubeconfig string) (pipelines.Reg
 	}
 	file, err := os.Open(s.env.path(kubeconfig))
 	if err != nil {
-		return pipelines.Registration{}, usageError{err}
+		return pipelines.Registration{}, usagef("--kubeconfig %s: %w", kubeconfig, finding.Cause(err))
 	}
 	defer file.Close()
+	if info, err := file.Stat(); err == nil && info.IsDir() {
+		return pipelines.Registration{}, usagef("--kubeconfig %s: it is a folder", kubeconfig)
+	}
 	data, err := readKubeconfig(file)
 	return pipelines.Registration{Kubeconfig: data, From: kubeconfig}, err
 }

@@ -4,6 +4,7 @@ package conform
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -275,10 +276,10 @@ func (c *checker) documents() []manifest.Document {
 func (c *checker) validated(documents []manifest.Document, validated toolchain.Result[[]toolchain.Validation]) error {
 	results, err := validated.Get()
 	if err != nil {
-		return fmt.Errorf("validate the manifests of %s: %w", c.cluster.Name, err)
+		return fmt.Errorf("validate the manifests of %s: %w", cmp.Or(c.cluster.Name, "the fleet"), err)
 	}
 	if len(results) != len(documents) {
-		return fmt.Errorf("validate the manifests of %s: %d objects, %d results", c.cluster.Name, len(documents), len(results))
+		return fmt.Errorf("validate the manifests of %s: %d objects, %d results", cmp.Or(c.cluster.Name, "the fleet"), len(documents), len(results))
 	}
 	for i, result := range results {
 		if err := c.judge(c.objects[i], result); err != nil {

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"unicode"
 
 	"kasou/pipelines/conform/bundle"
 	"kasou/pipelines/finding"
@@ -79,8 +80,8 @@ func Find(f *fleet.Fleet, cacheDir string) (*Set, finding.List, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("find the cache: %w", err)
 	}
-	if strings.ContainsAny(cacheDir, "{}%") {
-		return nil, nil, fmt.Errorf("the cache folder %s has one of {}%% in its name, which kubeconform cannot read; choose another by KASOU_CACHE", cacheDir)
+	if strings.ContainsAny(cacheDir, "{}%") || strings.ContainsFunc(cacheDir, unicode.IsControl) {
+		return nil, nil, fmt.Errorf("the cache folder %q has one of {}%% or a control character in its name, which kubeconform cannot read: choose another by KASOU_CACHE", cacheDir)
 	}
 	s := &Set{hosts: map[string]toolchain.Schemas{}}
 	s.ready = sync.OnceValue(func() error {

@@ -132,7 +132,7 @@ func TestOpenInParallel(t *testing.T) {
 }
 
 func TestCacheThatKubeconformCannotRead(t *testing.T) {
-	for _, name := range []string{"100%", "{{x"} {
+	for _, name := range []string{"100%", "{{x", "a\nb"} {
 		if _, _, err := found(fleetOf("1.34.1", t.TempDir()), filepath.Join(t.TempDir(), name)); err == nil {
 			t.Errorf("%s: no error", name)
 		}

@@ -242,7 +242,7 @@ func (d *doctor) hosts(ctx context.Context, r *workspace.Workspace) {
 		version, err := versionOf(ctx, argocd)
 		p := hostProbe{name: "argocd", detail: "Argo CD's cluster answers, Kubernetes " + version}
 		if err != nil {
-			p.wrong = &finding.Finding{Message: err.Error(), Hint: "Correct spec.argocd.context; without it kasou drift --live and retire --live do not see Argo CD."}
+			p.wrong = &finding.Finding{Message: err.Error(), Hint: strings.TrimSpace(host.Hint(err) + " Correct spec.argocd.context; without it kasou drift --live and retire --live do not see Argo CD.")}
 		}
 		probes = append(probes, p)
 	}
@@ -266,7 +266,7 @@ type hostProbe struct {
 	wrong   *finding.Finding
 }
 
-// versionOf asks a cluster for its version. The error says that it does not answer.
+// versionOf asks a cluster for its version. The error names the cluster.
 func versionOf(ctx context.Context, a *workspace.Asked) (string, error) {
 	const patience = 20 * time.Second
 	asked, err := a.Open()
@@ -280,7 +280,7 @@ func versionOf(ctx context.Context, a *workspace.Asked) (string, error) {
 		err = fmt.Errorf("no answer within %s", patience)
 	}
 	if err != nil {
-		return "", fmt.Errorf("%s does not answer: %w", shown(asked), err)
+		return "", fmt.Errorf("%s: %w", shown(asked), err)
 	}
 	return version, nil
 }
@@ -302,7 +302,7 @@ func answers(ctx context.Context, r *workspace.Workspace, name string) hostProbe
 	}
 	version, err := versionOf(ctx, a)
 	if err != nil {
-		return hostProbe{wrong: &finding.Finding{Message: err.Error(), Hint: "Choose the host with " + choose + "; without it only kasou register and drift --live fail."}}
+		return hostProbe{wrong: &finding.Finding{Message: err.Error(), Hint: strings.TrimSpace(host.Hint(err) + " Choose the host with " + choose + "; without it only kasou register and drift --live fail.")}}
 	}
 	if wanted := r.Fleet.Spec.HostOf(name).KubernetesVersion; minor(version) != minor(wanted) {
 		at := r.Fleet.Finding(finding.Warning, RuleMissing, field,

@@ -51,7 +51,7 @@ func Run(ctx context.Context, o workspace.Options) (*report.Report, error) {
 	d.sealing(r)
 	d.charts(ctx, r)
 	d.around(ctx, r)
-	return workspace.Sorted(d.out), nil
+	return workspace.Sorted(d.out), ctx.Err()
 }
 
 type doctor struct {

@@ -13,6 +13,7 @@ import (
 	"kasou/pipelines/fleet"
 	"kasou/pipelines/fleetwide"
 	"kasou/pipelines/history"
+	"kasou/pipelines/host"
 	"kasou/pipelines/register"
 	"kasou/pipelines/report"
 	"kasou/pipelines/retire"
@@ -177,7 +178,7 @@ func (w *watch) treeRows(ctx context.Context, c fleet.Cluster, b cluster.Built) 
 	all := rows(c.Name, append(b.Findings, found...))
 	for _, err := range errs {
 		if err != nil && ctx.Err() == nil {
-			all = append(all, unknown(c.Name, report.DriftTree, err.Error()))
+			all = append(all, unknownBy(c.Name, report.DriftTree, err))
 		}
 	}
 	if stopped && b.Err == nil {
@@ -208,6 +209,13 @@ func unknown(cluster string, kind report.DriftKind, why string) report.Row {
 		Finding: finding.Finding{Cluster: cluster, Rule: RuleUnknown, Severity: finding.Warning, Message: why},
 		Kind:    kind, Repair: report.ByPerson, Unknown: true,
 	}
+}
+
+// unknownBy is unknown of what an error kept from being found out.
+func unknownBy(cluster string, kind report.DriftKind, err error) report.Row {
+	row := unknown(cluster, kind, err.Error())
+	row.Hint = host.Hint(err)
+	return row
 }
 
 // fleetWide looks at what belongs to no cluster.
@@ -245,7 +253,7 @@ func (w *watch) finish(ctx context.Context) *report.Report {
 		if row.Rule != RuleUnknown {
 			w.out.Findings = append(w.out.Findings, row.Finding)
 		} else {
-			w.out.Unfinished = append(w.out.Unfinished, report.Unfinished{Cluster: row.Cluster, Message: row.Message})
+			w.out.Unfinished = append(w.out.Unfinished, report.Unfinished{Cluster: row.Cluster, Message: row.Message, Hint: row.Hint})
 		}
 	}
 	setStatuses(w.out)

@@ -148,7 +148,7 @@ func (l *liveWatch) unknownRow(ctx context.Context, a *workspace.Asked, cluster 
 	if a.Note(err) == nil || ctx.Err() != nil {
 		return nil
 	}
-	return []report.Row{unknown(cluster, report.DriftLive, l.Hosts.By(a, err).Error())}
+	return []report.Row{unknownBy(cluster, report.DriftLive, l.Hosts.By(a, err))}
 }
 
 // look compares one cluster with the host.
@@ -163,7 +163,7 @@ func (l *liveWatch) look(ctx context.Context, c fleet.Cluster) onHost {
 	}
 	files, err := tree.Deployed(l.Disk, c.Name)
 	if err != nil {
-		on.rows = append(on.rows, unknown(c.Name, report.DriftLive, err.Error()))
+		on.rows = append(on.rows, unknownBy(c.Name, report.DriftLive, err))
 		return on
 	}
 	lock, _, err := tree.ReadLock(l.Disk, c.Name)

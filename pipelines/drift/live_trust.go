@@ -168,7 +168,7 @@ func (l *registered) rotation(ctx context.Context, asked *host.Host) []report.Ro
 	}
 	d, err := l.look(secret)
 	if err != nil {
-		return []report.Row{unknown(l.cluster.Name, report.DriftTrust, err.Error())}
+		return []report.Row{unknownBy(l.cluster.Name, report.DriftTrust, err)}
 	}
 	f := finding.Finding{File: l.file(), Cluster: l.cluster.Name, Rule: RuleCredentialRotated, Severity: finding.Error}
 	switch {
@@ -211,7 +211,7 @@ func (l *registered) argoCDSecret(ctx context.Context, asked *host.Host) (*corev
 	d, err := l.look(same)
 	switch {
 	case err != nil:
-		return nil, []report.Row{unknown(l.cluster.Name, report.DriftTrust, err.Error())}
+		return nil, []report.Row{unknownBy(l.cluster.Name, report.DriftTrust, err)}
 	case d.Outcome == seal.Unverifiable, d.Outcome == seal.Seal && d.Reason == seal.ReasonOtherKey:
 		return nil, []report.Row{unknown(l.cluster.Name, report.DriftLive, "whether Argo CD's cluster Secret "+name+" is what was sealed: that takes the KASOU_SEAL_KEY that it was sealed with")}
 	case d.Outcome == seal.Tampered:
@@ -265,7 +265,7 @@ func (l *registered) answer(ctx context.Context, secret *corev1.Secret) []report
 			return nil
 		}
 		// Not unknownRow: it is not the host that is out of reach.
-		return []report.Row{unknown(l.cluster.Name, report.DriftLive, err.Error())}
+		return []report.Row{unknownBy(l.cluster.Name, report.DriftLive, err)}
 	}
 	message := silent.Error()
 	if l.through != "" {

@@ -42,7 +42,7 @@ type objects struct {
 func (l *objects) objectRows(ctx context.Context, files manifest.Files) []report.Row {
 	objects, err := live.Objects(files)
 	if err != nil {
-		return []report.Row{unknown(l.cluster.Name, report.DriftLive, err.Error())}
+		return []report.Row{unknownBy(l.cluster.Name, report.DriftLive, err)}
 	}
 	ignored, all := l.ignored(objects)
 	gone := map[string]bool{}
@@ -96,7 +96,7 @@ func (l *objects) ignored(objects []live.Object) ([]live.Ignored, []report.Row) 
 		}
 		ignored, err := live.IgnoredBy(o.Unstructured)
 		if err != nil {
-			return nil, []report.Row{unknown(l.cluster.Name, report.DriftLive, err.Error())}
+			return nil, []report.Row{unknownBy(l.cluster.Name, report.DriftLive, err)}
 		}
 		return ignored, nil
 	}

@@ -95,7 +95,7 @@ func (w *watch) proof(ctx context.Context, c fleet.Cluster, lock *lockfile.Lock,
 		}
 	}
 	if err != nil && ctx.Err() == nil {
-		all = append(all, unknown(c.Name, report.DriftTrust, err.Error()))
+		all = append(all, unknownBy(c.Name, report.DriftTrust, err))
 	}
 	return all
 }

@@ -33,7 +33,7 @@ func (w *watch) upstreamRows(ctx context.Context, c fleet.Cluster, lock *lockfil
 		return []report.Row{upstreamRow(c.Finding(finding.Error, RuleChartGone, atVersion,
 			problem.Message+": only caches have it any more", problem.Hint), report.ByPerson)}
 	case err != nil:
-		return []report.Row{unknown(c.Name, report.DriftUpstream, err.Error())}
+		return []report.Row{unknownBy(c.Name, report.DriftUpstream, err)}
 	}
 	var all []report.Row
 	told := slices.ContainsFunc(s.built.Findings, func(f finding.Finding) bool { return f.Rule == chart.RuleDigest })

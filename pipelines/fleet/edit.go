@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"kasou/pipelines/position"
@@ -124,7 +125,7 @@ func (c Cluster) setOwn(line string, change func([]byte) ([]byte, error)) (Edit,
 		return edit, err
 	}
 	if edit.New, err = change(edit.Old); err != nil {
-		return edit, fmt.Errorf("%s: %w: write %s below spec by hand", edit.File, err, line)
+		return edit, fmt.Errorf("%w: write %s below spec by hand", err, line)
 	}
 	return edit, nil
 }
@@ -163,8 +164,17 @@ func withLine(data []byte, added, want string, keys ...string) ([]byte, error) {
 	}
 	line, column := document.KeyAt("spec")
 	lines := strings.SplitAfter(string(data), "\n")
-	if line >= len(lines) || column != 1 {
+	if line > len(lines) || column != 1 {
 		return nil, errNotBlock
+	}
+	end := "\n"
+	if strings.HasSuffix(lines[line-1], "\r\n") {
+		end = "\r\n"
+	}
+	if empty := emptySpec.FindStringSubmatch(lines[line-1]); empty != nil {
+		// As kasou new writes it; what stands below is comments.
+		edited := strings.Join(lines[:line-1], "") + "spec:" + empty[1] + end + "  " + added + end + strings.Join(lines[line:], "")
+		return proven([]byte(edited), want, keys)
 	}
 	// The next line with a key has the indentation of all of them.
 	for _, next := range lines[line:] {
@@ -172,20 +182,27 @@ func withLine(data []byte, added, want string, keys ...string) ([]byte, error) {
 		if strings.TrimSpace(text) == "" || strings.HasPrefix(text, "#") {
 			continue
 		}
-		end := "\n"
-		if strings.HasSuffix(lines[line-1], "\r\n") {
-			end = "\r\n"
+		if !strings.HasPrefix(next, " ") {
+			break
 		}
 		added := next[:len(next)-len(text)] + added + end
 		edited := []byte(strings.Join(lines[:line], "") + added + strings.Join(lines[line:], ""))
-		document, err = position.Parse(edited, 0)
-		if err != nil {
-			return nil, errNotBlock
-		}
-		if value, ok := document.Scalar(keys...); !ok || value != want || added[0] != ' ' {
-			return nil, errNotBlock
-		}
-		return edited, nil
+		return proven(edited, want, keys)
 	}
 	return nil, errNotBlock
+}
+
+// emptySpec is a spec that says nothing.
+var emptySpec = regexp.MustCompile(`^spec:[ \t]*\{[ \t]*\}([ \t]*(?:#[^\r\n]*)?)\r?\n?$`)
+
+// proven returns the edited file where want stands at the keys.
+func proven(edited []byte, want string, keys []string) ([]byte, error) {
+	document, err := position.Parse(edited, 0)
+	if err != nil {
+		return nil, errNotBlock
+	}
+	if value, ok := document.Scalar(keys...); !ok || value != want {
+		return nil, errNotBlock
+	}
+	return edited, nil
 }

@@ -71,7 +71,10 @@ func TestAddChartVersion(t *testing.T) {
 	const head = "apiVersion: kasou/v1\nkind: VirtualCluster\nmetadata: {name: a}\n"
 	for _, test := range []struct{ spec, want string }{
 		{"spec:\n  # of the team\n  namespace: b\n", "spec:\n  chart: {version: 0.5.0}\n  # of the team\n  namespace: b\n"},
-		{"spec: {}\n", ""},
+		{"spec: {}\n", "spec:\n  chart: {version: 0.5.0}\n"},
+		{"spec: { } # nothing yet\r\n  # of the team\r\n", "spec: # nothing yet\r\n  chart: {version: 0.5.0}\r\n  # of the team\r\n"},
+		{"spec: {}", "spec:\n  chart: {version: 0.5.0}\n"},
+		{"spec: {namespace: b}\n", ""},
 		{"spec:\n  chart: {name: other}\n", ""},
 	} {
 		f, findings := load(t, repo(t, map[string]string{

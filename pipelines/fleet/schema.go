@@ -58,6 +58,9 @@ func compile(name string, data []byte) *schema {
 		panic(fmt.Sprintf("embedded %s: %v", name, err))
 	}
 	compiler := jsonschema.NewCompiler()
+	// A name alone would be taken for one in the working directory, whose own name need not
+	// fit into a URL.
+	name = "file:///" + name
 	if err := compiler.AddResource(name, parsed); err != nil {
 		panic(fmt.Sprintf("embedded %s: %v", name, err))
 	}

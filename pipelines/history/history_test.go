@@ -335,3 +335,21 @@ func TestOpen(t *testing.T) {
 		t.Errorf("a folder below the top: %+v", r)
 	}
 }
+
+// An error of git's says what git says.
+func TestWhatGitSaysIsSaid(t *testing.T) {
+	root := t.TempDir()
+	git(t, root, "init", "-q")
+	write(t, root, "a.yaml", "a: b\n")
+	git(t, root, "add", "-A")
+	git(t, root, "commit", "-qm", "one")
+	base, err := history.Open(t.Context(), root).Base(t.Context(), history.Start{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer base.Close()
+	write(t, root, ".git/index", "garbage")
+	if _, err := base.Differs(t.Context(), "*"); err == nil || !strings.Contains(err.Error(), "index file smaller than expected") {
+		t.Errorf("the error is %v", err)
+	}
+}

@@ -84,9 +84,14 @@ func (r Repository) command(ctx context.Context, args ...string) *exec.Cmd {
 	return c
 }
 
-// git returns what the command prints, without the line ends behind it.
+// git returns what the command prints, without the line ends behind it. The error has the
+// first line of what git says of it.
 func (r Repository) git(ctx context.Context, args ...string) (string, error) {
 	out, err := r.command(ctx, args...).Output()
+	if failed, ok := errors.AsType[*exec.ExitError](err); ok && len(failed.Stderr) > 0 {
+		said, _, _ := strings.Cut(strings.TrimSpace(string(failed.Stderr)), "\n")
+		err = fmt.Errorf("%w: %s", err, said)
+	}
 	return strings.TrimRight(string(out), "\n"), err
 }
 

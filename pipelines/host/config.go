@@ -4,6 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
+	"os"
+	"slices"
+
+	"kasou/pipelines/finding"
 
 	// The OIDC provider and the messages about providers that are gone, as in
 	// kubectl.
@@ -52,14 +57,26 @@ func loadingRules(o Options) *clientcmd.ClientConfigLoadingRules {
 	return rules
 }
 
+// contextsOf returns which contexts there are, as the end of a message; empty for none.
+func contextsOf(o Options) string {
+	config, err := loadingRules(o).Load()
+	if err != nil || len(config.Contexts) == 0 {
+		return ""
+	}
+	const most = 5
+	return "; there are " + plain(finding.Few(slices.Sorted(maps.Keys(config.Contexts)), most))
+}
+
 // configReason repeats no parser's message: it can quote a credential.
 func configReason(err error, o Options) string {
 	var path *fs.PathError
 	switch {
+	case clientcmd.IsEmptyConfig(err) && o.Kubeconfig == "" && os.Getenv(clientcmd.RecommendedConfigPathEnvVar) != "":
+		return "KUBECONFIG names no file with a cluster in it: " + plain(os.Getenv(clientcmd.RecommendedConfigPathEnvVar))
 	case clientcmd.IsEmptyConfig(err):
 		return "there is none: set KUBECONFIG, or run kasou in a pod of the host"
 	case o.Context != "" && err.Error() == fmt.Sprintf("context %q does not exist", o.Context):
-		return err.Error()
+		return err.Error() + contextsOf(o)
 	case clientcmd.IsConfigurationInvalid(err), clientcmd.IsContextNotFound(err):
 		return plain(err.Error())
 	case errors.As(err, &path):

@@ -65,6 +65,18 @@ func (e *UnreachableError) Error() string {
 // does not.
 func (e *UnreachableError) Unwrap() error { return e.Err }
 
+// Hint returns what to do where a host did not give an answer that tells anything; empty for
+// other errors. A *ForbiddenError and a *ConfigError say it themselves.
+func Hint(err error) string {
+	if _, ok := errors.AsType[*UnauthorizedError](err); ok {
+		return "Renew the credentials in the kubeconfig."
+	}
+	if e, ok := errors.AsType[*UnreachableError](err); ok && e.Whom == "" {
+		return "See whether kubectl reaches the host from here, and run the same command again."
+	}
+	return ""
+}
+
 var errGarbage = errors.New("it answered with something that is not a Kubernetes object")
 
 // classify returns the last attempt's error as one that a caller can tell apart. Not

@@ -112,6 +112,9 @@ func TestFaultsThatStay(t *testing.T) {
 			if n := len(s.requests()); n != test.requests {
 				t.Errorf("%d requests, want %d", n, test.requests)
 			}
+			if hint := Hint(err); (hint == "") != (test.kind == "forbidden") { // which says itself what to do
+				t.Errorf("the hint is %q", hint)
+			}
 		})
 	}
 }
@@ -185,7 +188,7 @@ func TestOpen(t *testing.T) {
 		{"an empty file", Options{Kubeconfig: empty}, "there is none"},
 		{"no file", Options{Kubeconfig: filepath.Join(t.TempDir(), "none")}, "no such file"},
 		{"garbage", Options{Kubeconfig: garbage}, "kubectl could not read it"},
-		{"no such context", Options{Kubeconfig: s.kubeconfig(t), Context: "there"}, `context "there" does not exist`},
+		{"no such context", Options{Kubeconfig: s.kubeconfig(t), Context: "there"}, `context "there" does not exist; there are here`},
 		{"not in a pod", Options{InCluster: true}, "not run in a cluster's pod"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -194,6 +197,13 @@ func TestOpen(t *testing.T) {
 				t.Errorf("error %v, want %q", err, test.message)
 			}
 		})
+	}
+}
+
+func TestKUBECONFIGThatNamesNothing(t *testing.T) {
+	t.Setenv("KUBECONFIG", "/does/not/exist")
+	if _, err := Open(Options{}); err == nil || !strings.Contains(err.Error(), "KUBECONFIG names no file with a cluster in it: /does/not/exist") {
+		t.Error(err)
 	}
 }
 

@@ -89,7 +89,7 @@ func (l *leaving) say(ctx context.Context) error {
 	}
 	edit, err := l.cluster.SetRetire()
 	if err != nil {
-		l.out.Findings = append(l.out.Findings, l.cluster.Finding(finding.Error, RuleRetireByHand, []string{"spec"}, err.Error(), ""))
+		l.out.Findings = append(l.out.Findings, l.cluster.Finding(finding.Error, RuleRetireByHand, []string{"spec"}, err.Error(), "Write it, and run kasou retire "+l.name+" again."))
 		return nil
 	}
 	if err := workspace.Rewrite(ctx, l.Workspace, l.out, map[string]fleet.Edit{edit.File: edit}); err != nil {
@@ -172,7 +172,7 @@ func (l *leaving) steps(retired bool) {
 		l.step("applications", len(l.seen.into) == 0, "Delete the Applications that deploy into the virtual cluster, or take it out of their ApplicationSet: "+strings.Join(l.seen.into, ", ")+".",
 			"none deploys into the virtual cluster")
 	}
-	l.step("build", !l.known || !l.guardedInGit(), "Run kasou build "+l.name+", commit and merge: it lifts the guards in git.", "git has no guards any more")
+	l.step("build", !l.known || !l.guardedInGit(), "Run kasou build "+l.name+", commit and merge: it lifts the guards in git.", "the files have no guards any more")
 	l.guardsOnHost()
 	l.step("spec", !l.known && !retired && l.Committed(l.application()) == nil,
 		"Delete "+spec+", run kasou build, commit and merge.", "git does not have the cluster any more")

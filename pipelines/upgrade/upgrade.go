@@ -2,6 +2,7 @@
 package upgrade
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -106,7 +107,7 @@ func Move(ctx context.Context, w *workspace.Workspace, out *report.Report, u Opt
 	rings := newRings(r)
 	to := map[string]string{}
 	for _, c := range r.Clusters {
-		if c.Spec.Retire || !rings.asked(c.Name) {
+		if !rings.asked(c.Name) {
 			continue
 		}
 		step, found, err := r.nextHop(ctx, c, rings)
@@ -130,11 +131,11 @@ func Move(ctx context.Context, w *workspace.Workspace, out *report.Report, u Opt
 // on the newest version.
 func (r *mover) nextHop(ctx context.Context, c fleet.Cluster, rings *rings) (*report.Upgrade, finding.List, error) {
 	step := &report.Upgrade{Cluster: c.Name, Ring: rings.name(c.Name), Chart: c.Spec.Chart.Name}
-	if c.Spec.Chart.Path != "" {
+	if step.Why = whyStays(c); step.Why != "" {
 		if len(r.Names) == 0 {
 			return nil, nil, nil
 		}
-		step.Chart, step.Why = c.Spec.Chart.Path, "the chart stands in the repository, where a person puts a newer one"
+		step.Chart = cmp.Or(c.Spec.Chart.Path, step.Chart)
 		return step, nil, nil
 	}
 	versions, err := r.Charts.Versions(ctx, *c.Spec.Chart)
@@ -197,6 +198,17 @@ func (r *mover) nextHop(ctx context.Context, c fleet.Cluster, rings *rings) (*re
 		found = append(found, c.Finding(finding.Note, chart.RuleNewer, atVersion, step.Line(), "Read the release notes of "+step.To+", then run kasou plan."))
 	}
 	return step, found, nil
+}
+
+// whyStays returns why a cluster is never moved; empty where it is.
+func whyStays(c fleet.Cluster) string {
+	switch {
+	case c.Spec.Retire:
+		return "it retires"
+	case c.Spec.Chart.Path != "":
+		return "the chart stands in the repository, where a person puts a newer one"
+	}
+	return ""
 }
 
 // newer reports whether the version a is above b.

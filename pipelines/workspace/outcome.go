@@ -10,6 +10,7 @@ import (
 	"kasou/pipelines/difference"
 	"kasou/pipelines/finding"
 	"kasou/pipelines/fleet"
+	"kasou/pipelines/host"
 	"kasou/pipelines/report"
 	"kasou/pipelines/tree"
 )
@@ -149,9 +150,9 @@ func Unfinished(into *report.Report, cluster string, err error) {
 	if err == nil || errors.Is(err, context.Canceled) {
 		return
 	}
-	u := report.Unfinished{Cluster: cluster, Message: err.Error()}
+	u := report.Unfinished{Cluster: cluster, Message: err.Error(), Hint: host.Hint(err)}
 	if at := (*finding.PlacedError)(nil); errors.As(err, &at) {
-		u.File, u.Line, u.Column, u.Hint = at.File, at.Line, at.Column, at.Hint
+		u.File, u.Line, u.Column, u.Hint = at.File, at.Line, at.Column, cmp.Or(at.Hint, u.Hint)
 	}
 	into.Unfinished = append(into.Unfinished, u)
 }
