@@ -14,6 +14,7 @@ import (
 	"kasou/internal/upstream"
 	"kasou/pipelines"
 	"kasou/pipelines/cache"
+	"kasou/pipelines/lockfile"
 	"kasou/pipelines/manifest"
 	"kasou/pipelines/report"
 	"kasou/pipelines/toolchain"
@@ -126,7 +127,7 @@ func TestAForgedCacheWritesNothing(t *testing.T) {
 		t.Helper()
 		f := cache.OpenFor(options.Cache, options.Root, options.Dir)
 		for _, name := range []string{"one", "two"} {
-			f.Has("cluster " + name)
+			_, _ = f.Has("cluster "+name), f.Has("lock "+name)
 			f.Has("spec " + text("clusters/"+name+"/spec.yaml"))
 		}
 		f.Has("fleet " + text("clusters/fleet.yaml"))
@@ -148,14 +149,14 @@ func TestAForgedCacheWritesNothing(t *testing.T) {
 			f.Put(key, raw)
 		}
 	}
-	entry := func(change func(e *cache.Entry)) func(f *cache.File) {
+	lock := func(change func(l *lockfile.Lock)) func(f *cache.File) {
 		return func(f *cache.File) {
-			var e cache.Entry
-			if !f.Get("cluster one", &e) {
-				t.Fatal("nothing is kept for the cluster")
+			var l lockfile.Lock
+			if !f.Get("lock one", &l) {
+				t.Fatal("nothing is kept of the lock")
 			}
-			change(&e)
-			f.Put("cluster one", &e)
+			change(&l)
+			f.Put("lock one", &l)
 		}
 	}
 	one, shared := "spec "+text("clusters/one/spec.yaml"), "fleet "+text("clusters/fleet.yaml")
@@ -165,12 +166,12 @@ func TestAForgedCacheWritesNothing(t *testing.T) {
 		"another repository": said(shared, func(spec map[string]any) {
 			spec["repository"] = map[string]any{"url": "https://example.com/evil.git"}
 		}),
-		"a kind of the lock": entry(func(e *cache.Entry) {
-			e.Lock.ClusterScoped = append(e.Lock.ClusterScoped, "rbac.authorization.k8s.io/ClusterRoleBinding")
+		"a kind of the lock": lock(func(l *lockfile.Lock) {
+			l.ClusterScoped = append(l.ClusterScoped, "rbac.authorization.k8s.io/ClusterRoleBinding")
 		}),
-		"a file of the lock": entry(func(e *cache.Entry) { e.Lock.Files["../README.md"] = e.Lock.Files["one/values.yaml"] }),
-		"no file of the lock": entry(func(e *cache.Entry) {
-			e.Lock.Files = map[string]string{"one/values.yaml": e.Lock.Files["one/values.yaml"]}
+		"a file of the lock": lock(func(l *lockfile.Lock) { l.Files["../README.md"] = l.Files["one/values.yaml"] }),
+		"no file of the lock": lock(func(l *lockfile.Lock) {
+			l.Files = map[string]string{"one/values.yaml": l.Files["one/values.yaml"]}
 		}),
 	} {
 		t.Run(what, func(t *testing.T) {

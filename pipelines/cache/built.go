@@ -43,8 +43,6 @@ type Entry struct {
 	// names that they have routed.
 	Outside []manifest.Claim `json:"outside,omitempty"`
 	Hosts   []string         `json:"hosts,omitempty"`
-	// Lock is the lock itself, which need not be parsed while its bytes are the same.
-	Lock lockfile.Lock `json:"lock"`
 	// Findings are what the stages said of it, and Text the digest of the files
 	// that they point into; empty where they said nothing.
 	Findings finding.List `json:"findings,omitempty"`
@@ -58,13 +56,33 @@ func NewBuilt(file *File, base string, clusters []string) *Built {
 		return nil
 	}
 	for _, name := range clusters {
-		file.get(entryOf + name) // what a run on named clusters leaves alone is kept
+		_, _ = file.Has(entryOf+name), file.Has(lockOf+name) // what a run on named clusters leaves alone is kept
 	}
 	return &Built{file: file, base: base, kept: time.Now()}
 }
 
-// entryOf begins the key of a cluster's entry.
-const entryOf = "cluster "
+// The keys of a cluster's entry, and of its lock, begin with these.
+const (
+	entryOf = "cluster "
+	lockOf  = "lock "
+)
+
+// Lock returns the lock of a cluster as it was when the entry was put; nil where there is
+// none.
+func (b *Built) Lock(cluster string) *lockfile.Lock {
+	var lock lockfile.Lock
+	if b == nil || !b.file.Get(lockOf+cluster, &lock) {
+		return nil
+	}
+	return &lock
+}
+
+// PutLock notes the lock that a cluster's entry is of.
+func (b *Built) PutLock(cluster string, lock *lockfile.Lock) {
+	if b != nil {
+		b.file.Put(lockOf+cluster, lock)
+	}
+}
 
 // Get returns the entry of a cluster; nil where there is none.
 func (b *Built) Get(cluster string) *Entry {

@@ -49,19 +49,23 @@ func TestEntriesComeBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := &Entry{
-		Source: "s", Digest: "d", Lock: *lock, Sealed: true, Text: "t", Hosts: []string{"a.example.com"},
+		Source: "s", Digest: "d", Sealed: true, Text: "t", Hosts: []string{"a.example.com"},
 		Outside:  []manifest.Claim{{File: "f"}},
 		Findings: finding.List{{File: "f", Line: 2, Rule: "r", Severity: finding.Warning, Message: "\xff is not UTF-8"}},
 	}
 	f := Open(path, "one")
 	NewBuilt(f, "base", nil).Put("dev", want)
+	NewBuilt(f, "base", nil).PutLock("dev", lock)
 	f.Put(entryOf+"old", map[string]any{"Source": "s", "gone": true})
 	f.Keep()
 	b := NewBuilt(Open(path, "one"), "base", []string{"dev"})
 	if d := cmp.Diff(want, b.Get("dev")); d != "" {
 		t.Errorf("another entry came back:\n%s", d)
 	}
-	if b.Get("old") != nil || b.Get("none") != nil {
+	if d := cmp.Diff(lock, b.Lock("dev")); d != "" {
+		t.Errorf("another lock came back:\n%s", d)
+	}
+	if b.Get("old") != nil || b.Lock("none") != nil || b.Get("none") != nil {
 		t.Error("there is an entry where none is")
 	}
 }

@@ -8,7 +8,6 @@ import (
 	"slices"
 
 	"kasou/pipelines/argocd"
-	"kasou/pipelines/cache"
 	"kasou/pipelines/conform"
 	"kasou/pipelines/extra"
 	"kasou/pipelines/finding"
@@ -30,8 +29,6 @@ import (
 type work struct {
 	Built
 	cluster fleet.Cluster
-	// known is what the cache has of it; nil for nothing.
-	known *cache.Entry
 	// lock is the one on disk, nil where there is none; unreadable says that nobody
 	// knows which files are kasou's.
 	lock       *lockfile.Lock
@@ -106,8 +103,8 @@ func (b *Builder) begin(ctx context.Context, c fleet.Cluster) *work {
 	var found finding.List
 	var err error
 	var known *lockfile.Lock
-	if w.known = b.built.Get(c.Name); w.known != nil && b.Fleet.Cached {
-		known = &w.known.Lock
+	if b.Fleet.Cached {
+		known = b.built.Lock(c.Name)
 	}
 	w.lock, found, err = tree.RereadLock(b.Disk, c.Name, known)
 	if !w.Keep(ctx, found, err) {

@@ -74,7 +74,7 @@ func (b *Builder) unchanged(w *work) (finding.List, bool) {
 	if w.lock == nil || !w.cluster.OwnInputs() || b.Trust.RolledBack(w.cluster.Name, w.lock) {
 		return nil, false
 	}
-	known := w.known
+	known := b.built.Get(w.cluster.Name)
 	if known == nil || known.Digest != b.built.Digest(w.lock, b.onHosts[w.cluster.Spec.Host]) || len(known.Findings) > 0 && known.Text != w.cluster.TextDigest() {
 		return nil, false
 	}
@@ -122,12 +122,13 @@ func (b *Builder) keepBuilt(c fleet.Cluster, w *Built) {
 		return
 	}
 	e := &cache.Entry{
-		Source: w.source, Digest: b.built.Digest(lock, b.onHosts[c.Spec.Host]), Lock: *lock,
+		Source: w.source, Digest: b.built.Digest(lock, b.onHosts[c.Spec.Host]),
 		Findings: w.Findings, Sealed: w.sealed, Outside: w.outside, Hosts: w.hosts,
 	}
 	if len(e.Findings) > 0 {
 		e.Text = c.TextDigest()
 	}
+	b.built.PutLock(c.Name, lock)
 	b.built.Put(c.Name, e)
 }
 
