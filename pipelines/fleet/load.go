@@ -41,6 +41,12 @@ func WithCache(file *cache.File, take bool) Option {
 	return func(l *loader) { l.cache, l.take = file, take }
 }
 
+// Listed makes Load ask list what is in a cluster's folder, by its path from root, where that
+// knows it.
+func Listed(list func(folder string) ([]fs.DirEntry, bool)) Option {
+	return func(l *loader) { l.listed = list }
+}
+
 // Load reads fleet.yaml and every spec.yaml of the clusters folder dir
 // (slash-separated, relative to root, which is absolute), applies all defaults
 // and checks everything. The findings are all problems of all files, sorted;
@@ -113,6 +119,8 @@ type loader struct {
 	findings finding.List
 	// sharedAlone leaves the clusters' folders alone.
 	sharedAlone bool
+	// listed returns what is in folders; nil where they are to be looked into.
+	listed func(folder string) ([]fs.DirEntry, bool)
 	// cache has what texts say, and take allows to take that from there.
 	cache *cache.File
 	take  bool
@@ -208,7 +216,7 @@ func (l *loader) folders(entries []fs.DirEntry) []*source {
 func (l *loader) clusters(names []string) []*source {
 	specs, each := make([]*source, len(names)), make([]loader, len(names))
 	sideBySide(len(names), func(i int) {
-		each[i] = loader{folder: l.folder, top: l.top, dir: l.dir, fleet: &Fleet{}}
+		each[i] = loader{folder: l.folder, top: l.top, dir: l.dir, fleet: &Fleet{}, listed: l.listed}
 		specs[i] = each[i].cluster(names[i])
 	})
 	for i := range each {
@@ -293,6 +301,11 @@ func (l *loader) cluster(name string) *source {
 
 // list returns what is in a folder, sorted.
 func (l *loader) list(name string) ([]fs.DirEntry, error) {
+	if l.listed != nil {
+		if entries, ok := l.listed(path.Join(l.dir, name)); ok {
+			return entries, nil
+		}
+	}
 	folder, err := nofollow.Folder(l.top, name)
 	if err != nil {
 		return fs.ReadDir(l.folder.FS(), name)

@@ -61,9 +61,10 @@ func Open(o Options, out *report.Report) (*Workspace, error) {
 	if !o.DryRun && !o.NoCache {
 		kept = cache.OpenFor(o.Cache, o.Root, o.Dir)
 	}
-	f, findings, err := fleet.Load(o.Root, o.Dir, fleet.WithCache(kept, o.Idle))
+	d := cmp.Or(o.Swept, disk.At(o.Root, o.Dir))
+	f, findings, err := fleet.Load(o.Root, o.Dir, fleet.WithCache(kept, o.Idle), fleet.Listed(d.Entries))
 	if err == nil && f.Cached && slices.ContainsFunc(f.Clusters, func(c fleet.Cluster) bool { return !c.OwnInputs() }) {
-		f, findings, err = fleet.Load(o.Root, o.Dir, fleet.WithCache(kept, false)) // they are always built
+		f, findings, err = fleet.Load(o.Root, o.Dir, fleet.WithCache(kept, false), fleet.Listed(d.Entries)) // they are always built
 	}
 	out.Findings = append(out.Findings, findings...)
 	if err != nil || findings.Failed() {
@@ -82,7 +83,7 @@ func Open(o Options, out *report.Report) (*Workspace, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the repo: %w", err)
 	}
-	w := &Workspace{Options: o, Fleet: f, Kept: kept, repo: repo, Disk: cmp.Or(o.Swept, disk.At(o.Root, o.Dir)), Hosts: openHosts(f, o)}
+	w := &Workspace{Options: o, Fleet: f, Kept: kept, repo: repo, Disk: d, Hosts: openHosts(f, o)}
 	if err := choose(w); err != nil {
 		w.Close()
 		return nil, err

@@ -29,8 +29,7 @@ type Disk struct {
 	top     *top
 	syncs   syncs
 	buffers sync.Pool
-	// listed are the paths of the files below folders, sorted, as they were when the
-	// folder was looked through.
+	// listed is what is below folders, as it was when the folder was looked through.
 	listed sync.Map
 }
 

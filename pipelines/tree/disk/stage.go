@@ -44,10 +44,11 @@ func (w *writer) temp(target string) string {
 func (w *writer) sweep() error {
 	var left []string
 	if w.plan.Lock.Path != "" {
-		var err error
-		if _, left, err = w.view.look(w.folder); passed(err) != nil {
+		seen, err := look(w.view, w.folder)
+		if passed(err) != nil {
 			return err
 		}
+		left = seen.temporary
 	}
 	var targets []string
 	if w.plan.Cluster != "" {

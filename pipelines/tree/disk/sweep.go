@@ -64,11 +64,11 @@ func (d *Disk) leftBehind(mine func(cluster string) bool) ([]string, error) {
 		all.Go(func() error {
 			v := d.View()
 			defer v.Close()
-			files, left, err := v.look(folder)
+			seen, err := look(v, folder)
 			if err == nil {
-				d.listed.Store(folder, files)
+				d.listed.Store(folder, seen)
 			}
-			found[i] = left
+			found[i] = seen.temporary
 			return passed(err)
 		})
 	}

@@ -181,6 +181,11 @@ func (v *View) Walk(p string, visit func(p string, entry fs.DirEntry) error) err
 	if err != nil {
 		return err
 	}
+	return walk(v, p, entries, visit)
+}
+
+// walk is View.Walk for a folder that is listed.
+func walk(v *View, p string, entries []fs.DirEntry, visit func(p string, entry fs.DirEntry) error) (err error) {
 	for _, e := range entries {
 		at := p + "/" + e.Name()
 		if e.IsDir() {
@@ -201,7 +206,7 @@ func (v *View) Walk(p string, visit func(p string, entry fs.DirEntry) error) err
 func (d *Disk) Files(folder string) ([]string, error) {
 	for at := folder; at != d.dir && at != "."; at = path.Dir(at) {
 		if known, ok := d.listed.Load(at); ok {
-			files, _ := known.([]string)
+			files := known.(listing).files
 			first, _ := slices.BinarySearch(files, folder+"/")
 			last, _ := slices.BinarySearch(files, folder+"0") // the character after /
 			return files[first:last], nil
@@ -209,25 +214,47 @@ func (d *Disk) Files(folder string) ([]string, error) {
 	}
 	v := d.View()
 	defer v.Close()
-	files, _, err := v.look(folder)
+	seen, err := look(v, folder)
 	if err == nil {
-		d.listed.Store(folder, files)
+		d.listed.Store(folder, seen)
 	}
-	return files, err
+	return seen.files, err
 }
 
-// look returns the paths of all files below a folder, sorted, the temporary ones apart.
-func (v *View) look(folder string) (files, temporary []string, err error) {
-	err = v.Walk(folder, func(p string, e fs.DirEntry) error {
+// listing is what is below a folder, as it was when somebody looked.
+type listing struct {
+	// entries are those of the folder itself, but temporary files.
+	entries []fs.DirEntry
+	// files and temporary are the paths of all files, sorted.
+	files, temporary []string
+}
+
+// Entries returns what stood in a folder of the clusters folder when Sweep looked, but
+// temporary files. It is not ok where that did not look.
+func (d *Disk) Entries(folder string) (entries []fs.DirEntry, ok bool) {
+	known, ok := d.listed.Load(folder)
+	if !ok {
+		return nil, false
+	}
+	return known.(listing).entries, true
+}
+
+// look returns what is below a folder.
+func look(v *View, folder string) (seen listing, err error) {
+	if seen.entries, err = v.List(folder); err != nil {
+		return seen, err
+	}
+	err = walk(v, folder, seen.entries, func(p string, e fs.DirEntry) error {
 		if IsTemp(e) {
-			temporary = append(temporary, p)
+			seen.temporary = append(seen.temporary, p)
 		} else {
-			files = append(files, p)
+			seen.files = append(seen.files, p)
 		}
 		return nil
 	})
-	slices.Sort(files)
-	return files, temporary, err
+	slices.Sort(seen.files)
+	seen.entries = slices.DeleteFunc(seen.entries, IsTemp)
+	return seen, err
 }
 
 const lockPoll = 20 * time.Millisecond
