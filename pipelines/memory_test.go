@@ -119,6 +119,14 @@ func TestAForgedCacheWritesNothing(t *testing.T) {
 	}
 	build(t, false)
 	before, two := snapshot(t, repo.Root), repo.Read(t, "clusters/two/spec.yaml")
+	appOfApps := func() os.FileInfo {
+		t.Helper()
+		info, err := os.Stat(filepath.Join(repo.Root, "clusters/bootstrap/root.yaml"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return info
+	}
 	text := func(name string) string {
 		sum := sha256.Sum256(repo.Read(t, name))
 		return string(sum[:])
@@ -126,11 +134,15 @@ func TestAForgedCacheWritesNothing(t *testing.T) {
 	forge := func(change func(f *cache.File)) {
 		t.Helper()
 		f := cache.OpenFor(options.Cache, options.Root, options.Dir)
+		keys := []string{"fleet " + text("clusters/fleet.yaml")}
 		for _, name := range []string{"one", "two"} {
-			_, _ = f.Has("cluster "+name), f.Has("lock "+name)
-			f.Has("spec " + text("clusters/"+name+"/spec.yaml"))
+			keys = append(keys, "cluster "+name, "lock "+name, "spec "+text("clusters/"+name+"/spec.yaml"))
 		}
-		f.Has("fleet " + text("clusters/fleet.yaml"))
+		for _, key := range keys {
+			if !f.Has(key) { // what is asked for is kept
+				t.Fatalf("the cache lacks %q", key)
+			}
+		}
 		change(f)
 		f.Keep()
 	}
@@ -175,12 +187,21 @@ func TestAForgedCacheWritesNothing(t *testing.T) {
 		}),
 	} {
 		t.Run(what, func(t *testing.T) {
+			if err := os.RemoveAll(filepath.Join(options.Cache, "built")); err != nil {
+				t.Fatal(err)
+			}
+			build(t, false)
 			forge(change)
+			written := appOfApps().ModTime()
 			build(t, false)
 			if snapshot(t, repo.Root) != before {
 				t.Error("it came into the tree")
 			}
+			if !appOfApps().ModTime().Equal(written) { // an inode is soon used again
+				t.Error("it was in the tree for a moment")
+			}
 			// The same, where another cluster has to be built.
+			build(t, false)
 			forge(change)
 			repo.Cluster(t, "two", "  ingress: {enabled: true, host: other.example.com}\n")
 			build(t, false)
@@ -196,5 +217,20 @@ func TestAForgedCacheWritesNothing(t *testing.T) {
 				t.Error("the tree is not as it was")
 			}
 		})
+	}
+}
+
+// A folder that holds nothing but what a killed build left is nobody's cluster, however deep
+// that lies.
+func TestWhatAKillLeftIsNoCluster(t *testing.T) {
+	repo := example(t, "one")
+	options := repo.Options(t, tools(t))
+	for _, left := range []string{"clusters/gone/.kasou-lock.yaml.tmp", "clusters/gone/manifests/.kasou-a.yaml.tmp"} {
+		repo.Write(t, left, []byte("a: 1\n"))
+		r, err := pipelines.Build(t.Context(), options)
+		fleettest.MustPass(t, r, err)
+		if _, err := os.Stat(filepath.Join(repo.Root, "clusters/gone")); !os.IsNotExist(err) {
+			t.Errorf("%s: its folder is still there: %v", left, err)
+		}
 	}
 }
