@@ -36,13 +36,15 @@ func buildBy(ctx context.Context, o Options, begin func(context.Context, *worksp
 	// Most builds have nothing to do, and the cache soon says so. What is to be done, and what
 	// is wrong, comes from the files alone.
 	idle := o
-	idle.Idle = true
+	idle.Idle = !o.DryRun && !o.NoCache
 	out := &report.Report{Command: "build", DryRun: o.DryRun}
 	if w, err := workspace.Start(ctx, idle, out); err == nil && w != nil {
 		found, err := buildIn(ctx, w, out, begin)
 		if !w.Fleet.Cached || err == nil && nothingDone(found) {
 			return found, err
 		}
+	} else if !idle.Idle {
+		return workspace.Sorted(out), err
 	}
 	out = &report.Report{Command: "build", DryRun: o.DryRun}
 	w, err := workspace.Start(ctx, o, out)

@@ -429,7 +429,7 @@ func TestAnotherContext(t *testing.T) {
 	}
 }
 
-// The same of a single host, and of Argo CD's cluster; a flag of the run is no change.
+// The same of a single host, and of Argo CD's cluster; a flag of the run is not a change.
 func TestAnotherContextOfTheSingleHost(t *testing.T) {
 	repo := example(t, "one")
 	options := built(t, repo)

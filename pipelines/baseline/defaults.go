@@ -30,7 +30,7 @@ func (d *defaults) below(ch toolchain.Chart, values []byte) (map[string]any, str
 }
 
 // of returns the chart's own values, which are not to be changed; nil where
-// there is no chart, and where they do not parse.
+// the chart has no archive, and where they do not parse.
 func (d *defaults) of(ch toolchain.Chart) map[string]any {
 	if ch.Archive == nil {
 		return nil

@@ -181,7 +181,7 @@ func (c *checker) readObject(o object) {
 	switch name := o.metadata("name"); {
 	case name == nil || name == "":
 		c.noName(o)
-	case o.Head.Name != "" && !validName(o.Head): // one that is no text breaks the schema
+	case o.Head.Name != "" && !validName(o.Head): // one that is not text breaks the schema
 		line, column := o.at("metadata", "name")
 		c.add(RuleNoName, o.File, line, column, fmt.Sprintf("%s %q: the API server takes no such name", o.Head.Kind, name), "Use lower-case letters, digits, hyphens and dots.")
 	}

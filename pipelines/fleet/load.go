@@ -36,7 +36,7 @@ func SharedAlone() Option { return func(l *loader) { l.sharedAlone = true } }
 // WithCache makes Load put into the file what each text says whose form has no fault. With
 // take it takes all of them from there where the file has every one, byte for byte, and the
 // fleet is Cached then. What they mean, also beside each other, is checked all the same.
-// Nil is no file.
+// A nil file has nothing.
 func WithCache(file *cache.File, take bool) Option {
 	return func(l *loader) { l.cache, l.take = file, take }
 }

@@ -8,7 +8,7 @@ import (
 )
 
 // serviceChanges: a Service whose selector, or the labels of whose pods, change so that it
-// has none of them any more. What is no longer rendered runs on, and counts.
+// has none of them any more. An object that is no longer rendered runs on, and counts.
 func serviceChanges(before, after Side) []Change {
 	var all []Change
 	for _, o := range after.Objects {

@@ -62,9 +62,12 @@ func Open(o Options, out *report.Report) (*Workspace, error) {
 		kept = cache.OpenFor(o.Cache, o.Root, o.Dir)
 	}
 	d := cmp.Or(o.Swept, disk.At(o.Root, o.Dir))
-	f, findings, err := fleet.Load(o.Root, o.Dir, fleet.WithCache(kept, o.Idle), fleet.Listed(d.Entries))
+	load := func(take bool) (*fleet.Fleet, finding.List, error) {
+		return fleet.Load(o.Root, o.Dir, fleet.WithCache(kept, take), fleet.Listed(d.Entries))
+	}
+	f, findings, err := load(o.Idle)
 	if err == nil && f.Cached && slices.ContainsFunc(f.Clusters, func(c fleet.Cluster) bool { return !c.OwnInputs() }) {
-		f, findings, err = fleet.Load(o.Root, o.Dir, fleet.WithCache(kept, false), fleet.Listed(d.Entries)) // they are always built
+		f, findings, err = load(false) // they are always built
 	}
 	out.Findings = append(out.Findings, findings...)
 	if err != nil || findings.Failed() {
